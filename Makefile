@@ -1,0 +1,30 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both need only Python 3.11, pip, make and g++.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test bench clean
+
+demo: $(STAMP)
+	$(BIN)/bisect capture --recipe yolo11n --model ref
+	$(BIN)/bisect run --recipe yolo11n --target cls_loss --option fault=class_bias_lost || test $$? -eq 1
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/capture.py
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,jittor,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) captures/*/

@@ -1,0 +1,1 @@
+"""Captures: the tensors of one reference run on disk, with a manifest that is checked before it is used."""

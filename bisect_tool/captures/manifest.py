@@ -1,0 +1,161 @@
+"""The manifest of a capture as checked data: nothing in it is trusted before it has passed here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+FORMAT = 1
+Count = Annotated[int, Field(ge=0)]
+FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
+TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
+
+
+def _is_tree(tree: Any) -> Any:
+    if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in TREE_KINDS:
+        raise ValueError("not a recorded value")
+    ((kind, content),) = tree.items()
+    if kind in ("list", "tuple"):
+        for item in content:
+            _is_tree(item)
+    elif kind == "dict":
+        for pair in content:
+            if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], (str, int)):
+                raise ValueError("not a recorded dict")
+            _is_tree(pair[1])
+    return tree
+
+
+Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class TensorEntry(_Data):
+    """One stored tensor: where it lies, its content hash, its statistics."""
+
+    file: FileName
+    shape: tuple[Count, ...]
+    dtype: str
+    hash: str
+    mean: float | None = None
+    std: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class SiteEntry(_Data):
+    """One module call: its inputs (args, kwargs) and output as trees of tensor keys; ``parent`` called it."""
+
+    site: str
+    module: str
+    parent: str | None
+    leaf: bool
+    inputs: Tree
+    output: Tree
+
+
+class ModuleEntry(_Data):
+    """One module with its own settings."""
+
+    name: str
+    class_: str = Field(alias="class")
+    library: bool
+    leaf: bool
+    training: bool
+    settings: dict[str, Any]
+
+
+class StateEntry(_Data):
+    """One parameter or buffer with its statistics."""
+
+    name: str
+    kind: Literal["parameter", "buffer"]
+    trainable: bool
+    shape: tuple[Count, ...]
+    dtype: str
+    mean: float | None = None
+    std: float | None = None
+    min: float | None = None
+    max: float | None = None
+    hash: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the number of elements."""
+        total = 1
+        for side in self.shape:
+            total *= side
+        return total
+
+
+class BatchEntry(_Data):
+    """One array of the batch."""
+
+    path: str
+    shape: tuple[Count, ...]
+    dtype: str
+
+
+class Described(_Data):
+    """A built model as plain data: what a worker's ``build`` answers."""
+
+    framework: str
+    version: str
+    python: str
+    seconds: float
+    modules: tuple[ModuleEntry, ...]
+    state: tuple[StateEntry, ...]
+    batch: tuple[BatchEntry, ...]
+    sources: str
+    options: tuple[str, ...] | None = None
+
+
+class StateStatistics(_Data):
+    """One parameter's statistics at another initialisation."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    hash: str
+
+
+class Noise(_Data):
+    """How far values move when every layer rounds by ``rounding``: targets absolutely, sites relatively."""
+
+    rounding: float
+    draws: int
+    targets: dict[str, float]
+    sites: dict[str, float]
+
+
+class Spread(_Data):
+    """The targets, and each parameter's statistics, at other initialisations of the reference."""
+
+    seeds: tuple[int, ...]
+    targets: tuple[dict[str, float], ...]
+    state: dict[str, tuple[StateStatistics, ...]]
+
+
+class Manifest(_Data):
+    """The index of a capture; ``sites`` is in order of completion."""
+
+    format: int
+    recipe: str
+    model: str
+    model_options: dict[str, Any]
+    described: Described
+    targets: dict[str, float]
+    not_scalar: dict[str, str]
+    sites: tuple[SiteEntry, ...]
+    state: dict[str, str]
+    batch: Tree
+    tensors: dict[str, TensorEntry]
+    noise: Noise
+    spread: Spread
+    seconds: dict[str, float]
+    bytes: dict[str, Count]

@@ -1,0 +1,119 @@
+"""Open a capture: check the manifest, the files and their fit before anything is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+
+from bisect_tool.captures.manifest import FORMAT, Manifest
+from bisect_tool.errors import BisectError
+from bisect_tool.recipes.load import explain
+
+NUMPY_NAMES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",
+    "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A checked capture. Attributes: ``folder``, ``manifest`` and ``key``, a hash of the manifest."""
+
+    folder: Path
+    manifest: Manifest
+    key: str
+
+    @classmethod
+    def open(cls, folder: Path) -> Capture:
+        """Open and check a capture. Raises BisectError that says what is wrong with which file."""
+        path = folder / "manifest.json"
+        again = "record it again with `bisect capture`"
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            raise BisectError(f"no capture in {folder}", hint="record one with `bisect capture --model ref`") from None
+        except OSError as error:
+            raise BisectError(f"cannot read {path}: {error.strerror}") from error
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise BisectError(f"{path}: not valid JSON: {error}", hint=again) from error
+        found = data.get("format") if isinstance(data, dict) else None
+        if found != FORMAT:
+            raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=again)
+        try:
+            manifest = Manifest.model_validate(data)
+        except ValidationError as error:
+            raise BisectError(f"{path}: {_first(explain(error))}", hint=again) from error
+        problems = [*_dangling(manifest), *_misfits(folder, manifest)]
+        if problems:
+            raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=again)
+        return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
+
+
+def tensor_keys(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, tensor key) for every tensor of a recorded value."""
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        yield path, content
+    elif kind == "dict":
+        for name, item in content:
+            yield from tensor_keys(item, f"{path}.{name}" if path else str(name))
+    elif kind in ("list", "tuple"):
+        for index, item in enumerate(content):
+            yield from tensor_keys(item, f"{path}.{index}" if path else str(index))
+
+
+def has_opaque(tree: dict[str, Any]) -> bool:
+    """Tell whether part of a recorded value could not be written down, so that it cannot be patched."""
+    ((kind, content),) = tree.items()
+    if kind in ("list", "tuple"):
+        return any(has_opaque(item) for item in content)
+    if kind == "dict":
+        return any(has_opaque(item) for _, item in content)
+    return kind == "opaque"
+
+
+def _dangling(manifest: Manifest) -> Iterator[str]:
+    trees = [("batch", manifest.batch)]
+    for site in manifest.sites:
+        trees += [(f"{site.site} inputs", site.inputs), (f"{site.site} output", site.output)]
+    for where, tree in trees:
+        for _, key in tensor_keys(tree):
+            if key not in manifest.tensors:
+                yield f"{where} names tensor {key!r}, which is not in the manifest"
+    for name, key in manifest.state.items():
+        if key not in manifest.tensors:
+            yield f"{name} names tensor {key!r}, which is not in the manifest"
+
+
+def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
+    by_file: dict[str, list[str]] = {}
+    for key, entry in manifest.tensors.items():
+        by_file.setdefault(entry.file, []).append(key)
+    for name, keys in sorted(by_file.items()):
+        try:
+            with safe_open(folder / name, framework="np") as shard:
+                present = set(shard.keys())
+                for key in keys:
+                    if key not in present:
+                        yield f"{name} does not hold tensor {key}"
+                        continue
+                    view = shard.get_slice(key)
+                    shape, dtype = tuple(view.get_shape()), NUMPY_NAMES.get(view.get_dtype(), view.get_dtype())
+                    entry = manifest.tensors[key]
+                    if shape != entry.shape or dtype != entry.dtype:
+                        yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
+        except (SafetensorError, OSError) as error:
+            yield f"{name}: {error}"
+
+
+def _first(text: str, limit: int = 400) -> str:
+    return text if len(text) <= limit else text[:limit] + " ..."

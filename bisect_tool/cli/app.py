@@ -1,0 +1,39 @@
+"""The ``bisect`` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bisect_tool import __version__
+from bisect_tool.cli.capture import capture
+from bisect_tool.cli.doctor import doctor
+from bisect_tool.cli.run import report, run
+
+app = typer.Typer(
+    name="bisect",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.",
+)
+app.command()(capture)
+app.command()(run)
+app.command()(report)
+app.command()(doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"bisect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it."""

@@ -1,0 +1,116 @@
+"""``bisect capture``: record one run of the reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bisect_tool.captures.reader import Capture
+from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
+from bisect_tool.cli import common
+from bisect_tool.cli.progress import Progress
+from bisect_tool.errors import BisectError
+from bisect_tool.workers.start import build_model, start_worker
+
+
+def capture(
+    model: Annotated[str, typer.Option("--model", help="Model of the recipe to record.")] = "ref",
+    recipe: common.RecipeOption = None,
+    captures: common.CapturesOption = Path("captures"),
+    option: common.OptionOption = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", help="Record only modules that match, e.g. 'model.23*'. May be repeated."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="Leave out modules that match. May be repeated.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=0, max=1000, help="Other initialisations to learn the targets' spread from.")
+    ] = 8,
+    timeout: common.TimeoutOption = 300.0,
+    json_: common.JsonOption = False,
+    verbose: common.VerboseOption = False,
+    debug: common.DebugOption = False,
+) -> None:
+    """Record every layer of a model's run: outputs, inputs, parameters, batch and targets.
+
+    Writes captures/RECIPE/MODEL, whole or not at all. Run it once for the reference; `bisect run` then feeds it
+    into the port.
+    """
+    with common.ending(debug=debug, interrupted="nothing was kept"), Progress(verbose=verbose) as progress:
+        loaded = common.open_recipe(recipe)
+        options = common.parse_options(option)
+        spec = loaded.model(model)
+        folder = captures / loaded.name / model
+        progress.phase(f"starting {model} ({spec.framework})")
+        worker = start_worker(
+            loaded, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
+        )
+        try:
+            described = build_model(worker, loaded, model, options)
+            numbers, why = _seeds(seeds, {**spec.options, **options}, described.options)
+            progress.phase(f"recording {model}")
+            with whole_or_absent(folder) as temporary:
+                summary = worker.ask(
+                    "record",
+                    folder=str(temporary.resolve()),
+                    include=include or [],
+                    exclude=exclude or [],
+                    seeds=numbers,
+                )
+                if not summary["sites"]:
+                    raise BisectError(
+                        "no module call was recorded",
+                        hint="--include and --exclude left nothing over"
+                        if include or exclude
+                        else "check 'modules' in build",
+                    )
+                add_to_manifest(temporary, recipe=loaded.name, model=model, model_options=options)
+                Capture.open(temporary)
+        except KeyboardInterrupt:
+            worker.kill()
+            raise
+        finally:
+            worker.close()
+    _print(summary, Capture.open(folder), numbers, why, progress, json_=json_)
+
+
+def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None) -> tuple[list[int], str]:
+    if accepted is not None and "seed" not in accepted:
+        return [], "build takes no seed: the spread over initialisations is not known"
+    first = options.get("seed", 0)
+    if not isinstance(first, int):
+        return [], "the seed given is no whole number: the spread over initialisations is not known"
+    return list(range(first + 1, first + 1 + count)), ""
+
+
+def _print(
+    summary: dict[str, Any], done: Capture, seeds: list[int], why: str, progress: Progress, *, json_: bool
+) -> None:
+    manifest = done.manifest
+    if json_:
+        data = {"capture": str(done.folder), **summary, "targets": manifest.targets, "seeds": seeds}
+        print(json.dumps(data, indent=1))
+        return
+    written, offered = summary["bytes"]["written"], summary["bytes"]["offered"]
+    print(
+        f"{done.folder}: {summary['sites']} calls of {len(manifest.described.modules)} modules, "
+        f"{len(manifest.state)} parameters and buffers, {written / 1e6:.0f} MB "
+        f"({(offered - written) / 1e6:.1f} MB of duplicates dropped)"
+    )
+    for name, value in manifest.targets.items():
+        others = [row[name] for row in manifest.spread.targets if name in row]
+        spread = f"   over {len(others)} other seeds {min(others):.6g} to {max(others):.6g}" if others else ""
+        print(f"  {name} {value:.7g}{spread}")
+    for name, reason in manifest.not_scalar.items():
+        print(f"  {name} {reason}: it cannot be a target")
+    if why:
+        print(f"  {why}")
+    seconds = summary["seconds"]
+    progress.note(
+        f"{progress.seconds:.1f} s in all; the recorded run took {seconds['hooked']:.2f} s, a plain one {seconds['plain']:.2f} s"
+    )

@@ -1,0 +1,81 @@
+"""What the commands share: options, the way errors and Ctrl-C end, and starting a model."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bisect_tool.errors import BisectError, InconclusiveError
+from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe, parse_toml
+
+EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
+
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", help="Folder of the recipe, or its name in recipes/. Not needed with one in sight."),
+]
+CapturesOption = Annotated[Path, typer.Option("--captures", help="Folder that captures are kept in.")]
+OptionOption = Annotated[
+    list[str] | None, typer.Option("--option", help="KEY=VALUE, passed to the model's build. May be repeated.")
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", min=1.0, help="Seconds without a sign of life after which a model's process is stopped."),
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show what the models and their frameworks print.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback behind an error.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object.")]
+
+
+@contextlib.contextmanager
+def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
+    """Turn an error or Ctrl-C inside the block into a message on stderr and an exit code."""
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        yield
+    except BisectError as error:
+        if debug:
+            console.print(Text(error.detail or traceback.format_exc()), style="dim")
+        console.print(Text(f"error: {error}", style="red"))
+        if error.hint:
+            console.print(Text(f"next: {error.hint}"))
+        raise typer.Exit(EXIT_INCONCLUSIVE if isinstance(error, InconclusiveError) else EXIT_USAGE) from None
+    except KeyboardInterrupt:
+        console.print(Text(f"interrupted: {interrupted}", style="yellow"))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def open_recipe(given: str | None) -> Recipe:
+    """Find and load the recipe that a command was given, or the only one in sight."""
+    return load_recipe(find_recipe(given, Path.cwd()))
+
+
+def parse_options(given: Sequence[str] | None) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` words as a dict; a value is read as TOML (1, 0.5, true) and else as a word.
+
+    Raises BisectError that lists every word without a ``=``.
+    """
+    wrong = [word for word in given or () if not word.partition("=")[0] or "=" not in word]
+    if wrong:
+        raise BisectError(f"--option {', '.join(wrong)}: expected KEY=VALUE")
+    return {key: _value(value) for key, _, value in (word.partition("=") for word in given or ())}
+
+
+def _value(word: str) -> Any:
+    try:
+        return parse_toml(f"value = {word}")["value"]
+    except ValueError:
+        return word

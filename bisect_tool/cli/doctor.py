@@ -1,0 +1,128 @@
+"""``bisect doctor``: say whether every model of the recipe has what it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bisect_tool.cli import common
+from bisect_tool.cli.progress import Progress
+from bisect_tool.errors import BisectError
+from bisect_tool.recipes.load import ModelSpec, Recipe
+from bisect_tool.workers.start import build_model, interpreter, start_worker
+
+Row = dict[str, Any]
+
+
+def doctor(
+    recipe: common.RecipeOption = None,
+    timeout: common.TimeoutOption = 300.0,
+    json_: common.JsonOption = False,
+    verbose: common.VerboseOption = False,
+    debug: common.DebugOption = False,
+) -> None:
+    """Say for each model of the recipe whether interpreter, framework, compiler, cache and build work.
+
+    Exits with 0 when all do, 2 when one does not.
+    """
+    with common.ending(debug=debug, interrupted="nothing was changed"), Progress(verbose=verbose) as progress:
+        loaded = common.open_recipe(recipe)
+        rows = [row for name in loaded.models for row in _model(loaded, name, timeout, progress)]
+    if json_:
+        print(json.dumps(rows, indent=1))
+    else:
+        _draw(rows)
+    raise typer.Exit(0 if all(row["ok"] for row in rows) else common.EXIT_USAGE)
+
+
+def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> list[Row]:
+    spec = recipe.model(name)
+    rows = [_interpreter(recipe, name, spec)]
+    if not rows[0]["ok"]:
+        return rows
+    if spec.framework == "jittor":
+        rows += [_compiler(name, spec), _cache(name, spec)]
+    progress.phase(f"starting {name} ({spec.framework})")
+    try:
+        worker = start_worker(recipe, spec, silence_limit=timeout, on_output=progress.on_output(name))
+    except BisectError as error:
+        return [*rows, _row(name, spec.framework, error=error)]
+    try:
+        described = build_model(worker, recipe, name, {})
+    except BisectError as error:
+        return [*rows, _row(name, spec.framework, "imported"), _row(name, "build", error=error)]
+    finally:
+        worker.close()
+    rows.append(_row(name, spec.framework, described.version))
+    rows.append(_row(name, "build", f"{len(described.modules)} modules, {len(described.state)} parameters and buffers"))
+    return rows
+
+
+def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
+    python = interpreter(recipe, spec)
+    script = "import sys, numpy, safetensors; print(sys.version.split()[0], 'numpy', numpy.__version__)"
+    try:
+        done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _row(name, "interpreter", error=BisectError(f"{python}: {error}", hint="set `python` in recipe.toml"))
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it failed"])[-1]
+        return _row(
+            name, "interpreter", error=BisectError(f"{python}: {last}", hint="install numpy and safetensors in it")
+        )
+    return _row(name, "interpreter", f"{python}: Python {done.stdout.strip()}")
+
+
+def _compiler(name: str, spec: ModelSpec) -> Row:
+    compiler = spec.env.get("cc_path") or os.environ.get("cc_path") or "g++"
+    found = shutil.which(compiler)
+    if found is None:
+        return _row(
+            name, "compiler", error=BisectError(f"no {compiler}", hint="install g++: Jittor compiles its kernels")
+        )
+    return _row(name, "compiler", found)
+
+
+def _cache(name: str, spec: ModelSpec) -> Row:
+    home = Path(spec.env.get("JITTOR_HOME") or spec.env.get("HOME") or os.environ.get("JITTOR_HOME") or Path.home())
+    folder = home / ".cache" / "jittor"
+    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    if not os.access(nearest, os.W_OK):
+        return _row(
+            name, "cache", error=BisectError(f"{folder} is not writable", hint="set HOME in `env` of this model")
+        )
+    free = shutil.disk_usage(nearest).free / 1e9
+    onednn = any((folder / "mkl").glob("*/lib/libmkldnn.so"))
+    words = (
+        "with oneDNN"
+        if onednn
+        else "without oneDNN so far: it is laid out at the first start if its packages are there"
+    )
+    return _row(name, "cache", f"{folder}, {free:.0f} GB free, {words}")
+
+
+def _row(model: str, what: str, found: str = "", *, error: BisectError | None = None) -> Row:
+    if error is None:
+        return {"model": model, "what": what, "ok": True, "found": found, "next": ""}
+    return {"model": model, "what": what, "ok": False, "found": str(error), "next": error.hint}
+
+
+def _draw(rows: list[Row]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("model", "what", "", "found"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        mark = Text("ok", style="green") if row["ok"] else Text("FAILS", style="red")
+        table.add_row(
+            row["model"], row["what"], mark, Text(row["found"] + (f"\nnext: {row['next']}" if row["next"] else ""))
+        )
+    Console(highlight=False).print(table)

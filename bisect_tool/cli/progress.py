@@ -1,0 +1,96 @@
+"""Progress on stderr: one moving line on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+EVERY = 10.0  # seconds between lines where stderr is no terminal
+COMPILING = re.compile(r"Compiling Operators\((\d+)/(\d+)\)")
+
+
+class Progress:
+    """Say what is going on and for how long. Use as a context manager."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._console = Console(stderr=True, soft_wrap=True)
+        self._verbose = verbose
+        self._phase = ""
+        self._phase_start = self._start = time.monotonic()
+        self._said_at = 0.0
+        self._compiled = 0
+        self._status: Status | None = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._status = self._console.status("")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    @property
+    def seconds(self) -> float:
+        """Return the time since the start."""
+        return time.monotonic() - self._start
+
+    def phase(self, words: str) -> None:
+        """Begin another phase."""
+        self._phase, self._phase_start, self._said_at = words, time.monotonic(), 0.0
+        self.say("")
+
+    def say(self, words: str) -> None:
+        """Show a detail of the current phase."""
+        elapsed = time.monotonic() - self._phase_start
+        line = f"{self._phase}{': ' if words else ''}{words}" + (f" ({elapsed:.0f} s)" if elapsed >= 1 else "")
+        if self._status is not None:
+            self._status.update(line)
+        elif time.monotonic() - self._said_at >= EVERY or not self._said_at:
+            self._said_at = time.monotonic()
+            print(line, file=sys.stderr, flush=True)
+
+    def note(self, words: str) -> None:
+        """Leave a line on stderr."""
+        self._console.print(words, markup=False, highlight=False)
+
+    def on_event(self, name: str) -> Callable[[dict[str, Any]], None]:
+        """Return what a worker's events are to be handed to."""
+
+        def show(event: dict[str, Any]) -> None:
+            kind = event.get("event")
+            if kind == "recording":
+                self.say(f"{event.get('sites', 0)} calls, {event.get('bytes', 0) / 1e6:.0f} MB written")
+            elif kind == "noise":
+                self.say(f"rounding run {event.get('done', 0) + 1} of {event.get('of', 0)}")
+            elif kind == "seeds":
+                self.say(f"initialisation {event.get('done', 0) + 1} of {event.get('of', 0)}")
+            elif kind == "running":
+                self.say(f"{name} at {event.get('site', '')}")
+
+        return show
+
+    def on_output(self, name: str) -> Callable[[str], None]:
+        """Return what a worker's printed lines are to be handed to."""
+
+        def show(line: str) -> None:
+            compiling = COMPILING.search(line)
+            if compiling:
+                self._compiled += int(compiling[2]) if compiling[1] == compiling[2] else 0
+                self.say(f"Jittor compiles kernels, {self._compiled} so far")
+            elif "compil" in line.lower():
+                self.say(f"{name} compiles: {line.strip()[:60]}")
+            if self._verbose and line.strip():
+                self.note(f"{name} | {line}")
+
+        return show

@@ -1,0 +1,158 @@
+"""``bisect run``: find what makes a target of the port diverge. ``bisect report``: draw it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bisect_tool import names, session
+from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.reader import Capture
+from bisect_tool.cli import common
+from bisect_tool.cli.progress import Progress
+from bisect_tool.errors import BisectError
+from bisect_tool.names import Matching
+from bisect_tool.probes.port import WorkerPort
+from bisect_tool.questions import LogRow
+from bisect_tool.recipes.load import Recipe
+from bisect_tool.renderers.text import draw
+from bisect_tool.report import EXIT_CODES, load_report, save_report
+from bisect_tool.workers.process import Worker
+from bisect_tool.workers.start import build_model, start_worker
+
+
+def run(
+    target: Annotated[str, typer.Option("--target", help="The scalar to bisect, as step returns it, e.g. cls_loss.")],
+    model: Annotated[str, typer.Option("--model", help="Port of the recipe to look for the fault in.")] = "port",
+    reference: Annotated[str, typer.Option("--reference", help="Model whose capture is the reference.")] = "ref",
+    recipe: common.RecipeOption = None,
+    captures: common.CapturesOption = Path("captures"),
+    option: common.OptionOption = None,
+    rtol: Annotated[
+        float | None,
+        typer.Option("--rtol", min=0.0, help="Relative tolerance of the target, in place of the measured one."),
+    ] = None,
+    timeout: common.TimeoutOption = 300.0,
+    json_: common.JsonOption = False,
+    verbose: common.VerboseOption = False,
+    debug: common.DebugOption = False,
+) -> None:
+    """Find the smallest part of the port that makes a target diverge, and prove it with two probes.
+
+    Exits with 0 when the port agrees, 1 when a culprit was found, 2 for a mistake in the recipe or the command,
+    3 when no answer could be proved. An interrupted run keeps its probes and goes on from there.
+    """
+    kept = "the probes so far are kept; run the same command to go on"
+    with common.ending(debug=debug, interrupted=kept), Progress(verbose=verbose) as progress:
+        loaded = common.open_recipe(recipe)
+        options = common.parse_options(option)
+        loaded.model(model)
+        home = captures / loaded.name
+        capture = Capture.open((home / reference).resolve())
+        if capture.manifest.recipe != loaded.name:
+            raise BisectError(
+                f"the capture {home / reference} is of recipe {capture.manifest.recipe!r}, not {loaded.name!r}",
+                hint="record it again with `bisect capture`",
+            )
+        port = _start_port(loaded, model, options, capture, home / "probes", timeout, progress)
+        try:
+            report = session.bisect(
+                port, capture, target=target, tolerance=_tolerance(loaded, target, rtol), on_row=_show(progress)
+            )
+        except KeyboardInterrupt:
+            port.kill()
+            raise
+        finally:
+            port.close()
+        report["options"] = options
+        report["probes"]["cached"] = sum(cached for _, _, cached in port.asked)
+        path = home / "reports" / f"{model}-{target}.json"
+        save_report(report, path)
+    _print(report, json_=json_)
+    progress.note(
+        f"{progress.seconds:.1f} s; {report['probes']['cached']} of {report['probes']['count']} probes were kept "
+        f"from earlier runs; saved as {path}"
+    )
+    raise typer.Exit(EXIT_CODES[report["verdict"]])
+
+
+def report(
+    file: Annotated[Path, typer.Argument(help="A report that `bisect run` saved.")],
+    json_: common.JsonOption = False,
+    debug: common.DebugOption = False,
+) -> None:
+    """Draw a saved report again."""
+    with common.ending(debug=debug, interrupted="nothing was changed"):
+        loaded = load_report(file)
+        try:
+            _print(loaded, json_=json_)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BisectError(f"{file}: damaged report: {error!r}", hint="make one with `bisect run`") from error
+    raise typer.Exit(EXIT_CODES[loaded["verdict"]])
+
+
+def _print(report: dict[str, Any], *, json_: bool) -> None:
+    if json_:
+        print(json.dumps(report, indent=1))
+    else:
+        draw(report, Console(highlight=False))
+
+
+def _start_port(
+    recipe: Recipe,
+    model: str,
+    options: dict[str, Any],
+    capture: Capture,
+    cache_folder: Path,
+    timeout: float,
+    progress: Progress,
+) -> WorkerPort:
+    spec = recipe.model(model)
+
+    def start() -> tuple[Worker, Described]:
+        first = ", whose core is compiled at first use (minutes)" if spec.framework == "jittor" else ""
+        progress.phase(f"starting {model} ({spec.framework}{first})")
+        worker = start_worker(
+            recipe, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
+        )
+        try:
+            described = build_model(worker, recipe, model, options)
+        except BaseException:
+            worker.kill()
+            raise
+        progress.phase("probing")
+        return worker, described
+
+    def match(described: Described) -> Matching:
+        ours = capture.manifest.described
+        return names.match(
+            [(s.name, s.shape) for s in ours.state],
+            [(s.name, s.shape) for s in described.state],
+            [m.name for m in ours.modules],
+            [m.name for m in described.modules],
+            recipe.names.rename,
+        )
+
+    words = [recipe.name, model, spec.model_dump_json(), json.dumps(options, sort_keys=True, default=str)]
+    return WorkerPort(start, capture, match, cache_folder, words)
+
+
+def _tolerance(recipe: Recipe, target: str, rtol: float | None) -> session.Tolerance:
+    spec = recipe.targets.get(target)
+    if rtol is not None:
+        return session.Tolerance(rtol=rtol)
+    return session.Tolerance(spec.rtol, spec.atol) if spec else session.Tolerance()
+
+
+def _show(progress: Progress) -> Any:
+    count = [0]
+
+    def show(row: LogRow) -> None:
+        count[0] += 1
+        progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value}")
+
+    return show

@@ -1,0 +1,1 @@
+"""Tolerances: how far an honest port may be off. numbers only."""

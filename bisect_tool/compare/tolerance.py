@@ -1,0 +1,67 @@
+"""How far from the reference a value may be before it counts as diverged.
+
+Two questions, two tolerances. With the reference's weights a port may be off by what honest rounding does:
+measured at record time by runs of the reference in which every layer is off by the worst rounding that any
+framework shows. With its own weights it may be anywhere in the reference's spread over seeds.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SAFETY = 3.0  # over the largest of four draws; a faithful port stayed below a tenth of it (docs/design.md)
+FLOAT32 = 2.0**-23
+
+# Student's t, 99.9 % two-sided, by degrees of freedom (any table of the distribution; exact to the digits given).
+T_999 = {
+    1: 636.62, 2: 31.599, 3: 12.924, 4: 8.610, 5: 6.869, 6: 5.959, 7: 5.408, 8: 5.041, 9: 4.781, 10: 4.587,
+    11: 4.437, 12: 4.318, 13: 4.221, 14: 4.140, 15: 4.073, 16: 4.015, 17: 3.965, 18: 3.922, 19: 3.883, 20: 3.850,
+    25: 3.725, 30: 3.646,
+}  # fmt: skip
+FEWEST_SEEDS = 4  # below this the interval is too wide to say anything
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a target may lie and still agree. Attributes: ``low``, ``high``, ``centre`` and ``origin`` in words."""
+
+    low: float
+    high: float
+    centre: float
+    origin: str
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a value agrees; a NaN agrees with a reference that is NaN itself."""
+        if math.isnan(self.centre):
+            return math.isnan(value)
+        return value == self.centre or self.low <= value <= self.high
+
+
+def code_interval(
+    reference: float, noise: float, rounding: float, *, rtol: float | None = None, atol: float | None = None
+) -> Interval:
+    """Return where a target may lie when the weights are the reference's; an explicit tolerance wins."""
+    if rtol is not None or atol is not None:
+        width = (rtol or 0.0) * abs(reference) + (atol or 0.0)
+        return Interval(reference - width, reference + width, reference, "the tolerance given")
+    width = max(SAFETY * noise, 8 * FLOAT32 * abs(reference))
+    origin = f"{SAFETY:g} times what rounding every layer by {rounding:g} does to the reference"
+    return Interval(reference - width, reference + width, reference, origin)
+
+
+def start_interval(values: Sequence[float]) -> Interval | None:
+    """Return where one more initialisation is expected, from the reference's own: a 99.9 % prediction interval.
+
+    ``mean ± t * s * sqrt(1 + 1/n)`` (Student). None when there are too few values or one is not finite.
+    """
+    if len(values) < FEWEST_SEEDS or not all(math.isfinite(v) for v in values):
+        return None
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    degrees = len(values) - 1
+    factor = T_999[max(d for d in T_999 if d <= degrees)]
+    width = max(factor * deviation * math.sqrt(1 + 1 / len(values)), 8 * FLOAT32 * abs(mean))
+    origin = f"99.9 % prediction interval over {len(values)} initialisations of the reference"
+    return Interval(mean - width, mean + width, mean, origin)

@@ -1,0 +1,61 @@
+"""A culprit: the smallest part that the probes can blame, with the pair of probes that proves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bisect_tool.finding import Finding
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One of the two probes that prove a culprit: what was patched, what the target became."""
+
+    what: str
+    value: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """What is to blame.
+
+    Attributes:
+        kind: "code" or "values".
+        sites: in the reference's names.
+        held: what is patched to heal it.
+        fed_wrong: for a container's own code, the site whose input it gets wrong.
+        sufficient, necessary: the two probes; None where one could not be run.
+        findings: what is wrong, in words.
+        silent: the target does not feel it; the proof is the layer's own output.
+
+    """
+
+    kind: str
+    sites: tuple[Site, ...]
+    held: tuple[Site, ...]
+    fed_wrong: Site | None = None
+    sufficient: Proof | None = None
+    necessary: Proof | None = None
+    findings: tuple[Finding, ...] = field(default_factory=tuple)
+    silent: bool = False
+
+    @property
+    def confirmed(self) -> bool:
+        """Tell whether both probes said what they must; of code after the last layer only one can be asked."""
+        if not self.held:
+            return self.necessary is not None and self.necessary.verdict is Verdict.DIVERGES
+        return (
+            self.sufficient is not None
+            and self.sufficient.verdict is Verdict.AGREES
+            and self.necessary is not None
+            and self.necessary.verdict is Verdict.DIVERGES
+        )
+
+
+def proof(question_verdict: Verdict, reading: Reading, target: str, what: str) -> Proof:
+    """Return a proof from a reading."""
+    return Proof(what, reading.targets.get(target), question_verdict)

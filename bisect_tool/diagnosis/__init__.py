@@ -1,0 +1,1 @@
+"""Findings in words: plain functions that say what differs, with numbers."""

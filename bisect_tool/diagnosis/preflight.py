@@ -1,0 +1,238 @@
+"""Differences that need no probe: names, shapes, counts, settings, mode, calls, batch.
+
+Each check takes a ``Pair`` and returns findings; ``CHECKS`` is the list of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bisect_tool.captures.manifest import Described, Manifest, ModuleEntry, StateEntry
+from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.finding import Finding, counted, listed
+from bisect_tool.names import Matching
+
+CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The reference and the port, ready to be compared.
+
+    Attributes: ``reference`` (the capture's manifest), ``port``, ``matching``, ``calls`` (the port's own calls
+    in the reference's names, with their output shapes).
+    """
+
+    reference: Manifest
+    port: Described
+    matching: Matching
+    calls: Mapping[str, tuple[tuple[str, tuple[int, ...]], ...]]
+
+    def modules(self) -> list[tuple[ModuleEntry, ModuleEntry]]:
+        """Return the matched modules, reference first."""
+        theirs = {m.name: m for m in self.port.modules}
+        pairs = self.matching.modules
+        return [(m, theirs[pairs[m.name]]) for m in self.reference.described.modules if m.name in pairs]
+
+    def state(self) -> list[tuple[StateEntry, StateEntry]]:
+        """Return the matched parameters and buffers, reference first."""
+        theirs = {s.name: s for s in self.port.state}
+        pairs = self.matching.state
+        return [(s, theirs[pairs[s.name]]) for s in self.reference.described.state if s.name in pairs]
+
+
+def names(pair: Pair) -> list[Finding]:
+    """Say which parameters and buffers have no partner, and how much of the model they are."""
+    found = []
+    for side, unmatched, state in (
+        ("reference", pair.matching.unmatched_reference, pair.reference.described.state),
+        ("port", pair.matching.unmatched_port, pair.port.state),
+    ):
+        if unmatched:
+            sizes = {s.name: s.size for s in state}
+            lost, total = sum(sizes[n] for n in unmatched), sum(sizes.values())
+            other = "port" if side == "reference" else "reference"
+            found.append(
+                Finding(
+                    "names",
+                    tuple(unmatched),
+                    f"{counted(len(unmatched), 'tensor')} of the {side} without a partner in the {other}: "
+                    f"{listed(unmatched)}; {lost:,} of its {total:,} numbers ({lost / max(total, 1):.1%})",
+                )
+            )
+    guessed = [name for name, how in pair.matching.how.items() if how == "shape"]
+    if guessed:
+        found.append(
+            Finding(
+                "names",
+                tuple(guessed),
+                f"{counted(len(guessed), 'tensor')} matched by shape and order only: "
+                + listed([f"{n} = {pair.matching.state[n]}" for n in guessed]),
+            )
+        )
+    return found
+
+
+def counts(pair: Pair) -> list[Finding]:
+    """Compare the number of parameters, and explain the difference by the tensors that make it."""
+    ours = sum(s.size for s in pair.reference.described.state if s.kind == "parameter")
+    buffers = {s.name for s in pair.reference.described.state if s.kind == "buffer"}
+    back = {port: name for name, port in pair.matching.state.items()}
+    theirs = sum(
+        s.size
+        for s in pair.port.state
+        if (back.get(s.name) not in buffers if s.name in back else s.kind == "parameter")
+    )
+    if ours == theirs:
+        return []
+    more, less = ("more", theirs - ours) if theirs > ours else ("fewer", ours - theirs)
+    return [
+        Finding("parameters", (), f"the port has {theirs:,} parameters, {less:,} {more} than the reference's {ours:,}")
+    ]
+
+
+def shapes(pair: Pair) -> list[Finding]:
+    """List matched tensors whose shapes differ."""
+    return [
+        Finding("shape", (ours.name,), f"{ours.name}: shape {list(theirs.shape)}, reference {list(ours.shape)}")
+        for ours, theirs in pair.state()
+        if ours.shape != theirs.shape and not ours.size == theirs.size == 1
+    ]
+
+
+def dtypes(pair: Pair) -> list[Finding]:
+    """List matched tensors whose dtypes differ."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for ours, theirs in pair.state():
+        if ours.dtype != theirs.dtype:
+            groups[ours.dtype, theirs.dtype].append(ours.name)
+    return [
+        Finding("dtype", tuple(sites), f"{port}, reference {reference}: {listed(sites)}")
+        for (reference, port), sites in groups.items()
+    ]
+
+
+def setting_differences(pair: Pair) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """Return for each module whose settings differ {setting: (reference, port)}; ``class`` and ``mode`` count as settings."""
+    found: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for ours, theirs in pair.modules():
+        different = {
+            key: (value, theirs.settings[key])
+            for key, value in ours.settings.items()
+            if key in theirs.settings and not _same_setting(value, theirs.settings[key])
+        }
+        comparable = ours.library and theirs.library and not {ours.class_, theirs.class_} & CONTAINERS
+        if comparable and ours.class_.lower() != theirs.class_.lower():
+            different["class"] = (ours.class_, theirs.class_)
+        if ours.training != theirs.training:
+            different["mode"] = tuple("train" if m.training else "eval" for m in (ours, theirs))  # type: ignore[assignment]
+        if different:
+            found[ours.name] = different
+    return found
+
+
+def settings(pair: Pair) -> list[Finding]:
+    """List modules whose own settings differ, those alike in one finding."""
+    classes = {m.name: m.class_ for m in pair.reference.described.modules}
+    groups: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for name, different in setting_differences(pair).items():
+        for key, (ours, theirs) in different.items():
+            kind = "module" if key == "mode" else classes[name]
+            groups[kind, key, str(ours), str(theirs)].append(name)
+    return [
+        Finding(
+            "mode" if key == "mode" else "setting",
+            tuple(sites),
+            f"{kind} {key} {theirs}, reference {ours}: {counted(len(sites), 'module')}: {listed(sites)}",
+        )
+        for (kind, key, ours, theirs), sites in groups.items()
+    ]
+
+
+def trainable(pair: Pair) -> list[Finding]:
+    """List parameters that train on one side only; a model in eval mode is reported as such instead."""
+    eval_mode = any("mode" in d for d in setting_differences(pair).values())
+    found = []
+    for word, sites in (
+        (
+            "is frozen in the port, trains in the reference",
+            [a.name for a, b in pair.state() if a.trainable > b.trainable],
+        ),
+        (
+            "trains in the port, is frozen in the reference",
+            [a.name for a, b in pair.state() if a.trainable < b.trainable],
+        ),
+    ):
+        if sites and not eval_mode:
+            found.append(Finding("trainable", tuple(sites), f"{word}: {listed(sites)}"))
+    return found
+
+
+def calls(pair: Pair) -> list[Finding]:
+    """List sites that the port never passes, and outputs of another shape."""
+    never, misshapen = [], []
+    recorded = {entry.site: entry for entry in pair.reference.sites}
+    for site, entry in recorded.items():
+        if site not in pair.calls:
+            never.append(site)
+            continue
+        shapes_ = dict(pair.calls[site])
+        for path, key in tensor_keys(entry.output):
+            expected = pair.reference.tensors[key].shape
+            found = shapes_.get(path)
+            if found is None or (found != expected and (_size(found), _size(expected)) != (1, 1)):
+                where = f"{site} output{' ' + path if path else ''}"
+                text = "missing" if found is None else f"shape {list(found)}"
+                misshapen.append(Finding("shape", (site,), f"{where}: {text}, reference {list(expected)}"))
+    if never:
+        known = [site for site in never if recorded[site].module in pair.matching.modules]
+        words = f"{counted(len(never), 'call')} of the reference that the port does not make: {listed(never)}"
+        if len(known) < len(never):
+            words += f" ({counted(len(never) - len(known), 'call')} of modules that it does not have)"
+        misshapen.append(Finding("calls", tuple(never), words))
+    return misshapen
+
+
+def batch(pair: Pair) -> list[Finding]:
+    """List parts of the batch that differ in name or shape; the port is given the reference's values."""
+    ours = {e.path: e for e in pair.reference.described.batch}
+    theirs = {e.path: e for e in pair.port.batch}
+    alone = [*((path, "reference") for path in ours if path not in theirs)]
+    alone += [(path, "port") for path in theirs if path not in ours]
+    return [Finding("batch", (), f"batch {path}: only in the {side}") for path, side in alone] + [
+        Finding("batch", (), f"batch {path}: shape {list(theirs[path].shape)}, reference {list(entry.shape)}")
+        for path, entry in ours.items()
+        if path in theirs and entry.shape != theirs[path].shape
+    ]
+
+
+CHECKS: list[Callable[[Pair], list[Finding]]] = [
+    names, counts, shapes, dtypes, settings, trainable, calls, batch,
+]  # fmt: skip
+
+
+def preflight(pair: Pair) -> list[Finding]:
+    """Run every check."""
+    return [finding for check in CHECKS for finding in check(pair)]
+
+
+def _same_setting(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, list) or isinstance(theirs, list):
+        left = ours if isinstance(ours, list) else [ours]
+        right = theirs if isinstance(theirs, list) else [theirs]
+        width = max(len(left), len(right))
+        left, right = (side * width if len(side) == 1 else side for side in (left, right))
+        return len(left) == len(right) and all(map(_same_setting, left, right))
+    if isinstance(ours, (int, float)) and isinstance(theirs, (int, float)):
+        return abs(ours - theirs) <= 1e-6 * max(abs(ours), abs(theirs))
+    return type(ours) is not type(theirs) or bool(ours == theirs)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for side in shape:
+        total *= side
+    return total

@@ -1,0 +1,41 @@
+"""How the port's own initial values differ in kind from the reference's, told by statistics over seeds."""
+
+from __future__ import annotations
+
+from bisect_tool.diagnosis.preflight import Pair
+from bisect_tool.finding import Finding
+
+REPEATS = 1e-6  # relative; a float32 constant computed in another order
+
+
+def initialisation(pair: Pair) -> list[Finding]:
+    """List tensors that are a constant on one side only, or another constant.
+
+    The reference's law is read off all its recorded initialisations: a tensor that is the same constant in every
+    one is a constant by design; one that is random in every one is random by design. A port's random tensor
+    against a random reference is never listed here: it is drawn differently, and that is legitimate.
+    """
+    found = []
+    for ours, theirs in pair.state():
+        others = pair.reference.spread.state.get(ours.name, ())
+        if ours.kind == "buffer" or not others or None in (ours.mean, ours.min, ours.max, theirs.min, theirs.max):
+            continue
+        runs = [(ours.min, ours.max), *((o.min, o.max) for o in others)]
+        constant = all(low == high == runs[0][0] for low, high in runs)
+        random = all(low != high for low, high in runs) and len(set(runs)) == len(runs)
+        theirs_constant = theirs.min == theirs.max
+        if constant and not (theirs_constant and _close(theirs.min, ours.min)):
+            shown = f"the constant {theirs.min:.6g}" if theirs_constant else f"{theirs.mean:.4g} ± {theirs.std:.4g}"
+            message = f"{ours.name}: starts as {shown}, reference as the constant {ours.min:.6g} at every seed"
+            found.append(Finding("initialisation", (ours.name,), message))
+        elif random and theirs_constant and ours.size > 1:
+            word = "all zero" if theirs.min == 0 else f"the constant {theirs.min:.6g}"
+            message = f"{ours.name}: starts as {word}, reference random at every seed (std {ours.std:.4g})"
+            found.append(Finding("initialisation", (ours.name,), message))
+    return found
+
+
+def _close(left: float | None, right: float | None) -> bool:
+    assert left is not None
+    assert right is not None
+    return abs(left - right) <= REPEATS * max(abs(left), abs(right))

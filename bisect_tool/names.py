@@ -1,0 +1,127 @@
+"""Which site of the port is which site of the reference."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bisect_tool.sites import parent_of
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Names of the reference to names of the port, for modules and for state, and what found no partner.
+
+    ``how`` says for each matched state entry: "exact", "rule" or "shape".
+    """
+
+    modules: Mapping[str, str]
+    state: Mapping[str, str]
+    how: Mapping[str, str]
+    unmatched_reference: tuple[str, ...]
+    unmatched_port: tuple[str, ...]
+
+
+def match(
+    reference: Sequence[tuple[str, Shape]],
+    port: Sequence[tuple[str, Shape]],
+    reference_modules: Iterable[str],
+    port_modules: Iterable[str],
+    rules: Sequence[tuple[str, str]] = (),
+) -> Matching:
+    """Match state entries and modules: exactly, by the recipe's rules, then by shape and order.
+
+    By shape: of the entries left over, those of one shape are paired in order where both sides have equally
+    many. A module follows its parameters, a parent its child of the same last name, and a child its parent.
+    """
+    rename = _renamer(rules)
+    state, how = _by_name([n for n, _ in reference], {n for n, _ in port}, rename)
+    by_shape = _by_shape(
+        [(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in set(state.values())]
+    )
+    state.update(by_shape)
+    how.update(dict.fromkeys(by_shape, "shape"))
+    names = list(reference_modules)
+    port_names = set(port_modules)
+    modules, _ = _by_name(names, port_names, rename)
+    _follow_parameters(modules, by_shape, port_names)
+    _follow_parents(modules, names, port_names)
+    taken = set(state.values())
+    return Matching(
+        modules,
+        state,
+        how,
+        tuple(n for n, _ in reference if n not in state),
+        tuple(n for n, _ in port if n not in taken),
+    )
+
+
+def _renamer(rules: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    compiled = [(re.compile(pattern), replacement) for pattern, replacement in rules]
+
+    def rename(name: str) -> str:
+        for pattern, replacement in compiled:
+            name = pattern.sub(replacement, name)
+        return name
+
+    return rename
+
+
+def _by_name(
+    names: Iterable[str], port_names: set[str], rename: Callable[[str], str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    found: dict[str, str] = {}
+    how: dict[str, str] = {}
+    for name in names:
+        for candidate, kind in ((name, "exact"), (rename(name), "rule")):
+            if candidate in port_names:
+                found[name], how[name] = candidate, kind
+                break
+    return found, how
+
+
+def _by_shape(reference: Sequence[tuple[str, Shape]], port: Sequence[tuple[str, Shape]]) -> dict[str, str]:
+    def grouped(entries: Sequence[tuple[str, Shape]]) -> dict[tuple[str, Shape], list[str]]:
+        groups: dict[tuple[str, Shape], list[str]] = defaultdict(list)
+        for name, shape in entries:
+            groups[name.rpartition(".")[2], shape].append(name)
+        return groups
+
+    theirs = grouped(port)
+    return {
+        ours_name: port_name
+        for key, ours in grouped(reference).items()
+        if len(ours) == len(theirs.get(key, ()))
+        for ours_name, port_name in zip(ours, theirs[key], strict=True)
+    }
+
+
+def _follow_parameters(modules: dict[str, str], state: Mapping[str, str], port_names: set[str]) -> None:
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, port_name in state.items():
+        ours, theirs = parent_of(name), parent_of(port_name)
+        while ours and theirs:
+            votes[ours][theirs] += 1
+            if ours.rpartition(".")[2] != theirs.rpartition(".")[2]:
+                ours, theirs = parent_of(ours), parent_of(theirs)
+                if ours and theirs:
+                    votes[ours][theirs] += 1
+                break
+            ours, theirs = parent_of(ours), parent_of(theirs)
+    for ours, counter in votes.items():
+        best = counter.most_common(1)[0][0]
+        if ours not in modules and best in port_names and best not in modules.values():
+            modules[ours] = best
+
+
+def _follow_parents(modules: dict[str, str], names: Sequence[str], port_names: set[str]) -> None:
+    for name in names:
+        parent = parent_of(name)
+        if name not in modules and parent in modules:
+            candidate = f"{modules[parent]}.{name.rpartition('.')[2]}"
+            if candidate in port_names:
+                modules[name] = candidate

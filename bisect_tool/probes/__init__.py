@@ -1,0 +1,1 @@
+"""Probes: one run of the port under one intervention, cached, with receipts."""

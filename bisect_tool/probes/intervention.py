@@ -1,0 +1,124 @@
+"""What a probe changes and what it reads: names only, no tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bisect_tool.sites import Site
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """The sites that take the reference's value instead of the port's own, and the sites that are compared.
+
+    A site that is both watched and patched is computed, compared, and then replaced.
+
+    Attributes:
+        patched: sites in the reference's names.
+        watched: sites whose inputs and output are compared with the reference's.
+        echo: every output is replaced by a copy of itself; nothing may change.
+        repeat: tells apart runs that are asked twice on purpose.
+
+    """
+
+    patched: frozenset[Site] = frozenset()
+    watched: frozenset[Site] = frozenset()
+    echo: bool = False
+    repeat: int = 0
+
+    def patching(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more sites patched."""
+        return Intervention(self.patched | frozenset(sites), self.watched, self.echo, self.repeat)
+
+    def watching(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more sites watched."""
+        return Intervention(self.patched, self.watched | frozenset(sites), self.echo, self.repeat)
+
+    @property
+    def key(self) -> str:
+        """Return a short hash that stands for this intervention in the cache."""
+        text = json.dumps([sorted(self.patched), sorted(self.watched), self.echo, self.repeat])
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One watched tensor against the reference's.
+
+    Attributes: ``error`` (relative), ``mismatch`` (why there is no error), ``missing`` (the port passes no such
+    tensor, which alone says nothing), ``variation`` (max - min of the port's own values, within a channel).
+    """
+
+    path: str
+    error: float | None = None
+    mismatch: str | None = None
+    missing: bool = False
+    variation: float | None = None
+
+    def exceeds(self, tolerance: float) -> bool:
+        """Tell whether the tensor is off by more than a relative tolerance, or does not compare at all."""
+        if self.missing:
+            return False
+        return self.mismatch is not None or self.error is None or not self.error <= tolerance
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A watched call: its inputs and its output, compared."""
+
+    inputs: tuple[Comparison, ...] = ()
+    output: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one probe gave.
+
+    Attributes:
+        targets: the scalars that ``step`` returned.
+        receipts: for each patched site the hashes of what the port consumed there.
+        watched: comparisons by site.
+        calls: the sites that were computed, in order, with (path, shape) of their outputs.
+        kernels: kernels compiled during the run, None where the framework compiles none.
+        seconds: wall time of the run.
+        failure: why the reading is not usable, or None.
+
+    """
+
+    targets: dict[str, float] = field(default_factory=dict)
+    not_scalar: dict[str, str] = field(default_factory=dict)
+    receipts: dict[str, list[str]] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
+    kernels: int | None = None
+    seconds: float = 0.0
+    failure: str | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Reading:
+        """Rebuild a reading from a worker's reply or the cache. Raises KeyError or TypeError when it is none."""
+        watched = {
+            site: Watched(
+                tuple(Comparison(**row) for row in entry["inputs"]),
+                tuple(Comparison(**row) for row in entry.get("output", ())),
+            )
+            for site, entry in data.get("watched", {}).items()
+        }
+        calls = tuple(
+            (str(site), tuple((str(path), tuple(shape)) for path, shape in outputs))
+            for site, outputs in data.get("calls", ())
+        )
+        return cls(
+            targets={str(k): float(v) for k, v in data.get("targets", {}).items()},
+            not_scalar=dict(data.get("not_scalar", {})),
+            receipts={k: [v] if isinstance(v, str) else list(v) for k, v in data.get("receipts", {}).items()},
+            watched=watched,
+            calls=calls,
+            kernels=data.get("kernels"),
+            seconds=float(data.get("seconds", 0.0)),
+            failure=data.get("failure"),
+        )

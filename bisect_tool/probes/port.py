@@ -1,0 +1,187 @@
+"""A port in its worker, asked in the reference's names."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
+from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.names import Matching
+from bisect_tool.probes.cache import ProbeCache
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
+from bisect_tool.workers.process import Worker
+
+MOST_RESTARTS = 3
+
+
+class WorkerPort:
+    """A port of the reference model, and all that the search may ask of it.
+
+    Every ``run`` starts from the same weights, inputs and random state, and leaves nothing behind. A worker
+    that dies is started again; its probe is unresolved.
+
+    Attributes:
+        described: names, shapes, settings of the port.
+        matching: which of its names are which of the reference's.
+        asked: (intervention, reading, from the cache) of every probe, in order.
+
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], tuple[Worker, Described]],
+        capture: Capture,
+        match: Callable[[Described], Matching],
+        cache_folder: Path,
+        cache_words: Iterable[str],
+        on_probe: Callable[[Intervention], None] | None = None,
+    ) -> None:
+        self._start = start
+        self._capture = capture
+        self._on_probe = on_probe or (lambda _intervention: None)
+        self._worker, self.described = start()
+        self.matching = match(self.described)
+        self._restarts = 0
+        self._to_port: dict[str, str] = {}
+        self._parents: dict[str, str | None] = {s.site: s.parent for s in capture.manifest.sites}
+        self._modules_called = {s.module for s in capture.manifest.sites}
+        self._attachment = self._attach_request()
+        self._to_reference = {port: ours for ours, port in self._to_port.items()}
+        words = json.dumps([*cache_words, capture.key, self.described.sources, self.described.version])
+        self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
+        self.asked: list[tuple[Intervention, Reading, bool]] = []
+        self._worker.ask("attach", **self._attachment)
+
+    def can_patch(self, site: str) -> bool:
+        """Tell whether the reference's value can be put at a site of the port."""
+        return site in self._to_port
+
+    def run(self, intervention: Intervention) -> Reading:
+        """Run one probe, or take its reading from the cache.
+
+        Raises BisectError when a patch was not consumed: such a reading would exonerate without reason.
+        """
+        cached = self._cache.get(intervention)
+        if cached is not None:
+            self.asked.append((intervention, cached, True))
+            return cached
+        self._on_probe(intervention)
+        reading = self._run_in_worker(intervention)
+        if reading.failure is None:
+            self._check_receipts(intervention, reading)
+        self.asked.append((intervention, reading, False))
+        return reading
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        self._worker.kill()
+
+    def _run_in_worker(self, intervention: Intervention) -> Reading:
+        try:
+            data = self._worker.ask(
+                "run",
+                patch=sorted(self._to_port[site] for site in intervention.patched),
+                watch=sorted(self._to_port[site] for site in intervention.watched if site in self._to_port),
+                echo=intervention.echo,
+            )
+            reading = self._in_reference_names(Reading.from_json(data))
+        except ModelError as error:
+            reading = Reading(failure=str(error))
+        except WorkerError as error:
+            self._restart(error)
+            return Reading(failure=str(error))  # not cached: it may go well another time
+        except (KeyError, TypeError, ValueError) as error:
+            self._restart(WorkerError(f"the worker's reading is not usable: {error!r}"))
+            return Reading(failure=f"the worker's reading is not usable: {error!r}")
+        self._cache.put(intervention, reading)
+        return reading
+
+    def _restart(self, error: WorkerError) -> None:
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            raise WorkerError(
+                f"the port's worker failed {self._restarts} times; last: {error}",
+                hint="run again with -v to see what it prints; finished probes are kept",
+                detail=error.detail,
+            ) from error
+        self._worker, _ = self._start()
+        self._worker.ask("attach", **self._attachment)
+
+    def _attach_request(self) -> dict[str, Any]:
+        manifest = self._capture.manifest
+        sites = {}
+        for entry in manifest.sites:
+            port_module = self.matching.modules.get(entry.module)
+            if port_module is not None and not has_opaque(entry.output):
+                port_site = call_site(port_module, call_number(entry.site))
+                self._to_port[entry.site] = port_site
+                sites[port_site] = {"inputs": entry.inputs, "output": entry.output}
+        state = {}
+        for name, port_name in self.matching.state.items():
+            self._to_port[name] = port_name
+            state[port_name] = manifest.state[name]
+        return {
+            "folder": str(self._capture.folder),
+            "sites": sites,
+            "state": state,
+            "batch": manifest.batch,
+            "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
+        }
+
+    def _in_reference_names(self, reading: Reading) -> Reading:
+        def back(name: str) -> str:
+            return self._to_reference.get(name, name)
+
+        return dataclasses.replace(
+            reading,
+            receipts={back(k): v for k, v in reading.receipts.items()},
+            watched={back(k): v for k, v in reading.watched.items()},
+            calls=tuple((back(site), outputs) for site, outputs in reading.calls),
+        )
+
+    def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
+        manifest = self._capture.manifest
+        outputs = {entry.site: entry.output for entry in manifest.sites}
+        for site in sorted(intervention.patched):
+            keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
+            expected = [manifest.tensors[key].hash for key in keys]
+            got = reading.receipts.get(site)
+            if got is None and self._may_be_unread(site, intervention.patched):
+                continue
+            if got is None:
+                raise BisectError(
+                    f"the patch at {site} was not consumed: the port never read it, so this probe proves nothing",
+                    hint="the port uses another module or tensor there: check the names, or exclude it from the capture",
+                )
+            if got != expected:
+                raise BisectError(
+                    f"the port consumed another value at {site} than the capture holds: "
+                    f"the capture was changed after it was recorded, or the value does not survive the conversion",
+                    hint="record it again with `bisect capture`",
+                )
+
+    def _may_be_unread(self, site: Site, patched: frozenset[Site]) -> bool:
+        """Tell whether nothing should have read this patch: a call around it is patched, or the reference never reads it."""
+        if site in self._parents:
+            around = self._parents[site]
+            while around is not None:
+                if around in patched:
+                    return True
+                around = self._parents.get(around)
+            return False
+        owner = parent_of(site)
+        if owner not in self._modules_called:
+            return True
+        calls = [s for s in self._parents if module_of(s) == owner]
+        return all(call in patched or self._may_be_unread(Site(call), patched) for call in calls)

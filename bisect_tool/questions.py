@@ -1,0 +1,145 @@
+"""The two questions that are asked of a port, and the log of what was asked.
+
+*With the reference's weights, does the code compute the same?* and *with its own weights, does it start the
+same?* are never mixed: each hides the other's faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bisect_tool.compare.tolerance import Interval
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site
+
+
+class Port(Protocol):
+    """A port of the reference model, and all that the search may ask of it.
+
+    Every ``run`` starts from the same weights, inputs and random state, and leaves nothing behind.
+    """
+
+    def run(self, intervention: Intervention) -> Reading:
+        """Run one probe. Raises BisectError when a patch was not consumed."""
+        ...
+
+    def can_patch(self, site: str) -> bool:
+        """Tell whether the reference's value can be put at a site."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """One probe as the report shows it; ``share`` is how much of the port's module calls it computed."""
+
+    phase: str
+    what: str
+    patched: int
+    value: float | None
+    verdict: Verdict
+    seconds: float
+    share: float
+    kernels: int | None
+    failure: str | None
+
+
+@dataclass
+class ProbeLog:
+    """Every probe asked, in order. ``full`` is the number of module calls of a whole run, once known."""
+
+    rows: list[LogRow] = field(default_factory=list)
+    full: int = 0
+    on_row: Callable[[LogRow], None] = lambda _row: None
+
+    def add(self, row: LogRow) -> None:
+        """Append a row and tell whoever shows progress."""
+        self.rows.append(row)
+        self.on_row(row)
+
+    def count(self, *phases: str) -> int:
+        """Return how many probes the given phases took."""
+        return sum(1 for row in self.rows if row.phase in phases)
+
+    def passes(self, *phases: str) -> float:
+        """Return what the given phases cost, in forward passes of the port."""
+        return sum(row.share for row in self.rows if row.phase in phases)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A verdict on readings: whether ``target`` lies in ``interval``.
+
+    Attributes:
+        name: "code" or "start".
+        base: what is patched in every probe of this question.
+        on_input: instead of the target, judge the inputs of this site: (site, relative tolerance).
+
+    """
+
+    name: str
+    port: Port
+    log: ProbeLog
+    target: str
+    interval: Interval
+    base: Intervention
+    on_input: tuple[Site, float] | None = None
+
+    def ask(self, phase: str, what: str, patched: Iterable[Site] = (), watched: Iterable[Site] = ()) -> Reading:
+        """Run one probe on top of the base and log it."""
+        watched = [*watched, *([self.on_input[0]] if self.on_input else [])]
+        intervention = self.base.patching(patched).watching(watched)
+        return run_logged(
+            self.port, self.log, intervention, phase, what, self.target, self.verdict, patched=len(frozenset(patched))
+        )
+
+    def test(self, phase: str, what: str, patched: Iterable[Site] = ()) -> Verdict:
+        """Run one probe and return its verdict."""
+        return self.verdict(self.ask(phase, what, tuple(patched)))
+
+    def verdict(self, reading: Reading) -> Verdict:
+        """Judge a reading."""
+        if reading.failure is not None:
+            return Verdict.UNRESOLVED
+        if self.on_input is not None:
+            site, tolerance = self.on_input
+            if site not in reading.watched:
+                return Verdict.UNRESOLVED
+            off = any(comparison.exceeds(tolerance) for comparison in reading.watched[site].inputs)
+            return Verdict.DIVERGES if off else Verdict.AGREES
+        value = reading.targets.get(self.target)
+        if value is None:
+            return Verdict.UNRESOLVED
+        return Verdict.AGREES if self.interval.holds(value) else Verdict.DIVERGES
+
+
+def run_logged(
+    port: Port,
+    log: ProbeLog,
+    intervention: Intervention,
+    phase: str,
+    what: str,
+    target: str,
+    judge: Callable[[Reading], Verdict],
+    *,
+    patched: int,
+) -> Reading:
+    """Run one probe and add it to the log."""
+    reading = port.run(intervention)
+    log.full = log.full or len(reading.calls)
+    log.add(
+        LogRow(
+            phase,
+            what,
+            patched,
+            reading.targets.get(target),
+            judge(reading),
+            reading.seconds,
+            len(reading.calls) / max(log.full, 1),
+            reading.kernels,
+            reading.failure,
+        )
+    )
+    return reading

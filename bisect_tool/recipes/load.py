@@ -1,0 +1,162 @@
+"""Read ``recipe.toml`` and check all of it at once."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from bisect_tool.errors import BisectError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover
+    import tomli as tomllib
+
+
+def _is_entry(value: str) -> str:
+    if not re.fullmatch(r"[^:]+\.py:[A-Za-z_]\w*", value):
+        raise ValueError(f"expected 'file.py:function', found {value!r}")
+    return value
+
+
+def _is_pattern(value: tuple[str, str]) -> tuple[str, str]:
+    try:
+        re.compile(value[0])
+    except re.error as error:
+        raise ValueError(f"{value[0]!r} is no regular expression: {error}") from error
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSpec(_Strict):
+    """How to build one model: framework, entry, and the environment it runs in."""
+
+    framework: Literal["torch", "jittor"]
+    entry: Annotated[str, AfterValidator(_is_entry)]
+    python: str | None = None
+    path: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    options: dict[str, Any] = {}
+
+
+class TargetSpec(_Strict):
+    """A target's explicit tolerance, where the user wants one: it wins over the measured one."""
+
+    rtol: float | None = Field(default=None, gt=0)
+    atol: float | None = Field(default=None, gt=0)
+
+
+class NameRules(_Strict):
+    """Renames from the reference's names to the port's, applied in order."""
+
+    rename: tuple[Annotated[tuple[str, str], AfterValidator(_is_pattern)], ...] = ()
+
+
+class _RecipeFile(_Strict):
+    models: dict[str, ModelSpec]
+    targets: dict[str, TargetSpec] = {}
+    names: NameRules = NameRules()
+
+
+class Recipe(_RecipeFile):
+    """A checked recipe. Attributes: ``folder``, ``name``, ``models``, ``targets``, ``names``."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, under which captures are kept."""
+        return self.folder.name
+
+    def model(self, name: str) -> ModelSpec:
+        """Return a model by name. Raises BisectError listing the ones there are."""
+        if name not in self.models:
+            raise BisectError(f"{self.folder / 'recipe.toml'}: no model {name!r}; it has {', '.join(self.models)}")
+        return self.models[name]
+
+
+def find_recipe(given: str | None, around: Path) -> Path:
+    """Return the recipe's folder: the one given (a path, or a name in ``recipes/``), or the only one in sight.
+
+    Raises BisectError when it does not exist, or when none or several are in sight.
+    """
+    if given is not None:
+        for folder in (Path(given), around / "recipes" / given):
+            if (folder / "recipe.toml").is_file():
+                return folder.resolve()
+            if folder.name == "recipe.toml" and folder.is_file():
+                return folder.resolve().parent
+        raise BisectError(
+            f"no recipe {given!r}: neither {given}/recipe.toml nor recipes/{given}/recipe.toml exists",
+            hint=_in_sight(around),
+        )
+    if (around / "recipe.toml").is_file():
+        return around.resolve()
+    found = sorted(path.parent for path in (around / "recipes").glob("*/recipe.toml"))
+    if len(found) == 1:
+        return found[0].resolve()
+    if not found:
+        raise BisectError(
+            "no recipe in sight: neither recipe.toml nor recipes/*/recipe.toml exists here",
+            hint="name one with --recipe FOLDER",
+        )
+    raise BisectError(f"{len(found)} recipes in sight", hint=_in_sight(around))
+
+
+def _in_sight(around: Path) -> str:
+    names = sorted(path.parent.name for path in (around / "recipes").glob("*/recipe.toml"))
+    return f"choose one with --recipe: {', '.join(names)}" if names else "name a folder that holds a recipe.toml"
+
+
+def load_recipe(folder: Path) -> Recipe:
+    """Read and check a recipe. Raises BisectError that lists every mistake in the file."""
+    path = folder / "recipe.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BisectError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BisectError(f"{path}: not valid TOML: {error}") from error
+    data.pop("watch", None)  # watched functions are not read yet
+    try:
+        recipe = Recipe(**data, folder=folder)
+    except (ValidationError, TypeError) as error:
+        raise BisectError(f"{path}: {explain(error)}") from error
+    missing = [
+        f"models.{name}.entry: there is no file {spec.entry.partition(':')[0]} in {folder}"
+        for name, spec in recipe.models.items()
+        if not (folder / spec.entry.partition(":")[0]).is_file()
+    ]
+    if missing:
+        raise BisectError(f"{path}: {'; '.join(missing)}")
+    return recipe
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML. Raises ValueError."""
+    return tomllib.loads(text)
+
+
+def explain(error: Exception) -> str:
+    """Return every mistake of a pydantic error on one line: where, what was expected, what was found."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    parts = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(key) for key in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            parts.append(f"{where}: unknown key")
+        elif item["type"] == "missing":
+            parts.append(f"{where}: missing")
+        else:
+            found = item["input"] if isinstance(item["input"], (str, int, float)) else type(item["input"]).__name__
+            parts.append(f"{where}: {message}" + ("" if "found" in message else f", found {found!r}"))
+    return "; ".join(parts)

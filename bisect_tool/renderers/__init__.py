@@ -1,0 +1,1 @@
+"""Draw a saved report; renderers compute nothing."""

@@ -1,0 +1,327 @@
+"""The order of a run: preflight, ends, the code question, the values question, the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bisect_tool.captures.reader import Capture
+from bisect_tool.code_search import CodeAnswer, search_code
+from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval, code_interval, start_interval
+from bisect_tool.culprit import Culprit
+from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
+from bisect_tool.diagnosis.start import initialisation
+from bisect_tool.errors import BisectError, InconclusiveError
+from bisect_tool.finding import Finding
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.port import WorkerPort
+from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
+from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, log_data, sentence_list
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site, parent_of
+from bisect_tool.start_search import StartAnswer, search_silent, search_start
+from bisect_tool.trace import Trace
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """An explicit tolerance for the code question; both None where it is to be measured."""
+
+    rtol: float | None = None
+    atol: float | None = None
+
+
+@dataclass
+class _Run:
+    """What one run of ``bisect`` carries from step to step."""
+
+    port: WorkerPort
+    capture: Capture
+    target: str
+    tolerance: Tolerance
+    log: ProbeLog
+    notes: list[str] = field(default_factory=list)
+
+
+def bisect(
+    port: WorkerPort,
+    capture: Capture,
+    *,
+    target: str,
+    tolerance: Tolerance = Tolerance(),
+    on_row: Callable[[LogRow], None] = lambda _row: None,
+) -> dict[str, Any]:
+    """Find what makes a port's target diverge from a captured reference, and return the report as data.
+
+    Raises BisectError for a target that the capture or the port does not have, InconclusiveError when the port is
+    not deterministic, changes when it is merely probed, or does not run at all.
+    """
+    run = _Run(port, capture, target, tolerance, ProbeLog(on_row=on_row))
+    _check_target(run)
+    own = _ends(run)
+    pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
+    trace = _trace(run, pair)
+    state = _state(pair)
+    if not trace.sites and not state:
+        raise BisectError(
+            "no name in common: no module call and no parameter of the reference has a partner in the port",
+            hint="add rename rules under [names] in recipe.toml; `bisect run` lists both sides' names in its preflight",
+        )
+    starts = initialisation(pair)
+    findings = [*preflight(pair), *starts]
+    code_range = _code_interval(run)
+    question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
+    base = question.ask("split", "all parameters and buffers")
+    code = _code(question, trace, base)
+    start_range = _start_interval(run)
+    start = StartAnswer()
+    if start_range is not None:
+        start = _start(run, start_range, code, starts, state, trace, own)
+    return _report(run, trace, findings, own, base, code, start, code_range, start_range)
+
+
+def _check_target(run: _Run) -> None:
+    manifest = run.capture.manifest
+    if run.target in manifest.not_scalar:
+        raise BisectError(f"target {run.target!r} of the reference {manifest.not_scalar[run.target]}")
+    if run.target not in manifest.targets:
+        raise BisectError(f"no target {run.target!r}: step of the reference returned {', '.join(manifest.targets)}")
+    if not math.isfinite(manifest.targets[run.target]):
+        raise BisectError(
+            f"target {run.target!r} of the reference is {manifest.targets[run.target]}: there is nothing to compare with"
+        )
+
+
+def _ends(run: _Run) -> Reading:
+    """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
+
+    def ask(intervention: Intervention, what: str) -> Reading:
+        return run_logged(
+            run.port, run.log, intervention, "ends", what, run.target, lambda r: _plain_verdict(run, r), patched=0
+        )
+
+    first = ask(Intervention(), "as it is")
+    if first.failure is not None:
+        raise InconclusiveError(
+            f"the port does not run as it is: {first.failure}", hint="see the traceback with --debug"
+        )
+    if run.target in first.not_scalar:
+        raise BisectError(f"target {run.target!r} of the port {first.not_scalar[run.target]}")
+    if run.target not in first.targets:
+        raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(first.targets)}")
+    second = ask(Intervention(repeat=1), "as it is, again")
+    _same(
+        run, first, second, "two identical runs of the port differ", "switch dropout and other randomness off in build"
+    )
+    inert = ask(Intervention(echo=True), "every output replaced by a copy of itself")
+    _same(
+        run,
+        first,
+        inert,
+        "replacing outputs by copies of themselves changes the port",
+        "it shares or overwrites tensors",
+    )
+    return first
+
+
+def _plain_verdict(run: _Run, reading: Reading) -> Verdict:
+    interval = _start_interval(run) or _code_interval(run)
+    value = reading.targets.get(run.target)
+    if value is None:
+        return Verdict.UNRESOLVED
+    return Verdict.AGREES if interval.holds(value) else Verdict.DIVERGES
+
+
+def _same(run: _Run, first: Reading, other: Reading, what: str, hint: str) -> None:
+    if other.failure is not None:
+        raise InconclusiveError(f"{what}: the second one failed: {other.failure}")
+    left, right = first.targets[run.target], other.targets.get(run.target)
+    if right is None or (left != right and not (math.isnan(left) and math.isnan(right))):
+        raise InconclusiveError(f"{what}: {run.target} {left!r}, then {right!r}", hint=hint)
+
+
+def _trace(run: _Run, pair: Pair) -> Trace:
+    manifest = run.capture.manifest
+    called = set(pair.calls)
+    sites = tuple(Site(e.site) for e in manifest.sites if e.site in called and run.port.can_patch(e.site))
+    classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
+    parents = {e.site: e.parent for e in manifest.sites}
+    return Trace(sites, parents, classes, setting_differences(pair), manifest.noise.sites, manifest.noise.rounding)
+
+
+def _state(pair: Pair) -> list[Site]:
+    return [Site(a.name) for a, b in pair.state() if a.shape == b.shape or a.size == b.size == 1]
+
+
+def _code_interval(run: _Run) -> Interval:
+    manifest = run.capture.manifest
+    return code_interval(
+        manifest.targets[run.target],
+        manifest.noise.targets.get(run.target, 0.0),
+        manifest.noise.rounding,
+        rtol=run.tolerance.rtol,
+        atol=run.tolerance.atol,
+    )
+
+
+def _start_interval(run: _Run) -> Interval | None:
+    manifest = run.capture.manifest
+    values = [manifest.targets[run.target], *(t[run.target] for t in manifest.spread.targets if run.target in t)]
+    return start_interval(values)
+
+
+def _code(question: Question, trace: Trace, base: Reading) -> CodeAnswer:
+    verdict = question.verdict(base)
+    if verdict is Verdict.UNRESOLVED:
+        return CodeAnswer((), (f"the port fails with the reference's weights: {base.failure}",))
+    if verdict is Verdict.AGREES:
+        return CodeAnswer(())
+    if not trace.sites:
+        return CodeAnswer((), ("the code diverges, but no module call has a partner that could be patched",))
+    return search_code(question, trace)
+
+
+def _start(
+    run: _Run,
+    interval: Interval,
+    code: CodeAnswer,
+    suspects: list[Finding],
+    state: list[Site],
+    trace: Trace,
+    own: Reading,
+) -> StartAnswer:
+    question = Question("start", run.port, run.log, run.target, interval, Intervention(frozenset(code.held)))
+    if code.open_ends or any(not c.held for c in code.culprits):
+        return StartAnswer(open_ends=("whether it starts the same cannot be asked before the code is right",))
+    if code.held:
+        own = question.ask("start", "culprits held, own weights")
+    verdict = question.verdict(own)
+    if verdict is Verdict.UNRESOLVED:
+        return StartAnswer(open_ends=(f"the port fails with its own weights: {own.failure}",))
+    if verdict is Verdict.DIVERGES:
+        return search_start(question, state, suspects)
+    owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
+    return search_silent(question, suspects, owners)
+
+
+def _report(
+    run: _Run,
+    trace: Trace,
+    findings: list[Finding],
+    own: Reading,
+    base: Reading,
+    code: CodeAnswer,
+    start: StartAnswer,
+    code_range: Interval,
+    start_range: Interval | None,
+) -> dict[str, Any]:
+    manifest = run.capture.manifest
+    culprits = [*code.culprits, *start.culprits]
+    open_ends = [*code.open_ends, *start.open_ends]
+    reference = manifest.targets[run.target]
+    values = {"code": base.targets.get(run.target), "start": own.targets.get(run.target)}
+    base_ok = base.failure is None and code_range.holds(base.targets.get(run.target, math.nan))
+    if any(c.confirmed for c in culprits):
+        verdict, sentence = "diverges", _sentence(run.target, reference, values, culprits)
+    elif culprits or open_ends or not base_ok:
+        verdict, sentence = "inconclusive", f"{run.target}: no culprit could be proved; {'; '.join(open_ends)}."
+    else:
+        asked = ", and starts the same" if start_range else ""
+        verdict = "agrees"
+        sentence = f"{run.target} agrees: the code computes the same with the reference's weights{asked}."
+    if start_range is None:
+        run.notes.append(
+            f"whether it starts the same was not asked: the capture has {len(manifest.spread.seeds)} other "
+            f"initialisations, {FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
+        )
+    start_diverges = any(c.kind == "values" for c in culprits)
+    return {
+        "format": FORMAT,
+        "verdict": verdict,
+        "sentence": sentence,
+        "recipe": manifest.recipe,
+        "models": {
+            "reference": _model_words(manifest.described.framework, manifest.described.version),
+            "port": _model_words(run.port.described.framework, run.port.described.version),
+        },
+        "target": run.target,
+        "reference": reference,
+        "port": values["start" if start_diverges else "code"],
+        "questions": {
+            "code": {"value": values["code"], **(interval_data(code_range) or {})},
+            "start": {"value": values["start"], **(interval_data(start_range) or {})},
+        },
+        "targets": {
+            name: {
+                "reference": value,
+                "port": own.targets.get(name),
+                "port_with_reference_weights": base.targets.get(name),
+            }
+            for name, value in manifest.targets.items()
+        },
+        "culprits": [culprit_data(c) for c in culprits],
+        "open_ends": open_ends,
+        "ruled_out": _ruled_out(run, trace, code, start, base_ok),
+        "preflight": [finding_data(f) for f in findings],
+        "notes": run.notes,
+        "probes": log_data(run.log, len(trace.sites)),
+    }
+
+
+def _model_words(framework: str, version: str) -> str:
+    return f"{framework} {version}"
+
+
+def _sentence(target: str, reference: float, port: dict[str, float | None], culprits: list[Culprit]) -> str:
+    """Say who is to blame for what; ``port`` has the target's value for each question."""
+    sentences = []
+    for kind in ("code", "values"):
+        ours = [c for c in culprits if c.kind == kind and c.confirmed]
+        if not ours:
+            continue
+        blamed = ", and ".join(
+            "the code after the last layer, in the loss"
+            if not c.held
+            else f"the {'code' if kind == 'code' else 'initial value'} of {sentence_list(c.sites)}"
+            for c in ours
+        )
+        if any(c.silent for c in ours):
+            sentences.append(
+                f"{target} does not feel it yet, but {blamed} is constant: what it feeds carries no signal."
+            )
+        elif kind == "code":
+            shown = f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}"
+            sentences.append(f"{shown}: to blame is {blamed}.")
+        else:
+            shown = f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}"
+            sentences.append(f"{shown}: to blame is {blamed}.")
+    return " ".join(sentences)
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.6g}" if value is not None else "missing"
+
+
+def _ruled_out(run: _Run, trace: Trace, code: CodeAnswer, start: StartAnswer, base_ok: bool) -> list[str]:
+    words = []
+    if base_ok:
+        words.append(
+            f"the code of all {len(trace.sites)} module calls, of step and of the loss: with the reference's weights "
+            f"{run.target} agrees"
+        )
+    for culprit in code.culprits:
+        if culprit.held and culprit.confirmed:
+            last = max(trace.sites.index(s) for s in culprit.held)
+            words.append(f"everything after {trace.sites[last]}: from there on the port agrees")
+            words.append("parameters and buffers as the cause of this: it diverges with the reference's")
+        elif not culprit.held:
+            words.append(f"all {len(trace.sites)} module calls, and all parameters and buffers")
+    words += [
+        f"every other parameter and buffer, and with them all layers before these: with {len(culprit.sites)} own "
+        f"and the rest the reference's, it still diverges"
+        for culprit in start.culprits
+        if culprit.confirmed and not culprit.silent
+    ]
+    return list(dict.fromkeys(words))

@@ -1,0 +1,32 @@
+"""Names of sites: module calls, parameters and buffers, each with one spelling everywhere.
+
+A module call is the module's path, with ``#n`` from its second call on (``model.9.m``, ``model.9.m#2``);
+a parameter or buffer is its path (``model.0.conv.weight``).
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+Site = NewType("Site", str)
+
+
+def call_site(module: str, number: int) -> Site:
+    """Return the site of a module's ``number``-th call, counted from 1."""
+    return Site(module if number == 1 else f"{module}#{number}")
+
+
+def module_of(site: str) -> str:
+    """Return the module whose call a site is."""
+    return site.partition("#")[0]
+
+
+def call_number(site: str) -> int:
+    """Return which call of its module a site is, counted from 1."""
+    _, _, number = site.partition("#")
+    return int(number or 1)
+
+
+def parent_of(name: str) -> str:
+    """Return the module that a module, parameter or buffer lies in; the top is ''."""
+    return name.rpartition(".")[0]

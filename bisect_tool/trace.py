@@ -1,0 +1,54 @@
+"""The reference's calls in execution order, as far as the port makes them too: the axis that cuts lie on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bisect_tool.sites import Site, module_of
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The sites that can be patched, in order of completion: children before the container around them.
+
+    Attributes:
+        sites: the axis; cut ``k`` patches ``sites[:k]``.
+        parents: each recorded call to the call around it.
+        classes: each module to (reference class, port class).
+        differences: each module whose settings differ to the differences, as ``setting_differences`` has them.
+        noise: each site to the relative error that honest rounding makes there in a free run.
+        rounding: the relative error that honest rounding makes in one layer.
+
+    """
+
+    sites: tuple[Site, ...]
+    parents: Mapping[str, str | None]
+    classes: Mapping[str, tuple[str, str]]
+    differences: Mapping[str, Mapping[str, tuple[object, object]]]
+    noise: Mapping[str, float]
+    rounding: float
+
+    @functools.cached_property
+    def containers(self) -> frozenset[str | None]:
+        """Return the calls that have calls inside them."""
+        return frozenset(self.parents.values())
+
+    def chain(self, site: Site) -> list[Site]:
+        """Return a site and the calls around it, innermost first."""
+        found, around = [site], self.parents.get(site)
+        while around is not None:
+            found.append(Site(around))
+            around = self.parents.get(around)
+        return found
+
+    def kin(self, site: Site) -> list[Site]:
+        """Return the other sites of the same classes that differ in the same settings, whichever call they are."""
+        module = module_of(site)
+        wanted = (self.classes.get(module), self.differences.get(module))
+        return [
+            other
+            for other in self.sites
+            if other != site and (self.classes.get(module_of(other)), self.differences.get(module_of(other))) == wanted
+        ]

@@ -1,0 +1,190 @@
+"""Call a recipe's ``build`` and check what it returns."""
+
+import importlib.util
+import inspect
+import os
+import sys
+import time
+
+from . import measure, trees
+
+
+class RecipeError(Exception):
+    """A mistake in the recipe's own code or in what it returns; the message is for the user."""
+
+
+class Model:
+    """A built model: ``roots`` (name to module), ``tree``, ``batch``, ``step`` and its untouched ``own`` state."""
+
+    def __init__(self, adapter, roots, batch, step):
+        self.adapter = adapter
+        self.roots = roots
+        self.tree = adapter.module_tree(roots)
+        self.batch = batch
+        self.step = step
+        self.state = {}
+        self.state_of = {}  # id of a module -> [(name, tensor)]
+        for name, module, leaf in self.tree:
+            for key, tensor, kind, trainable in adapter.own_state(module, leaf):
+                full = "%s.%s" % (name, key) if name else key
+                self.state[full] = (tensor, kind, trainable)
+                self.state_of.setdefault(id(module), []).append((full, tensor))
+        self.own = {name: adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
+
+    def restore(self, names=None):
+        """Put the model's own values back: after a run, exactly the state that ``build`` left."""
+        for name in self.state if names is None else names:
+            self.adapter.write(self.state[name][0], self.own[name])
+
+    def run_step(self, batch, seed=0):
+        """Run one step from the fixed random state; return its targets as {name: tensor or number}."""
+        self.adapter.seed(seed)
+        targets = self.step(batch)
+        if not isinstance(targets, dict) or not targets or not all(isinstance(k, str) for k in targets):
+            raise RecipeError(
+                "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}" % _say(targets)
+            )
+        return targets
+
+    def read_targets(self, targets):
+        """Return ({name: float}, {name: why it is no scalar})."""
+        values, problems = {}, {}
+        for name, value in targets.items():
+            if self.adapter.is_tensor(value):
+                array = self.adapter.to_numpy(value)
+                if array.size != 1:
+                    problems[name] = "has shape %s, expected a scalar" % list(array.shape)
+                    continue
+                value = array.reshape(-1)[0]
+            try:
+                values[name] = float(value)
+            except (TypeError, ValueError):
+                problems[name] = "is %s, expected a scalar" % _say(value)
+        return values, problems
+
+
+def load_entry(folder, entry):
+    """Import ``file.py:function`` from the recipe's folder and return the function."""
+    file_name, _, function = entry.partition(":")
+    path = os.path.join(folder, file_name)
+    name = os.path.splitext(os.path.basename(file_name))[0]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or not os.path.isfile(path):
+        raise RecipeError("entry %r: there is no file %s in %s" % (entry, file_name, folder))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, function, None)):
+        raise RecipeError("entry %r: %s has no function %s" % (entry, file_name, function))
+    return getattr(module, function)
+
+
+def accepted_options(function):
+    """Return the option names that a ``build`` takes, None when it takes any."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return [p.name for p in parameters]
+
+
+def build(adapter, function, options):
+    """Call ``build(**options)`` and return a Model. Raises RecipeError naming every mistake at once."""
+    accepted = accepted_options(function)
+    unknown = [] if accepted is None else [name for name in options if name not in accepted]
+    if unknown:
+        raise RecipeError(
+            "build takes no option %s; it takes %s" % (", ".join(unknown), ", ".join(accepted) or "none at all")
+        )
+    adapter.seed(0)
+    built = function(**options)
+    if not isinstance(built, dict):
+        raise RecipeError("build returned %s, expected a dict with 'modules', 'batch' and 'step'" % _say(built))
+    wrong = ["%r is missing" % key for key in ("modules", "batch", "step") if key not in built]
+    modules = built.get("modules", {})
+    if not isinstance(modules, dict) or ("modules" in built and not modules):
+        wrong.append("'modules' is %s, expected a dict of named modules" % _say(modules))
+    else:
+        for name, module in modules.items():
+            if not adapter.is_module(module):
+                wrong.append("modules[%r] is %s, expected a module of this framework" % (name, _say(module)))
+    if not callable(built.get("step", build)):
+        wrong.append("'step' is %s, expected a function" % _say(built["step"]))
+    if wrong:
+        raise RecipeError("build returned the wrong thing: " + "; ".join(wrong))
+    return Model(adapter, modules, built["batch"], built["step"])
+
+
+def describe(model, framework, seconds):
+    """Return names, shapes, settings and statistics of a model as plain data."""
+    adapter = model.adapter
+    return {
+        "framework": framework,
+        "version": adapter.version(),
+        "python": sys.version.split()[0],
+        "seconds": seconds,
+        "modules": [
+            {
+                "name": name,
+                "class": adapter.class_name(module),
+                "library": adapter.is_library(module),
+                "leaf": leaf,
+                "training": adapter.training(module),
+                "settings": adapter.settings(module),
+            }
+            for name, module, leaf in model.tree
+        ],
+        "state": [
+            dict(
+                name=name,
+                kind=kind,
+                trainable=trainable,
+                shape=list(model.own[name].shape),
+                dtype=model.own[name].dtype.name,
+                **measure.statistics(model.own[name]),
+            )
+            for name, (_, kind, trainable) in model.state.items()
+        ],
+        "batch": [
+            {"path": path, "shape": list(array.shape), "dtype": array.dtype.name}
+            for path, array in batch_arrays(adapter, model.batch)
+        ],
+        "sources": sources(),
+    }
+
+
+def batch_arrays(adapter, batch):
+    """Yield (path, array) for every tensor and numpy array of a batch."""
+    import numpy as np
+
+    for path, value in trees.leaves(batch, lambda v: adapter.is_tensor(v) or isinstance(v, np.ndarray)):
+        yield path, value if isinstance(value, np.ndarray) else adapter.to_numpy(value)
+
+
+def sources():
+    """Return the digest of every loaded source file that is the user's own: a probe is only valid for this code."""
+    import hashlib
+
+    library = (os.path.realpath(os.path.dirname(os.__file__)), os.path.realpath(os.path.dirname(__file__)))
+    total = hashlib.blake2b(digest_size=16)
+    for path in sorted({getattr(m, "__file__", None) or "" for m in list(sys.modules.values())}):
+        real = os.path.realpath(path)
+        if (
+            path.endswith(".py")
+            and os.path.isfile(real)
+            and "site-packages" not in real
+            and "/.cache/" not in real
+            and not real.startswith(library)
+        ):
+            with open(real, "rb") as file:
+                total.update(real.encode() + b"\0" + file.read())
+    return total.hexdigest()
+
+
+def timed(function, *arguments):
+    """Return (result, seconds)."""
+    start = time.perf_counter()
+    return function(*arguments), time.perf_counter() - start
+
+
+def _say(value):
+    return "%s %r" % (type(value).__name__, value) if isinstance(value, (int, float, str)) else type(value).__name__

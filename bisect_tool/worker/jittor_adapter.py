@@ -1,0 +1,193 @@
+"""What the worker needs to know about Jittor.
+
+Jittor is lazy and fuses whatever is pending, so that a replaced value would change the kernels, and the
+kernels the last digits. Every module call therefore ends in a strict sync of its inputs and outputs:
+what is fused then never crosses a site, whatever is patched.
+"""
+
+import os
+
+import numpy as np
+
+from . import jittor_setup
+
+METHOD = "execute"
+# Jittor names its activation classes after the functions; "Conv" alone is its Conv2d.
+TORCH_NAMES = {
+    "Conv": "Conv2d", "ConvTranspose": "ConvTranspose2d", "BatchNorm": "BatchNorm2d", "InstanceNorm": "InstanceNorm2d",
+    "silu": "SiLU", "relu": "ReLU", "relu6": "ReLU6", "gelu": "GELU", "sigmoid": "Sigmoid", "tanh": "Tanh",
+    "leaky_relu": "LeakyReLU", "elu": "ELU", "softplus": "Softplus", "hardtanh": "Hardtanh", "mish": "Mish",
+}  # fmt: skip
+
+
+def prepare():
+    """Import jittor, compiling its core if this machine has not done so yet (minutes)."""
+    jittor_setup.import_jittor()
+
+
+def version():
+    """Return the framework's version."""
+    import jittor
+
+    return str(jittor.__version__)
+
+
+def is_module(value):
+    """Tell whether a value is a module of this framework."""
+    import jittor
+
+    return isinstance(value, jittor.Module)
+
+
+def is_tensor(value):
+    """Tell whether a value is a Var."""
+    import jittor
+
+    return isinstance(value, jittor.Var)
+
+
+def module_tree(roots):
+    """Return (name, module, leaf) for every module, a shared one under each of its names, in definition order.
+
+    Modules in plain lists and dicts are found too: Jittor's own ``named_modules`` misses them.
+    """
+    found = []
+
+    def visit(name, module):
+        children = [] if is_library(module) and not _container(module) else list(_children(module))
+        found.append((name, module, not children))
+        for key, child in children:
+            visit("%s.%s" % (name, key) if name else key, child)
+
+    for name, module in roots.items():
+        visit(name, module)
+    return found
+
+
+def _children(module):
+    for key, value in vars(module).items():
+        if is_module(value):
+            yield key, value
+        elif isinstance(value, (list, tuple, dict)):
+            prefix = "" if _container(module) and key == "layers" else "%s." % key
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for inner, child in items:
+                if is_module(child):
+                    yield "%s%s" % (prefix, inner), child
+
+
+def _container(module):
+    import jittor
+
+    return isinstance(module, jittor.nn.Sequential)
+
+
+def is_library(module):
+    """Tell whether the class comes with the framework."""
+    return type(module).__module__.split(".")[0] == "jittor"
+
+
+def class_name(module):
+    """Return the class name as torch spells it."""
+    name = type(module).__name__
+    return TORCH_NAMES.get(name, name) if is_library(module) else name
+
+
+def settings(module):
+    """Return a module's own public settings (eps, stride, padding ...): numbers, words and tuples of them."""
+    found = {}
+    for key, value in vars(module).items():
+        if is_module(value) and is_library(module) and not _container(module):
+            found.update(settings(value))  # MaxPool2d keeps its settings in a child
+        elif not key.startswith("_") and key not in ("is_train", "sync"):
+            value = list(value) if isinstance(value, (tuple, list)) else value
+            if isinstance(value, (bool, int, float, str)) or (
+                isinstance(value, list) and value and all(isinstance(v, (int, float)) for v in value)
+            ):
+                found[key] = value
+    return found
+
+
+def training(module):
+    """Tell whether the module is in train mode."""
+    return bool(getattr(module, "is_train", True))
+
+
+def own_state(module, leaf):
+    """Yield (key, var, kind, trainable) for the Vars that belong to this module itself.
+
+    Jittor has no buffers: running statistics are told by name, other constants by ``stop_grad``.
+    """
+    import jittor
+
+    source = module.params if isinstance(module, jittor.nn.ParameterList) else vars(module)
+    for key, value in source.items():
+        if is_tensor(value) and not str(key).startswith("_"):
+            running = key in ("running_mean", "running_var")
+            stopped = value.is_stop_grad()
+            kind = "buffer" if running or (stopped and training(module)) else "parameter"
+            yield str(key), value, kind, not running and not stopped
+        elif leaf and is_module(value):
+            for inner, var, kind, trainable in own_state(value, True):
+                yield "%s.%s" % (key, inner), var, kind, trainable
+
+
+def to_numpy(var):
+    """Return the Var's values as an array of its own, without executing anything else that is pending."""
+    var.sync(False, False)
+    return np.array(var.data, order="C")
+
+
+def from_numpy(array):
+    """Return a new Var with an array's values; a scalar gets shape (1,), 64 bit becomes 32 as Jittor has it."""
+    import jittor
+
+    var = jittor.array(np.array(array, order="C"))
+    var.sync(False, False)
+    return var
+
+
+def write(var, array):
+    """Write values into a Var in place, which costs no kernel. Raises ValueError when the shapes differ."""
+    if tuple(var.shape) != array.shape and not var.numel() == array.size == 1:
+        raise ValueError("shape %s, the value has %s" % (list(var.shape), list(array.shape)))
+    var.sync(False, False)
+    var.data[...] = array.reshape(tuple(var.shape))
+
+
+def sync(variables):
+    """Execute what is pending for these Vars, and nothing else."""
+    for var in variables:
+        var.sync(False, False)
+
+
+def seed(number):
+    """Set every random state that a step may draw from; this seeds numpy and random too."""
+    import jittor
+
+    jittor.set_global_seed(number)
+
+
+def mutation(_var):
+    """Return None: a Var does not tell when it is overwritten in place."""
+    return
+
+
+def perturb(var, size, draw):
+    """Return the Var off by relative noise of a size: each element for itself, and each channel as a whole."""
+    values = to_numpy(var)
+    if values.dtype.kind != "f" or not values.size:
+        return var
+    generator = np.random.default_rng(draw)
+    noise = generator.standard_normal(values.shape)
+    if values.ndim >= 2:
+        noise += generator.standard_normal((1, values.shape[1]) + (1,) * (values.ndim - 2))
+    return from_numpy((values * (1 + size * noise)).astype(values.dtype))
+
+
+def kernels():
+    """Return how many kernels this cache holds: a probe that compiles one makes it grow."""
+    import jittor
+
+    folder = os.path.join(jittor.flags.cache_path, "jit")
+    return sum(1 for name in os.listdir(folder) if name.endswith(".so")) if os.path.isdir(folder) else 0

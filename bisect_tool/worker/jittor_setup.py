@@ -1,0 +1,79 @@
+"""Make ``import jittor`` work on a machine without network or usable CUDA, and undo what the import does.
+
+Settings go into the environment before the import and never overwrite what the recipe's ``env`` says.
+"""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import signal
+import sys
+
+ONEDNN = "dnnl_lnx_2.2.0_cpu_gomp"  # the build that Jittor 1.3 looks for, under this name
+DEFAULTS = {
+    "nvcc_path": "",  # an nvcc without a CUDA runtime makes the import die on libcudart
+    "cache_name": "default",  # otherwise the cache follows the git branch that is checked out
+    "log_silent": "1",
+}
+
+
+def import_jittor():
+    """Import jittor with what it needs set, then give the process its signals and limits back."""
+    for key, value in DEFAULTS.items():
+        os.environ.setdefault(key, value)
+    if "use_mkl" not in os.environ:
+        os.environ["use_mkl"] = "1" if lay_out_onednn() else "0"
+    limit = sys.getrecursionlimit()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGCHLD)}
+    import ssl
+
+    https_context = ssl._create_default_https_context
+    import jittor
+
+    ssl._create_default_https_context = https_context
+    sys.setrecursionlimit(limit)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, handlers[signal.SIGINT] or signal.SIG_DFL)
+    return jittor
+
+
+def jittor_home():
+    """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code."""
+    return pathlib.Path(os.environ.get("JITTOR_HOME") or pathlib.Path.home())
+
+
+def lay_out_onednn():
+    """Link oneDNN from its installed packages to where Jittor looks; tell whether it is there.
+
+    Convolutions without it are 50 times slower, and Jittor itself would download it.
+    """
+    folder = jittor_home() / ".cache" / "jittor" / "mkl" / ONEDNN
+    if (folder / "lib" / "libmkldnn.so").exists():
+        return True
+    if platform.machine() != "x86_64" or sys.platform != "linux":
+        return False
+    libraries = _installed("onednn-cpu-gomp", lambda path: path.name.startswith(("libmkldnn", "libdnnl")))
+    headers = _installed("onednn-devel-cpu-gomp", lambda path: path.name == "mkldnn.hpp")
+    if not libraries or not headers:
+        return False
+    (folder / "lib").mkdir(parents=True, exist_ok=True)
+    _link(folder / "include", headers[0].parent)
+    for library in libraries:
+        _link(folder / "lib" / library.name, library)
+    return True
+
+
+def _installed(distribution, wanted):
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    paths = [pathlib.Path(str(f.locate())).resolve() for f in files if wanted(pathlib.PurePath(str(f)))]
+    return [path for path in paths if path.exists()]
+
+
+def _link(link, target):
+    if link.is_symlink() or link.exists():
+        link.unlink()
+    link.symlink_to(target)

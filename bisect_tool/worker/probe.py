@@ -1,0 +1,158 @@
+"""Run a port under an intervention: put the reference's values at some sites, and say what was consumed."""
+
+import os
+import time
+
+from safetensors import safe_open
+
+from . import calls, measure, trees
+
+
+class Reference:
+    """The reference's recorded values, by the port's own site names; read from the capture when needed.
+
+    ``sites`` maps a site to {"inputs": tree, "output": tree}, ``state`` a parameter or buffer to a key,
+    ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
+    """
+
+    def __init__(self, folder, sites, state, batch, tensors):
+        self.sites = sites
+        self.state = state
+        self.batch = batch
+        self._folder = folder
+        self._tensors = tensors
+
+    def read(self, key):
+        """Return one recorded array."""
+        with safe_open(os.path.join(self._folder, self._tensors[key]["file"]), framework="np") as shard:
+            return shard.get_tensor(key)
+
+
+class Probe:
+    """One run under an intervention; every field of its ``reading`` comes from this one run."""
+
+    def __init__(self, model, reference, wire, patch, watch, echo):
+        self.model = model
+        self.adapter = model.adapter
+        self.reference = reference
+        self.wire = wire
+        self.sites = {site for site in patch if site in reference.sites}
+        self.state = {name for name in patch if name in model.state}
+        self.watch = set(watch)
+        self.echo = echo
+        self.receipts = {}
+        self.dtypes = {}
+        self.watched = {}
+        self.calls = []
+        unknown = set(patch) - self.sites - self.state
+        if unknown:
+            raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
+
+    def run(self):
+        """Return the reading: targets, receipts, watched differences, calls, new kernels and seconds."""
+        before = self.adapter.kernels()
+        start = time.perf_counter()
+        try:
+            for name in self.state:
+                array = self.reference.read(self.reference.state[name])
+                self.dtypes[name] = array.dtype
+                self.adapter.write(self.model.state[name][0], array)
+            batch = self._batch()
+            with calls.wrapped(self.adapter, self.model.tree, self._around):
+                targets = self.model.run_step(batch)
+                values, problems = self.model.read_targets(targets)
+        finally:
+            self.model.restore()
+        after = self.adapter.kernels()
+        return {
+            "targets": values,
+            "not_scalar": problems,
+            "receipts": self.receipts,
+            "watched": self.watched,
+            "calls": self.calls,
+            "kernels": None if before is None else after - before,
+            "seconds": time.perf_counter() - start,
+        }
+
+    def _around(self, call, compute, args, kwargs):
+        self.wire.event("running", site=call.site)
+        self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
+        entry = self.reference.sites.get(call.site)
+        watched = call.site in self.watch and entry is not None
+        if watched:
+            self.watched[call.site] = {"inputs": self._differences(entry["inputs"], [list(args), kwargs])}
+        for name, tensor in self.model.state_of.get(id(call.module), ()):
+            if name in self.state and name not in self.receipts:
+                self.receipts[name] = self._receipt(tensor, self.dtypes[name])
+        substitute = self._substitute(call.site) if call.site in self.sites else None
+        if substitute is not None and not watched:
+            return substitute[0]
+        output = compute(*args, **kwargs)
+        outputs = list(trees.leaves(output, self.adapter.is_tensor))
+        self.adapter.sync([tensor for _, tensor in outputs])
+        self.calls.append([call.site, [[path, list(tensor.shape)] for path, tensor in outputs]])
+        if watched:
+            self.watched[call.site]["output"] = self._differences(entry["output"], output)
+        if substitute is not None:
+            return substitute[0]
+        if self.echo:
+            return trees.map_leaves(output, self.adapter.is_tensor, self._copy)
+        return output
+
+    def _substitute(self, site):
+        digests = []
+
+        def load(key):
+            array = self.reference.read(key)
+            tensor = self.adapter.from_numpy(array)
+            digests.append(self._receipt(tensor, array.dtype))
+            return tensor
+
+        value = trees.decode(self.reference.sites[site]["output"], load)
+        self.receipts[site] = digests
+        return (value,)  # a tuple, so that a module whose output is None can be patched too
+
+    def _receipt(self, tensor, dtype):
+        # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
+        return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
+
+    def _copy(self, tensor):
+        return self.adapter.from_numpy(self.adapter.to_numpy(tensor))
+
+    def _differences(self, tree, value):
+        found = list(trees.leaves(value, self.adapter.is_tensor))
+        expected = list(trees.keys(tree))
+        by_path = dict(found)
+        if len(found) == len(expected):  # a list for a tuple, a keyword for a position: the order says which is which
+            by_path.update((path, tensor) for (path, _), (own, tensor) in zip(expected, found) if path not in by_path)
+        rows = []
+        for path, key in expected:
+            if path not in by_path:
+                rows.append({"path": path, "missing": True})
+            else:
+                array = self.adapter.to_numpy(by_path[path])
+                row = measure.difference(array, self.reference.read(key))
+                rows.append(dict(row, path=path, variation=measure.variation(array)))
+        return rows
+
+    def _batch(self):
+        """Return the port's batch with the reference's values, each as the kind of array that the port had there."""
+        import numpy as np
+
+        if self.reference.batch is None:
+            return self.model.batch
+        keys = dict(trees.keys(self.reference.batch))
+
+        def is_array(value):
+            return self.adapter.is_tensor(value) or isinstance(value, np.ndarray)
+
+        found = iter([path for path, _ in trees.leaves(self.model.batch, is_array)])
+
+        def replace(value):
+            path = next(found)
+            if path not in keys:
+                return value
+            array = self.reference.read(keys[path])
+            return self.adapter.from_numpy(array) if self.adapter.is_tensor(value) else array
+
+        return trees.map_leaves(self.model.batch, is_array, replace)

@@ -1,0 +1,207 @@
+"""Record one run of a model: every module call's outputs and inputs, its state, its batch, its targets.
+
+Then two kinds of runs that nothing is kept of but numbers: perturbed ones (how far honest rounding moves
+each value and each target) and other initialisations (how far the targets spread over seeds).
+"""
+
+import fnmatch
+import json
+import os
+import time
+
+from . import build as building
+from . import calls, measure, trees
+from .shards import ShardWriter
+
+FORMAT = 1
+ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
+DRAWS = 4
+
+
+def record(model, rebuild, wire, folder, include, exclude, seeds):
+    """Write a capture into an existing, empty folder and return its manifest.
+
+    ``rebuild(seed)`` builds the model anew with another initialisation. The targets of the hooked run are
+    compared bit for bit with those of a plain run. Raises RecipeError when they differ.
+    """
+    plain, plain_seconds = building.timed(lambda: model.read_targets(model.run_step(model.batch)))
+    model.restore()
+    progress = _progress(wire, "recording")
+    recorder = Recorder(model.adapter, ShardWriter(folder, progress), include, exclude, progress)
+    start = time.perf_counter()
+    with calls.wrapped(model.adapter, model.tree, recorder.around):
+        hooked = model.read_targets(model.run_step(model.batch))
+    hooked_seconds = time.perf_counter() - start
+    if _bits(plain) != _bits(hooked):
+        raise building.RecipeError(
+            "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
+            "switch dropout and other randomness off in build" % (plain[0], hooked[0])
+        )
+    model.restore()
+    state = {name: recorder.store.add(array) for name, array in model.own.items()}
+    batch = trees.encode(model.batch, recorder.store_batch)
+    recorder.store.flush()
+    noise = measure_noise(model, recorder, hooked[0], wire)
+    spread = measure_spread(model, rebuild, seeds, wire)
+    described = building.describe(model, model.adapter.__name__.rsplit(".")[-1][: -len("_adapter")], plain_seconds)
+    manifest = {
+        "format": FORMAT,
+        "described": described,
+        "targets": hooked[0],
+        "not_scalar": hooked[1],
+        "sites": recorder.sites,
+        "state": state,
+        "batch": batch,
+        "tensors": recorder.store.table,
+        "noise": noise,
+        "spread": spread,
+        "seconds": {"plain": plain_seconds, "hooked": hooked_seconds},
+        "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
+    }
+    with open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+    return manifest
+
+
+class Recorder:
+    """Turn module calls into sites. ``sites`` is in order of completion: children come before their container."""
+
+    def __init__(self, adapter, store, include, exclude, progress):
+        self.store = store
+        self.sites = []
+        self._adapter = adapter
+        self._include = include
+        self._exclude = exclude
+        self._progress = progress
+        self._seen = {}  # id of a live tensor -> (the tensor, mutation count, key)
+        self._seen_bytes = 0
+
+    def around(self, call, compute, args, kwargs):
+        """Record one call; see ``calls.wrapped``."""
+        wanted = self._wanted(call.name)
+        inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
+        output = compute(*args, **kwargs)
+        self._adapter.sync([t for _, t in trees.leaves(output, self._adapter.is_tensor)])
+        if wanted:
+            self.sites.append(
+                {
+                    "site": call.site,
+                    "module": call.name,
+                    "parent": call.parent.site if call.parent else None,
+                    "leaf": call.leaf,
+                    "inputs": inputs,
+                    "output": trees.encode(output, self._key),
+                }
+            )
+            self._progress(site=call.site)
+        return output
+
+    def store_batch(self, value):
+        """Return the key of a batch's tensor or numpy array, None for anything else."""
+        import numpy as np
+
+        if isinstance(value, np.ndarray):
+            return self.store.add(np.array(value, order="C"))
+        return self._key(value)
+
+    def _key(self, value):
+        if not self._adapter.is_tensor(value):
+            return None
+        count = self._adapter.mutation(value)
+        if count is None:
+            return self.store.add(self._adapter.to_numpy(value))
+        known = self._seen.get(id(value))
+        if known is not None and known[1] == count:
+            return known[2]
+        array = self._adapter.to_numpy(value)
+        key = self.store.add(array)
+        self._remember(value, count, key, array.nbytes)
+        return key
+
+    def _remember(self, value, count, key, size):
+        # Holding the tensor keeps its id from being given to another one; dropping all at times bounds the memory.
+        self._seen_bytes += size
+        if self._seen_bytes > 4 * 64 << 20:
+            self._seen.clear()
+            self._seen_bytes = size
+        self._seen[id(value)] = (value, count, key)
+
+    def _wanted(self, name):
+        if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):
+            return False
+        return not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
+
+
+def measure_noise(model, recorder, targets, wire):
+    """Return how far values move when every leaf module rounds as badly as ``ROUNDING``: the largest of some draws."""
+    adapter = model.adapter
+    recorded = {entry["site"]: entry for entry in recorder.sites}
+    result = {"rounding": ROUNDING, "draws": DRAWS, "targets": {}, "sites": {}}
+    for draw in range(DRAWS):
+        number = [0]
+
+        def around(call, compute, args, kwargs, draw=draw, number=number):
+            wire.event("noise", done=draw, of=DRAWS)
+            output = compute(*args, **kwargs)
+            if call.leaf:
+                number[0] += 1
+                output = trees.map_leaves(
+                    output,
+                    adapter.is_tensor,
+                    lambda t: adapter.perturb(t, ROUNDING, 1000003 * draw + number[0]),
+                )
+            entry = recorded.get(call.site)
+            if entry is not None and draw == 0:
+                result["sites"][call.site] = _largest_error(adapter, recorder.store, entry["output"], output)
+            return output
+
+        with calls.wrapped(adapter, model.tree, around):
+            moved, _ = model.read_targets(model.run_step(model.batch))
+        model.restore()
+        for name, value in targets.items():
+            shift = abs(moved.get(name, float("nan")) - value)
+            result["targets"][name] = max(result["targets"].get(name, 0.0), shift)
+    return result
+
+
+def _largest_error(adapter, store, tree, output):
+    expected = dict(trees.keys(tree))
+    errors = [0.0]
+    for path, tensor in trees.leaves(output, adapter.is_tensor):
+        if path in expected:
+            errors.append(measure.difference(adapter.to_numpy(tensor), store.read(expected[path])).get("error", 0.0))
+    return max(errors)
+
+
+def measure_spread(model, rebuild, seeds, wire):
+    """Return the targets, and each parameter's statistics, over other initialisations of the model."""
+    targets = []
+    state = {}
+    for done, number in enumerate(seeds):
+        wire.event("seeds", every=0.0, done=done, of=len(seeds))
+        other = rebuild(number)
+        values, _ = other.read_targets(other.run_step(model.batch))
+        targets.append(values)
+        for name, array in other.own.items():
+            other_statistics = measure.statistics(array)
+            if other_statistics:
+                state.setdefault(name, []).append(
+                    dict(other_statistics, hash=measure.digest(array)) if array.size else {}
+                )
+    return {"seeds": list(seeds), "targets": targets, "state": state}
+
+
+def _bits(read):
+    values, problems = read
+    return {name: float(value).hex() for name, value in values.items()}, problems
+
+
+def _progress(wire, kind):
+    totals = {"sites": 0, "bytes": 0}
+
+    def report(site=None, bytes=None):
+        totals["sites"] += site is not None
+        totals["bytes"] = totals["bytes"] if bytes is None else bytes
+        wire.event(kind, **totals)
+
+    return report

@@ -1,0 +1,81 @@
+"""Write tensors to safetensors shards as they come, with bounded memory, identical bytes once."""
+
+import os
+import zlib
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from . import measure
+
+SHARD_BYTES = 64 << 20
+SAMPLE = 1024  # elements looked at before two tensors are compared in full
+
+
+class ShardWriter:
+    """Collect arrays and write a shard whenever ``SHARD_BYTES`` have come together.
+
+    Attributes: ``table`` (key to file, shape, dtype, hash and statistics), ``written`` (bytes in shards),
+    ``offered`` (bytes before duplicates were dropped). Arrays handed in must not change afterwards.
+    """
+
+    def __init__(self, folder, on_progress=None):
+        self.table = {}
+        self.written = 0
+        self.offered = 0
+        self._folder = folder
+        self._pending = {}
+        self._pending_bytes = 0
+        self._shards = 0
+        self._by_sample = {}
+        self._on_progress = on_progress or (lambda **_fields: None)
+
+    def add(self, array):
+        """Store an array and return its key; an array that is already stored gives the same key."""
+        self.offered += array.nbytes
+        sample = self._sample(array)
+        for key in self._by_sample.get(sample, ()):
+            if _same_bytes(self.read(key), array):
+                return key
+        key = "t%06d" % len(self.table)
+        self._by_sample.setdefault(sample, []).append(key)
+        self.table[key] = {"shape": list(array.shape), "dtype": array.dtype.name}
+        self._pending[key] = array
+        self._pending_bytes += array.nbytes
+        if self._pending_bytes >= SHARD_BYTES:
+            self.flush()
+        return key
+
+    def read(self, key):
+        """Return a stored array, from memory or from its shard."""
+        if key in self._pending:
+            return self._pending[key]
+        with safe_open(os.path.join(self._folder, self.table[key]["file"]), framework="np") as shard:
+            return shard.get_tensor(key)
+
+    def flush(self):
+        """Write what is pending as one shard."""
+        if not self._pending:
+            return
+        name = "shard-%04d.safetensors" % self._shards
+        for key, array in self._pending.items():
+            entry = self.table[key]
+            entry["file"] = name
+            entry["hash"] = measure.digest(array)
+            entry.update(measure.statistics(array))
+        save_file(self._pending, os.path.join(self._folder, name))
+        self._shards += 1
+        self.written += self._pending_bytes
+        self._pending = {}
+        self._pending_bytes = 0
+        self._on_progress(bytes=self.written)
+
+    @staticmethod
+    def _sample(array):
+        flat = array.reshape(-1)
+        return array.shape, array.dtype.name, zlib.crc32(np.ascontiguousarray(flat[:: max(1, flat.size // SAMPLE)]))
+
+
+def _same_bytes(left, right):
+    return left.tobytes() == right.tobytes()

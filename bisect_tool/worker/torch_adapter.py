@@ -1,0 +1,166 @@
+"""What the worker needs to know about PyTorch."""
+
+import os
+
+import numpy as np
+
+METHOD = "forward"
+
+
+def prepare():
+    """Import torch; one place to fail when it is not installed."""
+    import torch
+
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():
+        torch.set_num_threads(int(threads))
+
+
+def version():
+    """Return the framework's version."""
+    import torch
+
+    return str(torch.__version__)
+
+
+def is_module(value):
+    """Tell whether a value is a module of this framework."""
+    import torch
+
+    return isinstance(value, torch.nn.Module)
+
+
+def is_tensor(value):
+    """Tell whether a value is a dense tensor that can be written down."""
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_complex()
+
+
+def module_tree(roots):
+    """Return (name, module, leaf) for every module, a shared one under each of its names, in definition order."""
+    import torch
+
+    containers = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
+    found = []
+
+    def visit(name, module):
+        library = is_library(module) and not isinstance(module, containers)
+        children = [] if library else list(module._modules.items())
+        found.append((name, module, not any(child is not None for _, child in children)))
+        for key, child in children:
+            if child is not None:
+                visit("%s.%s" % (name, key) if name else key, child)
+
+    for name, module in roots.items():
+        visit(name, module)
+    return found
+
+
+def is_library(module):
+    """Tell whether the class comes with the framework."""
+    return type(module).__module__.split(".")[0] == "torch"
+
+
+def class_name(module):
+    """Return the class name as the other framework would spell it."""
+    return type(module).__name__
+
+
+def settings(module):
+    """Return a module's own public settings (eps, stride, padding ...): numbers, words and tuples of them."""
+    found = {}
+    for key, value in vars(module).items():
+        if not key.startswith("_") and key not in ("training", "inplace"):
+            value = list(value) if isinstance(value, (tuple, list)) else value
+            if isinstance(value, (bool, int, float, str)) or (
+                isinstance(value, list) and value and all(isinstance(v, (int, float)) for v in value)
+            ):
+                found[key] = value
+    return found
+
+
+def training(module):
+    """Tell whether the module is in train mode."""
+    return module.training
+
+
+def own_state(module, leaf):
+    """Yield (key, tensor, kind, trainable) for the tensors that belong to this module itself."""
+    for source, kind in ((module._parameters, "parameter"), (module._buffers, "buffer")):
+        for key, value in source.items():
+            if value is not None and key != "num_batches_tracked":
+                yield key, value, kind, value.requires_grad
+    if leaf:
+        for prefix, child in list(module.named_modules())[1:]:
+            for key, value, kind, trainable in own_state(child, False):
+                yield "%s.%s" % (prefix, key), value, kind, trainable
+
+
+def to_numpy(tensor):
+    """Return the tensor's values as an array of its own; bfloat16 as float32."""
+    import torch
+
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return np.array(tensor.numpy(), order="C")
+
+
+def from_numpy(array):
+    """Return a new tensor with an array's values."""
+    import torch
+
+    return torch.from_numpy(np.array(array, order="C"))
+
+
+def write(tensor, array):
+    """Write values into a parameter or buffer in place. Raises ValueError when the shapes differ."""
+    import torch
+
+    if tuple(tensor.shape) != array.shape:
+        raise ValueError("shape %s, the value has %s" % (list(tensor.shape), list(array.shape)))
+    with torch.no_grad():
+        tensor.copy_(torch.from_numpy(np.array(array, order="C")))
+
+
+def sync(_values):
+    """Do nothing: torch is eager."""
+
+
+def seed(number):
+    """Set every random state that a step may draw from."""
+    import random
+
+    import torch
+
+    torch.manual_seed(number)
+    np.random.seed(number)
+    random.seed(number)
+
+
+def mutation(tensor):
+    """Return a counter that grows whenever the tensor is overwritten in place, None when it is unknown."""
+    try:
+        return tensor._version
+    except RuntimeError:  # inference tensors do not track versions
+        return None
+
+
+def perturb(tensor, size, draw):
+    """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""
+    import torch
+
+    if not tensor.is_floating_point() or tensor.numel() == 0:
+        return tensor
+    generator = torch.Generator().manual_seed(draw)
+    noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
+    if tensor.ndim >= 2:
+        shape = [1, tensor.shape[1]] + [1] * (tensor.ndim - 2)
+        noise = noise + torch.randn(shape, generator=generator)
+    return tensor * (1 + size * noise.to(tensor.device)).to(tensor.dtype)
+
+
+def kernels():
+    """Return None: torch compiles nothing here."""
+    return

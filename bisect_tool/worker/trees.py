@@ -1,0 +1,84 @@
+"""Nested values (tuples, lists, dicts of tensors) as JSON with the tensors taken out, and back.
+
+A tree is one of ``{"tensor": key}``, ``{"list": [...]}``, ``{"tuple": [...]}``,
+``{"dict": [[key, tree], ...]}``, ``{"scalar": value}`` and ``{"opaque": class name}``.
+"""
+
+SCALARS = (bool, int, float, str, type(None))
+
+
+def encode(value, store):
+    """Return the tree of ``value``; ``store(x)`` gives a key for a tensor and None for anything else."""
+    key = store(value)
+    if key is not None:
+        return {"tensor": key}
+    if isinstance(value, dict) and all(isinstance(k, (str, int)) for k in value):
+        return {"dict": [[k, encode(v, store)] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"list" if isinstance(value, list) else "tuple": [encode(v, store) for v in value]}
+    if isinstance(value, SCALARS):
+        return {"scalar": value}
+    return {"opaque": type(value).__name__}
+
+
+def decode(tree, load):
+    """Rebuild the value of ``tree``; ``load(key)`` gives a tensor. Raises ValueError for an opaque part."""
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return load(content)
+    if kind == "list":
+        return [decode(t, load) for t in content]
+    if kind == "tuple":
+        return tuple(decode(t, load) for t in content)
+    if kind == "dict":
+        return {k: decode(t, load) for k, t in content}
+    if kind == "scalar":
+        return content
+    raise ValueError("a %s cannot be rebuilt from a capture" % content)
+
+
+def leaves(value, is_tensor, path=""):
+    """Yield (path, tensor) for every tensor inside a nested value, in order; the path of a bare tensor is ''."""
+    if is_tensor(value):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            for found in leaves(item, is_tensor, _join(path, key)):
+                yield found
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            for found in leaves(item, is_tensor, _join(path, index)):
+                yield found
+
+
+def keys(tree, path=""):
+    """Yield (path, key) for every tensor of a tree, in the order and with the paths of ``leaves``."""
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        yield path, content
+    elif kind == "dict":
+        for key, item in content:
+            for found in keys(item, _join(path, key)):
+                yield found
+    elif kind in ("list", "tuple"):
+        for index, item in enumerate(content):
+            for found in keys(item, _join(path, index)):
+                yield found
+
+
+def map_leaves(value, is_tensor, change):
+    """Return the nested value with ``change`` applied to each tensor."""
+    if is_tensor(value):
+        return change(value)
+    if isinstance(value, dict):
+        return {k: map_leaves(v, is_tensor, change) for k, v in value.items()}
+    if isinstance(value, list):
+        return [map_leaves(v, is_tensor, change) for v in value]
+    if isinstance(value, tuple):
+        items = [map_leaves(v, is_tensor, change) for v in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
+
+
+def _join(path, key):
+    return "%s.%s" % (path, key) if path else str(key)

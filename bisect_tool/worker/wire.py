@@ -1,0 +1,33 @@
+"""The worker's end of the wire: one JSON object a line, over a socket of its own."""
+
+import json
+import time
+
+
+class Wire:
+    """Read requests and send replies; the model's own prints never pass here.
+
+    Attributes: none that callers may touch. ``event`` is throttled, so that telling the parent
+    "still alive" may be called at every layer.
+    """
+
+    def __init__(self, sock):
+        self._socket = sock
+        self._lines = sock.makefile("r", encoding="utf-8", newline="\n")
+        self._last_event = 0.0
+
+    def requests(self):
+        """Yield each request until the parent closes its end."""
+        for line in self._lines:
+            yield json.loads(line)
+
+    def send(self, message):
+        """Send one reply; NaN and infinity travel as the words JSON has for them in Python."""
+        self._socket.sendall((json.dumps(message) + "\n").encode("utf-8"))
+
+    def event(self, kind, every=0.2, **fields):
+        """Tell the parent what is going on, at most once in ``every`` seconds."""
+        now = time.monotonic()
+        if now - self._last_event >= every:
+            self._last_event = now
+            self.send(dict(fields, event=kind))

@@ -1,0 +1,213 @@
+"""One worker process: started with the model's own interpreter, asked over a socket, killed when it hangs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bisect_tool.errors import BisectError, ModelError, WorkerError
+
+SCRIPT = Path(__file__).resolve().parent.parent / "worker"
+KEPT_LINES = 40
+Event = Callable[[dict[str, Any]], None]
+
+
+class Worker:
+    """A model's process. ``ask`` sends one request and waits for its reply.
+
+    Attributes:
+        command: what was started, for messages.
+        silence_limit: seconds without any sign of life (reply, event or output) after which it is killed.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        python: str,
+        framework: str,
+        path: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        silence_limit: float = 300.0,
+        on_event: Event | None = None,
+        on_output: Callable[[str], None] | None = None,
+    ) -> None:
+        self.silence_limit = silence_limit
+        self._on_event = on_event or (lambda _event: None)
+        self._on_output = on_output or (lambda _line: None)
+        self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._alive_at = time.monotonic()
+        self._buffer = b""
+        self.command = [python, "-u", str(SCRIPT), "--framework", framework]
+        for entry in path:
+            self.command += ["--path", entry]
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        try:
+            self._process = subprocess.Popen(
+                [*self.command, "--socket", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker
+            )
+        except OSError as error:
+            ours.close()
+            raise BisectError(
+                f"cannot start the interpreter {python!r}: {error.strerror}",
+                hint="set `python` of this model in recipe.toml to the interpreter of its environment",
+            ) from error
+        finally:
+            theirs.close()
+        threading.Thread(target=self._read_output, daemon=True).start()
+
+    def ready(self) -> dict[str, Any]:
+        """Wait until the framework is imported; return the ready event. Raises ModelError when it cannot be."""
+        while True:
+            message = self._receive("start")
+            if message.get("event") == "ready":
+                if "error" in message:
+                    raise self._failure(message["error"])
+                return message
+            self._on_event(message)
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """Send a request and return the reply. Raises ModelError (the worker lives on) or WorkerError (it is gone)."""
+        self._alive_at = time.monotonic()
+        try:
+            self._socket.sendall((json.dumps({"op": operation, **request}) + "\n").encode())
+        except OSError as error:
+            raise self._gone(operation) from error
+        while True:
+            message = self._receive(operation)
+            if "event" in message:
+                self._on_event(message)
+            elif "error" in message:
+                raise self._failure(message["error"])
+            elif "ok" in message:
+                return message["ok"]
+            else:
+                raise self._garbage(operation, str(message))
+
+    def close(self) -> None:
+        """End the process, politely first; nothing it started survives."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(b'{"op": "stop"}\n')
+        self._socket.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._socket.close()
+
+    def tail(self) -> str:
+        """Return the last lines that the model or its framework printed."""
+        return "\n".join(self._tail)
+
+    def _receive(self, operation: str) -> dict[str, Any]:
+        while b"\n" not in self._buffer:
+            readable, _, _ = select.select([self._socket], [], [], 0.5)
+            if not readable:
+                if time.monotonic() - self._alive_at > self.silence_limit:
+                    self.kill()
+                    raise WorkerError(
+                        f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped",
+                        hint="if the model is really this slow, raise --timeout",
+                        detail=self.tail(),
+                    )
+                continue
+            try:
+                data = self._socket.recv(1 << 16)
+            except OSError as error:
+                raise self._gone(operation) from error
+            if not data:
+                raise self._gone(operation)
+            self._buffer += data
+        self._alive_at = time.monotonic()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        try:
+            message = json.loads(line)
+        except ValueError as error:
+            raise self._garbage(operation, line.decode(errors="replace")) from error
+        if not isinstance(message, dict):
+            raise self._garbage(operation, line.decode(errors="replace"))
+        return message
+
+    def _gone(self, operation: str) -> WorkerError:
+        try:
+            code: int | None = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = None
+        time.sleep(0.05)  # lets the output thread read the last lines
+        last = next((line for line in reversed(self._tail) if line.strip()), "it printed nothing")
+        how = (
+            f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended (status {code})"
+        )
+        error = WorkerError(f"the worker {how} during {operation!r}; last output: {last.strip()}", detail=self.tail())
+        error.exit_status = code  # type: ignore[attr-defined]
+        return error
+
+    def _garbage(self, operation: str, line: str) -> WorkerError:
+        self.kill()
+        return WorkerError(f"the worker answered {operation!r} with something that is no reply: {line[:200]!r}")
+
+    def _failure(self, error: Mapping[str, Any]) -> ModelError:
+        where = f" at {error['where']}" if error.get("where") else ""
+        kind = "" if error["type"] == "RecipeError" else f"{error['type']}: "
+        place = "" if error["type"] == "RecipeError" else where
+        return ModelError(
+            f"{error['phase']} failed{place}: {kind}{error['message']}".rstrip(),
+            hint=_import_hint(error, self.command[0]),
+            detail=f"{error['traceback']}\n{self.tail()}",
+        )
+
+    def _read_output(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None
+        pending = b""
+        while data := os.read(pipe.fileno(), 1 << 14):
+            self._alive_at = time.monotonic()
+            *lines, pending = (pending + data).replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                text = line.decode(errors="replace")
+                self._tail.append(text)
+                self._on_output(text)
+        if pending:
+            self._tail.append(pending.decode(errors="replace"))
+        pipe.close()
+
+
+def _import_hint(error: Mapping[str, Any], python: str) -> str:
+    if error["type"] != "ModuleNotFoundError":
+        return ""
+    if error["phase"] == "import":
+        return f"install the framework for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
+    return "add the folder that holds it to `path` of this model in recipe.toml"
+
+
+def default_python() -> str:
+    """Return the interpreter that runs the tool itself."""
+    return sys.executable

@@ -1,0 +1,71 @@
+"""Start a worker for a model of a recipe and build the model in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from bisect_tool.captures.manifest import Described
+from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.recipes.load import ModelSpec, Recipe, explain
+from bisect_tool.workers.process import Event, Worker, default_python
+
+
+def interpreter(recipe: Recipe, spec: ModelSpec) -> str:
+    """Return the interpreter of a model; a relative path is relative to the recipe."""
+    if spec.python is None:
+        return default_python()
+    expanded = os.path.expanduser(spec.python)
+    return str(recipe.folder / expanded) if os.sep in expanded else expanded
+
+
+def start_worker(
+    recipe: Recipe,
+    spec: ModelSpec,
+    *,
+    silence_limit: float,
+    on_event: Event | None = None,
+    on_output: Callable[[str], None] | None = None,
+) -> Worker:
+    """Start a worker and wait until its framework is imported.
+
+    Jittor's first import may end the process with status 0, having only rebuilt itself: it is started once more.
+    """
+    for attempt in (1, 2):
+        worker = Worker(
+            python=interpreter(recipe, spec),
+            framework=spec.framework,
+            path=[str(recipe.folder), *(str(recipe.folder / os.path.expanduser(p)) for p in spec.path)],
+            env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "PYTHONHASHSEED": "0", **spec.env},
+            cwd=str(recipe.folder),
+            silence_limit=silence_limit,
+            on_event=on_event,
+            on_output=on_output,
+        )
+        try:
+            worker.ready()
+        except WorkerError as error:
+            worker.kill()
+            if attempt == 1 and getattr(error, "exit_status", None) == 0:
+                continue
+            raise
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+    raise AssertionError("unreachable")
+
+
+def build_model(worker: Worker, recipe: Recipe, name: str, options: dict[str, Any]) -> Described:
+    """Build a model in its worker and return its description. Raises BisectError that names recipe and model."""
+    spec = recipe.model(name)
+    try:
+        data = worker.ask("build", folder=str(recipe.folder), entry=spec.entry, options={**spec.options, **options})
+        return Described.model_validate(data)
+    except ModelError as error:
+        raise ModelError(f"model {name!r} of {recipe.name}: {error}", hint=error.hint, detail=error.detail) from error
+    except ValidationError as error:
+        raise BisectError(f"model {name!r} of {recipe.name}: unusable description: {explain(error)}") from error
