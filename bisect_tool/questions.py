@@ -48,9 +48,13 @@ class LogRow:
 
 @dataclass
 class ProbeLog:
-    """Every probe asked, in order. ``full`` is the number of module calls of a whole run, once known."""
+    """Every probe asked, in order, each once.
+
+    Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``on_row``.
+    """
 
     rows: list[LogRow] = field(default_factory=list)
+    readings: dict[Intervention, Reading] = field(default_factory=dict)
     full: int = 0
     on_row: Callable[[LogRow], None] = lambda _row: None
 
@@ -126,8 +130,11 @@ def run_logged(
     *,
     patched: int,
 ) -> Reading:
-    """Run one probe and add it to the log."""
+    """Run one probe and add it to the log; one that was asked before is neither run nor logged again."""
+    if intervention in log.readings:
+        return log.readings[intervention]
     reading = port.run(intervention)
+    log.readings[intervention] = reading
     log.full = log.full or len(reading.calls)
     log.add(
         LogRow(

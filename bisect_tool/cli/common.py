@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe, parse_toml
+from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe
 
 EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -64,7 +65,7 @@ def open_recipe(given: str | None) -> Recipe:
 
 
 def parse_options(given: Sequence[str] | None) -> dict[str, Any]:
-    """Return ``KEY=VALUE`` words as a dict; a value is read as TOML (1, 0.5, true) and else as a word.
+    """Return ``KEY=VALUE`` words as a dict; a value is read as JSON (1, 0.5, true) and else as a word.
 
     Raises BisectError that lists every word without a ``=``.
     """
@@ -76,6 +77,6 @@ def parse_options(given: Sequence[str] | None) -> dict[str, Any]:
 
 def _value(word: str) -> Any:
     try:
-        return parse_toml(f"value = {word}")["value"]
+        return json.loads(word, parse_constant=str)  # NaN and Infinity stay words
     except ValueError:
         return word

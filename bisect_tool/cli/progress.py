@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 
 EVERY = 10.0  # seconds between lines where stderr is no terminal
-COMPILING = re.compile(r"Compiling Operators\((\d+)/(\d+)\)")
+COMPILING = re.compile(r"Compiling (\S+?)\((\d+)/(\d+)\)")  # Jittor's own progress lines
 
 
 class Progress:
@@ -22,7 +22,7 @@ class Progress:
     def __init__(self, *, verbose: bool = False) -> None:
         self._console = Console(stderr=True, soft_wrap=True)
         self._verbose = verbose
-        self._phase = ""
+        self._phase = self._detail = ""
         self._phase_start = self._start = time.monotonic()
         self._said_at = 0.0
         self._compiled = 0
@@ -52,6 +52,7 @@ class Progress:
 
     def say(self, words: str) -> None:
         """Show a detail of the current phase."""
+        self._detail = words
         elapsed = time.monotonic() - self._phase_start
         line = f"{self._phase}{': ' if words else ''}{words}" + (f" ({elapsed:.0f} s)" if elapsed >= 1 else "")
         if self._status is not None:
@@ -75,6 +76,8 @@ class Progress:
                 self.say(f"rounding run {event.get('done', 0) + 1} of {event.get('of', 0)}")
             elif kind == "seeds":
                 self.say(f"initialisation {event.get('done', 0) + 1} of {event.get('of', 0)}")
+            elif kind == "waiting":
+                self.say(self._detail)
             elif kind == "running":
                 self.say(f"{name} at {event.get('site', '')}")
 
@@ -86,10 +89,10 @@ class Progress:
         def show(line: str) -> None:
             compiling = COMPILING.search(line)
             if compiling:
-                self._compiled += int(compiling[2]) if compiling[1] == compiling[2] else 0
-                self.say(f"Jittor compiles kernels, {self._compiled} so far")
-            elif "compil" in line.lower():
-                self.say(f"{name} compiles: {line.strip()[:60]}")
+                what, done, of = compiling.groups()
+                self._compiled += done == of and int(of)
+                total = f", {self._compiled} compiled so far" if done == of else ""
+                self.say(f"Jittor compiles {what} {done} of {of}{total}")
             if self._verbose and line.strip():
                 self.note(f"{name} | {line}")
 

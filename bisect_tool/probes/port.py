@@ -120,13 +120,20 @@ class WorkerPort:
 
     def _attach_request(self) -> dict[str, Any]:
         manifest = self._capture.manifest
-        sites = {}
+        sites: dict[str, dict[str, Any]] = {}
         for entry in manifest.sites:
             port_module = self.matching.modules.get(entry.module)
             if port_module is not None and not has_opaque(entry.output):
                 port_site = call_site(port_module, call_number(entry.site))
                 self._to_port[entry.site] = port_site
-                sites[port_site] = {"inputs": entry.inputs, "output": entry.output}
+                sites[port_site] = {"inputs": entry.inputs, "output": entry.output, "inside": {}}
+        for entry in manifest.sites:
+            port_module, around = self.matching.modules.get(entry.module), entry.parent
+            while port_module is not None and around is not None:
+                if around in self._to_port:
+                    inside = sites[self._to_port[around]]["inside"]
+                    inside[port_module] = inside.get(port_module, 0) + 1
+                around = self._parents[around]
         state = {}
         for name, port_name in self.matching.state.items():
             self._to_port[name] = port_name

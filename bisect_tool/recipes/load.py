@@ -139,11 +139,6 @@ def load_recipe(folder: Path) -> Recipe:
     return recipe
 
 
-def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML. Raises ValueError."""
-    return tomllib.loads(text)
-
-
 def explain(error: Exception) -> str:
     """Return every mistake of a pydantic error on one line: where, what was expected, what was found."""
     if not isinstance(error, ValidationError):

@@ -23,6 +23,9 @@ def wrapped(adapter, tree, around):
     ``tree`` is the adapter's list of (name, module, leaf). ``compute(*args, **kwargs)`` is the module's own
     code. A module that is listed under several names (one activation shared by all blocks) takes
     the name that lies under the module that called it. Every module is left exactly as it came.
+
+    Yields the number of calls so far by name: whoever skips a call adds what it would have called inside, so that
+    later calls keep their numbers.
     """
     names = {}
     for name, module, leaf in tree:
@@ -52,7 +55,7 @@ def wrapped(adapter, tree, around):
             before = module.__dict__.get(adapter.METHOD)
             object.__setattr__(module, adapter.METHOD, wrap(module, leaf, aliases))
             undo.append((module, before))
-        yield
+        yield counts
     finally:
         for module, before in reversed(undo):
             module.__dict__.pop(adapter.METHOD)

@@ -14,7 +14,6 @@ ONEDNN = "dnnl_lnx_2.2.0_cpu_gomp"  # the build that Jittor 1.3 looks for, under
 DEFAULTS = {
     "nvcc_path": "",  # an nvcc without a CUDA runtime makes the import die on libcudart
     "cache_name": "default",  # otherwise the cache follows the git branch that is checked out
-    "log_silent": "1",
 }
 
 

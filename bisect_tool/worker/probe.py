@@ -11,8 +11,8 @@ from . import calls, measure, trees
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
-    ``sites`` maps a site to {"inputs": tree, "output": tree}, ``state`` a parameter or buffer to a key,
-    ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
+    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}}, ``state`` a parameter or
+    buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
     """
 
     def __init__(self, folder, sites, state, batch, tensors):
@@ -44,6 +44,7 @@ class Probe:
         self.dtypes = {}
         self.watched = {}
         self.calls = []
+        self.counts = {}
         unknown = set(patch) - self.sites - self.state
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
@@ -58,7 +59,7 @@ class Probe:
                 self.dtypes[name] = array.dtype
                 self.adapter.write(self.model.state[name][0], array)
             batch = self._batch()
-            with calls.wrapped(self.adapter, self.model.tree, self._around):
+            with calls.wrapped(self.adapter, self.model.tree, self._around) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
         finally:
@@ -86,6 +87,8 @@ class Probe:
                 self.receipts[name] = self._receipt(tensor, self.dtypes[name])
         substitute = self._substitute(call.site) if call.site in self.sites else None
         if substitute is not None and not watched:
+            for module, number in entry["inside"].items():
+                self.counts[module] = self.counts.get(module, 0) + number
             return substitute[0]
         output = compute(*args, **kwargs)
         outputs = list(trees.leaves(output, self.adapter.is_tensor))

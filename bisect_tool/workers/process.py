@@ -130,6 +130,7 @@ class Worker:
         while b"\n" not in self._buffer:
             readable, _, _ = select.select([self._socket], [], [], 0.5)
             if not readable:
+                self._on_event({"event": "waiting"})
                 if time.monotonic() - self._alive_at > self.silence_limit:
                     self.kill()
                     raise WorkerError(
