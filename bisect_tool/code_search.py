@@ -110,7 +110,7 @@ def _is_suspect(search: _Search, site: Site) -> bool:
     return fed_wrong or any(c.exceeds(limit) for c in watched.output)
 
 
-def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit:
+def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
     """Say whether the first call after a cut is itself wrong, or is fed wrongly by the code around it."""
     question, trace = search.question, search.trace
     site = trace.sites[cut]
@@ -118,9 +118,11 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit:
     reading = question.ask("confirm", f"everything before {site}", [*held, *trace.sites[:cut]], chain)
     necessary = proof(question.verdict(reading), reading, question.target, f"everything before {site} patched")
     limit = SAFETY * trace.rounding
-    fed_right = next((s for s in chain if not _inputs_off(reading, s, limit)), None)
+    fed_right = next((s for s in chain if s in reading.watched and not _inputs_off(reading, s, limit)), None)
     if fed_right == site:
         return _with_kin(search, site, reading, necessary)
+    if fed_right is None and chain[-1] not in reading.watched:
+        return f"{site} is fed wrongly, by a call around it that the capture leaves out"
     if fed_right is None:
         message = f"{chain[-1]} is handed other inputs than the reference's: the code of step, or the batch"
         return Culprit("code", (STEP,), (site,), site, None, necessary, (Finding("inputs", (chain[-1],), message),))
@@ -145,7 +147,7 @@ def _with_kin(search: _Search, site: Site, reading: Reading, necessary: Proof) -
     group = [s for s in trace.sites if s == site or (s in trace.kin(site) and _error(search.forced, s) > limit)]
     message = f"{site} gives {_worst(reading.watched[site].output)} from the reference's inputs and weights"
     if site in trace.containers:
-        message = f"the own code of {message}, although every call inside it is the reference's"
+        message = f"the own code of {message}, although every recorded call inside it is the reference's"
     findings = [Finding("output", (site,), message)]
     also = f" and {counted(len(group) - 1, 'other call')} like it" if len(group) > 1 else ""
     findings += [

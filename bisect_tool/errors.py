@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+MOST_CHARACTERS = 1500  # of a message: enough for any list of mistakes, and no tensor's whole content
+
 
 class BisectError(Exception):
     """Something the user can mend: what is wrong and where, and in ``hint`` what to do next.
@@ -13,7 +17,7 @@ class BisectError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
-        super().__init__(message)
+        super().__init__(_one_line(message))
         self.hint = hint
         self.detail = detail
 
@@ -28,3 +32,9 @@ class WorkerError(BisectError):
 
 class InconclusiveError(BisectError):
     """The question has no usable answer: exit code 3."""
+
+
+def _one_line(text: str) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    line = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*", " ", plain).strip()
+    return line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + " ... (cut; --debug shows all)"

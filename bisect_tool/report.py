@@ -18,6 +18,15 @@ FORMAT = 1
 EXIT_CODES = {"agrees": 0, "diverges": 1, "inconclusive": 3}
 
 
+def plain_data(value: Any) -> Any:
+    """Return a value with NaN and infinity as the words "nan" and "inf": JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {key: plain_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_data(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def finding_data(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain data."""
     return {"check": finding.check, "sites": list(finding.sites), "message": finding.message}

@@ -18,7 +18,7 @@ from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
-from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, log_data, sentence_list
+from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, log_data, plain_data, sentence_list
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, parent_of
 from bisect_tool.start_search import StartAnswer, search_silent, search_start
@@ -147,8 +147,9 @@ def _trace(run: _Run, pair: Pair) -> Trace:
     called = set(pair.calls)
     sites = tuple(Site(e.site) for e in manifest.sites if e.site in called and run.port.can_patch(e.site))
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
-    parents = {e.site: e.parent for e in manifest.sites}
-    return Trace(sites, parents, classes, setting_differences(pair), manifest.noise.sites, manifest.noise.rounding)
+    return Trace(
+        sites, manifest.calls, classes, setting_differences(pair), manifest.noise.sites, manifest.noise.rounding
+    )
 
 
 def _state(pair: Pair) -> list[Site]:
@@ -237,37 +238,39 @@ def _report(
             f"initialisations, {FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
         )
     start_diverges = any(c.kind == "values" for c in culprits)
-    return {
-        "format": FORMAT,
-        "verdict": verdict,
-        "sentence": sentence,
-        "recipe": manifest.recipe,
-        "models": {
-            "reference": _model_words(manifest.described.framework, manifest.described.version),
-            "port": _model_words(run.port.described.framework, run.port.described.version),
-        },
-        "target": run.target,
-        "reference": reference,
-        "port": values["start" if start_diverges else "code"],
-        "questions": {
-            "code": {"value": values["code"], **(interval_data(code_range) or {})},
-            "start": {"value": values["start"], **(interval_data(start_range) or {})},
-        },
-        "targets": {
-            name: {
-                "reference": value,
-                "port": own.targets.get(name),
-                "port_with_reference_weights": base.targets.get(name),
-            }
-            for name, value in manifest.targets.items()
-        },
-        "culprits": [culprit_data(c) for c in culprits],
-        "open_ends": open_ends,
-        "ruled_out": _ruled_out(run, trace, code, start, base_ok),
-        "preflight": [finding_data(f) for f in findings],
-        "notes": run.notes,
-        "probes": log_data(run.log, len(trace.sites)),
-    }
+    return plain_data(
+        {
+            "format": FORMAT,
+            "verdict": verdict,
+            "sentence": sentence,
+            "recipe": manifest.recipe,
+            "models": {
+                "reference": _model_words(manifest.described.framework, manifest.described.version),
+                "port": _model_words(run.port.described.framework, run.port.described.version),
+            },
+            "target": run.target,
+            "reference": reference,
+            "port": values["start" if start_diverges else "code"],
+            "questions": {
+                "code": {"value": values["code"], **(interval_data(code_range) or {})},
+                "start": {"value": values["start"], **(interval_data(start_range) or {})},
+            },
+            "targets": {
+                name: {
+                    "reference": value,
+                    "port": own.targets.get(name),
+                    "port_with_reference_weights": base.targets.get(name),
+                }
+                for name, value in manifest.targets.items()
+            },
+            "culprits": [culprit_data(c) for c in culprits],
+            "open_ends": open_ends,
+            "ruled_out": _ruled_out(run, trace, code, start, base_ok),
+            "preflight": [finding_data(f) for f in findings],
+            "notes": run.notes,
+            "probes": log_data(run.log, len(trace.sites)),
+        }
+    )
 
 
 def _model_words(framework: str, version: str) -> str:

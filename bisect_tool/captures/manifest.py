@@ -48,11 +48,10 @@ class TensorEntry(_Data):
 
 
 class SiteEntry(_Data):
-    """One module call: its inputs (args, kwargs) and output as trees of tensor keys; ``parent`` called it."""
+    """One module call: its inputs (args, kwargs) and output as trees of tensor keys."""
 
     site: str
     module: str
-    parent: str | None
     leaf: bool
     inputs: Tree
     output: Tree
@@ -81,7 +80,6 @@ class StateEntry(_Data):
     std: float | None = None
     min: float | None = None
     max: float | None = None
-    hash: str | None = None
 
     @property
     def size(self) -> int:
@@ -121,7 +119,6 @@ class StateStatistics(_Data):
     std: float
     min: float
     max: float
-    hash: str
 
 
 class Noise(_Data):
@@ -142,7 +139,7 @@ class Spread(_Data):
 
 
 class Manifest(_Data):
-    """The index of a capture; ``sites`` is in order of completion."""
+    """The index of a capture; ``sites`` is in order of completion, ``calls`` has every call's caller."""
 
     format: int
     recipe: str
@@ -152,6 +149,7 @@ class Manifest(_Data):
     targets: dict[str, float]
     not_scalar: dict[str, str]
     sites: tuple[SiteEntry, ...]
+    calls: dict[str, str | None]
     state: dict[str, str]
     batch: Tree
     tensors: dict[str, TensorEntry]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -37,3 +38,4 @@ def root(
     ] = False,
 ) -> None:
     """Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays

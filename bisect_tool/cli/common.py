@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,14 @@ from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe
 
 EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
 
+
+def finite(value: float | None) -> float | None:
+    """Return a number that an option was given. Raises typer.BadParameter when it is NaN or infinite."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 RecipeOption = Annotated[
     str | None,
     typer.Option("--recipe", help="Folder of the recipe, or its name in recipes/. Not needed with one in sight."),
@@ -29,7 +38,12 @@ OptionOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", min=1.0, help="Seconds without a sign of life after which a model's process is stopped."),
+    typer.Option(
+        "--timeout",
+        min=1.0,
+        callback=finite,
+        help="Seconds without a sign of life after which a model's process is stopped.",
+    ),
 ]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show what the models and their frameworks print.")
@@ -45,18 +59,30 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
     try:
         yield
     except BisectError as error:
-        if debug:
-            console.print(Text(error.detail or traceback.format_exc()), style="dim")
-        console.print(Text(f"error: {error}", style="red"))
-        if error.hint:
-            console.print(Text(f"next: {error.hint}"))
-        raise typer.Exit(EXIT_INCONCLUSIVE if isinstance(error, InconclusiveError) else EXIT_USAGE) from None
+        code = EXIT_INCONCLUSIVE if isinstance(error, InconclusiveError) else EXIT_USAGE
+        _say_error(console, error, debug=debug)
+        raise typer.Exit(code) from None
     except KeyboardInterrupt:
         console.print(Text(f"interrupted: {interrupted}", style="yellow"))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise typer.Exit(EXIT_USAGE) from None
+    except OSError as error:
+        _say_error(console, BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
+        raise typer.Exit(EXIT_USAGE) from error
+    except Exception as error:  # never exit code 1 by accident: that says that a culprit was found
+        hint = "this is a mistake in bisect itself: please report it with what --debug shows"
+        _say_error(console, BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
+        raise typer.Exit(EXIT_INCONCLUSIVE) from error
+
+
+def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:
+    if debug:
+        console.print(Text(error.detail or traceback.format_exc()), style="dim")
+    console.print(Text(f"error: {error}", style="red"))
+    if error.hint:
+        console.print(Text(f"next: {error.hint}"))
 
 
 def open_recipe(given: str | None) -> Recipe:

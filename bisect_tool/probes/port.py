@@ -50,8 +50,8 @@ class WorkerPort:
         self.matching = match(self.described)
         self._restarts = 0
         self._to_port: dict[str, str] = {}
-        self._parents: dict[str, str | None] = {s.site: s.parent for s in capture.manifest.sites}
-        self._modules_called = {s.module for s in capture.manifest.sites}
+        self._parents: dict[str, str | None] = dict(capture.manifest.calls)
+        self._modules_called = {module_of(call) for call in capture.manifest.calls}
         self._attachment = self._attach_request()
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         words = json.dumps([*cache_words, capture.key, self.described.sources, self.described.version])
@@ -127,13 +127,13 @@ class WorkerPort:
                 port_site = call_site(port_module, call_number(entry.site))
                 self._to_port[entry.site] = port_site
                 sites[port_site] = {"inputs": entry.inputs, "output": entry.output, "inside": {}}
-        for entry in manifest.sites:
-            port_module, around = self.matching.modules.get(entry.module), entry.parent
+        for call, around in manifest.calls.items():
+            port_module = self.matching.modules.get(module_of(call))
             while port_module is not None and around is not None:
                 if around in self._to_port:
                     inside = sites[self._to_port[around]]["inside"]
                     inside[port_module] = inside.get(port_module, 0) + 1
-                around = self._parents[around]
+                around = self._parents.get(around)
         state = {}
         for name, port_name in self.matching.state.items():
             self._to_port[name] = port_name

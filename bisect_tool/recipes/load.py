@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bisect_tool.errors import BisectError
 
@@ -17,17 +17,30 @@ else:  # pragma: no cover
     import tomli as tomllib
 
 
-def _is_entry(value: str) -> str:
+def _is_entry(value: str, info: ValidationInfo) -> str:
     if not re.fullmatch(r"[^:]+\.py:[A-Za-z_]\w*", value):
         raise ValueError(f"expected 'file.py:function', found {value!r}")
+    name = value.partition(":")[0]
+    if info.context and not (info.context["folder"] / name).is_file():
+        raise ValueError(f"there is no file {name} in {info.context['folder']}, found {value!r}")
     return value
 
 
 def _is_pattern(value: tuple[str, str]) -> tuple[str, str]:
     try:
-        re.compile(value[0])
+        pattern = re.compile(value[0])
     except re.error as error:
         raise ValueError(f"{value[0]!r} is no regular expression: {error}") from error
+    try:
+        pattern.sub(value[1], "")
+    except (re.error, IndexError) as error:
+        raise ValueError(f"{value[1]!r} cannot replace {value[0]!r}: {error}") from error
+    return value
+
+
+def _is_some(value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
+    if not value:
+        raise ValueError("expected at least one model such as [models.ref], found none")
     return value
 
 
@@ -49,8 +62,8 @@ class ModelSpec(_Strict):
 class TargetSpec(_Strict):
     """A target's explicit tolerance, where the user wants one: it wins over the measured one."""
 
-    rtol: float | None = Field(default=None, gt=0)
-    atol: float | None = Field(default=None, gt=0)
+    rtol: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    atol: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class NameRules(_Strict):
@@ -60,7 +73,7 @@ class NameRules(_Strict):
 
 
 class _RecipeFile(_Strict):
-    models: dict[str, ModelSpec]
+    models: Annotated[dict[str, ModelSpec], AfterValidator(_is_some)]
     targets: dict[str, TargetSpec] = {}
     names: NameRules = NameRules()
 

@@ -134,5 +134,7 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
             console.print(Text(f"  {line}"))
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.7g}"
+def _number(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.7g}"

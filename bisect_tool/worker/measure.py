@@ -1,14 +1,18 @@
 """Numbers about arrays: content hash, statistics, and the difference of two values. numpy only."""
 
-import hashlib
+import zlib
 
 import numpy as np
 
 
 def digest(array):
-    """Return the content hash of an array: BLAKE2b over its little-endian bytes, 128 bits, in hex."""
+    """Return the content hash of an array: CRC-32 of its bytes, and their number.
+
+    It guards against accidents (a patch that did not land, a damaged file), at a third of what a
+    cryptographic hash costs while a model is being recorded.
+    """
     flat = np.ascontiguousarray(array).reshape(-1)
-    return hashlib.blake2b(flat.view(np.uint8), digest_size=16).hexdigest()
+    return "%08x-%d" % (zlib.crc32(flat.view(np.uint8)), flat.nbytes)
 
 
 def statistics(array):

@@ -50,6 +50,7 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
         "targets": hooked[0],
         "not_scalar": hooked[1],
         "sites": recorder.sites,
+        "calls": recorder.calls,
         "state": state,
         "batch": batch,
         "tensors": recorder.store.table,
@@ -64,11 +65,16 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
 
 
 class Recorder:
-    """Turn module calls into sites. ``sites`` is in order of completion: children come before their container."""
+    """Turn module calls into sites.
+
+    Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
+    recorded or not, to the call around it).
+    """
 
     def __init__(self, adapter, store, include, exclude, progress):
         self.store = store
         self.sites = []
+        self.calls = {}
         self._adapter = adapter
         self._include = include
         self._exclude = exclude
@@ -79,6 +85,7 @@ class Recorder:
     def around(self, call, compute, args, kwargs):
         """Record one call; see ``calls.wrapped``."""
         wanted = self._wanted(call.name)
+        self.calls[call.site] = call.parent.site if call.parent else None
         inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
         output = compute(*args, **kwargs)
         self._adapter.sync([t for _, t in trees.leaves(output, self._adapter.is_tensor)])
@@ -87,7 +94,6 @@ class Recorder:
                 {
                     "site": call.site,
                     "module": call.name,
-                    "parent": call.parent.site if call.parent else None,
                     "leaf": call.leaf,
                     "inputs": inputs,
                     "output": trees.encode(output, self._key),
@@ -185,9 +191,7 @@ def measure_spread(model, rebuild, seeds, wire):
         for name, array in other.own.items():
             other_statistics = measure.statistics(array)
             if other_statistics:
-                state.setdefault(name, []).append(
-                    dict(other_statistics, hash=measure.digest(array)) if array.size else {}
-                )
+                state.setdefault(name, []).append(other_statistics)
     return {"seeds": list(seeds), "targets": targets, "state": state}
 
 

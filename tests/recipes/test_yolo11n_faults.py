@@ -1,0 +1,77 @@
+"""Every fault of the yolo11n port is named exactly, and the faithful port is never accused: real torch, real Jittor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_bisect
+
+pytestmark = pytest.mark.jittor
+
+sys.path.insert(0, str(ROOT / "recipes" / "yolo11n"))
+from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS  # noqa: E402
+
+sys.path.pop(0)
+
+CODE = {
+    "bn_eps": BATCH_NORMS,
+    "activation_relu": ("model.10.m.0.ffn.0.act",),
+    "activation_relu_everywhere": ACTIVATIONS,
+    "concat_swapped": ("model.12",),
+    "residual_forgotten": ("model.6.m.0.m.1",),
+    "pool_size": ("model.9.m", "model.9.m#2", "model.9.m#3"),
+    "attention_unscaled": ("model.10.m.0.attn",),
+    "eval_mode": BATCH_NORMS,
+}
+VALUES = {
+    "class_bias_lost": CLASS_BIASES,
+    "class_bias_one_level": CLASS_BIASES[1:],
+    "class_bias_like_box": CLASS_BIASES,
+    "head_weights_zeroed": CLASS_WEIGHTS,
+}
+PREFLIGHT = {"bn_eps": ("setting", "eps 1e-05, reference 0.001"), "eval_mode": ("mode", "mode eval, reference train")}
+
+
+def run(captures: Path, fault: str, *more: str) -> tuple[int, dict]:
+    """Run the real command line and return exit code and report."""
+    done = run_bisect(
+        "run", "--recipe", "yolo11n", "--captures", str(captures), "--target", "cls_loss", "--json",
+        "--option", f"fault={fault}", *more,
+    )  # fmt: skip
+    assert done.returncode in (0, 1, 3), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("fault", [*CODE, *VALUES])
+def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None:
+    """One culprit, proved by its two probes, with exactly the sites at fault, within the promised number of probes."""
+    code, report = run(yolo11n_captures, fault)
+    assert (code, report["verdict"]) == (1, "diverges")
+    (culprit,) = report["culprits"]
+    assert set(culprit["sites"]) == set(CODE.get(fault) or VALUES[fault])
+    assert culprit["kind"] == ("code" if fault in CODE else "values")
+    assert culprit["confirmed"]
+    assert culprit["findings"]
+    assert report["probes"]["search"] <= report["probes"]["search_limit"]
+    assert report["probes"]["search_passes"] <= 4
+    assert report["probes"]["kernels_after"] == 0
+    if fault in PREFLIGHT:
+        check, words = PREFLIGHT[fault]
+        assert any(f["check"] == check and words in f["message"] for f in report["preflight"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_faithful_port_agrees(seed: int, yolo11n_captures: Path) -> None:
+    """Without a fault the port agrees, whatever its own seed, and nothing at all is listed against it."""
+    code, report = run(yolo11n_captures, "none", "--option", f"seed={seed}")
+    assert (code, report["verdict"], report["culprits"], report["preflight"]) == (0, "agrees", [], [])
+
+
+def test_a_repeated_run_asks_no_probe_again(yolo11n_captures: Path) -> None:
+    """Every probe of a second run is taken from the first one's."""
+    run(yolo11n_captures, "concat_swapped")
+    _, report = run(yolo11n_captures, "concat_swapped")
+    assert report["probes"]["cached"] == report["probes"]["count"]
