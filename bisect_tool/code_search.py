@@ -49,8 +49,8 @@ def search_code(question: Question, trace: Trace) -> CodeAnswer:
 
     The question's base must diverge. One run with everything patched and everything computed all the same shows
     which sites are off by themselves: they say where to cut first, no more. Each culprit is held while the search
-    goes on; when the target agrees, the inputs of what is held are looked at, since a held culprit hides whatever
-    goes wrong before it.
+    goes on; when the target agrees, the inputs of what is held or blamed are looked at, since a held culprit hides
+    whatever goes wrong before it.
     """
     forced = question.ask("ends", "everything patched, each site computed", trace.sites, trace.sites)
     if question.verdict(forced) is Verdict.UNRESOLVED:
@@ -68,14 +68,15 @@ def search_code(question: Question, trace: Trace) -> CodeAnswer:
             return CodeAnswer(tuple(culprits), (why,))
         culprits = _merged(culprits, deeper)
         held = CodeAnswer(tuple(culprits)).held
-        reading = question.ask("confirm", f"{_these(culprits)} alone", held, held)
+        watched = [*held, *(site for c in culprits if c.fed_wrong for site in c.sites if site != STEP)]
+        reading = question.ask("confirm", f"{_these(culprits)} alone", held, watched)
         verdict = question.verdict(reading)
         if verdict is Verdict.UNRESOLVED:
             return CodeAnswer(tuple(culprits), (f"the port fails with the culprits held: {reading.failure}",))
         current = question
         if verdict is Verdict.AGREES:
             culprits = _confirmed(question, culprits, reading)
-            hidden = _hidden(search, held, reading)
+            hidden = _hidden(search, watched, reading)
             if hidden is None:
                 return CodeAnswer(tuple(culprits))
             current = hidden
@@ -86,6 +87,7 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     """Find the last culprit that the question feels; a sentence when the probes do not allow to name one."""
     question, sites = search.question, search.trace.sites
     end = len(sites) if question.on_input is None else sites.index(question.on_input[0])
+    held = [site for site in held if sites.index(site) < end]  # a patch around the site asked for would skip it
 
     def verdict_at(cut: int) -> Verdict:
         return question.test("search", f"up to {sites[cut - 1]}", [*held, *sites[:cut]])
@@ -116,6 +118,8 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
     site = trace.sites[cut]
     chain = trace.chain(site)
     reading = question.ask("confirm", f"everything before {site}", [*held, *trace.sites[:cut]], chain)
+    if question.verdict(reading) is Verdict.UNRESOLVED:
+        return f"the port fails with everything before {site} patched: {reading.failure}"
     necessary = proof(question.verdict(reading), reading, question.target, f"everything before {site} patched")
     limit = SAFETY * trace.rounding
     fed_right = next((s for s in chain if s in reading.watched and not _inputs_off(reading, s, limit)), None)
@@ -144,7 +148,8 @@ def _with_kin(search: _Search, site: Site, reading: Reading, necessary: Proof) -
     different = trace.differences.get(module, {})
     own_error = _error(reading, site)
     limit = trace.rounding if different else max(10 * trace.rounding, own_error / 5)
-    group = [s for s in trace.sites if s == site or (s in trace.kin(site) and _error(search.forced, s) > limit)]
+    kin = [s for s in trace.kin(site) if not _inputs_off(search.forced, s, SAFETY * trace.rounding)]
+    group = [s for s in trace.sites if s == site or (s in kin and _error(search.forced, s) > limit)]
     message = f"{site} gives {_worst(reading.watched[site].output)} from the reference's inputs and weights"
     if site in trace.containers:
         message = f"the own code of {message}, although every recorded call inside it is the reference's"
@@ -157,10 +162,10 @@ def _with_kin(search: _Search, site: Site, reading: Reading, necessary: Proof) -
     return Culprit("code", tuple(group), tuple(group), None, None, necessary, tuple(findings))
 
 
-def _hidden(search: _Search, held: Sequence[Site], reading: Reading) -> Question | None:
-    """Return the question that asks for the inputs of the first held call that is fed wrongly, if any is."""
+def _hidden(search: _Search, watched: Sequence[Site], reading: Reading) -> Question | None:
+    """Return the question that asks for the inputs of the first watched call that is fed wrongly, if any is."""
     sites = search.trace.sites
-    for site in sorted(held, key=sites.index):
+    for site in sorted(watched, key=sites.index):
         index = sites.index(site)
         limit = SAFETY * max([search.trace.rounding, *(search.trace.noise.get(s, 0.0) for s in sites[:index])])
         if index and _inputs_off(reading, site, limit) and not _inputs_off(search.forced, site, limit):

@@ -18,13 +18,17 @@ FORMAT = 1
 EXIT_CODES = {"agrees": 0, "diverges": 1, "inconclusive": 3}
 
 
-def plain_data(value: Any) -> Any:
-    """Return a value with NaN and infinity as the words "nan" and "inf": JSON has no such numbers."""
-    if isinstance(value, dict):
-        return {key: plain_data(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain_data(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+def plain_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Return data with NaN and infinity as the words "nan" and "inf": JSON has no such numbers."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {key: plain(value) for key, value in data.items()}
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:
@@ -52,16 +56,21 @@ def interval_data(interval: Interval | None) -> dict[str, Any] | None:
     return {"low": interval.low, "high": interval.high, "centre": interval.centre, "origin": interval.origin}
 
 
-def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
-    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
+def log_data(log: ProbeLog, sites: int, remembered: int) -> dict[str, Any]:
+    """Return the probe log and what it cost.
+
+    ``sites`` is the number of cuts that could be asked, ``remembered`` the whole runs that only kept values for
+    later probes.
+    """
     kernels = [row.kernels for row in log.rows if row.kernels is not None]
     return {
         "count": len(log.rows),
         "sites": sites,
         "search": log.count("search"),
         "search_limit": math.ceil(math.log2(max(sites, 2))) + 3,
-        "search_passes": round(log.passes("search"), 3),
-        "passes": round(sum(row.share for row in log.rows), 3),
+        "values": log.count("start"),
+        "search_passes": round(log.passes("search", "start") + remembered, 3),
+        "passes": round(sum(row.share for row in log.rows) + remembered, 3),
         "seconds": round(sum(row.seconds for row in log.rows), 3),
         "kernels_first": kernels[0] if kernels else None,
         "kernels_after": sum(kernels[1:]) if kernels else None,
@@ -87,7 +96,7 @@ def load_report(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint="make one with `bisect run`") from error
     except ValueError as error:
-        raise BisectError(f"{path}: not valid JSON: {error}") from error
+        raise BisectError(f"{path}: not valid JSON: {error}", hint="make one with `bisect run`") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("verdict") not in EXIT_CODES:
         raise BisectError(f"{path}: not a report of this version", hint="make one with `bisect run`")
     return data

@@ -14,7 +14,7 @@ from bisect_tool.culprit import Culprit
 from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
 from bisect_tool.diagnosis.start import initialisation
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.finding import Finding
+from bisect_tool.finding import Finding, listed
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
@@ -66,8 +66,10 @@ def bisect(
     state = _state(pair)
     if not trace.sites and not state:
         raise BisectError(
-            "no name in common: no module call and no parameter of the reference has a partner in the port",
-            hint="add rename rules under [names] in recipe.toml; `bisect run` lists both sides' names in its preflight",
+            "no name in common: no module call and no parameter of the reference has a partner in the port; "
+            f"the reference has {listed([s.name for s in capture.manifest.described.state])}, "
+            f"the port {listed([s.name for s in port.described.state])}",
+            hint="say which name is which with rename rules under [names] in recipe.toml",
         )
     starts = initialisation(pair)
     findings = [*preflight(pair), *starts]
@@ -105,7 +107,9 @@ def _ends(run: _Run) -> Reading:
     first = ask(Intervention(), "as it is")
     if first.failure is not None:
         raise InconclusiveError(
-            f"the port does not run as it is: {first.failure}", hint="see the traceback with --debug"
+            f"the port does not run as it is: {first.failure}",
+            hint="mend that first; --debug shows all that the port said",
+            detail=first.detail,
         )
     if run.target in first.not_scalar:
         raise BisectError(f"target {run.target!r} of the port {first.not_scalar[run.target]}")
@@ -202,7 +206,7 @@ def _start(
     if verdict is Verdict.UNRESOLVED:
         return StartAnswer(open_ends=(f"the port fails with its own weights: {own.failure}",))
     if verdict is Verdict.DIVERGES:
-        return search_start(question, state, suspects)
+        return search_start(question, state, suspects, trace)
     owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
     return search_silent(question, suspects, owners)
 
@@ -268,7 +272,7 @@ def _report(
             "ruled_out": _ruled_out(run, trace, code, start, base_ok),
             "preflight": [finding_data(f) for f in findings],
             "notes": run.notes,
-            "probes": log_data(run.log, len(trace.sites)),
+            "probes": log_data(run.log, len(trace.sites), run.port.remembered),
         }
     )
 

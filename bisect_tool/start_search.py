@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.culprit import Culprit, Proof, proof
-from bisect_tool.finding import Finding
+from bisect_tool.finding import Finding, listed
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import Question
 from bisect_tool.search.ddmin import ddmin, descend
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, parent_of
+from bisect_tool.trace import Trace
+
+OTHERS = "every other parameter and buffer patched"
 
 
 @dataclass(frozen=True)
@@ -59,27 +63,36 @@ class StateTree:
         return [n for n in self.state if any(n == w or n.startswith(w + ".") for w in wanted)]
 
 
-def search_start(question: Question, state: Sequence[Site], suspects: Sequence[Finding]) -> StartAnswer:
+def search_start(question: Question, state: Sequence[Site], suspects: Sequence[Finding], trace: Trace) -> StartAnswer:
     """Find the smallest set of tensors that brings the target back into the reference's spread over seeds.
 
-    The port as it is must diverge. ``suspects`` are initialisations that differ in kind: they are tried first.
+    The port as it is must diverge. ``suspects`` are initialisations that differ in kind: they are tried first, and
+    what is called before them is not computed again in every probe.
     """
     tree = StateTree(tuple(state))
-    healed = question.test("start", "all parameters and buffers", state)
-    if healed is not Verdict.AGREES:
+    healed = question.ask("start", "all parameters and buffers", state)
+    if healed.failure is not None:
+        return StartAnswer(open_ends=(f"the port fails with all parameters and buffers patched: {healed.failure}",))
+    if question.verdict(healed) is not Verdict.AGREES:
         return StartAnswer(
             open_ends=("with all parameters and buffers the reference's, the target still leaves the spread",)
         )
 
-    def test(nodes: frozenset[str]) -> Verdict:
+    def test(nodes: frozenset[str], asked: Question = question) -> Verdict:
         patched = tree.leaves(nodes)
-        return question.test("start", _named(sorted(nodes)), patched)
+        return asked.test("start", _named(sorted(nodes)), patched)
 
     suspected = [site for finding in suspects for site in finding.sites if site in set(state)]
-    if suspected and test(frozenset(suspected)) is Verdict.AGREES:
-        found = ddmin(suspected, test)
+    before = trace.untouched_by({parent_of(site) for site in suspected})
+    partly = dataclasses.replace(question, base=question.base.keeping(before - question.base.patched))
+    if suspected and test(frozenset(suspected), partly) is Verdict.AGREES:
+        searched = partly
+        found = ddmin(suspected, lambda nodes: test(nodes, partly))
     else:
+        searched = question
         found = descend(tree.tops(), tree.children, test)
+    # Asked before, all of them: a probe that failed is no proof that a tensor is needed.
+    doubtful = [n for n in found if len(found) > 1 and test(frozenset(found) - {n}, searched) is Verdict.UNRESOLVED]
     sites = tuple(Site(name) for name in sorted(found, key=lambda name: list(state).index(Site(name))))
     alone = question.ask("confirm", "these alone", sites)
     rest = question.ask("confirm", "everything but these", [s for s in state if s not in sites])
@@ -89,10 +102,17 @@ def search_start(question: Question, state: Sequence[Site], suspects: Sequence[F
         sites,
         None,
         proof(question.verdict(alone), alone, question.target, "these alone patched"),
-        proof(question.verdict(rest), rest, question.target, "every other parameter and buffer patched"),
+        None if doubtful else proof(question.verdict(rest), rest, question.target, OTHERS),
         tuple(f for f in suspects if set(f.sites) & set(sites)),
     )
-    return StartAnswer((culprit,))
+    open_ends = [
+        f"the port fails with {what} patched: {reading.failure}"
+        for what, reading in (("these alone", alone), ("everything but these", rest))
+        if reading.failure is not None
+    ]
+    if doubtful:
+        open_ends.append(f"whether {listed(doubtful)} must be right too: the port fails with the others alone")
+    return StartAnswer((culprit,), tuple(open_ends))
 
 
 def search_silent(question: Question, suspects: Sequence[Finding], owners: Mapping[str, Site]) -> StartAnswer:

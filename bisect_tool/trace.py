@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bisect_tool.sites import Site, module_of
@@ -35,6 +35,13 @@ class Trace:
         """Return the calls that have calls inside them."""
         return frozenset(self.parents.values())
 
+    def untouched_by(self, modules: Iterable[str]) -> frozenset[Site]:
+        """Return the outermost calls that are complete before any of these modules, or what lies in them, is called."""
+        owners = tuple(modules)
+        first = next((i for i, s in enumerate(self.sites) if _lies_in(module_of(s), owners)), len(self.sites))
+        before = frozenset(self.sites[:first])
+        return frozenset(site for site in before if before.isdisjoint(self.chain(site)[1:]))
+
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
         found, around = [site], self.parents.get(site)
@@ -52,3 +59,7 @@ class Trace:
             for other in self.sites
             if other != site and (self.classes.get(module_of(other)), self.differences.get(module_of(other))) == wanted
         ]
+
+
+def _lies_in(module: str, owners: tuple[str, ...]) -> bool:
+    return any(module == owner or module.startswith(f"{owner}.") or not owner for owner in owners)

@@ -38,7 +38,7 @@ class Capture:
         try:
             text = path.read_bytes()
         except FileNotFoundError:
-            raise BisectError(f"no capture in {folder}", hint="record one with `bisect capture --model ref`") from None
+            raise BisectError(f"no capture in {folder}", hint=f"record one with `bisect capture --model {folder.name}`") from None
         except OSError as error:
             raise BisectError(f"cannot read {path}: {error.strerror}") from error
         try:

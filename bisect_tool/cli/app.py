@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -38,4 +37,3 @@ def root(
     ] = False,
 ) -> None:
     """Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays

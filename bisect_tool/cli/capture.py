@@ -13,7 +13,7 @@ from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
-from bisect_tool.workers.start import build_model, start_worker
+from bisect_tool.workers.start import ask_of, build_model, start_worker
 
 
 def capture(
@@ -55,7 +55,10 @@ def capture(
             numbers, why = _seeds(seeds, {**spec.options, **options}, described.options)
             progress.phase(f"recording {model}")
             with whole_or_absent(folder) as temporary:
-                summary = worker.ask(
+                summary = ask_of(
+                    worker,
+                    loaded,
+                    model,
                     "record",
                     folder=str(temporary.resolve()),
                     include=include or [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as on
 def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
     """Turn an error or Ctrl-C inside the block into a message on stderr and an exit code."""
     console = Console(stderr=True, soft_wrap=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays
     try:
         yield
     except BisectError as error:

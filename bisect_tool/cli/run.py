@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,12 @@ def run(
     option: common.OptionOption = None,
     rtol: Annotated[
         float | None,
-        typer.Option("--rtol", min=0.0, help="Relative tolerance of the target, in place of the measured one."),
+        typer.Option(
+            "--rtol",
+            min=0.0,
+            callback=common.finite,
+            help="Relative tolerance of the target, in place of the measured one.",
+        ),
     ] = None,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
@@ -50,12 +56,15 @@ def run(
     with common.ending(debug=debug, interrupted=kept), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)
         options = common.parse_options(option)
-        loaded.model(model)
+        for name in (model, reference):
+            loaded.model(name)
         home = captures / loaded.name
         capture = Capture.open((home / reference).resolve())
-        if capture.manifest.recipe != loaded.name:
+        recorded = (capture.manifest.recipe, capture.manifest.model)
+        if recorded != (loaded.name, reference):
             raise BisectError(
-                f"the capture {home / reference} is of recipe {capture.manifest.recipe!r}, not {loaded.name!r}",
+                f"the capture {home / reference} is of model {recorded[1]!r} of recipe {recorded[0]!r}, "
+                f"not of {reference!r} of {loaded.name!r}",
                 hint="record it again with `bisect capture`",
             )
         port = _start_port(loaded, model, options, capture, home / "probes", timeout, progress)
@@ -89,9 +98,10 @@ def report(
     with common.ending(debug=debug, interrupted="nothing was changed"):
         loaded = load_report(file)
         try:
-            _print(loaded, json_=json_)
-        except (KeyError, TypeError, AttributeError) as error:
+            draw(loaded, Console(file=io.StringIO()))  # all of it or nothing
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise BisectError(f"{file}: damaged report: {error!r}", hint="make one with `bisect run`") from error
+        _print(loaded, json_=json_)
     raise typer.Exit(EXIT_CODES[loaded["verdict"]])
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from bisect_tool.errors import BisectError
 from bisect_tool.probes.intervention import Intervention, Reading
 
 
@@ -32,9 +33,15 @@ class ProbeCache:
         return self._readings.get(intervention.key)
 
     def put(self, intervention: Intervention, reading: Reading) -> None:
-        """Keep a reading, on disk before this returns."""
+        """Keep a reading, on disk before this returns. Raises BisectError when the disk does not take it."""
         self._readings[intervention.key] = reading
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"key": intervention.key, "reading": dataclasses.asdict(reading)})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("\n" + line + "\n")  # the first newline ends whatever a crash left behind
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" + line + "\n")  # the first newline ends whatever a crash left behind
+        except OSError as error:
+            raise BisectError(
+                f"cannot keep the probe in {self._path}: {error.strerror or error}; those before it are kept",
+                hint="free some space and run the same command to go on",
+            ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ class Intervention:
     Attributes:
         patched: sites in the reference's names.
         watched: sites whose inputs and output are compared with the reference's.
+        kept: calls that take the value they had with the port's own parameters, and so need not be computed again.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -27,21 +29,26 @@ class Intervention:
 
     patched: frozenset[Site] = frozenset()
     watched: frozenset[Site] = frozenset()
+    kept: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
 
     def patching(self, sites: Iterable[Site]) -> Intervention:
         """Return this intervention with more sites patched."""
-        return Intervention(self.patched | frozenset(sites), self.watched, self.echo, self.repeat)
+        return dataclasses.replace(self, patched=self.patched | frozenset(sites))
 
     def watching(self, sites: Iterable[Site]) -> Intervention:
         """Return this intervention with more sites watched."""
-        return Intervention(self.patched, self.watched | frozenset(sites), self.echo, self.repeat)
+        return dataclasses.replace(self, watched=self.watched | frozenset(sites))
+
+    def keeping(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more calls kept."""
+        return dataclasses.replace(self, kept=self.kept | frozenset(sites))
 
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        text = json.dumps([sorted(self.patched), sorted(self.watched), self.echo, self.repeat])
+        text = json.dumps([sorted(self.patched), sorted(self.watched), sorted(self.kept), self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -86,6 +93,7 @@ class Reading:
         kernels: kernels compiled during the run, None where the framework compiles none.
         seconds: wall time of the run.
         failure: why the reading is not usable, or None.
+        detail: the traceback or output behind a failure.
 
     """
 
@@ -97,6 +105,7 @@ class Reading:
     kernels: int | None = None
     seconds: float = 0.0
     failure: str | None = None
+    detail: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reading:

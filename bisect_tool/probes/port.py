@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
-from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
 from bisect_tool.names import Matching
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.intervention import Intervention, Reading
@@ -31,6 +31,7 @@ class WorkerPort:
         described: names, shapes, settings of the port.
         matching: which of its names are which of the reference's.
         asked: (intervention, reading, from the cache) of every probe, in order.
+        remembered: whole runs that only kept values for later probes.
 
     """
 
@@ -49,6 +50,7 @@ class WorkerPort:
         self._worker, self.described = start()
         self.matching = match(self.described)
         self._restarts = 0
+        self._remembered: tuple[list[str], list[str]] = ([], [])
         self._to_port: dict[str, str] = {}
         self._parents: dict[str, str | None] = dict(capture.manifest.calls)
         self._modules_called = {module_of(call) for call in capture.manifest.calls}
@@ -56,6 +58,7 @@ class WorkerPort:
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         words = json.dumps([*cache_words, capture.key, self.described.sources, self.described.version])
         self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
+        self.remembered = 0
         self.asked: list[tuple[Intervention, Reading, bool]] = []
         self._worker.ask("attach", **self._attachment)
 
@@ -74,8 +77,6 @@ class WorkerPort:
             return cached
         self._on_probe(intervention)
         reading = self._run_in_worker(intervention)
-        if reading.failure is None:
-            self._check_receipts(intervention, reading)
         self.asked.append((intervention, reading, False))
         return reading
 
@@ -89,33 +90,49 @@ class WorkerPort:
 
     def _run_in_worker(self, intervention: Intervention) -> Reading:
         try:
+            self._remember(intervention)
             data = self._worker.ask(
                 "run",
                 patch=sorted(self._to_port[site] for site in intervention.patched),
                 watch=sorted(self._to_port[site] for site in intervention.watched if site in self._to_port),
+                keep=sorted(self._to_port[site] for site in intervention.kept),
                 echo=intervention.echo,
             )
             reading = self._in_reference_names(Reading.from_json(data))
-        except ModelError as error:
-            reading = Reading(failure=str(error))
+            read = {str(key): str(found) for key, found in data["read"].items()}
+        except ModelError as error:  # failures are not cached: it may go well another time
+            return Reading(failure=str(error), detail=error.detail)
         except WorkerError as error:
             self._restart(error)
-            return Reading(failure=str(error))  # not cached: it may go well another time
-        except (KeyError, TypeError, ValueError) as error:
-            self._restart(WorkerError(f"the worker's reading is not usable: {error!r}"))
-            return Reading(failure=f"the worker's reading is not usable: {error!r}")
+            return Reading(failure=str(error), detail=error.detail)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            unusable = WorkerError(f"the worker's reading is not usable: {error!r}")
+            self._restart(unusable)
+            return Reading(failure=str(unusable))
+        self._check_read(read)
+        self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
+
+    def _remember(self, intervention: Intervention) -> None:
+        calls = sorted(self._to_port[site] for site in intervention.patched if site in self._parents)
+        wanted = (calls, sorted(self._to_port[site] for site in intervention.kept))
+        if intervention.kept and wanted != self._remembered:
+            self._worker.ask("remember", patch=wanted[0], sites=wanted[1])
+            self._remembered = wanted
+            self.remembered += 1
 
     def _restart(self, error: WorkerError) -> None:
         self._restarts += 1
         if self._restarts > MOST_RESTARTS:
-            raise WorkerError(
+            raise InconclusiveError(
                 f"the port's worker failed {self._restarts} times; last: {error}",
                 hint="run again with -v to see what it prints; finished probes are kept",
                 detail=error.detail,
             ) from error
+        self._worker.kill()
         self._worker, _ = self._start()
+        self._remembered = ([], [])
         self._worker.ask("attach", **self._attachment)
 
     def _attach_request(self) -> dict[str, Any]:
@@ -127,8 +144,8 @@ class WorkerPort:
                 port_site = call_site(port_module, call_number(entry.site))
                 self._to_port[entry.site] = port_site
                 sites[port_site] = {"inputs": entry.inputs, "output": entry.output, "inside": {}}
-        for call, around in manifest.calls.items():
-            port_module = self.matching.modules.get(module_of(call))
+        for call, caller in manifest.calls.items():
+            port_module, around = self.matching.modules.get(module_of(call)), caller
             while port_module is not None and around is not None:
                 if around in self._to_port:
                     inside = sites[self._to_port[around]]["inside"]
@@ -157,6 +174,16 @@ class WorkerPort:
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
         )
 
+    def _check_read(self, read: Mapping[str, str]) -> None:
+        tensors = self._capture.manifest.tensors
+        wrong = [f"{key} in {tensors[key].file}" for key in sorted(read) if read[key] != tensors[key].hash]
+        if wrong:
+            raise BisectError(
+                f"{self._capture.folder}: {', '.join(wrong[:4])}: the bytes are not those that were recorded: "
+                "the capture was changed afterwards",
+                hint="record it again with `bisect capture`",
+            )
+
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
         manifest = self._capture.manifest
         outputs = {entry.site: entry.output for entry in manifest.sites}
@@ -174,8 +201,8 @@ class WorkerPort:
             if got != expected:
                 raise BisectError(
                     f"the port consumed another value at {site} than the capture holds: "
-                    f"the capture was changed after it was recorded, or the value does not survive the conversion",
-                    hint="record it again with `bisect capture`",
+                    f"the value does not survive the conversion to the port's framework",
+                    hint="exclude it from the capture: `bisect capture --exclude`",
                 )
 
     def _may_be_unread(self, site: Site, patched: frozenset[Site]) -> bool:

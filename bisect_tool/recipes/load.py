@@ -139,23 +139,14 @@ def load_recipe(folder: Path) -> Recipe:
         raise BisectError(f"{path}: not valid TOML: {error}") from error
     data.pop("watch", None)  # watched functions are not read yet
     try:
-        recipe = Recipe(**data, folder=folder)
-    except (ValidationError, TypeError) as error:
-        raise BisectError(f"{path}: {explain(error)}") from error
-    missing = [
-        f"models.{name}.entry: there is no file {spec.entry.partition(':')[0]} in {folder}"
-        for name, spec in recipe.models.items()
-        if not (folder / spec.entry.partition(":")[0]).is_file()
-    ]
-    if missing:
-        raise BisectError(f"{path}: {'; '.join(missing)}")
-    return recipe
+        checked = _RecipeFile.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        raise BisectError(f"{path}: {explain(error)}", hint="mend the file; docs/recipes.md has every key") from error
+    return Recipe(**dict(checked), folder=folder)
 
 
-def explain(error: Exception) -> str:
+def explain(error: ValidationError) -> str:
     """Return every mistake of a pydantic error on one line: where, what was expected, what was found."""
-    if not isinstance(error, ValidationError):
-        return str(error)
     parts = []
     for item in error.errors(include_url=False):
         where = ".".join(str(key) for key in item["loc"])

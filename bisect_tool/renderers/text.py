@@ -32,7 +32,8 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
         _culprit(number, culprit, report["target"], console)
     _lines(console, "Ruled out", report["ruled_out"])
     _lines(console, "Not settled", report["open_ends"])
-    _preflight(report["preflight"], console)
+    shown = {finding["message"] for culprit in report["culprits"] for finding in culprit["findings"]}
+    _preflight([finding for finding in report["preflight"] if finding["message"] not in shown], console)
     _probes(report["probes"], report["target"], console)
     _lines(console, "Notes", report["notes"])
 
@@ -120,8 +121,10 @@ def _probes(probes: Mapping[str, Any], target: str, console: Console) -> None:
     console.print()
     console.print(table)
     cuts = f"{probes['search']} for cuts among {probes['sites']} sites (limit {probes['search_limit']})"
-    cost = f"the cuts cost {probes['search_passes']:.1f} forward passes of the port, all probes {probes['passes']:.1f}"
-    console.print(f"{probes['count']} probes, {cuts}; {cost}", style="dim")
+    cost = (
+        f"the search cost {probes['search_passes']:.1f} forward passes of the port, all together {probes['passes']:.1f}"
+    )
+    console.print(f"{probes['count']} probes, {cuts}, {probes['values']} for parameters; {cost}", style="dim")
     if probes["kernels_after"] is not None:
         console.print(f"kernels compiled after the first run: {probes['kernels_after']}", style="dim")
 

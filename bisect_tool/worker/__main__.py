@@ -1,10 +1,13 @@
 """Start a worker: ``python bisect_tool/worker --socket FD --framework NAME``."""
 
 import argparse
+import faulthandler
 import importlib.util
+import json
 import os
 import socket
 import sys
+import traceback
 
 NAME = "bisect_worker"  # not ``bisect_tool.worker``: the tool itself is not importable here
 
@@ -27,10 +30,18 @@ def main():
     parser.add_argument("--framework", required=True)
     parser.add_argument("--path", action="append", default=[])
     arguments = parser.parse_args()
+    sock = socket.socket(fileno=arguments.socket)
+    sock.set_inheritable(False)
+    faulthandler.enable()
     load_package(os.path.dirname(os.path.realpath(__file__)))
-    sys.path[:0] = arguments.path
-    serve = importlib.import_module(NAME + ".serve")
-    serve.serve(socket.socket(fileno=arguments.socket), arguments.framework)
+    try:
+        serve = importlib.import_module(NAME + ".serve")
+    except ImportError as error:  # numpy or safetensors
+        failure = {"phase": "import", "type": "ModuleNotFoundError", "message": str(error), "where": None}
+        message = {"event": "ready", "error": dict(failure, traceback=traceback.format_exc())}
+        sock.sendall((json.dumps(message) + "\n").encode("utf-8"))
+        return
+    serve.serve(sock, arguments.framework, arguments.path)
 
 
 if __name__ == "__main__":

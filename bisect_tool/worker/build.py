@@ -68,6 +68,8 @@ def load_entry(folder, entry):
     file_name, _, function = entry.partition(":")
     path = os.path.join(folder, file_name)
     name = os.path.splitext(os.path.basename(file_name))[0]
+    if name in sys.modules:  # a recipe's bisect.py must not become the one that libraries import
+        name = "recipe_" + name
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or not os.path.isfile(path):
         raise RecipeError("entry %r: there is no file %s in %s" % (entry, file_name, folder))
@@ -105,7 +107,9 @@ def build(adapter, function, options):
         wrong.append("'modules' is %s, expected a dict of named modules" % _say(modules))
     else:
         for name, module in modules.items():
-            if not adapter.is_module(module):
+            if not isinstance(name, str):
+                wrong.append("modules[%r] has a name that is %s, expected a word" % (name, _say(name)))
+            elif not adapter.is_module(module):
                 wrong.append("modules[%r] is %s, expected a module of this framework" % (name, _say(module)))
     if not callable(built.get("step", build)):
         wrong.append("'step' is %s, expected a function" % _say(built["step"]))
@@ -187,4 +191,6 @@ def timed(function, *arguments):
 
 
 def _say(value):
+    if isinstance(value, dict) and not value:
+        return "an empty dict"
     return "%s %r" % (type(value).__name__, value) if isinstance(value, (int, float, str)) else type(value).__name__

@@ -21,17 +21,35 @@ class Reference:
         self.batch = batch
         self._folder = folder
         self._tensors = tensors
+        self._known = set()
+        self._new = {}
 
     def read(self, key):
         """Return one recorded array."""
         with safe_open(os.path.join(self._folder, self._tensors[key]["file"]), framework="np") as shard:
-            return shard.get_tensor(key)
+            array = shard.get_tensor(key)
+        if key not in self._known:
+            self._known.add(key)
+            self._new[key] = measure.digest(array)
+        return array
+
+    def first_read(self):
+        """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
+        new, self._new = self._new, {}
+        return new
+
+
+class Kept:
+    """A tensor's values, kept between runs."""
+
+    def __init__(self, array):
+        self.array = array
 
 
 class Probe:
     """One run under an intervention; every field of its ``reading`` comes from this one run."""
 
-    def __init__(self, model, reference, wire, patch, watch, echo):
+    def __init__(self, model, reference, wire, memory, patch, watch=(), keep=(), echo=False, remember=()):
         self.model = model
         self.adapter = model.adapter
         self.reference = reference
@@ -40,12 +58,15 @@ class Probe:
         self.state = {name for name in patch if name in model.state}
         self.watch = set(watch)
         self.echo = echo
+        self.memory = memory  # site -> (value with arrays for tensors, what was called inside)
+        self.keep = set(keep)
+        self.remember = set(remember)
         self.receipts = {}
         self.dtypes = {}
         self.watched = {}
         self.calls = []
         self.counts = {}
-        unknown = set(patch) - self.sites - self.state
+        unknown = (set(patch) - self.sites - self.state) | (self.keep - set(memory))
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
 
@@ -69,6 +90,7 @@ class Probe:
             "targets": values,
             "not_scalar": problems,
             "receipts": self.receipts,
+            "read": self.reference.first_read(),
             "watched": self.watched,
             "calls": self.calls,
             "kernels": None if before is None else after - before,
@@ -85,22 +107,39 @@ class Probe:
         for name, tensor in self.model.state_of.get(id(call.module), ()):
             if name in self.state and name not in self.receipts:
                 self.receipts[name] = self._receipt(tensor, self.dtypes[name])
+        if call.site in self.keep:
+            return self._recall(call.site)
         substitute = self._substitute(call.site) if call.site in self.sites else None
         if substitute is not None and not watched:
-            for module, number in entry["inside"].items():
-                self.counts[module] = self.counts.get(module, 0) + number
+            self._count(entry["inside"])
             return substitute[0]
+        before = dict(self.counts) if call.site in self.remember else {}
         output = compute(*args, **kwargs)
         outputs = list(trees.leaves(output, self.adapter.is_tensor))
         self.adapter.sync([tensor for _, tensor in outputs])
         self.calls.append([call.site, [[path, list(tensor.shape)] for path, tensor in outputs]])
         if watched:
             self.watched[call.site]["output"] = self._differences(entry["output"], output)
+        if call.site in self.remember:
+            inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}
+            self.memory[call.site] = (
+                trees.map_leaves(output, self.adapter.is_tensor, lambda t: Kept(self.adapter.to_numpy(t))),
+                {name: number for name, number in inside.items() if number},
+            )
         if substitute is not None:
             return substitute[0]
         if self.echo:
             return trees.map_leaves(output, self.adapter.is_tensor, self._copy)
         return output
+
+    def _recall(self, site):
+        value, inside = self.memory[site]
+        self._count(inside)
+        return trees.map_leaves(value, lambda v: isinstance(v, Kept), lambda v: self.adapter.from_numpy(v.array))
+
+    def _count(self, inside):
+        for module, number in inside.items():
+            self.counts[module] = self.counts.get(module, 0) + number
 
     def _substitute(self, site):
         digests = []

@@ -1,6 +1,10 @@
 """The worker's end of the wire: one JSON object a line, over a socket of its own."""
 
 import json
+import os
+import select
+import signal
+import threading
 import time
 
 
@@ -15,6 +19,19 @@ class Wire:
         self._socket = sock
         self._lines = sock.makefile("r", encoding="utf-8", newline="\n")
         self._last_event = 0.0
+
+    def watch_parent(self):
+        """End this process and all it started as soon as the parent is gone, whatever the model is doing then."""
+        poll = select.poll()
+        poll.register(self._socket, 0)  # nothing but a hang-up
+
+        def watch():
+            poll.poll()
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def requests(self):
         """Yield each request until the parent closes its end."""

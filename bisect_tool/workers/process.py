@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -20,7 +21,8 @@ from typing import Any
 from bisect_tool.errors import BisectError, ModelError, WorkerError
 
 SCRIPT = Path(__file__).resolve().parent.parent / "worker"
-KEPT_LINES = 40
+KEPT_LINES = 200
+LONGEST_LINE = 2000  # bytes of one printed line that are kept: a model may print megabytes without a newline
 Event = Callable[[dict[str, Any]], None]
 
 
@@ -67,10 +69,10 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             ours.close()
             raise BisectError(
-                f"cannot start the interpreter {python!r}: {error.strerror}",
+                f"cannot start the interpreter {python!r}: {getattr(error, 'strerror', None) or error}",
                 hint="set `python` of this model in recipe.toml to the interpreter of its environment",
             ) from error
         finally:
@@ -109,10 +111,10 @@ class Worker:
         """End the process, politely first; nothing it started survives."""
         with contextlib.suppress(OSError):
             self._socket.sendall(b'{"op": "stop"}\n')
-        self._socket.close()
         try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=2)
+        finally:
             self.kill()
 
     def kill(self) -> None:
@@ -163,11 +165,17 @@ class Worker:
             self.kill()
             code = None
         time.sleep(0.05)  # lets the output thread read the last lines
-        last = next((line for line in reversed(self._tail) if line.strip()), "it printed nothing")
-        how = (
-            f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended (status {code})"
-        )
-        error = WorkerError(f"the worker {how} during {operation!r}; last output: {last.strip()}", detail=self.tail())
+        if code is None:
+            how = "closed its connection"
+        else:
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (status {code})"
+        hint = "--verbose shows all it printed"
+        if operation == "start":
+            hint = f"check that {self.command[0]} is the Python that this model needs; see `bisect doctor`"
+        elif code == -signal.SIGKILL:
+            hint = "the system kills what needs too much memory: try a smaller batch or input in build"
+        message = f"the worker {how} during {operation!r}; {_last_words(list(self._tail))}"
+        error = WorkerError(message, hint=hint, detail=self.tail())
         error.exit_status = code  # type: ignore[attr-defined]
         return error
 
@@ -192,8 +200,9 @@ class Worker:
         while data := os.read(pipe.fileno(), 1 << 14):
             self._alive_at = time.monotonic()
             *lines, pending = (pending + data).replace(b"\r", b"\n").split(b"\n")
+            pending = pending[:LONGEST_LINE]
             for line in lines:
-                text = line.decode(errors="replace")
+                text = line[:LONGEST_LINE].decode(errors="replace")
                 self._tail.append(text)
                 self._on_output(text)
         if pending:
@@ -201,11 +210,23 @@ class Worker:
         pipe.close()
 
 
+def _last_words(lines: Sequence[str]) -> str:
+    """Return where a crash happened in the user's code, as far as Python's fault handler says, or the last line printed."""
+    fatal = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), len(lines))
+    for line in lines[fatal:]:
+        found = re.match(r'  File "(.+)", line (\d+) in ', line)
+        if found and not found[1].startswith(str(SCRIPT)) and "site-packages" not in found[1]:
+            return f"it was at {found[1]}:{found[2]}"
+    last = next((line.strip() for line in reversed(lines[:fatal]) if line.strip()), "")
+    return f"last output: {last}" if last else "it printed nothing"
+
+
 def _import_hint(error: Mapping[str, Any], python: str) -> str:
     if error["type"] != "ModuleNotFoundError":
         return ""
     if error["phase"] == "import":
-        return f"install the framework for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
+        missing = error["message"].rpartition("named ")[2].strip("'")
+        return f"install {missing} for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
     return "add the folder that holds it to `path` of this model in recipe.toml"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bisect_tool.captures.manifest import Described
-from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import ModelSpec, Recipe, explain
 from bisect_tool.workers.process import Event, Worker, default_python
 
@@ -47,11 +47,11 @@ def start_worker(
         )
         try:
             worker.ready()
-        except WorkerError as error:
+        except BisectError as error:
             worker.kill()
             if attempt == 1 and getattr(error, "exit_status", None) == 0:
                 continue
-            raise
+            raise _of_model(error, recipe, spec) from error
         except BaseException:
             worker.kill()
             raise
@@ -63,9 +63,20 @@ def build_model(worker: Worker, recipe: Recipe, name: str, options: dict[str, An
     """Build a model in its worker and return its description. Raises BisectError that names recipe and model."""
     spec = recipe.model(name)
     try:
-        data = worker.ask("build", folder=str(recipe.folder), entry=spec.entry, options={**spec.options, **options})
-        return Described.model_validate(data)
-    except ModelError as error:
-        raise ModelError(f"model {name!r} of {recipe.name}: {error}", hint=error.hint, detail=error.detail) from error
+        request = {"folder": str(recipe.folder), "entry": spec.entry, "options": {**spec.options, **options}}
+        return Described.model_validate(ask_of(worker, recipe, name, "build", **request))
     except ValidationError as error:
         raise BisectError(f"model {name!r} of {recipe.name}: unusable description: {explain(error)}") from error
+
+
+def ask_of(worker: Worker, recipe: Recipe, name: str, operation: str, **request: Any) -> Any:
+    """Send a request to a model's worker and return the reply. Raises BisectError that names recipe and model."""
+    try:
+        return worker.ask(operation, **request)
+    except BisectError as error:
+        raise _of_model(error, recipe, recipe.model(name)) from error
+
+
+def _of_model(error: BisectError, recipe: Recipe, spec: ModelSpec) -> BisectError:
+    name = next(name for name, other in recipe.models.items() if other == spec)
+    return type(error)(f"model {name!r} of {recipe.name}: {error}", hint=error.hint, detail=error.detail)

@@ -12,12 +12,12 @@ class Block(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn = nn.BatchNorm2d(channels, eps=1e-5 if fault == "eps" else 1e-3)
         self.act = nn.SiLU()
-        self.fault = fault
+        self._fault = fault
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map (N, C, H, W) to the same shape."""
         y = self.act(self.bn(self.conv(x)))
-        return y if self.fault == "residual" else x + y
+        return y if self._fault == "residual" else x + y
 
 
 class Head(nn.Module):

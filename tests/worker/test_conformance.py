@@ -1,0 +1,177 @@
+"""What every adapter must do, asked over the wire of real workers: torch and Jittor pass the same suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+from bisect_tool import names
+from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.reader import Capture
+from bisect_tool.errors import ModelError
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.port import WorkerPort
+from bisect_tool.recipes.load import load_recipe
+from bisect_tool.sites import Site
+from bisect_tool.workers.process import Worker
+from bisect_tool.workers.start import build_model, start_worker
+
+FRAMEWORKS = [pytest.param("port", id="torch"), pytest.param("jittor", id="jittor", marks=pytest.mark.jittor)]
+SITES = (
+    "net.stem", "net.first.conv", "net.first.bn", "net.first.act", "net.first",
+    "net.second.conv", "net.second.bn", "net.second.act", "net.second",
+    "net.second.conv#2", "net.second.bn#2", "net.second.act#2", "net.second#2",
+    "net.head.score", "net.head.box", "net.head.box#2", "net.head", "net",
+)  # fmt: skip
+
+
+@dataclass
+class Asked:
+    """A port in its worker, its capture, and all that it printed."""
+
+    port: WorkerPort
+    capture: Capture
+    worker: Worker
+    state: frozenset[Site]
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def asked(
+    request: pytest.FixtureRequest, tiny_captures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    """One worker a framework, for the whole module."""
+    recipe = load_recipe(TINY)
+    capture = Capture.open((tiny_captures / "tiny" / "ref").resolve())
+    worker = start_worker(recipe, recipe.model(request.param), silence_limit=300)
+
+    def match(described: Described) -> names.Matching:
+        ours = capture.manifest.described
+        return names.match(
+            [(s.name, s.shape) for s in ours.state],
+            [(s.name, s.shape) for s in described.state],
+            [m.name for m in ours.modules],
+            [m.name for m in described.modules],
+        )
+
+    port = WorkerPort(
+        lambda: (worker, build_model(worker, recipe, request.param, {"seed": 5})),
+        capture,
+        match,
+        tmp_path_factory.mktemp("probes"),
+        [],
+    )
+    yield Asked(port, capture, worker, frozenset(Site(s) for s in port.matching.state))
+    worker.close()
+
+
+def run(asked: Asked, patched: frozenset[Site] | set[Site] = frozenset(), **more: object) -> Reading:
+    """Run one probe that must succeed; ``repeat`` keeps the cache from answering."""
+    reading = asked.port.run(Intervention(frozenset(patched), **more))  # type: ignore[arg-type]
+    assert reading.failure is None
+    return reading
+
+
+def test_names_and_shapes_are_the_references(asked: Asked) -> None:
+    """Parameters, buffers and modules are found under torch's names, with torch's shapes."""
+    ours = {s.name: s.shape for s in asked.capture.manifest.described.state}
+    assert {s.name: s.shape for s in asked.port.described.state} == ours
+    assert {s.name for s in asked.port.described.state if s.kind == "buffer"} == {
+        s.name for s in asked.capture.manifest.described.state if s.kind == "buffer"
+    }
+
+
+def test_every_call_is_a_site_with_its_number(asked: Asked) -> None:
+    """A module called twice gives two sites, a shared one is named by its caller, children come before containers."""
+    assert [site for site, _ in run(asked).calls] == list(SITES)
+    assert [entry.site for entry in asked.capture.manifest.sites] == list(SITES)
+
+
+def test_settings_are_comparable(asked: Asked) -> None:
+    """Library modules show their settings under torch's names."""
+    modules = {m.name: m for m in asked.port.described.modules}
+    assert modules["net.first.bn"].settings["eps"] == pytest.approx(1e-3)
+    assert modules["net.first.bn"].class_ == "BatchNorm2d"
+    assert modules["net.stem"].class_ == "Conv2d"
+    assert modules["net.first.act"].class_ == "SiLU"
+    assert all(m.training for m in asked.port.described.modules)
+
+
+def test_a_run_leaves_nothing_behind(asked: Asked) -> None:
+    """The same run gives the same bits after any other run, although batch norm moves its statistics."""
+    before = run(asked).targets
+    run(asked, asked.state)
+    run(asked, {Site("net.second#2")})
+    assert run(asked, repeat=1).targets == before
+
+
+def test_replacing_outputs_by_their_copies_changes_no_bit(asked: Asked) -> None:
+    """An inert probe: patching itself is harmless."""
+    assert run(asked, echo=True).targets == run(asked).targets
+
+
+def test_the_references_weights_give_the_references_targets(asked: Asked) -> None:
+    """With every parameter and buffer patched a faithful port agrees; without, it does not."""
+    reference = asked.capture.manifest.targets
+    assert run(asked, asked.state).targets == pytest.approx(reference, rel=2e-5)
+    assert run(asked).targets != pytest.approx(reference, rel=1e-2)
+
+
+def test_every_cut_agrees_and_compiles_nothing_new(asked: Asked) -> None:
+    """Whatever is patched before a cut, a faithful port agrees, at fewer computed calls, by the same kernels."""
+    run(asked, asked.state)
+    sites = [Site(s) for s in SITES]
+    computed = []
+    for cut in range(len(sites) + 1):
+        reading = run(asked, asked.state | set(sites[:cut]))
+        assert reading.targets == pytest.approx(asked.capture.manifest.targets, rel=2e-5)
+        assert not reading.kernels
+        computed.append(len(reading.calls))
+    assert computed == sorted(computed, reverse=True)
+    assert (computed[0], computed[-1]) == (len(SITES), 0)
+
+
+def test_receipts_hash_what_was_consumed(asked: Asked) -> None:
+    """Each patched value leaves a receipt with the capture's hash, outputs and parameters alike."""
+    manifest = asked.capture.manifest
+    reading = run(asked, asked.state | {Site("net.first"), Site("net.head")})
+    assert len(reading.receipts["net.head"]) == 3
+    assert "net.first.conv.weight" not in reading.receipts  # inside a patched call: nobody read it
+    assert reading.receipts["net.stem.weight"] == [manifest.tensors[manifest.state["net.stem.weight"]].hash]
+
+
+def test_a_watched_site_that_is_patched_is_computed_first(asked: Asked) -> None:
+    """The forced reading: computed from perfect inputs, compared, and then replaced."""
+    sites = frozenset(Site(s) for s in SITES)
+    reading = run(asked, asked.state | sites, watched=sites)
+    assert len(reading.calls) == len(SITES)
+    assert set(reading.watched) == set(SITES)
+    errors = [c.error for w in reading.watched.values() for c in (*w.inputs, *w.output)]
+    assert all(error is not None and error < 2e-5 for error in errors)
+
+
+def test_a_value_overwritten_in_place_is_recorded_as_it_was(asked: Asked) -> None:
+    """The stem's output, halved in place later on, is captured as the stem gave it."""
+    reading = run(asked, asked.state, watched=frozenset({Site("net.stem")}))
+    (output,) = reading.watched["net.stem"].output
+    assert output.error is not None
+    assert output.error < 1e-6
+
+
+def test_kept_calls_give_the_same_bits_for_less(asked: Asked) -> None:
+    """A call that keeps its own value need not be computed, and nothing after it changes."""
+    kept = frozenset({Site("net.stem"), Site("net.first"), Site("net.second")})
+    patched = {Site("net.head.score.bias"), Site("net.second#2")}
+    plain, cheap = run(asked, patched), run(asked, patched, kept=kept)
+    assert cheap.targets == plain.targets
+    assert [site for site, _ in cheap.calls] == ["net.head.score", "net.head.box", "net.head.box#2", "net.head", "net"]
+
+
+def test_an_unknown_site_is_an_error_and_the_worker_lives_on(asked: Asked) -> None:
+    """A request that cannot be served is answered, not died of."""
+    with pytest.raises(ModelError, match="no such site"):
+        asked.worker.ask("run", patch=["net.nowhere"], watch=[], keep=[], echo=False)
+    assert run(asked, repeat=2).targets == run(asked).targets
