@@ -24,10 +24,15 @@ AFTER = "the code after the last module"
 
 @dataclass(frozen=True)
 class CodeAnswer:
-    """What the code search found. ``open_ends`` says in words what it could not settle."""
+    """What the code search found.
+
+    Attributes: ``culprits``, ``open_ends`` (what it could not settle, in words), ``unfelt`` (calls that are off from
+    perfect inputs although the target does not feel it, in words).
+    """
 
     culprits: tuple[Culprit, ...]
     open_ends: tuple[str, ...] = ()
+    unfelt: tuple[str, ...] = ()
 
     @property
     def held(self) -> tuple[Site, ...]:
@@ -78,7 +83,7 @@ def search_code(question: Question, trace: Trace) -> CodeAnswer:
             culprits = _confirmed(question, culprits, reading)
             hidden = _hidden(search, watched, reading)
             if hidden is None:
-                return CodeAnswer(tuple(culprits))
+                return CodeAnswer(tuple(culprits), unfelt=_unfelt(search, culprits))
             current = hidden
     return CodeAnswer(tuple(culprits), (f"stopped after {MOST_CULPRITS} culprits: there may be more",))
 
@@ -93,7 +98,7 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
         return question.test("search", f"up to {sites[cut - 1]}", [*held, *sites[:cut]])
 
     suspects = [i for i, site in enumerate(sites[:end]) if site not in held and _is_suspect(search, site)]
-    boundary = bisect_cuts(end, verdict_at, guess=suspects[-1] if suspects else None)
+    boundary = bisect_cuts(end, verdict_at, likely=suspects)
     if boundary.exact:
         return _locate(search, held, boundary.low)
     return (
@@ -173,6 +178,17 @@ def _hidden(search: _Search, watched: Sequence[Site], reading: Reading) -> Quest
     return None
 
 
+def _unfelt(search: _Search, culprits: Sequence[Culprit]) -> tuple[str, ...]:
+    blamed = {site for culprit in culprits for site in (*culprit.sites, *culprit.held)}
+    limit = 10 * search.trace.rounding  # well above what honest rounding does to one layer
+    return tuple(
+        f"{site} gives {_worst(search.forced.watched[site].output)} from the reference's inputs; "
+        f"{search.question.target} does not feel it"
+        for site in search.trace.sites
+        if site not in blamed and site in search.forced.watched and _error(search.forced, site) > limit
+    )
+
+
 def _confirmed(question: Question, culprits: Sequence[Culprit], reading: Reading) -> list[Culprit]:
     sufficient = proof(question.verdict(reading), reading, question.target, f"{_these(culprits)} alone patched")
     return [c if c.sufficient else dataclasses.replace(c, sufficient=sufficient) for c in culprits]
@@ -181,7 +197,8 @@ def _confirmed(question: Question, culprits: Sequence[Culprit], reading: Reading
 def _these(culprits: Sequence[Culprit]) -> str:
     if len(culprits) > 1:
         return f"these {len(culprits)} culprits"
-    return culprits[0].sites[0] if len(culprits[0].sites) == 1 else f"these {len(culprits[0].sites)} calls"
+    held = culprits[0].held
+    return held[0] if len(held) == 1 else f"these {len(held)} calls"
 
 
 def _merged(culprits: list[Culprit], new: Culprit) -> list[Culprit]:
@@ -218,4 +235,6 @@ def _worst(comparisons: Sequence[Comparison]) -> str:
     if mismatch:
         return mismatch
     error = max((c.error or 0.0 for c in comparisons), default=0.0)
+    if error >= 10:
+        return f"a value that is off by {error:.3g} times its size"
     return f"a value that is off by {error:.2%}" if error >= 1e-4 else f"a value that is off by {error:.1e} (relative)"

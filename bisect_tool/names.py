@@ -35,8 +35,9 @@ def match(
 ) -> Matching:
     """Match state entries and modules: exactly, by the recipe's rules, then by shape and order.
 
-    By shape: of the entries left over, those of one shape are paired in order where both sides have equally
-    many. A module follows its parameters, a parent its child of the same last name, and a child its parent.
+    No name of the port is given twice. By shape: of the entries left over, those of one shape are paired in order
+    where both sides have equally many. A module follows its parameters, a parent its child of the same last name,
+    and a child its parent.
     """
     rename = _renamer(rules)
     state, how = _by_name([n for n, _ in reference], {n for n, _ in port}, rename)
@@ -76,11 +77,13 @@ def _by_name(
 ) -> tuple[dict[str, str], dict[str, str]]:
     found: dict[str, str] = {}
     how: dict[str, str] = {}
-    for name in names:
-        for candidate, kind in ((name, "exact"), (rename(name), "rule")):
-            if candidate in port_names:
-                found[name], how[name] = candidate, kind
-                break
+    listed = list(names)
+    free = set(port_names)
+    for kind, change in (("exact", str), ("rule", rename)):
+        for name in listed:
+            if name not in found and change(name) in free:
+                found[name], how[name] = change(name), kind
+                free.remove(found[name])
     return found, how
 
 
@@ -123,5 +126,5 @@ def _follow_parents(modules: dict[str, str], names: Sequence[str], port_names: s
         parent = parent_of(name)
         if name not in modules and parent in modules:
             candidate = f"{modules[parent]}.{name.rpartition('.')[2]}"
-            if candidate in port_names:
+            if candidate in port_names and candidate not in modules.values():
                 modules[name] = candidate

@@ -12,7 +12,7 @@ from bisect_tool.code_search import CodeAnswer, search_code
 from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval, code_interval, start_interval
 from bisect_tool.culprit import Culprit
 from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
-from bisect_tool.diagnosis.start import initialisation
+from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import Finding, listed
 from bisect_tool.probes.intervention import Intervention, Reading
@@ -71,8 +71,7 @@ def bisect(
             f"the port {listed([s.name for s in port.described.state])}",
             hint="say which name is which with rename rules under [names] in recipe.toml",
         )
-    starts = initialisation(pair)
-    findings = [*preflight(pair), *starts]
+    findings = [*preflight(pair), *initialisation(pair)]
     code_range = _code_interval(run)
     question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
     base = question.ask("split", "all parameters and buffers")
@@ -80,7 +79,7 @@ def bisect(
     start_range = _start_interval(run)
     start = StartAnswer()
     if start_range is not None:
-        start = _start(run, start_range, code, starts, state, trace, own)
+        start = _start(run, start_range, code, pair, state, trace, own)
     return _report(run, trace, findings, own, base, code, start, code_range, start_range)
 
 
@@ -192,7 +191,7 @@ def _start(
     run: _Run,
     interval: Interval,
     code: CodeAnswer,
-    suspects: list[Finding],
+    pair: Pair,
     state: list[Site],
     trace: Trace,
     own: Reading,
@@ -206,9 +205,9 @@ def _start(
     if verdict is Verdict.UNRESOLVED:
         return StartAnswer(open_ends=(f"the port fails with its own weights: {own.failure}",))
     if verdict is Verdict.DIVERGES:
-        return search_start(question, state, suspects, trace)
+        return search_start(question, state, initialisation(pair), trace, unlike=unlike(pair))
     owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
-    return search_silent(question, suspects, owners)
+    return search_silent(question, initialisation(pair), owners)
 
 
 def _report(
@@ -241,6 +240,7 @@ def _report(
             f"whether it starts the same was not asked: the capture has {len(manifest.spread.seeds)} other "
             f"initialisations, {FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
         )
+    run.notes.extend(code.unfelt)
     start_diverges = any(c.kind == "values" for c in culprits)
     return plain_data(
         {

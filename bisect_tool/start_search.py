@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,11 +64,13 @@ class StateTree:
         return [n for n in self.state if any(n == w or n.startswith(w + ".") for w in wanted)]
 
 
-def search_start(question: Question, state: Sequence[Site], suspects: Sequence[Finding], trace: Trace) -> StartAnswer:
+def search_start(
+    question: Question, state: Sequence[Site], suspects: Sequence[Finding], trace: Trace, *, unlike: Sequence[str] = ()
+) -> StartAnswer:
     """Find the smallest set of tensors that brings the target back into the reference's spread over seeds.
 
-    The port as it is must diverge. ``suspects`` are initialisations that differ in kind: they are tried first, and
-    what is called before them is not computed again in every probe.
+    The port as it is must diverge. ``suspects`` are initialisations that differ in kind, ``unlike`` tensors whose
+    statistics differ: they are tried first, and what is called before them is not computed again in every probe.
     """
     tree = StateTree(tuple(state))
     healed = question.ask("start", "all parameters and buffers", state)
@@ -82,14 +85,16 @@ def search_start(question: Question, state: Sequence[Site], suspects: Sequence[F
         patched = tree.leaves(nodes)
         return asked.test("start", _named(sorted(nodes)), patched)
 
-    suspected = [site for finding in suspects for site in finding.sites if site in set(state)]
-    before = trace.untouched_by({parent_of(site) for site in suspected})
-    partly = dataclasses.replace(question, base=question.base.keeping(before - question.base.patched))
-    if suspected and test(frozenset(suspected), partly) is Verdict.AGREES:
-        searched = partly
-        found = ddmin(suspected, lambda nodes: test(nodes, partly))
+    searched = question
+    for names in ([site for finding in suspects for site in finding.sites], unlike):
+        suspected = [name for name in names if name in set(state)]
+        before = trace.untouched_by({parent_of(name) for name in suspected})
+        partly = dataclasses.replace(question, base=question.base.keeping(before - question.base.patched))
+        if suspected and test(frozenset(suspected), partly) is Verdict.AGREES:
+            searched = partly
+            found = ddmin(suspected, functools.partial(test, asked=partly))
+            break
     else:
-        searched = question
         found = descend(tree.tops(), tree.children, test)
     # Asked before, all of them: a probe that failed is no proof that a tensor is needed.
     doubtful = [n for n in found if len(found) > 1 and test(frozenset(found) - {n}, searched) is Verdict.UNRESOLVED]

@@ -29,9 +29,11 @@ class StartPort:
         self.crashes = crashes
 
     def can_patch(self, site):
+        """Any tensor can be patched."""
         return True
 
     def run(self, intervention):
+        """Run one probe."""
         if self.crashes(intervention):
             return Reading(failure="killed")
         healed = any(sites <= intervention.patched for sites in self.healing)

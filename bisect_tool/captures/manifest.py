@@ -16,6 +16,10 @@ def _is_tree(tree: Any) -> Any:
     if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in TREE_KINDS:
         raise ValueError("not a recorded value")
     ((kind, content),) = tree.items()
+    if kind in ("tensor", "opaque") and not isinstance(content, str):
+        raise ValueError(f"a recorded {kind} without a name")
+    if kind in ("list", "tuple", "dict") and not isinstance(content, list):
+        raise ValueError(f"not a recorded {kind}")
     if kind in ("list", "tuple"):
         for item in content:
             _is_tree(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,14 @@ class Capture:
         try:
             text = path.read_bytes()
         except FileNotFoundError:
-            raise BisectError(f"no capture in {folder}", hint=f"record one with `bisect capture --model {folder.name}`") from None
+            raise BisectError(
+                f"no capture in {folder}", hint=f"record one with `bisect capture --model {folder.name}`"
+            ) from None
         except OSError as error:
             raise BisectError(f"cannot read {path}: {error.strerror}") from error
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BisectError(f"{path}: not valid JSON: {error}", hint=again) from error
         found = data.get("format") if isinstance(data, dict) else None
         if found != FORMAT:
@@ -52,7 +55,9 @@ class Capture:
             manifest = Manifest.model_validate(data)
         except ValidationError as error:
             raise BisectError(f"{path}: {_first(explain(error))}", hint=again) from error
-        problems = [*_dangling(manifest), *_misfits(folder, manifest)]
+        except RecursionError as error:
+            raise BisectError(f"{path}: nested too deeply", hint=again) from error
+        problems = [*_dangling(manifest), *_unordered(manifest), *_misfits(folder, manifest)]
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=again)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
@@ -92,6 +97,36 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
     for name, key in manifest.state.items():
         if key not in manifest.tensors:
             yield f"{name} names tensor {key!r}, which is not in the manifest"
+    shapes = {entry.name: entry.shape for entry in manifest.described.state}
+    if shapes.keys() != manifest.state.keys():
+        yield f"the parameters described and stored differ: {', '.join(sorted(shapes.keys() ^ manifest.state.keys()))}"
+    for name in shapes.keys() & manifest.state.keys():
+        entry = manifest.tensors.get(manifest.state[name])
+        if entry is not None and entry.shape != shapes[name]:
+            yield f"{name} has shape {list(shapes[name])}, its tensor {list(entry.shape)}"
+
+
+def _unordered(manifest: Manifest) -> Iterator[str]:
+    """Check the calls: each of a module that is described, once, and finished before the call around it."""
+    modules = {entry.name for entry in manifest.described.modules}
+    seen: set[str] = set()
+    for entry in manifest.sites:
+        if (
+            entry.site in seen
+            or entry.module not in modules
+            or not re.fullmatch(r"(#[1-9]\d*)?", entry.site.removeprefix(entry.module))
+        ):
+            yield f"site {entry.site!r} is no call of a module that is described, or is there twice"
+        if entry.site not in manifest.calls:
+            yield f"site {entry.site!r} is not among the calls"
+        seen.add(entry.site)
+    for call, around in manifest.calls.items():
+        outer, passed = around, {call}
+        while outer is not None and outer not in passed:
+            passed.add(outer)
+            outer = manifest.calls.get(outer, call)
+        if outer is not None:
+            yield f"call {call!r} lies in no call that was recorded, or in itself"
 
 
 def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:

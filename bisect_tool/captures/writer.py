@@ -47,7 +47,12 @@ def _replace(source: Path, target: Path) -> None:
     if target.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         os.replace(target, old / "old")
-        os.replace(source, target)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            os.replace(source, target)
+        except BaseException:
+            os.replace(old / "old", target)  # the capture that was there before is not lost
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
     else:
         os.replace(source, target)

@@ -13,6 +13,7 @@ from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
+from bisect_tool.report import plain_data
 from bisect_tool.workers.start import ask_of, build_model, start_worker
 
 
@@ -79,7 +80,8 @@ def capture(
             raise
         finally:
             worker.close()
-    _print(summary, Capture.open(folder), numbers, why, progress, json_=json_)
+    with common.ending(debug=debug, interrupted=f"the capture {folder} is whole"):
+        _print(summary, Capture.open(folder), numbers, why, progress, json_=json_)
 
 
 def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None) -> tuple[list[int], str]:
@@ -97,7 +99,7 @@ def _print(
     manifest = done.manifest
     if json_:
         data = {"capture": str(done.folder), **summary, "targets": manifest.targets, "seeds": seeds}
-        print(json.dumps(data, indent=1))
+        print(json.dumps(plain_data(data), indent=1))
         return
     written, offered = summary["bytes"]["written"], summary["bytes"]["offered"]
     print(

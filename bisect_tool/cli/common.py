@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import signal
 import sys
 import traceback
@@ -60,6 +61,7 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays
     try:
         yield
+        sys.stdout.flush()
     except BisectError as error:
         code = EXIT_INCONCLUSIVE if isinstance(error, InconclusiveError) else EXIT_USAGE
         _say_error(console, error, debug=debug)
@@ -68,15 +70,21 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
         console.print(Text(f"interrupted: {interrupted}", style="yellow"))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_stdout()
         raise typer.Exit(EXIT_USAGE) from None
     except OSError as error:
+        _forget_stdout()
         _say_error(console, BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
         raise typer.Exit(EXIT_USAGE) from error
     except Exception as error:  # never exit code 1 by accident: that says that a culprit was found
         hint = "this is a mistake in bisect itself: please report it with what --debug shows"
         _say_error(console, BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
         raise typer.Exit(EXIT_INCONCLUSIVE) from error
+
+
+def _forget_stdout() -> None:
+    """Let nothing more be written to stdout, which nobody reads or which is full: Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:

@@ -37,10 +37,11 @@ def doctor(
     with common.ending(debug=debug, interrupted="nothing was changed"), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)
         rows = [row for name in loaded.models for row in _model(loaded, name, timeout, progress)]
-    if json_:
-        print(json.dumps(rows, indent=1))
-    else:
-        _draw(rows)
+    with common.ending(debug=debug, interrupted="nothing was changed"):
+        if json_:
+            print(json.dumps(rows, indent=1))
+        else:
+            _draw(rows)
     raise typer.Exit(0 if all(row["ok"] for row in rows) else common.EXIT_USAGE)
 
 

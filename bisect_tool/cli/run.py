@@ -81,11 +81,12 @@ def run(
         report["probes"]["cached"] = sum(cached for _, _, cached in port.asked)
         path = home / "reports" / f"{model}-{target}.json"
         save_report(report, path)
-    _print(report, json_=json_)
-    progress.note(
-        f"{progress.seconds:.1f} s; {report['probes']['cached']} of {report['probes']['count']} probes were kept "
-        f"from earlier runs; saved as {path}"
-    )
+    with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
+        _print(report, json_=json_)
+        progress.note(
+            f"{progress.seconds:.1f} s; {report['probes']['cached']} of {report['probes']['count']} probes were kept "
+            f"from earlier runs; saved as {path}"
+        )
     raise typer.Exit(EXIT_CODES[report["verdict"]])
 
 

@@ -35,6 +35,25 @@ def initialisation(pair: Pair) -> list[Finding]:
     return found
 
 
+def unlike(pair: Pair) -> list[str]:
+    """Return the tensors whose mean or spread lies well outside the reference's own over seeds: where to look first."""
+    found = []
+    for ours, theirs in pair.state():
+        runs = [ours, *pair.reference.spread.state.get(ours.name, ())]
+        if len(runs) > 1 and any(_outside([getattr(r, k) for r in runs], getattr(theirs, k)) for k in ("mean", "std")):
+            found.append(ours.name)
+    return found
+
+
+def _outside(values: list[float | None], value: float | None) -> bool:
+    known = [v for v in values if v is not None]
+    if value is None or len(known) < len(values):
+        return False
+    low, high = min(known), max(known)
+    margin = 3 * (high - low) + REPEATS * max(abs(low), abs(high))
+    return not low - margin <= value <= high + margin
+
+
 def _close(left: float | None, right: float | None) -> bool:
     assert left is not None
     assert right is not None

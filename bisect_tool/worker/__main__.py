@@ -32,7 +32,7 @@ def main():
     arguments = parser.parse_args()
     sock = socket.socket(fileno=arguments.socket)
     sock.set_inheritable(False)
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     load_package(os.path.dirname(os.path.realpath(__file__)))
     try:
         serve = importlib.import_module(NAME + ".serve")

@@ -53,7 +53,7 @@ def difference(value, expected):
     got = value.reshape(-1).astype(np.float64)
     want = expected.reshape(-1).astype(np.float64)
     finite = np.isfinite(want)
-    if not np.array_equal(finite, np.isfinite(got)):
+    if not np.array_equal(finite, np.isfinite(got)) or not _same(got[~finite], want[~finite]):
         return {"mismatch": "NaN or infinity in other places than the reference"}
     got, want = got[finite], want[finite]
     if not want.size:
@@ -61,3 +61,7 @@ def difference(value, expected):
     difference_rms = float(np.sqrt(np.mean((got - want) ** 2)))
     scale = float(np.sqrt(np.mean(want**2)))
     return {"error": difference_rms / scale if scale else (0.0 if difference_rms == 0 else float("inf"))}
+
+
+def _same(left, right):
+    return bool(np.all((left == right) | (np.isnan(left) & np.isnan(right))))

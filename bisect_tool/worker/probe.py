@@ -135,7 +135,7 @@ class Probe:
     def _recall(self, site):
         value, inside = self.memory[site]
         self._count(inside)
-        return trees.map_leaves(value, lambda v: isinstance(v, Kept), lambda v: self.adapter.from_numpy(v.array))
+        return trees.map_leaves(value, lambda v: isinstance(v, Kept), lambda v: self._tensor(v.array))
 
     def _count(self, inside):
         for module, number in inside.items():
@@ -146,7 +146,7 @@ class Probe:
 
         def load(key):
             array = self.reference.read(key)
-            tensor = self.adapter.from_numpy(array)
+            tensor = self._tensor(array)
             digests.append(self._receipt(tensor, array.dtype))
             return tensor
 
@@ -154,12 +154,16 @@ class Probe:
         self.receipts[site] = digests
         return (value,)  # a tuple, so that a module whose output is None can be patched too
 
+    def _tensor(self, array):
+        some = next(iter(self.model.state.values()), (None,))[0]  # on the device that the model is on
+        return self.adapter.from_numpy(array, like=some)
+
     def _receipt(self, tensor, dtype):
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
         return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
 
     def _copy(self, tensor):
-        return self.adapter.from_numpy(self.adapter.to_numpy(tensor))
+        return self.adapter.from_numpy(self.adapter.to_numpy(tensor), like=tensor)
 
     def _differences(self, tree, value):
         found = list(trees.leaves(value, self.adapter.is_tensor))
@@ -195,6 +199,6 @@ class Probe:
             if path not in keys:
                 return value
             array = self.reference.read(keys[path])
-            return self.adapter.from_numpy(array) if self.adapter.is_tensor(value) else array
+            return self.adapter.from_numpy(array, like=value) if self.adapter.is_tensor(value) else array
 
         return trees.map_leaves(self.model.batch, is_array, replace)

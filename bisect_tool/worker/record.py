@@ -37,6 +37,10 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
             "switch dropout and other randomness off in build" % (plain[0], hooked[0])
         )
+    if not hooked[0]:
+        raise building.RecipeError(
+            "no scalar among what step(batch) returned: %s" % "; ".join("%s %s" % pair for pair in hooked[1].items())
+        )
     model.restore()
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)

@@ -33,6 +33,7 @@ class ShardWriter:
 
     def add(self, array):
         """Store an array and return its key; an array that is already stored gives the same key."""
+        array = np.asarray(array, order="C")  # safetensors writes memory as it lies
         self.offered += array.nbytes
         sample = self._sample(array)
         for key in self._by_sample.get(sample, ()):

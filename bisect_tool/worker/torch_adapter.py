@@ -107,11 +107,12 @@ def to_numpy(tensor):
     return np.array(tensor.numpy(), order="C")
 
 
-def from_numpy(array):
-    """Return a new tensor with an array's values."""
+def from_numpy(array, like=None):
+    """Return a new tensor with an array's values, on the device where ``like`` lies."""
     import torch
 
-    return torch.from_numpy(np.array(array, order="C"))
+    tensor = torch.from_numpy(np.array(array, order="C"))
+    return tensor if like is None else tensor.to(like.device)
 
 
 def write(tensor, array):

@@ -35,26 +35,27 @@ def start_worker(
     Jittor's first import may end the process with status 0, having only rebuilt itself: it is started once more.
     """
     for attempt in (1, 2):
-        worker = Worker(
-            python=interpreter(recipe, spec),
-            framework=spec.framework,
-            path=[str(recipe.folder), *(str(recipe.folder / os.path.expanduser(p)) for p in spec.path)],
-            env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "PYTHONHASHSEED": "0", **spec.env},
-            cwd=str(recipe.folder),
-            silence_limit=silence_limit,
-            on_event=on_event,
-            on_output=on_output,
-        )
+        worker = None
         try:
+            worker = Worker(
+                python=interpreter(recipe, spec),
+                framework=spec.framework,
+                path=[str(recipe.folder), *(str(recipe.folder / os.path.expanduser(p)) for p in spec.path)],
+                env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "PYTHONHASHSEED": "0", **spec.env},
+                cwd=str(recipe.folder),
+                silence_limit=silence_limit,
+                on_event=on_event,
+                on_output=on_output,
+            )
             worker.ready()
-        except BisectError as error:
-            worker.kill()
+        except BaseException as error:
+            if worker is not None:
+                worker.kill()
+            if not isinstance(error, BisectError):
+                raise
             if attempt == 1 and getattr(error, "exit_status", None) == 0:
                 continue
             raise _of_model(error, recipe, spec) from error
-        except BaseException:
-            worker.kill()
-            raise
         return worker
     raise AssertionError("unreachable")
 

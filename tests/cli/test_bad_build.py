@@ -16,11 +16,16 @@ RETURN = 'return {"loss": (out**2).mean(), "size": out.abs().sum()}'
         ((DICT, "return net"), "build returned Net, expected a dict"),
         (
             (DICT, 'return {"modules": {"net": 3, "head": None, 7: net}, "step": "step"}'),
-            "build returned the wrong thing: 'batch' is missing; modules['net'] is int 3, expected a module of this "
-            "framework; modules['head'] is NoneType, expected a module of this framework; modules[7] has a name that "
-            "is int 7, expected a word; 'step' is str 'step', expected a function",
+            (
+                "build returned the wrong thing: 'batch' is missing; modules['net'] is int 3, expected a module of "
+                "this framework; modules['head'] is NoneType, expected a module of this framework; modules[7] has a "
+                "name that is int 7, expected a word; 'step' is str 'step', expected a function"
+            ),
         ),
-        ((DICT, 'return {"modules": {}, "batch": batch, "step": step}'), "'modules' is an empty dict, expected a dict of named"),
+        (
+            (DICT, 'return {"modules": {}, "batch": batch, "step": step}'),
+            "'modules' is an empty dict, expected a dict of named",
+        ),
         ((RETURN, "return out.mean()"), "step(batch) returned Tensor, expected a dict of named scalars"),
         ((RETURN, "return (out.mean(),)"), "step(batch) returned tuple, expected a dict of named scalars"),
         ((RETURN, "return {}"), "step(batch) returned an empty dict, expected a dict of named scalars"),

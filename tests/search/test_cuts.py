@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from bisect_tool.search.cuts import Boundary, bisect_cuts
 from bisect_tool.search.verdict import Verdict
 
+GUESSES = st.lists(st.integers(-3, 310), max_size=40)
+
 
 @st.composite
 def boundaries(draw):
@@ -17,7 +19,7 @@ def boundaries(draw):
     return count, draw(st.integers(1, count))
 
 
-def search(count, first_agreeing, *, guess=None, unresolved=()):
+def search(count, first_agreeing, *, likely=(), unresolved=()):
     """Return the boundary found and the cuts asked for it."""
     asked = []
 
@@ -27,14 +29,14 @@ def search(count, first_agreeing, *, guess=None, unresolved=()):
             return Verdict.UNRESOLVED
         return Verdict.AGREES if cut >= first_agreeing else Verdict.DIVERGES
 
-    return bisect_cuts(count, verdict_at, guess=guess), asked
+    return bisect_cuts(count, verdict_at, likely=likely), asked
 
 
-@given(boundaries(), st.none() | st.integers(-3, 310))
-def test_a_resolved_search_is_exact(case, guess):
-    """Whatever the guess, the boundary is exact where every cut answers, and takes at most log2 N + 2 of them."""
+@given(boundaries(), GUESSES)
+def test_a_resolved_search_is_exact(case, likely):
+    """Whatever the guesses, the boundary is exact where every cut answers, and takes at most log2 N + 2 of them."""
     count, first = case
-    boundary, asked = search(count, first, guess=guess)
+    boundary, asked = search(count, first, likely=likely)
     assert boundary == Boundary(first - 1, first)
     assert boundary.exact
     assert len(asked) <= math.ceil(math.log2(count)) + 2
@@ -52,18 +54,18 @@ def test_without_a_guess_the_search_is_a_plain_bisection(case):
 def test_a_right_guess_takes_two_probes(case):
     """A guess that is the last diverging cut is confirmed with at most two probes."""
     count, first = case
-    boundary, asked = search(count, first, guess=first - 1)
+    boundary, asked = search(count, first, likely=[first - 1])
     assert boundary.exact
     assert set(asked) <= {first - 1, first}
     assert len(asked) <= 2
 
 
-@given(boundaries(), st.none() | st.integers(-3, 310), st.data())
-def test_unresolved_cuts_are_stepped_around(case, guess, data):
+@given(boundaries(), GUESSES, st.data())
+def test_unresolved_cuts_are_stepped_around(case, likely, data):
     """Any set of unresolved cuts leaves a true bracket, with nothing inside it but unresolved cuts."""
     count, first = case
     unresolved = data.draw(st.sets(st.integers(1, max(1, count - 1))))
-    boundary, _ = search(count, first, guess=guess, unresolved=unresolved)
+    boundary, _ = search(count, first, likely=likely, unresolved=unresolved)
     assert 0 <= boundary.low < first <= boundary.high <= count
     assert boundary.low not in unresolved
     assert boundary.high not in unresolved or boundary.high == count
@@ -71,20 +73,20 @@ def test_unresolved_cuts_are_stepped_around(case, guess, data):
     assert boundary.exact == (boundary.high == boundary.low + 1)
 
 
-@given(boundaries(), st.none() | st.integers(-3, 310), st.data())
-def test_no_cut_is_asked_twice_and_no_end_at_all(case, guess, data):
+@given(boundaries(), GUESSES, st.data())
+def test_no_cut_is_asked_twice_and_no_end_at_all(case, likely, data):
     """The ends are taken on trust, and no other cut is asked twice."""
     count, first = case
     unresolved = data.draw(st.sets(st.integers(0, count)))
-    _, asked = search(count, first, guess=guess, unresolved=unresolved)
+    _, asked = search(count, first, likely=likely, unresolved=unresolved)
     assert len(asked) == len(set(asked))
     assert set(asked) <= set(range(1, count))
 
 
-@pytest.mark.parametrize("guess", [None, 0])
-def test_one_site_needs_no_probe(guess):
+@pytest.mark.parametrize("likely", [[], [0]])
+def test_one_site_needs_no_probe(likely):
     """With a single site the boundary is known before any probe."""
-    boundary, asked = search(1, 1, guess=guess)
+    boundary, asked = search(1, 1, likely=likely)
     assert (boundary, asked) == (Boundary(0, 1), [])
 
 

@@ -1,0 +1,210 @@
+"""Opening a capture: whatever is wrong with it is an error in words, before anything is used."""
+
+import json
+
+import numpy as np
+import pytest
+from manifests import SHARD, TENSORS, site, small_capture
+from safetensors.numpy import save_file
+
+from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
+from bisect_tool.errors import BisectError
+
+
+@pytest.fixture
+def capture(tmp_path):
+    """A folder with a small capture, and its manifest as data."""
+    data = small_capture(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(data))
+    return tmp_path, data
+
+
+def refused(folder, data):
+    """Return what opening says about a manifest; it must name the capture and say what to do."""
+    (folder / "manifest.json").write_text(data if isinstance(data, str) else json.dumps(data))
+    with pytest.raises(BisectError) as caught:
+        Capture.open(folder)
+    assert str(folder) in str(caught.value)
+    assert caught.value.hint == "record it again with `bisect capture`"
+    return str(caught.value)
+
+
+def changed(data, path, value):
+    """Return the manifest with one place changed; DELETE takes it out."""
+    data = json.loads(json.dumps(data))
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    if value is DELETE:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return data
+
+
+DELETE = object()
+
+
+def test_a_sound_capture_opens(capture):
+    """What was written is read, and the key stands for the manifest."""
+    folder, data = capture
+    opened = Capture.open(folder)
+    assert opened.manifest.targets == {"loss": 1.0}
+    assert opened.manifest.described.state[0].size == 9
+    assert opened.key == Capture.open(folder).key
+    (folder / "manifest.json").write_text(json.dumps(changed(data, ["targets", "loss"], 2.0)))
+    assert Capture.open(folder).key != opened.key
+
+
+def test_no_capture_is_said(tmp_path):
+    """An absent capture names the folder and the command that makes one."""
+    with pytest.raises(BisectError, match=r"no capture in .*ref") as caught:
+        Capture.open(tmp_path / "ref")
+    assert caught.value.hint == "record one with `bisect capture --model ref`"
+
+
+def test_a_manifest_that_is_a_folder_is_said(tmp_path):
+    """A manifest that cannot be read is named."""
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(BisectError, match=r"cannot read .*manifest\.json"):
+        Capture.open(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.999])
+def test_a_manifest_cut_short_is_no_json(capture, part):
+    """A manifest of which only part was written is refused by name."""
+    folder, data = capture
+    text = json.dumps(data)
+    assert "manifest.json: not valid JSON" in refused(folder, text[: int(part * len(text))])
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{}", '{"format": 0}', '{"format": "1"}'])
+def test_another_format_is_refused(capture, text):
+    """An older or newer format, or none, is said with the one that is read."""
+    message = refused(capture[0], text)
+    assert "manifest.json: format" in message
+    assert "this version reads 1" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["sites"], DELETE, "sites: missing"),
+        (["colour"], "red", "colour: unknown key"),
+        (["tensors", "t000000", "shape"], [2, -3], "tensors.t000000.shape.1"),
+        (["tensors", "t000000", "shape"], "23", "tensors.t000000.shape"),
+        (["targets", "loss"], "low", "targets.loss"),
+        (["described", "state", 0, "kind"], "thing", "described.state.0.kind"),
+        (["batch"], {"pickle": "x"}, "batch: not a recorded value"),
+        (["batch"], {"tensor": "t000000", "list": []}, "batch: not a recorded value"),
+        (["batch"], {"dict": [["img"]]}, "batch: not a recorded dict"),
+        (["batch"], {"list": 5}, "batch: not a recorded list"),
+        (["batch"], {"tensor": ["t000000"]}, "batch: a recorded tensor without a name"),
+        (["sites", 0, "output"], {"list": [{"tuple": [None]}]}, "sites.0.output: not a recorded value"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(capture, path, value, words):
+    """Each field is checked for its kind, and the message says which one."""
+    folder, data = capture
+    message = refused(folder, changed(data, path, value))
+    assert "manifest.json" in message
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "../shard-0000.safetensors", "/etc/passwd", "shard-0000.safetensors\n", "shard-0.safetensors", ""]
+)
+def test_only_the_capture_s_own_shards_are_read(capture, name):
+    """A file name that leads anywhere else is refused before it is opened."""
+    folder, data = capture
+    save_file(TENSORS, folder.parent / SHARD)
+    assert "tensors.t000000.file" in refused(folder, changed(data, ["tensors", "t000000", "file"], name))
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        (["batch"], "batch"),
+        (["sites", 0, "inputs"], "m inputs"),
+        (["sites", 0, "output"], "m output"),
+    ],
+)
+def test_a_tensor_that_is_not_there_is_named(capture, path, where):
+    """A key without a tensor is refused with the place that names it."""
+    folder, data = capture
+    message = refused(folder, changed(data, path, {"list": [{"tensor": "t999999"}]}))
+    assert f"{where} names tensor 't999999', which is not in the manifest" in message
+
+
+def test_a_parameter_without_a_tensor_is_named(capture):
+    """A parameter whose key leads nowhere is refused by name."""
+    folder, data = capture
+    assert "m.weight names tensor 'gone'" in refused(folder, changed(data, ["state", "m.weight"], "gone"))
+
+
+@pytest.mark.parametrize(("field", "value"), [("shape", [3, 2]), ("dtype", "float64")])
+def test_a_tensor_of_another_kind_is_refused(capture, field, value):
+    """Shape and dtype in the manifest must be those in the file."""
+    folder, data = capture
+    message = refused(folder, changed(data, ["tensors", "t000000", field], value))
+    assert f"{SHARD}: t000000 is float32 [2, 3], the manifest says" in message
+
+
+def test_a_shard_that_was_removed_is_named(capture):
+    """A missing shard is named."""
+    folder, data = capture
+    (folder / SHARD).unlink()
+    assert f"{SHARD}: " in refused(folder, data)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+def test_a_shard_cut_short_is_named(capture, part):
+    """A shard of which only part was written is named."""
+    folder, data = capture
+    content = (folder / SHARD).read_bytes()
+    (folder / SHARD).write_bytes(content[: int(part * len(content))])
+    assert f"{SHARD}: " in refused(folder, data)
+
+
+def test_a_shard_without_a_tensor_is_named(capture):
+    """A shard that was written by another run is told by the tensors that it lacks."""
+    folder, data = capture
+    save_file({"t000000": np.zeros((2, 3), np.float32)}, folder / SHARD)
+    assert f"{SHARD} does not hold tensor t000001" in refused(folder, data)
+
+
+def test_many_problems_are_told_in_one_short_message(capture):
+    """Several problems share a message, and very many do not flood the terminal."""
+    folder, data = capture
+    data["state"].update({f"m.extra{n}": "gone" for n in range(100)})
+    message = refused(folder, data)
+    assert "m.extra0" in message
+    assert "m.extra1" in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize(
+    "calls", [{"m": "m"}, {"m": "a", "a": "m"}, {"m": "nowhere"}, {}, {"n": None}], ids=lambda calls: str(calls)
+)
+def test_calls_that_lie_in_no_order_are_refused(capture, calls):
+    """A call inside itself, inside nothing that was recorded, or not recorded at all is refused."""
+    folder, data = capture
+    assert "'m'" in refused(folder, changed(data, ["calls"], calls))
+
+
+@pytest.mark.parametrize("name", ["m", "other", "m#x", "m#01"])
+def test_a_site_that_is_no_call_is_refused(capture, name):
+    """A site must be a call of a described module, and there once."""
+    folder, data = capture
+    data["sites"].append({**site(name, {"scalar": 1}), "module": "m"})
+    data["calls"][name] = None
+    assert f"site {name!r} is no call" in refused(folder, data)
+
+
+def test_the_tensors_of_a_value_have_paths():
+    """Every tensor inside a recorded value is found with the way to it, and what cannot be rebuilt is seen."""
+    tree = {"dict": [["a", {"list": [{"tensor": "x"}, {"scalar": 1}]}], [3, {"tuple": [{"tensor": "y"}]}]]}
+    assert list(tensor_keys(tree)) == [("a.0", "x"), ("3.0", "y")]
+    assert list(tensor_keys({"tensor": "x"})) == [("", "x")]
+    assert not has_opaque(tree)
+    assert has_opaque({"list": [tree, {"dict": [["a", {"opaque": "Thing"}]]}]})

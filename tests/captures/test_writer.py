@@ -1,0 +1,102 @@
+"""A capture is whole or absent."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
+from bisect_tool.errors import BisectError
+
+FAILURES = [RuntimeError("boom"), KeyboardInterrupt(), SystemExit(1), OSError(errno.ENOSPC, "No space left on device")]
+
+
+def write(folder: Path, text: str, failure: BaseException | None = None) -> None:
+    """Write a file into a capture and then fail, if asked to."""
+    with whole_or_absent(folder) as temporary:
+        (temporary / "manifest.json").write_text(text)
+        (temporary / "inside").mkdir()
+        if failure is not None:
+            raise failure
+
+
+def everything(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def test_a_block_that_ends_well_leaves_the_folder(tmp_path):
+    """The folder appears with all that was written, its parents are made, and nothing else stays."""
+    write(tmp_path / "tiny" / "ref", "new")
+    assert everything(tmp_path) == ["tiny", "tiny/ref", "tiny/ref/inside", "tiny/ref/manifest.json"]
+
+
+def test_the_folder_is_absent_until_the_end(tmp_path):
+    """While the block runs nobody can open a half capture."""
+    with whole_or_absent(tmp_path / "ref") as temporary:
+        assert not (tmp_path / "ref").exists()
+        assert temporary.parent == tmp_path
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
+def test_a_block_that_fails_leaves_nothing(tmp_path, failure):
+    """Whatever ends the block early, neither the folder nor a temporary one stays behind."""
+    with pytest.raises((type(failure), BisectError)):
+        write(tmp_path / "ref", "half", failure)
+    assert everything(tmp_path) == []
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
+def test_an_older_capture_survives_a_failure(tmp_path, failure):
+    """A failed capture leaves the one before it as it was."""
+    write(tmp_path / "ref", "old")
+    with pytest.raises((type(failure), BisectError)):
+        write(tmp_path / "ref", "half", failure)
+    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert (tmp_path / "ref" / "manifest.json").read_text() == "old"
+
+
+def test_an_older_capture_is_replaced(tmp_path):
+    """A new capture takes the whole place of the old one."""
+    write(tmp_path / "ref", "old")
+    (tmp_path / "ref" / "left-over").touch()
+    write(tmp_path / "ref", "new")
+    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert (tmp_path / "ref" / "manifest.json").read_text() == "new"
+
+
+def test_an_older_capture_survives_a_failure_at_the_very_end(tmp_path):
+    """When the new folder cannot be put in its place the old one comes back."""
+    write(tmp_path / "ref", "old")
+    with pytest.raises(BisectError), whole_or_absent(tmp_path / "ref") as temporary:
+        temporary.rmdir()
+    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert (tmp_path / "ref" / "manifest.json").read_text() == "old"
+
+
+def test_a_full_disk_is_said_with_what_to_do(tmp_path):
+    """ENOSPC becomes a message that names the capture, the reason and the way out."""
+    with pytest.raises(BisectError, match=r"cannot write the capture .*ref: No space left on device") as caught:
+        write(tmp_path / "ref", "half", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert "free some space" in caught.value.hint
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    """A file where the captures folder should be is an error in words."""
+    (tmp_path / "captures").touch()
+    with pytest.raises(BisectError, match=r"cannot write the capture .*captures"):
+        write(tmp_path / "captures" / "ref", "new")
+
+
+def test_other_errors_of_the_block_keep_their_kind(tmp_path):
+    """An error that has nothing to do with the disk is passed on as it is."""
+    with pytest.raises(BisectError, match="^the model is wrong$"), whole_or_absent(tmp_path / "ref"):
+        raise BisectError("the model is wrong")
+
+
+def test_what_the_parent_knows_is_added(tmp_path):
+    """Fields join those that the worker wrote, and the manifest stays JSON."""
+    (tmp_path / "manifest.json").write_text('{"format": 1, "recipe": "?"}')
+    add_to_manifest(tmp_path, recipe="tiny", model="ref")
+    assert json.loads((tmp_path / "manifest.json").read_text()) == {"format": 1, "recipe": "tiny", "model": "ref"}

@@ -1,0 +1,118 @@
+"""A target that is unknown, no scalar, NaN, or missing on one side; a port that cannot run or is random."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from desk import Desk, changed
+
+RETURN = 'return {"loss": (out**2).mean(), "size": out.abs().sum()}'
+HIDDEN = "hidden = torch.tanh(self.first(x))"
+OUT = 'out = net(batch["x"])'
+
+
+def test_an_unknown_target_is_answered_with_those_there_are(recorded: Desk) -> None:
+    """The reference's targets are listed."""
+    error = recorded.bisect("run", "--target", "nosuch").error(2)
+    assert "no target 'nosuch': step of the reference returned loss, size" in error
+
+
+def test_a_target_that_is_no_scalar_in_the_reference_is_refused(desk: Desk) -> None:
+    """Recording says that it cannot be a target, and bisecting it is an error with its shape."""
+    desk.write(reference=changed((RETURN, 'return {"loss": out, "size": out.abs().sum()}')))
+    assert "loss has shape [3, 2], expected a scalar: it cannot be a target" in desk.capture().out
+    assert "target 'loss' of the reference has shape [3, 2], expected a scalar" in desk.run().error(2)
+
+
+def test_a_target_that_is_nan_in_the_reference_is_refused(desk: Desk) -> None:
+    """There is nothing to compare with; recording already says so, in JSON that any reader takes."""
+    desk.write(reference=changed(("(out**2).mean()", "(out**2).mean() * float('nan')")))
+    done = desk.capture("--json")
+    assert json.loads(done.out, parse_constant=pytest.fail)["targets"]["loss"] == "nan"
+    assert "target 'loss' of the reference is nan: there is nothing to compare with" in desk.run().error(2)
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ('{"loss": out}', "target 'loss' of the port has shape [3, 2], expected a scalar"),
+        ('{"loss": "high"}', "target 'loss' of the port is str 'high', expected a scalar"),
+        ('{"size": out.sum()}', "no target 'loss' in the port: its step returned size"),
+    ],
+)
+def test_a_target_that_the_port_does_not_return_is_refused(recorded: Desk, returned: str, words: str) -> None:
+    """What the port's step returned instead is shown."""
+    recorded.port((RETURN, f"return {returned}"))
+    assert words in recorded.run().error(2)
+
+
+@pytest.mark.parametrize(
+    ("change", "site"),
+    [
+        ((HIDDEN, "hidden = self.first(x) * float('nan')"), "net"),
+        ((RETURN, 'return {"loss": (out**2).mean() * float("nan"), "size": out.sum()}'), "step"),
+    ],
+)
+def test_a_nan_in_the_port_is_a_divergence_with_a_culprit(recorded: Desk, change: tuple[str, str], site: str) -> None:
+    """The culprit is named, the value is shown, and the JSON has no NaN that a strict reader refuses."""
+    recorded.port(change)
+    done = recorded.run("--json")
+    assert done.code == 1, done.err + done.out
+    report = json.loads(done.out, parse_constant=pytest.fail)
+    assert [culprit["sites"] for culprit in report["culprits"]] == [[site]]
+    assert report["port"] == "nan"
+    shown = recorded.bisect("report", str(recorded.captures / "reports" / "port-loss.json"))
+    assert shown.code == 1
+    assert "nan" in shown.out
+
+
+def test_a_port_that_cannot_run_is_inconclusive(recorded: Desk) -> None:
+    """The line of the port's own code is named; --debug shows its traceback; a mended environment is tried anew."""
+    recorded.port((HIDDEN, "hidden = torch.tanh(self.first(x)) + open('shift.txt').read()"))
+    error = recorded.run().error(3)
+    place = f"{recorded.recipe / 'port.py'}:13: FileNotFoundError"
+    assert f"the port does not run as it is: run failed at {place}" in error
+    assert "hidden = torch.tanh" in recorded.run("--debug").err
+    (recorded.recipe / "shift.txt").write_text("words")
+    assert "port.py:13: TypeError" in recorded.run().error(3)
+
+
+def test_a_port_that_exits_in_its_step_is_inconclusive(recorded: Desk) -> None:
+    """sys.exit in a step is reported with its line as any exception is."""
+    recorded.port((HIDDEN, "sys.exit(0)"))
+    assert "port.py:13: SystemExit: 0" in recorded.run().error(3)
+
+
+def test_a_random_port_is_inconclusive(recorded: Desk) -> None:
+    """Two identical runs that differ are said, with both values and what to do."""
+    recorded.port((OUT, OUT + " + int.from_bytes(os.urandom(2), 'big')"))
+    error = recorded.run().error(3)
+    assert "two identical runs of the port differ: loss " in error
+    assert "next: switch dropout and other randomness off in build" in error
+
+
+def test_a_shape_that_does_not_fit_is_listed_and_the_search_goes_on(recorded: Desk) -> None:
+    """A wider layer is in the preflight with both shapes, and the answer is one of the search's."""
+    recorded.port(("nn.Linear(4, 8)", "nn.Linear(4, 6)"), ("nn.Linear(8, 2)", "nn.Linear(6, 2)"))
+    done = recorded.run("--json")
+    assert done.code in (1, 3), done.err
+    messages = [finding["message"] for finding in json.loads(done.out)["preflight"]]
+    assert "net.first.weight: shape [6, 4], reference [8, 4]" in messages
+    assert any("the port has 44 parameters, 14 fewer than the reference's 58" in m for m in messages)
+
+
+def test_no_name_in_common_is_said_with_both_sides_names(recorded: Desk) -> None:
+    """Names that differ and shapes that do not say which is which leave nothing to patch."""
+    recorded.port(
+        ("self.first = nn.Linear(4, 8)", "self.enter = nn.Linear(4, 5, bias=False)"),
+        ("self.last = nn.Linear(8, 2)", "self.leave = nn.Linear(5, 2, bias=False)"),
+        ("self.first(x)", "self.enter(x)"),
+        ("self.last(hidden)", "self.leave(hidden)"),
+        ('{"net": net}', '{"other": net}'),
+    )
+    error = recorded.run().error(2)
+    assert "no name in common" in error
+    assert "the reference has net.first.weight, " in error
+    assert "the port other.enter.weight, other.leave.weight" in error
+    assert "next: say which name is which with rename rules" in error

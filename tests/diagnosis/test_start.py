@@ -1,0 +1,98 @@
+"""Initial values that differ in kind, told by the reference's own seeds."""
+
+import math
+
+import pytest
+from manifests import described, manifest, tensor
+
+from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.diagnosis.preflight import Pair
+from bisect_tool.diagnosis.start import initialisation
+from bisect_tool.names import match
+
+RANDOM = [(-0.9, 1.1), (-1.2, 0.8), (-1.0, 1.05), (-0.95, 0.97)]
+
+
+def statistics(low, high):
+    return {"mean": (low + high) / 2, "std": (high - low) / 4, "min": low, "max": high}
+
+
+def found(reference, port, *, shape=(3, 3), kind="parameter"):
+    """Return the findings for one tensor: ``reference`` (min, max) at each seed, ``port`` its own."""
+    first, *others = [statistics(low, high) for low, high in reference]
+    ours = manifest(
+        described(state=[tensor("m.weight", shape, kind=kind, **first)]),
+        spread={
+            "seeds": list(range(1, len(reference))),
+            "targets": [{"loss": 1.0}] * len(others),
+            "state": {"m.weight": others} if others else {},
+        },
+    )
+    theirs = described(state=[tensor("m.weight", shape, kind=kind, **(statistics(*port) if port else {}))])
+    entries = [("m.weight", tuple(shape))]
+    pair = Pair(Manifest.model_validate(ours), Described.model_validate(theirs), match(entries, entries, [], []), {})
+    return [finding.message for finding in initialisation(pair)]
+
+
+def test_zeros_for_random_values_are_said():
+    """A tensor that is all zero where every seed of the reference is random is listed, with the reference's spread."""
+    assert found(RANDOM, (0, 0)) == [
+        "m.weight: starts as all zero, reference random at every seed (std 0.5)",
+    ]
+
+
+def test_a_constant_for_random_values_is_said():
+    """Another constant is shown by its value."""
+    assert found(RANDOM, (1, 1)) == ["m.weight: starts as the constant 1, reference random at every seed (std 0.5)"]
+
+
+@pytest.mark.parametrize("port", [(-1.0, 1.0), (-50.0, 50.0), (0.0, 1e-9)])
+def test_random_values_for_random_values_are_right(port):
+    """A tensor that is drawn differently is never listed, however much wider."""
+    assert found(RANDOM, port) == []
+
+
+@pytest.mark.parametrize(
+    ("port", "shown"), [((0, 0), "the constant 0"), ((1.0001, 1.0001), "the constant 1.0001"), ((0.5, 1.5), "1 ± 0.25")]
+)
+def test_other_values_for_a_constant_are_said(port, shown):
+    """What is the same constant at every seed must be that constant in the port too."""
+    assert found([(1, 1)] * 4, port) == [f"m.weight: starts as {shown}, reference as the constant 1 at every seed"]
+
+
+@pytest.mark.parametrize("port", [(1, 1), (1 + 1e-7, 1 + 1e-7)])
+def test_the_same_constant_is_right(port):
+    """A constant that is the same but for its last bit is not listed, and neither is zero for zero."""
+    assert found([(1, 1)] * 4, port) == []
+    assert found([(0, 0)] * 4, (0, 0)) == []
+
+
+@pytest.mark.parametrize("reference", [[(1, 1), (2, 2), (3, 3), (4, 4)], [(-1, 1)] * 4, [*RANDOM[:3], (0, 0)]])
+def test_a_law_that_cannot_be_read_off_says_nothing(reference):
+    """Constants that change, values that repeat, and a mixture of both are no law to hold a port to."""
+    assert found(reference, (0, 0)) == []
+
+
+def test_one_number_is_no_constant():
+    """A tensor of one element has no spread to lack."""
+    assert found([(0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.4, 0.4)], (0, 0), shape=(1,)) == []
+
+
+def test_buffers_are_left_out():
+    """A buffer is no initialisation."""
+    assert found([(1, 1)] * 4, (0, 0), kind="buffer") == []
+
+
+def test_without_other_seeds_nothing_is_said():
+    """One initialisation alone shows no law."""
+    assert found(RANDOM[:1], (0, 0)) == []
+
+
+def test_a_tensor_without_statistics_is_left_out():
+    """An empty tensor of the port has nothing to compare."""
+    assert found(RANDOM, None) == []
+
+
+def test_a_nan_is_no_right_constant():
+    """A port that starts as NaN where the reference is constant is listed."""
+    assert len(found([(1, 1)] * 4, (math.nan, math.nan))) == 1

@@ -1,0 +1,102 @@
+"""Small manifests, as a worker writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+SHARD = "shard-0000.safetensors"
+TENSORS = {
+    "t000000": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "t000001": np.ones((3, 3), np.float32),
+    "t000002": np.zeros(2, np.int64),
+}
+
+
+def module(name: str, class_: str = "Conv2d", *, training: bool = True, library: bool = True, **settings: Any) -> dict:
+    """Return a module's entry."""
+    return {
+        "name": name, "class": class_, "library": library, "leaf": True, "training": training, "settings": settings,
+    }  # fmt: skip
+
+
+def tensor(
+    name: str,
+    shape: Sequence[int] = (3, 3),
+    *,
+    kind: str = "parameter",
+    dtype: str = "float32",
+    trainable: bool = True,
+    **statistics: float,
+) -> dict:
+    """Return a parameter's or buffer's entry."""
+    return {
+        "name": name, "kind": kind, "trainable": trainable, "shape": list(shape), "dtype": dtype, **statistics,
+    }  # fmt: skip
+
+
+def described(
+    modules: Sequence[dict] = (), state: Sequence[dict] = (), batch: Mapping[str, Sequence[int]] | None = None
+) -> dict:
+    """Return a built model as a worker describes it."""
+    return {
+        "framework": "torch",
+        "version": "2.0",
+        "python": "3.11",
+        "seconds": 0.1,
+        "modules": list(modules),
+        "state": list(state),
+        "batch": [{"path": path, "shape": list(shape), "dtype": "float32"} for path, shape in (batch or {}).items()],
+        "sources": "00",
+    }
+
+
+def manifest(model: dict, **fields: Any) -> dict:
+    """Return a manifest without sites; ``fields`` take the place of its own."""
+    return {
+        "format": 1,
+        "recipe": "tiny",
+        "model": "ref",
+        "model_options": {},
+        "described": model,
+        "targets": {"loss": 1.0},
+        "not_scalar": {},
+        "sites": [],
+        "calls": {},
+        "state": {},
+        "batch": {"dict": []},
+        "tensors": {},
+        "noise": {"rounding": 2e-5, "draws": 4, "targets": {"loss": 1e-4}, "sites": {}},
+        "spread": {"seeds": [], "targets": [], "state": {}},
+        "seconds": {"plain": 0.1},
+        "bytes": {"written": 0},
+        **fields,
+    }
+
+
+def site(name: str, output: dict, inputs: dict | None = None) -> dict:
+    """Return the entry of a module's call."""
+    module_name = name.partition("#")[0]
+    return {
+        "site": name, "module": module_name, "leaf": True, "inputs": inputs or {"list": []}, "output": output,
+    }  # fmt: skip
+
+
+def small_capture(folder: Path) -> dict:
+    """Write the tensors of a capture of one module into a folder, and return the manifest that fits them."""
+    save_file(TENSORS, folder / SHARD)
+    return manifest(
+        described([module("m")], [tensor("m.weight")], {"img": (2, 3)}),
+        sites=[site("m", {"tuple": [{"tensor": "t000000"}, {"scalar": 3}]}, {"list": [{"tensor": "t000000"}]})],
+        calls={"m": None},
+        state={"m.weight": "t000001"},
+        batch={"dict": [["img", {"tensor": "t000000"}], ["index", {"tensor": "t000002"}]]},
+        tensors={
+            key: {"file": SHARD, "shape": list(array.shape), "dtype": array.dtype.name, "hash": "0"}
+            for key, array in TENSORS.items()
+        },
+    )

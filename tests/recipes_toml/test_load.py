@@ -1,0 +1,169 @@
+"""Reading recipe.toml: every mistake at once, in words that say where."""
+
+import pytest
+
+from bisect_tool.errors import BisectError
+from bisect_tool.recipes.load import find_recipe, load_recipe
+
+GOOD = """
+[models.ref]
+framework = "torch"
+entry = "reference.py:build"
+[models.port]
+framework = "jittor"
+entry = "port.py:build"
+options = { depth = 3 }
+[targets]
+loss = { rtol = 1e-3 }
+[names]
+rename = [["^model", "net"]]
+[watch]
+functions = ["loss.py:Loss.__call__"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A recipe's folder with both entry files."""
+    place = tmp_path / "recipes" / "tiny"
+    place.mkdir(parents=True)
+    (place / "reference.py").touch()
+    (place / "port.py").touch()
+    (place / "recipe.toml").write_text(GOOD)
+    return place
+
+
+def mistakes(folder, text):
+    """Return what loading says about a recipe."""
+    (folder / "recipe.toml").write_text(text)
+    with pytest.raises(BisectError) as caught:
+        load_recipe(folder)
+    return str(caught.value)
+
+
+def test_a_good_recipe_is_read_whole(folder):
+    """Models, options, tolerances and rules arrive as written."""
+    recipe = load_recipe(folder)
+    assert (recipe.name, recipe.folder) == ("tiny", folder)
+    assert list(recipe.models) == ["ref", "port"]
+    assert recipe.model("port").options == {"depth": 3}
+    assert (recipe.targets["loss"].rtol, recipe.targets["loss"].atol) == (1e-3, None)
+    assert recipe.names.rename == (("^model", "net"),)
+
+
+def test_every_mistake_is_reported_together(folder):
+    """One message names each key that is wrong, with what is wrong about it."""
+    message = mistakes(
+        folder,
+        """
+        colour = "red"
+        [models.ref]
+        framework = "tensorflow"
+        entry = "reference.py:build"
+        [models.port]
+        framework = "torch"
+        entry = "port"
+        pyhton = "python3"
+        [models.other]
+        framework = "torch"
+        [models.lost]
+        framework = "torch"
+        entry = "nowhere.py:build"
+        [targets]
+        loss = { rtol = -1 }
+        [names]
+        rename = [["(", ""]]
+        """,
+    )
+    assert str(folder / "recipe.toml") in message
+    for part in (
+        "colour: unknown key",
+        "models.ref.framework: ",
+        "found 'tensorflow'",
+        "models.port.entry: expected 'file.py:function', found 'port'",
+        "models.port.pyhton: unknown key",
+        "models.other.entry: missing",
+        "models.lost.entry: there is no file nowhere.py",
+        "targets.loss.rtol: ",
+        "found -1",
+        "names.rename.0: '(' is no regular expression",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize("entry", ["port", "port.py", ":build", "port.py:", "port.py:2build", "port.txt:build"])
+def test_an_entry_is_a_file_and_a_function(folder, entry):
+    """Anything but file.py:function is refused with both shown."""
+    message = mistakes(folder, GOOD.replace("port.py:build", entry))
+    assert f"models.port.entry: expected 'file.py:function', found {entry!r}" in message
+
+
+def test_a_key_of_the_tool_s_own_is_unknown_in_the_file(folder):
+    """The folder is where the file lies, and not a key in it."""
+    assert "folder: unknown key" in mistakes(folder, f'folder = "/tmp"\n{GOOD}')
+
+
+def test_a_file_without_models_says_so(folder):
+    """The one required key is asked for."""
+    assert "models: missing" in mistakes(folder, "")
+
+
+@pytest.mark.parametrize("text", ["[models", "a = 1\na = 2", "\0"])
+def test_what_is_no_toml_is_said_to_be_none(folder, text):
+    """A file that does not parse is named, with the line."""
+    message = mistakes(folder, text)
+    assert str(folder / "recipe.toml") in message
+    assert "not valid TOML" in message
+
+
+def test_bytes_that_are_no_text_are_no_toml(folder):
+    """A file in another encoding is a mistake like any other."""
+    (folder / "recipe.toml").write_bytes(b"# caf\xe9")
+    with pytest.raises(BisectError, match="not valid TOML"):
+        load_recipe(folder)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    """Loading a folder without recipe.toml names the file."""
+    with pytest.raises(BisectError, match=r"cannot read .*recipe\.toml: No such file"):
+        load_recipe(tmp_path)
+
+
+def test_an_unknown_model_lists_the_known(folder):
+    """Asking for a model that is not there lists those that are."""
+    with pytest.raises(BisectError, match="no model 'prot'; it has ref, port"):
+        load_recipe(folder).model("prot")
+
+
+def test_the_only_recipe_in_sight_needs_no_name(folder, tmp_path):
+    """With one recipe in recipes/, or one right here, none has to be named."""
+    assert find_recipe(None, tmp_path) == folder
+    assert find_recipe(None, folder) == folder
+
+
+def test_a_recipe_is_found_by_name_and_by_path(folder, tmp_path):
+    """A name in recipes/, a folder and the file itself all lead to the folder."""
+    for given in ("tiny", str(folder), str(folder / "recipe.toml")):
+        assert find_recipe(given, tmp_path) == folder
+
+
+def test_no_recipe_in_sight_is_said(tmp_path):
+    """Without a recipe the message says where it was looked for."""
+    with pytest.raises(BisectError, match="no recipe in sight"):
+        find_recipe(None, tmp_path)
+
+
+def test_several_recipes_in_sight_are_listed(folder, tmp_path):
+    """With several the hint lists them to choose from."""
+    (tmp_path / "recipes" / "second").mkdir()
+    (tmp_path / "recipes" / "second" / "recipe.toml").touch()
+    with pytest.raises(BisectError, match="2 recipes in sight") as caught:
+        find_recipe(None, tmp_path)
+    assert caught.value.hint == "choose one with --recipe: second, tiny"
+
+
+def test_an_unknown_recipe_names_those_in_sight(folder, tmp_path):
+    """A name that is not there is refused, with what could have been meant."""
+    with pytest.raises(BisectError, match="no recipe 'tyni'") as caught:
+        find_recipe("tyni", tmp_path)
+    assert "tiny" in caught.value.hint

@@ -1,0 +1,115 @@
+"""Numbers about arrays."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from bisect_tool.worker import measure
+
+SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)
+FLOATS = arrays.arrays(np.float32, SHAPES, elements=st.floats(-1e4, 1e4, width=32))
+ANY = arrays.arrays(st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.bool_]), SHAPES)
+
+
+@given(ANY)
+def test_a_digest_depends_on_the_values_alone(array):
+    """A copy and another memory layout have the same digest."""
+    assert measure.digest(array) == measure.digest(array.copy()) == measure.digest(np.asfortranarray(array))
+
+
+@given(ANY, st.data())
+def test_a_digest_changes_with_any_bit(array, data):
+    """One flipped bit gives another digest."""
+    data_bytes = bytearray(np.ascontiguousarray(array).tobytes())
+    if data_bytes:
+        place = data.draw(st.integers(0, len(data_bytes) - 1))
+        data_bytes[place] ^= 1 << data.draw(st.integers(0, 7))
+        changed = np.frombuffer(bytes(data_bytes), np.uint8)
+        assert measure.digest(changed) != measure.digest(array)
+
+
+@given(FLOATS)
+def test_statistics_are_numpy_s(array):
+    """Mean, std, min and max are what numpy computes in float64."""
+    if not array.size:
+        assert measure.statistics(array) == {}
+        return
+    found, exact = measure.statistics(array), array.astype(np.float64)
+    assert found["mean"] == pytest.approx(exact.mean(), rel=1e-6, abs=1e-6)
+    assert (found["min"], found["max"]) == (exact.min(), exact.max())
+    assert found["std"] == pytest.approx(exact.std(), rel=1e-2, abs=2e-3 * np.abs(exact).max() + 1e-6)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_statistics_show_what_is_not_finite(value):
+    """NaN and infinity are seen in the largest value, without a warning."""
+    assert not math.isfinite(measure.statistics(np.array([1.0, value], np.float32))["max"])
+
+
+def test_a_constant_has_no_spread():
+    """The standard deviation of a constant is exactly zero, whatever its size."""
+    assert measure.statistics(np.full(1000, 0.1, np.float32))["std"] == 0.0
+
+
+def test_integers_and_booleans_have_statistics_and_words_have_none():
+    """Whatever can be counted is, anything else is left out."""
+    assert measure.statistics(np.array([1, 3]))["mean"] == 2.0
+    assert measure.statistics(np.array([True, False]))["mean"] == 0.5
+    assert measure.statistics(np.array(["a"])) == {}
+
+
+def test_variation_is_within_a_channel():
+    """Channels that differ from each other but are constant inside carry no signal."""
+    channels = np.broadcast_to(np.arange(3, dtype=np.float32).reshape(1, 3, 1, 1), (2, 3, 4, 4))
+    assert measure.variation(channels) == 0.0
+    assert measure.variation(channels.reshape(-1)) == 2.0
+    assert measure.variation(np.zeros(0, np.float32)) is None
+    assert measure.variation(np.arange(3)) is None
+
+
+@given(FLOATS, st.floats(0.0, 0.5))
+def test_the_difference_is_relative(array, amount):
+    """A value that is off by a share of itself has that share as its error."""
+    found = measure.difference(array.astype(np.float64) * (1 + amount), array)
+    assert found["error"] == pytest.approx(amount if np.any(array) else 0.0, rel=1e-6, abs=1e-12)
+
+
+def test_a_difference_from_nothing_is_infinite():
+    """Anything but zero where the reference is zero throughout is infinitely off."""
+    assert measure.difference(np.ones(2, np.float32), np.zeros(2, np.float32)) == {"error": math.inf}
+    assert measure.difference(np.zeros(2, np.float32), np.zeros(2, np.float32)) == {"error": 0.0}
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.bool_])
+def test_integers_differ_by_the_share_of_unequal_elements(dtype):
+    """A mask or an index is compared element by element, also with a float's integers."""
+    expected = np.array([0, 1, 1, 0], dtype)
+    assert measure.difference(np.array([0, 1, 0, 0], np.int32), expected) == {"error": 0.25}
+    assert measure.difference(expected.astype(np.float32), expected) == {"error": 0.0}
+    assert measure.difference(np.zeros(0, dtype), np.zeros(0, dtype)) == {"error": 0.0}
+
+
+def test_other_shapes_do_not_compare():
+    """Another shape is a mismatch with both shapes in words, but one element is one element."""
+    found = measure.difference(np.zeros((2, 3), np.float32), np.zeros((3, 2), np.float32))
+    assert found == {"mismatch": "shape [2, 3], reference [3, 2]"}
+    assert measure.difference(np.zeros(1, np.float32), np.zeros((), np.float32)) == {"error": 0.0}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("expected", [math.nan, math.inf, -math.inf, 1.0])
+def test_what_is_not_finite_must_be_the_same(value, expected):
+    """NaN and each infinity agree with themselves only, and leave the rest to be compared."""
+    found = measure.difference(np.array([value, 2.0]), np.array([expected, 1.0]))
+    same = value == expected or (math.isnan(value) and math.isnan(expected))
+    assert found.get("error") == (1.0 if same else None)
+    assert ("mismatch" in found) != same
+
+
+def test_an_empty_array_equals_itself():
+    """Nothing differs from nothing."""
+    assert measure.difference(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32)) == {"error": 0.0}
