@@ -183,9 +183,11 @@ def _unfelt(search: _Search, culprits: Sequence[Culprit]) -> tuple[str, ...]:
     limit = 10 * search.trace.rounding  # well above what honest rounding does to one layer
     return tuple(
         f"{site} gives {_worst(search.forced.watched[site].output)} from the reference's inputs; "
-        f"{search.question.target} does not feel it"
+        f"with the culprits held {search.question.target} does not feel it"
         for site in search.trace.sites
-        if site not in blamed and site in search.forced.watched and _error(search.forced, site) > limit
+        if site not in blamed
+        and _error(search.forced, site) > limit
+        and not _inputs_off(search.forced, site, SAFETY * search.trace.rounding)
     )
 
 

@@ -71,6 +71,22 @@ def test_a_container_that_cannot_be_watched_is_not_accused():
     assert [culprit.sites for culprit in search_code(blind.question(), blind.trace()).culprits] == [("m0",)]
 
 
+def test_a_fault_that_a_culprit_stands_in_for_is_listed_unfelt():
+    """A call inside a container that is held is named as off, and not accused: the target cannot feel it."""
+    tops = (Node("m0", "Chain", (Node("m0.0", "Conv"), Node("m0.1", "Act"))),)
+    answer = search(SimulatedPort(tops, (Fault("own", "m0", 0.5), Fault("own", "m0.0", 0.5))))
+    assert [culprit.sites for culprit in answer.culprits] == [("m0",)]
+    assert [line.split()[0] for line in answer.unfelt] == ["m0.0"]
+
+
+def test_a_call_that_is_fed_wrongly_is_not_listed_unfelt():
+    """A call that is off because of its input is not said to be off from the reference's inputs."""
+    tops = (Node("m0", "Chain", (Node("m0.0", "Conv"), Node("m0.1", "Act"))),)
+    answer = search(SimulatedPort(tops, (Fault("feed", "m0.0", 0.5), Fault("feed", "m0.1", 0.5))))
+    assert [culprit.sites for culprit in answer.culprits] == [("m0",)]
+    assert answer.unfelt == ()
+
+
 def test_a_failure_while_a_culprit_is_looked_at_accuses_nobody():
     """When the probe that would tell a wrong call from a wrongly fed one fails, that is an open end."""
     port = SimulatedPort(chain("Conv", "Norm", "Act"), (Fault("feed", "m1", 1.0),))

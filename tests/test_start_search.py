@@ -50,11 +50,11 @@ def question(port):
     return Question("start", port, ProbeLog(), "loss", Interval(9.0, 11.0, 10.0, "the spread"), Intervention())
 
 
-def search(question, state, suspects):
+def search(question, state, suspects, **options):
     """Return the answer; each tensor's module is called once, in the order of the state."""
     modules = tuple(dict.fromkeys(Site(parent_of(name)) for name in state))
     trace = Trace(modules, dict.fromkeys(modules), {}, {}, {}, 2e-5)
-    return search_start(question, state, suspects, trace)
+    return search_start(question, state, suspects, trace, **options)
 
 
 def subsets(state):
@@ -105,6 +105,18 @@ def test_wrong_suspects_mislead_nobody(state, data):
     suspect = data.draw(st.sampled_from(state))
     answer = search(question(StartPort(wrong)), state, [Finding("initialisation", (suspect,), "odd")])
     assert set(answer.culprits[0].sites) == wrong
+
+
+@COMMON
+@given(STATES, st.data())
+def test_unlike_tensors_come_after_the_suspects(state, data):
+    """Tensors with odd statistics are cut down like suspects where they heal the target, and mislead nobody else."""
+    wrong = data.draw(subsets(state))
+    unlike = data.draw(st.lists(st.sampled_from([*state, "elsewhere"]), unique=True))
+    suspect = data.draw(st.sampled_from(state))
+    answer = search(question(StartPort(wrong)), state, [Finding("odd", (suspect,), "odd")], unlike=unlike)
+    assert set(answer.culprits[0].sites) == wrong
+    assert answer.culprits[0].confirmed
 
 
 @COMMON

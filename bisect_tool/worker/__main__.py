@@ -5,6 +5,7 @@ import faulthandler
 import importlib.util
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -33,6 +34,7 @@ def main():
     sock = socket.socket(fileno=arguments.socket)
     sock.set_inheritable(False)
     faulthandler.enable(all_threads=False)
+    faulthandler.register(signal.SIGUSR1, all_threads=False)  # the parent asks so where a silent model is
     load_package(os.path.dirname(os.path.realpath(__file__)))
     try:
         serve = importlib.import_module(NAME + ".serve")

@@ -138,7 +138,7 @@ def to_numpy(var):
     return np.array(var.data, order="C")
 
 
-def from_numpy(array, like=None):  # noqa: ARG001 - Jittor has one device at a time
+def from_numpy(array, like=None):
     """Return a new Var with an array's values; a scalar gets shape (1,), 64 bit becomes 32 as Jittor has it."""
     import jittor
 

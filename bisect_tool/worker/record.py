@@ -11,7 +11,7 @@ import time
 
 from . import build as building
 from . import calls, measure, trees
-from .shards import ShardWriter
+from .shards import ShardWriter, writing
 
 FORMAT = 1
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
@@ -63,7 +63,7 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
         "seconds": {"plain": plain_seconds, "hooked": hooked_seconds},
         "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
-    with open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
+    with writing(folder), open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
         json.dump(manifest, file)
     return manifest
 

@@ -1,16 +1,30 @@
 """Write tensors to safetensors shards as they come, with bounded memory, identical bytes once."""
 
+import contextlib
 import os
 import zlib
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from . import measure
 
 SHARD_BYTES = 64 << 20
 SAMPLE = 1024  # elements looked at before two tensors are compared in full
+
+
+class DiskError(Exception):
+    """The disk does not take what is recorded; the message is for the user."""
+
+
+@contextlib.contextmanager
+def writing(folder):
+    """Raise DiskError where the block cannot write into a folder."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise DiskError("cannot write into %s: %s" % (folder, error)) from error
 
 
 class ShardWriter:
@@ -65,7 +79,8 @@ class ShardWriter:
             entry["file"] = name
             entry["hash"] = measure.digest(array)
             entry.update(measure.statistics(array))
-        save_file(self._pending, os.path.join(self._folder, name))
+        with writing(self._folder):
+            save_file(self._pending, os.path.join(self._folder, name))
         self._shards += 1
         self.written += self._pending_bytes
         self._pending = {}

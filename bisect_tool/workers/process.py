@@ -134,9 +134,12 @@ class Worker:
             if not readable:
                 self._on_event({"event": "waiting"})
                 if time.monotonic() - self._alive_at > self.silence_limit:
+                    self._process.send_signal(signal.SIGUSR1)  # the worker's fault handler prints where it is
+                    time.sleep(0.2)
                     self.kill()
                     raise WorkerError(
-                        f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped",
+                        f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped; "
+                        + _last_words(list(self._tail)),
                         hint="if the model is really this slow, raise --timeout",
                         detail=self.tail(),
                     )
@@ -185,11 +188,11 @@ class Worker:
 
     def _failure(self, error: Mapping[str, Any]) -> ModelError:
         where = f" at {error['where']}" if error.get("where") else ""
-        kind = "" if error["type"] == "RecipeError" else f"{error['type']}: "
-        place = "" if error["type"] == "RecipeError" else where
+        ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
+        kind, place = ("", "") if ours else (f"{error['type']}: ", where)
         return ModelError(
             f"{error['phase']} failed{place}: {kind}{error['message']}".rstrip(),
-            hint=_import_hint(error, self.command[0]),
+            hint=_hint(error, self.command[0]),
             detail=f"{error['traceback']}\n{self.tail()}",
         )
 
@@ -211,17 +214,19 @@ class Worker:
 
 
 def _last_words(lines: Sequence[str]) -> str:
-    """Return where a crash happened in the user's code, as far as Python's fault handler says, or the last line printed."""
-    fatal = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), len(lines))
-    for line in lines[fatal:]:
+    """Return where in the user's code it was, as far as Python's fault handler says, or the last line printed."""
+    start = max((i for i, line in enumerate(lines) if line.endswith("(most recent call first):")), default=len(lines))
+    for line in lines[start:]:
         found = re.match(r'  File "(.+)", line (\d+) in ', line)
-        if found and not found[1].startswith(str(SCRIPT)) and "site-packages" not in found[1]:
+        if found and not found[1].startswith(str(SCRIPT)) and not re.search(r"/lib/python3\.|-packages/|^<", found[1]):
             return f"it was at {found[1]}:{found[2]}"
-    last = next((line.strip() for line in reversed(lines[:fatal]) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines[:start]) if line.strip()), "")
     return f"last output: {last}" if last else "it printed nothing"
 
 
-def _import_hint(error: Mapping[str, Any], python: str) -> str:
+def _hint(error: Mapping[str, Any], python: str) -> str:
+    if error["type"] == "DiskError":
+        return "free some space, or choose another place with --captures"
     if error["type"] != "ModuleNotFoundError":
         return ""
     if error["phase"] == "import":

@@ -184,7 +184,7 @@ def test_many_problems_are_told_in_one_short_message(capture):
 
 
 @pytest.mark.parametrize(
-    "calls", [{"m": "m"}, {"m": "a", "a": "m"}, {"m": "nowhere"}, {}, {"n": None}], ids=lambda calls: str(calls)
+    "calls", [{"m": "m"}, {"m": "a", "a": "m"}, {"m": "nowhere"}, {}, {"n": None}], ids=str
 )
 def test_calls_that_lie_in_no_order_are_refused(capture, calls):
     """A call inside itself, inside nothing that was recorded, or not recorded at all is refused."""

@@ -91,7 +91,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
 
 def test_other_errors_of_the_block_keep_their_kind(tmp_path):
     """An error that has nothing to do with the disk is passed on as it is."""
-    with pytest.raises(BisectError, match="^the model is wrong$"), whole_or_absent(tmp_path / "ref"):
+    with pytest.raises(BisectError, match=r"^the model is wrong$"), whole_or_absent(tmp_path / "ref"):
         raise BisectError("the model is wrong")
 
 

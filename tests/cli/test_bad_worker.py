@@ -6,7 +6,7 @@ import json
 import venv
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 import safetensors
 from desk import MODEL, TOML, Desk, changed
@@ -56,7 +56,7 @@ def test_an_environment_without_the_framework_is_named(recorded: Desk, bare_pyth
     error = recorded.run().error(2)
     assert "model 'port' of small: import failed: ModuleNotFoundError: No module named 'numpy'" in error
     assert f"next: install numpy for {python}" in error
-    for package in (numpy, safetensors):
+    for package in (np, safetensors):
         source = Path(package.__file__).parent
         for folder in (source, source.parent / f"{package.__name__}.libs"):
             if folder.exists():
@@ -132,7 +132,8 @@ def test_a_model_that_hangs_is_stopped(recorded: Desk) -> None:
     assert "raise --timeout" in error
     recorded.port((HIDDEN, "time.sleep(1000)"))
     error = recorded.run("--timeout", "4").error(3)
-    assert "no sign of life for 4 s during 'run'" in error
+    place = f"{recorded.recipe / 'port.py'}:13"
+    assert f"no sign of life for 4 s during 'run': stopped; it was at {place}" in error
 
 
 NOISE = """net = Net()

@@ -7,7 +7,7 @@ from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
 from bisect_tool.diagnosis.preflight import Pair
-from bisect_tool.diagnosis.start import initialisation
+from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.names import match
 
 RANDOM = [(-0.9, 1.1), (-1.2, 0.8), (-1.0, 1.05), (-0.95, 0.97)]
@@ -17,8 +17,8 @@ def statistics(low, high):
     return {"mean": (low + high) / 2, "std": (high - low) / 4, "min": low, "max": high}
 
 
-def found(reference, port, *, shape=(3, 3), kind="parameter"):
-    """Return the findings for one tensor: ``reference`` (min, max) at each seed, ``port`` its own."""
+def pair_of(reference, port, *, shape=(3, 3), kind="parameter"):
+    """Return one tensor on both sides: ``reference`` (min, max) at each seed, ``port`` its own."""
     first, *others = [statistics(low, high) for low, high in reference]
     ours = manifest(
         described(state=[tensor("m.weight", shape, kind=kind, **first)]),
@@ -30,8 +30,12 @@ def found(reference, port, *, shape=(3, 3), kind="parameter"):
     )
     theirs = described(state=[tensor("m.weight", shape, kind=kind, **(statistics(*port) if port else {}))])
     entries = [("m.weight", tuple(shape))]
-    pair = Pair(Manifest.model_validate(ours), Described.model_validate(theirs), match(entries, entries, [], []), {})
-    return [finding.message for finding in initialisation(pair)]
+    return Pair(Manifest.model_validate(ours), Described.model_validate(theirs), match(entries, entries, [], []), {})
+
+
+def found(reference, port, **options):
+    """Return what is said about one tensor."""
+    return [finding.message for finding in initialisation(pair_of(reference, port, **options))]
 
 
 def test_zeros_for_random_values_are_said():
@@ -96,3 +100,16 @@ def test_a_tensor_without_statistics_is_left_out():
 def test_a_nan_is_no_right_constant():
     """A port that starts as NaN where the reference is constant is listed."""
     assert len(found([(1, 1)] * 4, (math.nan, math.nan))) == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "listed"), [((-1.0, 1.0), False), ((-1.15, 1.15), False), ((-9.0, 9.0), True), ((4.0, 6.0), True)]
+)
+def test_statistics_far_outside_the_seeds_are_unlike(port, listed):
+    """A tensor that is much wider, or lies elsewhere, than the reference at any seed is where to look first."""
+    assert unlike(pair_of(RANDOM, port)) == ["m.weight"] * listed
+
+
+def test_one_seed_alone_makes_nothing_unlike():
+    """Without other seeds nothing is known of the reference's own spread."""
+    assert unlike(pair_of(RANDOM[:1], (-9.0, 9.0))) == []
