@@ -56,12 +56,9 @@ def interval_data(interval: Interval | None) -> dict[str, Any] | None:
     return {"low": interval.low, "high": interval.high, "centre": interval.centre, "origin": interval.origin}
 
 
-def log_data(log: ProbeLog, sites: int, remembered: int) -> dict[str, Any]:
-    """Return the probe log and what it cost.
-
-    ``sites`` is the number of cuts that could be asked, ``remembered`` the whole runs that only kept values for
-    later probes.
-    """
+def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
+    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
+    remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
     kernels = [row.kernels for row in log.rows if row.kernels is not None]
     return {
         "count": len(log.rows),
@@ -95,9 +92,9 @@ def load_report(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint="make one with `bisect run`") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BisectError(f"{path}: not valid JSON: {error}", hint="make one with `bisect run`") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("verdict") not in EXIT_CODES:
+    if not isinstance(data, dict) or data.get("format") != FORMAT or str(data.get("verdict")) not in EXIT_CODES:
         raise BisectError(f"{path}: not a report of this version", hint="make one with `bisect run`")
     return data
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from bisect_tool.answer import Answer, report_data
 from bisect_tool.captures.reader import Capture
 from bisect_tool.code_search import CodeAnswer, search_code
-from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval, code_interval, start_interval
-from bisect_tool.culprit import Culprit
+from bisect_tool.compare.tolerance import Interval, code_interval, start_interval
 from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.finding import Finding, listed
+from bisect_tool.finding import listed
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
-from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, log_data, plain_data, sentence_list
+from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, parent_of
 from bisect_tool.start_search import StartAnswer, search_silent, search_start
@@ -42,7 +42,6 @@ class _Run:
     target: str
     tolerance: Tolerance
     log: ProbeLog
-    notes: list[str] = field(default_factory=list)
 
 
 def bisect(
@@ -71,7 +70,6 @@ def bisect(
             f"the port {listed([s.name for s in port.described.state])}",
             hint="say which name is which with rename rules under [names] in recipe.toml",
         )
-    findings = [*preflight(pair), *initialisation(pair)]
     code_range = _code_interval(run)
     question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
     base = question.ask("split", "all parameters and buffers")
@@ -80,7 +78,22 @@ def bisect(
     start = StartAnswer()
     if start_range is not None:
         start = _start(run, start_range, code, pair, state, trace, own)
-    return _report(run, trace, findings, own, base, code, start, code_range, start_range)
+    return report_data(
+        Answer(
+            capture=capture.manifest,
+            port=port.described,
+            target=target,
+            trace=trace,
+            findings=[*preflight(pair), *initialisation(pair)],
+            own=own,
+            base=base,
+            code=code,
+            start=start,
+            code_range=code_range,
+            start_range=start_range,
+            probes=log_data(run.log, len(trace.sites)),
+        )
+    )
 
 
 def _check_target(run: _Run) -> None:
@@ -208,127 +221,3 @@ def _start(
         return search_start(question, state, initialisation(pair), trace, unlike=unlike(pair))
     owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
     return search_silent(question, initialisation(pair), owners)
-
-
-def _report(
-    run: _Run,
-    trace: Trace,
-    findings: list[Finding],
-    own: Reading,
-    base: Reading,
-    code: CodeAnswer,
-    start: StartAnswer,
-    code_range: Interval,
-    start_range: Interval | None,
-) -> dict[str, Any]:
-    manifest = run.capture.manifest
-    culprits = [*code.culprits, *start.culprits]
-    open_ends = [*code.open_ends, *start.open_ends]
-    reference = manifest.targets[run.target]
-    values = {"code": base.targets.get(run.target), "start": own.targets.get(run.target)}
-    base_ok = base.failure is None and code_range.holds(base.targets.get(run.target, math.nan))
-    if any(c.confirmed for c in culprits):
-        verdict, sentence = "diverges", _sentence(run.target, reference, values, culprits)
-    elif culprits or open_ends or not base_ok:
-        verdict, sentence = "inconclusive", f"{run.target}: no culprit could be proved; {'; '.join(open_ends)}."
-    else:
-        asked = ", and starts the same" if start_range else ""
-        verdict = "agrees"
-        sentence = f"{run.target} agrees: the code computes the same with the reference's weights{asked}."
-    if start_range is None:
-        run.notes.append(
-            f"whether it starts the same was not asked: the capture has {len(manifest.spread.seeds)} other "
-            f"initialisations, {FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
-        )
-    run.notes.extend(code.unfelt)
-    start_diverges = any(c.kind == "values" for c in culprits)
-    return plain_data(
-        {
-            "format": FORMAT,
-            "verdict": verdict,
-            "sentence": sentence,
-            "recipe": manifest.recipe,
-            "models": {
-                "reference": _model_words(manifest.described.framework, manifest.described.version),
-                "port": _model_words(run.port.described.framework, run.port.described.version),
-            },
-            "target": run.target,
-            "reference": reference,
-            "port": values["start" if start_diverges else "code"],
-            "questions": {
-                "code": {"value": values["code"], **(interval_data(code_range) or {})},
-                "start": {"value": values["start"], **(interval_data(start_range) or {})},
-            },
-            "targets": {
-                name: {
-                    "reference": value,
-                    "port": own.targets.get(name),
-                    "port_with_reference_weights": base.targets.get(name),
-                }
-                for name, value in manifest.targets.items()
-            },
-            "culprits": [culprit_data(c) for c in culprits],
-            "open_ends": open_ends,
-            "ruled_out": _ruled_out(run, trace, code, start, base_ok),
-            "preflight": [finding_data(f) for f in findings],
-            "notes": run.notes,
-            "probes": log_data(run.log, len(trace.sites), run.port.remembered),
-        }
-    )
-
-
-def _model_words(framework: str, version: str) -> str:
-    return f"{framework} {version}"
-
-
-def _sentence(target: str, reference: float, port: dict[str, float | None], culprits: list[Culprit]) -> str:
-    """Say who is to blame for what; ``port`` has the target's value for each question."""
-    sentences = []
-    for kind in ("code", "values"):
-        ours = [c for c in culprits if c.kind == kind and c.confirmed]
-        if not ours:
-            continue
-        blamed = ", and ".join(
-            "the code after the last layer, in the loss"
-            if not c.held
-            else f"the {'code' if kind == 'code' else 'initial value'} of {sentence_list(c.sites)}"
-            for c in ours
-        )
-        if any(c.silent for c in ours):
-            sentences.append(
-                f"{target} does not feel it yet, but {blamed} is constant: what it feeds carries no signal."
-            )
-        elif kind == "code":
-            shown = f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}"
-            sentences.append(f"{shown}: to blame is {blamed}.")
-        else:
-            shown = f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}"
-            sentences.append(f"{shown}: to blame is {blamed}.")
-    return " ".join(sentences)
-
-
-def _number(value: float | None) -> str:
-    return f"{value:.6g}" if value is not None else "missing"
-
-
-def _ruled_out(run: _Run, trace: Trace, code: CodeAnswer, start: StartAnswer, base_ok: bool) -> list[str]:
-    words = []
-    if base_ok:
-        words.append(
-            f"the code of all {len(trace.sites)} module calls, of step and of the loss: with the reference's weights "
-            f"{run.target} agrees"
-        )
-    for culprit in code.culprits:
-        if culprit.held and culprit.confirmed:
-            last = max(trace.sites.index(s) for s in culprit.held)
-            words.append(f"everything after {trace.sites[last]}: from there on the port agrees")
-            words.append("parameters and buffers as the cause of this: it diverges with the reference's")
-        elif not culprit.held:
-            words.append(f"all {len(trace.sites)} module calls, and all parameters and buffers")
-    words += [
-        f"every other parameter and buffer, and with them all layers before these: with {len(culprit.sites)} own "
-        f"and the rest the reference's, it still diverges"
-        for culprit in start.culprits
-        if culprit.confirmed and not culprit.silent
-    ]
-    return list(dict.fromkeys(words))

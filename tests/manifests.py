@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from bisect_tool.captures.manifest import checksum
+
 SHARD = "shard-0000.safetensors"
 TENSORS = {
     "t000000": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -57,7 +59,7 @@ def described(
 
 def manifest(model: dict, **fields: Any) -> dict:
     """Return a manifest without sites; ``fields`` take the place of its own."""
-    return {
+    data = {
         "format": 1,
         "recipe": "tiny",
         "model": "ref",
@@ -76,6 +78,7 @@ def manifest(model: dict, **fields: Any) -> dict:
         "bytes": {"written": 0},
         **fields,
     }
+    return {**data, "checksum": checksum(data)}
 
 
 def site(name: str, output: dict, inputs: dict | None = None) -> dict:

@@ -45,6 +45,15 @@ def test_faults_in_a_chain_are_found_last_first():
     assert [culprit.sites for culprit in search(port).culprits] == [("m3",), ("m2",), ("m0",)]
 
 
+def test_a_fault_before_a_call_inside_a_held_container_is_found():
+    """A container that is held does not keep the inputs of what is held inside it from being looked at."""
+    around = Node("m1", "Chain", (Node("m1.0", "Act"), Node("m1.1", "Conv")))
+    faults = tuple(Fault("own", name, 0.5) for name in ("m0", "m1.0", "m1.1", "m1"))
+    answer = search(SimulatedPort((Node("m0", "Conv"), around), faults))
+    assert [culprit.sites for culprit in answer.culprits] == [("m1",), ("m0", "m1.1"), ("m1.0",)]
+    assert answer.open_ends == ()
+
+
 def test_wrong_inputs_of_two_calls_in_one_container_are_one_culprit():
     """A container that feeds two of its calls wrongly is named once and held at both."""
     tops = (Node("m0", "Parallel", (Node("m0.0", "Conv"), Node("m0.1", "Act")), parallel=True),)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from bisect_tool.captures.manifest import FORMAT, Manifest
+from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import explain
 
@@ -60,6 +60,8 @@ class Capture:
         problems = [*_dangling(manifest), *_unordered(manifest), *_misfits(folder, manifest)]
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=again)
+        if data["checksum"] != checksum(data):
+            raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=again)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bisect_tool.captures.manifest import checksum
 from bisect_tool.errors import BisectError
 
 
@@ -25,6 +26,7 @@ def whole_or_absent(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         yield temporary
+        temporary.chmod(folder.parent.stat().st_mode & 0o777)  # mkdtemp lets nobody else read it
         _replace(temporary, folder)
     except OSError as error:
         raise BisectError(
@@ -36,11 +38,11 @@ def whole_or_absent(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def add_to_manifest(folder: Path, **fields: Any) -> None:
-    """Add what only the parent knows (recipe, model name, options) to a manifest that a worker has written."""
+def seal_manifest(folder: Path, **fields: Any) -> None:
+    """Add what only the parent knows (recipe, model name, options) to a worker's manifest, and its checksum."""
     path = folder / "manifest.json"
-    data = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**data, **fields}), encoding="utf-8")
+    data = {**json.loads(path.read_text(encoding="utf-8")), **fields}
+    path.write_text(json.dumps({**data, "checksum": checksum(data)}), encoding="utf-8")
 
 
 def _replace(source: Path, target: Path) -> None:

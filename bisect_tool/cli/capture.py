@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool.captures.reader import Capture
-from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
+from bisect_tool.captures.writer import seal_manifest, whole_or_absent
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
@@ -73,7 +73,7 @@ def capture(
                         if include or exclude
                         else "check 'modules' in build",
                     )
-                add_to_manifest(temporary, recipe=loaded.name, model=model, model_options=options)
+                seal_manifest(temporary, recipe=loaded.name, model=model, model_options=options)
                 Capture.open(temporary)
         except KeyboardInterrupt:
             worker.kill()
@@ -85,8 +85,11 @@ def capture(
 
 
 def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None) -> tuple[list[int], str]:
-    if accepted is not None and "seed" not in accepted:
-        return [], "build takes no seed: the spread over initialisations is not known"
+    if "seed" not in options and "seed" not in (accepted or ()):
+        return [], (
+            "build takes no seed: the spread over initialisations is not known"
+            + (" (if it does take one, say so with --option seed=0)" if accepted is None else "")
+        )
     first = options.get("seed", 0)
     if not isinstance(first, int):
         return [], "the seed given is no whole number: the spread over initialisations is not known"

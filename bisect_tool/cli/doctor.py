@@ -72,8 +72,15 @@ def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
     python = interpreter(recipe, spec)
     script = "import sys, numpy, safetensors; print(sys.version.split()[0], 'numpy', numpy.__version__)"
     try:
-        done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = subprocess.run(
+            [python, "-c", script],
+            env={**os.environ, **spec.env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return _row(name, "interpreter", error=BisectError(f"{python}: {error}", hint="set `python` in recipe.toml"))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it failed"])[-1]

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bisect_tool import names, session
+from bisect_tool import session
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
-from bisect_tool.names import Matching
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow
 from bisect_tool.recipes.load import Recipe
@@ -138,18 +137,8 @@ def _start_port(
         progress.phase("probing")
         return worker, described
 
-    def match(described: Described) -> Matching:
-        ours = capture.manifest.described
-        return names.match(
-            [(s.name, s.shape) for s in ours.state],
-            [(s.name, s.shape) for s in described.state],
-            [m.name for m in ours.modules],
-            [m.name for m in described.modules],
-            recipe.names.rename,
-        )
-
     words = [recipe.name, model, spec.model_dump_json(), json.dumps(options, sort_keys=True, default=str)]
-    return WorkerPort(start, capture, match, cache_folder, words)
+    return WorkerPort(start, capture, recipe.names.rename, cache_folder, words)
 
 
 def _tolerance(recipe: Recipe, target: str, rtol: float | None) -> session.Tolerance:

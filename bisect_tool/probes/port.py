@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
-from bisect_tool.names import Matching
+from bisect_tool.names import Matching, match
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
@@ -31,7 +31,6 @@ class WorkerPort:
         described: names, shapes, settings of the port.
         matching: which of its names are which of the reference's.
         asked: (intervention, reading, from the cache) of every probe, in order.
-        remembered: whole runs that only kept values for later probes.
 
     """
 
@@ -39,7 +38,7 @@ class WorkerPort:
         self,
         start: Callable[[], tuple[Worker, Described]],
         capture: Capture,
-        match: Callable[[Described], Matching],
+        rename: Sequence[tuple[str, str]],
         cache_folder: Path,
         cache_words: Iterable[str],
         on_probe: Callable[[Intervention], None] | None = None,
@@ -48,7 +47,7 @@ class WorkerPort:
         self._capture = capture
         self._on_probe = on_probe or (lambda _intervention: None)
         self._worker, self.described = start()
-        self.matching = match(self.described)
+        self.matching = _match(capture.manifest.described, self.described, rename)
         self._restarts = 0
         self._remembered: tuple[list[str], list[str]] = ([], [])
         self._to_port: dict[str, str] = {}
@@ -58,7 +57,6 @@ class WorkerPort:
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         words = json.dumps([*cache_words, capture.key, self.described.sources, self.described.version])
         self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
-        self.remembered = 0
         self.asked: list[tuple[Intervention, Reading, bool]] = []
         self._worker.ask("attach", **self._attachment)
 
@@ -120,7 +118,6 @@ class WorkerPort:
         if intervention.kept and wanted != self._remembered:
             self._worker.ask("remember", patch=wanted[0], sites=wanted[1])
             self._remembered = wanted
-            self.remembered += 1
 
     def _restart(self, error: WorkerError) -> None:
         self._restarts += 1
@@ -219,3 +216,13 @@ class WorkerPort:
             return True
         calls = [s for s in self._parents if module_of(s) == owner]
         return all(call in patched or self._may_be_unread(Site(call), patched) for call in calls)
+
+
+def _match(ours: Described, theirs: Described, rename: Sequence[tuple[str, str]]) -> Matching:
+    return match(
+        [(entry.name, entry.shape) for entry in ours.state],
+        [(entry.name, entry.shape) for entry in theirs.state],
+        [module.name for module in ours.modules],
+        [module.name for module in theirs.modules],
+        rename,
+    )

@@ -135,13 +135,15 @@ def load_recipe(folder: Path) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BisectError(f"{path}: not valid TOML: {error}") from error
     data.pop("watch", None)  # watched functions are not read yet
     try:
         checked = _RecipeFile.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        raise BisectError(f"{path}: {explain(error)}", hint="mend the file; docs/recipes.md has every key") from error
+        raise BisectError(
+            f"{path}: {explain(error)}", hint="mend what is listed; `bisect doctor` then checks the rest"
+        ) from error
     return Recipe(**dict(checked), folder=folder)
 
 

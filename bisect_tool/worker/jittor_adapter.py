@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from . import jittor_setup
+from . import jittor_setup, trees
 
 METHOD = "execute"
 # Jittor names its activation classes after the functions; "Conv" alone is its Conv2d.
@@ -100,10 +100,8 @@ def settings(module):
         if is_module(value) and is_library(module) and not _container(module):
             found.update(settings(value))  # MaxPool2d keeps its settings in a child
         elif not key.startswith("_") and key not in ("is_train", "sync"):
-            value = list(value) if isinstance(value, (tuple, list)) else value
-            if isinstance(value, (bool, int, float, str)) or (
-                isinstance(value, list) and value and all(isinstance(v, (int, float)) for v in value)
-            ):
+            value = trees.plain(value)
+            if value is not None:
                 found[key] = value
     return found
 

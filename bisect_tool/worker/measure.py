@@ -24,8 +24,8 @@ def statistics(array):
         mean = float(values.mean(dtype=np.float64))
         flat = values.reshape(-1)
         low, high = float(values.min()), float(values.max())
-        variance = float(np.dot(flat, flat)) / flat.size - mean * mean
-        std = 0.0 if low == high else float(np.sqrt(max(variance, 0.0)))
+        apart = flat - flat.dtype.type(mean)  # the mean first: squares of large values would drown the spread
+        std = 0.0 if low == high else float(np.sqrt(float(np.dot(apart, apart)) / flat.size))
         return {"mean": mean, "std": std, "min": low, "max": high}
 
 

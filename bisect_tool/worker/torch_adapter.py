@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from . import trees
+
 METHOD = "forward"
 
 
@@ -72,10 +74,8 @@ def settings(module):
     found = {}
     for key, value in vars(module).items():
         if not key.startswith("_") and key not in ("training", "inplace"):
-            value = list(value) if isinstance(value, (tuple, list)) else value
-            if isinstance(value, (bool, int, float, str)) or (
-                isinstance(value, list) and value and all(isinstance(v, (int, float)) for v in value)
-            ):
+            value = trees.plain(value)
+            if value is not None:
                 found[key] = value
     return found
 

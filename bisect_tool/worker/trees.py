@@ -66,6 +66,15 @@ def keys(tree, path=""):
                 yield found
 
 
+def plain(value):
+    """Return a number, a word or a list of numbers as JSON has it, None for anything else."""
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, (int, float)) for v in value):
+        return list(value)
+    return None
+
+
 def map_leaves(value, is_tensor, change):
     """Return the nested value with ``change`` applied to each tensor."""
     if is_tensor(value):

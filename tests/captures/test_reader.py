@@ -7,6 +7,7 @@ import pytest
 from manifests import SHARD, TENSORS, site, small_capture
 from safetensors.numpy import save_file
 
+from bisect_tool.captures.manifest import checksum
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError
 
@@ -52,8 +53,15 @@ def test_a_sound_capture_opens(capture):
     assert opened.manifest.targets == {"loss": 1.0}
     assert opened.manifest.described.state[0].size == 9
     assert opened.key == Capture.open(folder).key
-    (folder / "manifest.json").write_text(json.dumps(changed(data, ["targets", "loss"], 2.0)))
+    other = changed(data, ["targets", "loss"], 2.0)
+    (folder / "manifest.json").write_text(json.dumps({**other, "checksum": checksum(other)}))
     assert Capture.open(folder).key != opened.key
+
+
+def test_a_number_changed_by_hand_is_refused(capture):
+    """A manifest that is well formed and fits its files, but is not the one that was written, is refused."""
+    folder, data = capture
+    assert "changed after it was recorded" in refused(folder, changed(data, ["targets", "loss"], 2.0))
 
 
 def test_no_capture_is_said(tmp_path):
@@ -183,9 +191,7 @@ def test_many_problems_are_told_in_one_short_message(capture):
     assert len(message) < 600
 
 
-@pytest.mark.parametrize(
-    "calls", [{"m": "m"}, {"m": "a", "a": "m"}, {"m": "nowhere"}, {}, {"n": None}], ids=str
-)
+@pytest.mark.parametrize("calls", [{"m": "m"}, {"m": "a", "a": "m"}, {"m": "nowhere"}, {}, {"n": None}], ids=str)
 def test_calls_that_lie_in_no_order_are_refused(capture, calls):
     """A call inside itself, inside nothing that was recorded, or not recorded at all is refused."""
     folder, data = capture

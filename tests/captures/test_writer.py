@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bisect_tool.captures.writer import add_to_manifest, whole_or_absent
+from bisect_tool.captures.manifest import checksum
+from bisect_tool.captures.writer import seal_manifest, whole_or_absent
 from bisect_tool.errors import BisectError
 
 FAILURES = [RuntimeError("boom"), KeyboardInterrupt(), SystemExit(1), OSError(errno.ENOSPC, "No space left on device")]
@@ -98,5 +99,7 @@ def test_other_errors_of_the_block_keep_their_kind(tmp_path):
 def test_what_the_parent_knows_is_added(tmp_path):
     """Fields join those that the worker wrote, and the manifest stays JSON."""
     (tmp_path / "manifest.json").write_text('{"format": 1, "recipe": "?"}')
-    add_to_manifest(tmp_path, recipe="tiny", model="ref")
-    assert json.loads((tmp_path / "manifest.json").read_text()) == {"format": 1, "recipe": "tiny", "model": "ref"}
+    seal_manifest(tmp_path, recipe="tiny", model="ref")
+    data = json.loads((tmp_path / "manifest.json").read_text())
+    assert data.pop("checksum") == checksum(data)
+    assert data == {"format": 1, "recipe": "tiny", "model": "ref"}

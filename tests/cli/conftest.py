@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from desk import Desk
+
+from cli.desk import Desk
 
 
 @pytest.fixture

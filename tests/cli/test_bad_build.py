@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from desk import Desk, changed
+
+from cli.desk import TOML, Desk, changed
 
 DICT = 'return {"modules": {"net": net}, "batch": batch, "step": step}'
 RETURN = 'return {"loss": (out**2).mean(), "size": out.abs().sum()}'
@@ -93,6 +96,16 @@ def test_a_nondeterministic_reference_is_refused(desk: Desk) -> None:
     assert "must be deterministic" in error
 
 
+def test_a_build_of_any_options_is_recorded_at_one_seed(desk: Desk) -> None:
+    """A build that names no seed is not given one behind the user's back: the whole recording would be lost to it."""
+    any_option = changed(('seed=0, fault=""', "**options"), ("manual_seed(seed)", "manual_seed(options['size'])"))
+    desk.write(reference=any_option)
+    done = desk.bisect("capture", "--option", "size=3")
+    assert done.code == 0, done.err
+    assert "build takes no seed" in done.out
+    assert "say so with --option seed=0" in done.out
+
+
 def test_doctor_names_the_broken_model_and_goes_on(desk: Desk) -> None:
     """Every model gets its rows; the broken one says what is wrong, and the exit code is 2."""
     desk.write(port=changed(("net = Net()", "net = Net(1)")))
@@ -102,3 +115,14 @@ def test_doctor_names_the_broken_model_and_goes_on(desk: Desk) -> None:
     assert done.out.count("FAILS") == 1
     assert "port.py:19: TypeError" in " ".join(done.out.split())
     assert "3 modules, 4 parameters and buffers" in done.out
+
+
+def test_doctor_names_an_interpreter_that_does_not_exist(desk: Desk) -> None:
+    """The row of the interpreter fails, and nothing else is tried with it."""
+    desk.write(toml=TOML + 'python = "/no/such/python"\n')
+    done = desk.bisect("doctor", "--json")
+    rows = json.loads(done.out)
+    assert done.code == 2
+    assert [(row["what"], row["ok"]) for row in rows if row["model"] == "port"] == [("interpreter", False)]
+    assert "/no/such/python" in rows[-1]["found"]
+    assert rows[-1]["next"] == "set `python` in recipe.toml"

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from desk import Desk
 from safetensors.numpy import load_file, save_file
+
+from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"
 
@@ -132,6 +133,8 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
         json.dumps({**report, "culprits": [{}]}),
         json.dumps({**report, "targets": {"loss": 3}}),
         json.dumps({**report, "format": 0}),
+        json.dumps({**report, "verdict": ["agrees"]}),
+        "[" * 100000,
         path.read_text()[:-50],
         "[]",
         "\x00",

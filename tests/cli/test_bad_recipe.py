@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from desk import TOML, Desk
+
+from cli.desk import TOML, Desk
 
 
 def test_a_missing_recipe_is_named(desk: Desk) -> None:

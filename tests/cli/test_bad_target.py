@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from desk import Desk, changed
+
+from cli.desk import Desk, changed
 
 RETURN = 'return {"loss": (out**2).mean(), "size": out.abs().sum()}'
 HIDDEN = "hidden = torch.tanh(self.first(x))"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
-from desk import MODEL, TOML, Desk, changed
+
+from cli.desk import MODEL, TOML, Desk, changed
 
 NET = "net = Net()"
 HIDDEN = "hidden = torch.tanh(self.first(x))"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import Desk, changed
+
+from cli.desk import Desk, changed
 
 WIDE = ("nn.Linear(4, 8)", "nn.Linear(4, 40000)"), ("nn.Linear(8, 2)", "nn.Linear(40000, 2)")
 SPACE = "next: free some space, or choose another place with --captures"

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from desk import Desk, Ended, alive, changed
+
+from cli.desk import Desk, Ended, alive, changed
 
 NET = "net = Net()"
 HIDDEN = "hidden = torch.tanh(self.first(x))"

@@ -96,3 +96,11 @@ def test_a_boundary_among_failures_only_is_wide():
     assert boundary == Boundary(2, 8)
     assert not boundary.exact
     assert set(range(3, 8)) <= set(asked)
+
+
+@pytest.mark.parametrize(("likely", "first"), [(range(40), 300), (range(260, 299), 1), (range(0, 299, 2), 150)])
+def test_many_wrong_guesses_do_not_use_up_the_search(likely, first):
+    """A crowd of guesses far from the boundary is given up in time for a plain bisection."""
+    boundary, asked = search(300, first, likely=likely)
+    assert boundary == Boundary(first - 1, first)
+    assert len(asked) <= math.ceil(math.log2(300)) + 2

@@ -1,0 +1,158 @@
+"""What a run found, put into the words and data of the report."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.code_search import CodeAnswer
+from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
+from bisect_tool.culprit import Culprit
+from bisect_tool.finding import Finding
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list
+from bisect_tool.start_search import StartAnswer
+from bisect_tool.trace import Trace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """All that a report rests on.
+
+    Attributes: ``own`` is the port as it is, ``base`` with the reference's weights; ``code_range`` and
+    ``start_range`` say where the target agrees in the two questions (None: not asked).
+    """
+
+    capture: Manifest
+    port: Described
+    target: str
+    trace: Trace
+    findings: list[Finding]
+    own: Reading
+    base: Reading
+    code: CodeAnswer
+    start: StartAnswer
+    code_range: Interval
+    start_range: Interval | None
+    probes: dict[str, Any]
+
+
+def report_data(answer: Answer) -> dict[str, Any]:
+    """Return the report as plain data: the verdict, and all that it rests on."""
+    target, code, start = answer.target, answer.code, answer.start
+    culprits = [*code.culprits, *start.culprits]
+    open_ends = [*code.open_ends, *start.open_ends]
+    reference = answer.capture.targets[target]
+    values = {"code": answer.base.targets.get(target), "start": answer.own.targets.get(target)}
+    base_ok = answer.base.failure is None and answer.code_range.holds(answer.base.targets.get(target, math.nan))
+    if any(c.confirmed for c in culprits):
+        verdict, sentence = "diverges", _sentence(target, reference, values, culprits)
+    elif culprits or open_ends or not base_ok:
+        why = "; ".join(open_ends) or "the probes that should prove it do not agree with each other"
+        verdict, sentence = "inconclusive", f"{target}: no culprit could be proved; {why}."
+    else:
+        asked = ", and starts the same" if answer.start_range else ""
+        verdict = "agrees"
+        sentence = f"{target} agrees: the code computes the same with the reference's weights{asked}."
+    start_diverges = any(c.kind == "values" for c in culprits)
+    return plain_data(
+        {
+            "format": FORMAT,
+            "verdict": verdict,
+            "sentence": sentence,
+            "recipe": answer.capture.recipe,
+            "models": {
+                "reference": _words(answer.capture.described),
+                "port": _words(answer.port),
+            },
+            "target": target,
+            "reference": reference,
+            "port": values["start" if start_diverges else "code"],
+            "questions": {
+                "code": {"value": values["code"], **(interval_data(answer.code_range) or {})},
+                "start": {"value": values["start"], **(interval_data(answer.start_range) or {})},
+            },
+            "targets": {
+                name: {
+                    "reference": value,
+                    "port": answer.own.targets.get(name),
+                    "port_with_reference_weights": answer.base.targets.get(name),
+                }
+                for name, value in answer.capture.targets.items()
+            },
+            "culprits": [culprit_data(c) for c in culprits],
+            "open_ends": open_ends,
+            "ruled_out": _ruled_out(answer, base_ok=base_ok),
+            "preflight": [finding_data(f) for f in answer.findings],
+            "notes": _notes(answer),
+            "probes": answer.probes,
+        }
+    )
+
+
+def _words(described: Described) -> str:
+    return f"{described.framework} {described.version}"
+
+
+def _notes(answer: Answer) -> list[str]:
+    seeds = len(answer.capture.spread.seeds)
+    unasked = (
+        f"whether it starts the same was not asked: the capture has {seeds} other initialisations, "
+        f"{FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
+    )
+    return [*([unasked] if answer.start_range is None else []), *answer.code.unfelt]
+
+
+def _sentence(target: str, reference: float, port: dict[str, float | None], culprits: list[Culprit]) -> str:
+    """Say who is to blame for what; ``port`` has the target's value for each question."""
+    sentences = []
+    for kind in ("code", "values"):
+        ours = [c for c in culprits if c.kind == kind and c.confirmed]
+        if not ours:
+            continue
+        blamed = ", and ".join(
+            "the code after the last layer, in the loss"
+            if not c.held
+            else f"the {'code' if kind == 'code' else 'initial value'} of {sentence_list(c.sites)}"
+            for c in ours
+        )
+        if any(c.silent for c in ours):
+            sentences.append(
+                f"{target} does not feel it yet, but {blamed} is constant: what it feeds carries no signal."
+            )
+        elif kind == "code":
+            shown = f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}"
+            sentences.append(f"{shown}: to blame is {blamed}.")
+        else:
+            shown = f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}"
+            sentences.append(f"{shown}: to blame is {blamed}.")
+    return " ".join(sentences)
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.6g}" if value is not None else "missing"
+
+
+def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:
+    trace, words = answer.trace, []
+    if base_ok:
+        words.append(
+            f"the code of all {len(trace.sites)} module calls, of step and of the loss: with the reference's weights "
+            f"{answer.target} agrees"
+        )
+    for culprit in answer.code.culprits:
+        if culprit.held and culprit.confirmed:
+            last = max(trace.sites.index(s) for s in culprit.held)
+            words.append(f"everything after {trace.sites[last]}: from there on the port agrees")
+            words.append("parameters and buffers as the cause of this: it diverges with the reference's")
+        elif not culprit.held:
+            words.append(f"all {len(trace.sites)} module calls, and all parameters and buffers")
+    words += [
+        f"every other parameter and buffer, and with them all layers before these: with {len(culprit.sites)} own "
+        f"and the rest the reference's, it still diverges"
+        for culprit in answer.start.culprits
+        if culprit.confirmed and not culprit.silent
+    ]
+    return list(dict.fromkeys(words))
