@@ -48,6 +48,8 @@ class Worker:
         on_output: Callable[[str], None] | None = None,
     ) -> None:
         self.silence_limit = silence_limit
+        damaged = "; if it happens again: a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder"
+        self._kernel_hint = damaged if framework == "jittor" else ""
         self._on_event = on_event or (lambda _event: None)
         self._on_output = on_output or (lambda _line: None)
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
@@ -140,7 +142,7 @@ class Worker:
                     raise WorkerError(
                         f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped; "
                         + _last_words(list(self._tail)),
-                        hint="if the model is really this slow, raise --timeout",
+                        hint="if the model is really this slow, raise --timeout" + self._kernel_hint,
                         detail=self.tail(),
                     )
                 continue
@@ -177,7 +179,7 @@ class Worker:
             hint = f"check that {self.command[0]} is the Python that this model needs; see `bisect doctor`"
         elif code == -signal.SIGKILL:
             hint = "the system kills what needs too much memory: try a smaller batch or input in build"
-        message = f"the worker {how} during {operation!r}; {_last_words(list(self._tail))}"
+        message = f"the worker {how} during {operation!r}; {_last_words(list(self._tail))}{self._kernel_hint}"
         error = WorkerError(message, hint=hint, detail=self.tail())
         error.exit_status = code  # type: ignore[attr-defined]
         return error
