@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bisect_tool.compare.tolerance import SAFETY
 from bisect_tool.culprit import Culprit, Proof, proof
 from bisect_tool.finding import Finding, counted
-from bisect_tool.probes.intervention import Comparison, Reading
+from bisect_tool.probes.intervention import Comparison, Intervention, Reading
 from bisect_tool.questions import Question
 from bisect_tool.search.cuts import bisect_cuts
 from bisect_tool.search.verdict import Verdict
@@ -19,7 +19,7 @@ from bisect_tool.trace import Trace
 
 MOST_CULPRITS = 12
 STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
-AFTER = "the code after the last module"
+EVERYTHING = "everything patched, each site computed"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def search_code(question: Question, trace: Trace) -> CodeAnswer:
     goes on; when the target agrees, the inputs of what is held or blamed are looked at, since a held culprit hides
     whatever goes wrong before it.
     """
-    forced = question.ask("ends", "everything patched, each site computed", trace.sites, trace.sites)
+    forced = question.ask("ends", EVERYTHING, trace.sites, trace.sites)
     if question.verdict(forced) is Verdict.UNRESOLVED:
         return CodeAnswer((), (f"the port fails with every layer patched: {forced.failure}",))
     if question.verdict(forced) is Verdict.DIVERGES:
@@ -71,6 +71,10 @@ def search_code(question: Question, trace: Trace) -> CodeAnswer:
         if isinstance(deeper, str) or not set(deeper.held) - set(held):
             why = deeper if isinstance(deeper, str) else "holding what was found does not change the target further"
             return CodeAnswer(tuple(culprits), (why,))
+        if current.on_input is not None:
+            at = current.on_input[0]
+            doubt = f"{_these([deeper])} feeds {at} another value; whether the target feels it cannot be asked while {at} is wrong"
+            deeper = dataclasses.replace(deeper, doubts=(*deeper.doubts, doubt))
         culprits = _merged(culprits, deeper)
         held = CodeAnswer(tuple(culprits)).held
         watched = [*held, *(site for c in culprits if c.fed_wrong for site in c.sites if site != STEP)]
@@ -100,7 +104,7 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     suspects = [i for i, site in enumerate(sites[:end]) if site not in held and _is_suspect(search, site)]
     boundary = bisect_cuts(end, verdict_at, likely=suspects)
     if boundary.exact:
-        return _locate(search, held, boundary.low)
+        return _changed_by_skipping(question, search.trace, held, boundary.low) or _locate(search, held, boundary.low)
     return (
         f"between {sites[boundary.low]} and {sites[boundary.high - 1]} every probe failed: "
         f"the culprit is one of these {boundary.high - boundary.low} sites"
@@ -127,9 +131,15 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
         return f"the port fails with everything before {site} patched: {reading.failure}"
     necessary = proof(question.verdict(reading), reading, question.target, f"everything before {site} patched")
     limit = SAFETY * trace.rounding
-    fed_right = next((s for s in chain if s in reading.watched and not _inputs_off(reading, s, limit)), None)
-    if fed_right == site:
+    if _inputs_off(reading, site, limit):
+        fed = question.ask(
+            "confirm", f"{site} fed the reference's inputs", [*held, *trace.sites[:cut]], [site], fed=[site]
+        )
+        if question.verdict(fed) is Verdict.DIVERGES:  # it is wrong from the right inputs too
+            return _with_kin(search, site, fed, necessary)
+    else:
         return _with_kin(search, site, reading, necessary)
+    fed_right = next((s for s in chain if s in reading.watched and not _inputs_off(reading, s, limit)), None)
     if fed_right is None and chain[-1] not in reading.watched:
         return f"{site} is fed wrongly, by a call around it that the capture leaves out"
     if fed_right is None:
@@ -140,6 +150,27 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
         f"although all that it computes this from is the reference's"
     )
     return Culprit("code", (fed_right,), (site,), site, None, necessary, (Finding("own code", (fed_right,), message),))
+
+
+def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site], cut: int) -> str | None:
+    """Run the control: the port's own values in place of computing them must not change the port by a bit.
+
+    They do where code that is skipped draws random numbers or writes into its inputs; then a cut proves nothing.
+    """
+    own = dataclasses.replace(question, base=Intervention(frozenset(held)), on_input=None)
+    kept = trace.outermost(trace.sites[:cut]) - set(held)
+    if not kept:
+        return None
+    skipping = dataclasses.replace(own, base=own.base.keeping(kept))
+    computed = own.ask("control", "own values, computed")
+    skipped = skipping.ask("control", f"own values, kept before {trace.sites[cut]}")
+    before, after = computed.targets.get(question.target), skipped.targets.get(question.target)
+    if before == after or (before is not None and after is not None and math.isnan(before) and math.isnan(after)):
+        return None
+    return (
+        f"not computing what comes before {trace.sites[cut]} changes the port by itself ({question.target} {before}, then "
+        f"{after}): its code writes into values it was given, or draws random numbers, and cuts prove nothing there"
+    )
 
 
 def _with_kin(search: _Search, site: Site, reading: Reading, necessary: Proof) -> Culprit:

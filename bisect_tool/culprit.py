@@ -30,6 +30,7 @@ class Culprit:
         fed_wrong: for a container's own code, the site whose input it gets wrong.
         sufficient, necessary: the two probes; None where one could not be run.
         findings: what is wrong, in words.
+        doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
         silent: the target does not feel it; the proof is the layer's own output.
 
     """
@@ -42,10 +43,13 @@ class Culprit:
     necessary: Proof | None = None
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     silent: bool = False
+    doubts: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> bool:
         """Tell whether both probes said what they must; of code after the last layer only one can be asked."""
+        if self.doubts:
+            return False
         if not self.held:
             return self.necessary is not None and self.necessary.verdict is Verdict.DIVERGES
         return (

@@ -16,7 +16,8 @@ Shape = tuple[int, ...]
 class Matching:
     """Names of the reference to names of the port, for modules and for state, and what found no partner.
 
-    ``how`` says for each matched state entry: "exact", "rule" or "shape".
+    ``how`` says for each matched state entry: "exact", "rule", "shape", or "guess" where only the order of several
+    tensors of one shape speaks for the pair.
     """
 
     modules: Mapping[str, str]
@@ -33,7 +34,7 @@ def match(
     port_modules: Iterable[str],
     rules: Sequence[tuple[str, str]] = (),
 ) -> Matching:
-    """Match state entries and modules: exactly, by the recipe's rules, then by shape and order.
+    """Match state entries and modules: by the recipe's rules, exactly, then by shape and order.
 
     No name of the port is given twice. By shape: of the entries left over, those of one shape are paired in order
     where both sides have equally many. A module follows its parameters, a parent its child of the same last name,
@@ -45,11 +46,12 @@ def match(
         [(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in set(state.values())]
     )
     state.update(by_shape)
-    how.update(dict.fromkeys(by_shape, "shape"))
+    how.update(_how_by_shape(by_shape))
     names = list(reference_modules)
     port_names = set(port_modules)
     modules, _ = _by_name(names, port_names, rename)
-    _follow_parameters(modules, by_shape, port_names)
+    _drop_contradicted(modules, state)
+    _follow_parameters(modules, state, port_names)
     _follow_parents(modules, names, port_names)
     taken = set(state.values())
     return Matching(
@@ -79,8 +81,10 @@ def _by_name(
     how: dict[str, str] = {}
     listed = list(names)
     free = set(port_names)
-    for kind, change in (("exact", str), ("rule", rename)):
-        for name in listed:
+    changed = [name for name in listed if rename(name) != name]
+    # The recipe's own rules come first: they say so because the exact name is another thing.
+    for kind, candidates, change in (("rule", changed, rename), ("exact", listed, str)):
+        for name in candidates:
             if name not in found and change(name) in free:
                 found[name], how[name] = change(name), kind
                 free.remove(found[name])
@@ -101,6 +105,29 @@ def _by_shape(reference: Sequence[tuple[str, Shape]], port: Sequence[tuple[str, 
         if len(ours) == len(theirs.get(key, ()))
         for ours_name, port_name in zip(ours, theirs[key], strict=True)
     }
+
+
+def _how_by_shape(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Tell pairs that only their order speaks for ("guess") from those whose module's name agrees too ("shape")."""
+    leaves = Counter(name.rpartition(".")[2] for name in pairs)
+
+    def owner(name: str) -> str:
+        return parent_of(name).rpartition(".")[2]
+
+    return {
+        ours: "guess" if owner(ours) != owner(theirs) and leaves[ours.rpartition(".")[2]] > 1 else "shape"
+        for ours, theirs in pairs.items()
+    }
+
+
+def _drop_contradicted(modules: dict[str, str], state: Mapping[str, str]) -> None:
+    """Forget modules paired by name when the port's module has the parameters of another one of the reference's."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for ours, theirs in state.items():
+        owners[parent_of(theirs)].add(parent_of(ours))
+    for ours, theirs in list(modules.items()):
+        if owners[theirs] and ours not in owners[theirs]:
+            del modules[ours]
 
 
 def _follow_parameters(modules: dict[str, str], state: Mapping[str, str], port_names: set[str]) -> None:

@@ -91,10 +91,18 @@ class Question:
     base: Intervention
     on_input: tuple[Site, float] | None = None
 
-    def ask(self, phase: str, what: str, patched: Iterable[Site] = (), watched: Iterable[Site] = ()) -> Reading:
+    def ask(
+        self,
+        phase: str,
+        what: str,
+        patched: Iterable[Site] = (),
+        watched: Iterable[Site] = (),
+        *,
+        fed: Iterable[Site] = (),
+    ) -> Reading:
         """Run one probe on top of the base and log it."""
         watched = [*watched, *([self.on_input[0]] if self.on_input else [])]
-        intervention = self.base.patching(patched).watching(watched)
+        intervention = self.base.patching(patched).watching(watched).feeding(fed)
         return run_logged(
             self.port, self.log, intervention, phase, what, self.target, self.verdict, patched=len(frozenset(patched))
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bisect_tool.answer import Answer, report_data
-from bisect_tool.captures.reader import Capture
-from bisect_tool.code_search import CodeAnswer, search_code
-from bisect_tool.compare.tolerance import Interval, code_interval, start_interval
+from bisect_tool.captures.manifest import Manifest, SiteEntry
+from bisect_tool.captures.reader import Capture, tensor_keys
+from bisect_tool.code_search import EVERYTHING, CodeAnswer, search_code
+from bisect_tool.compare.tolerance import SAFETY, Interval, code_interval, start_interval
+from bisect_tool.culprit import Culprit
 from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
@@ -20,9 +23,9 @@ from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
 from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site, parent_of
+from bisect_tool.sites import Site, module_of, parent_of
 from bisect_tool.start_search import StartAnswer, search_silent, search_start
-from bisect_tool.trace import Trace
+from bisect_tool.trace import Trace, lies_in
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def bisect(
     """
     run = _Run(port, capture, target, tolerance, ProbeLog(on_row=on_row))
     _check_target(run)
+    _check_batch(run)
     own = _ends(run)
     pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
     trace = _trace(run, pair)
@@ -73,7 +77,9 @@ def bisect(
     code_range = _code_interval(run)
     question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
     base = question.ask("split", "all parameters and buffers")
-    code = _code(question, trace, base)
+    question = _with_summation(run, question, trace, base)
+    code_range = question.interval
+    code = _doubted(_code(question, trace, base), pair, trace, state)
     start_range = _start_interval(run)
     start = StartAnswer()
     if start_range is not None:
@@ -94,6 +100,36 @@ def bisect(
             probes=log_data(run.log, len(trace.sites)),
         )
     )
+
+
+def _with_summation(run: _Run, question: Question, trace: Trace, base: Reading) -> Question:
+    """Return the question with room for the port's own rounding in the loss: frameworks that sum naively are far off.
+
+    Only where the loss is off from perfect layers, and by no more than the framework's own sum is, for as many
+    numbers as the largest recorded tensor has.
+    """
+    if question.verdict(base) is not Verdict.DIVERGES or not trace.sites or run.tolerance != Tolerance():
+        return question
+    reading = question.ask("ends", EVERYTHING, trace.sites, trace.sites)
+    interval = question.interval
+    off = abs(reading.targets.get(run.target, math.nan) - interval.centre)
+    if not interval.high - interval.centre < off <= SAFETY * run.port.sum_error * abs(interval.centre):
+        return question
+    words = (
+        f"{interval.origin}, and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
+    )
+    return replace(question, interval=replace(interval, low=interval.low - off, high=interval.high + off, origin=words))
+
+
+def _check_batch(run: _Run) -> None:
+    theirs = {entry.path for entry in run.port.described.batch}
+    missing = [entry.path for entry in run.capture.manifest.described.batch if entry.path not in theirs]
+    if missing:
+        raise BisectError(
+            f"the port's batch has no {listed([repr(path) for path in missing])}, as the reference's has; "
+            f"it has {listed([repr(path) for path in sorted(theirs)]) or 'no arrays'}",
+            hint="return a batch of the same structure from both builds: the port is given the reference's values",
+        )
 
 
 def _check_target(run: _Run) -> None:
@@ -160,16 +196,64 @@ def _same(run: _Run, first: Reading, other: Reading, what: str, hint: str) -> No
 
 def _trace(run: _Run, pair: Pair) -> Trace:
     manifest = run.capture.manifest
-    called = set(pair.calls)
-    sites = tuple(Site(e.site) for e in manifest.sites if e.site in called and run.port.can_patch(e.site))
+    times = Counter(module_of(call) for call in manifest.calls)
+    theirs = Counter(module_of(call) for call in pair.calls)
+    sites = tuple(
+        Site(e.site)
+        for e in manifest.sites  # calls of a module are told apart by their number: it must be the same on both sides
+        if e.site in pair.calls and times[e.module] == theirs[e.module] and run.port.can_patch(e.site)
+        if _same_shapes(manifest, e, pair.calls[e.site])
+    )
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
     return Trace(
         sites, manifest.calls, classes, setting_differences(pair), manifest.noise.sites, manifest.noise.rounding
     )
 
 
+def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
+    ours = [manifest.tensors[key].shape for _, key in tensor_keys(entry.output)]
+    theirs = [shape for _, shape in outputs]
+    return len(ours) == len(theirs) and all(
+        a == b or math.prod(a) == math.prod(b) == 1 for a, b in zip(ours, theirs, strict=True)
+    )
+
+
 def _state(pair: Pair) -> list[Site]:
-    return [Site(a.name) for a, b in pair.state() if a.shape == b.shape or a.size == b.size == 1]
+    """Return what can be given the reference's value: tensors that fit, a tied one by its first name alone."""
+    return [
+        Site(a.name) for a, b in pair.state() if (a.shape == b.shape or a.size == b.size == 1) and b.alias_of is None
+    ]
+
+
+def _doubted(answer: CodeAnswer, pair: Pair, trace: Trace, state: Sequence[Site]) -> CodeAnswer:
+    """Return the answer with what keeps its culprits from being proved: what could not be given the reference's value."""
+    culprits = [replace(c, doubts=(*c.doubts, *_doubts(c, pair, trace, state))) for c in answer.culprits]
+    doubts = dict.fromkeys(doubt for c in culprits for doubt in c.doubts)
+    return replace(answer, culprits=tuple(culprits), open_ends=(*answer.open_ends, *doubts))
+
+
+def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -> Iterator[str]:
+    tied = set(pair.tied())
+    given = {*state, *tied}
+    reference = pair.reference
+    if not culprit.held:
+        tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
+        parts = {e.path for e in reference.described.batch} ^ {e.path for e in pair.port.batch}
+        if tops:
+            yield f"{listed(tops)} could not be given the reference's value, so that the fault may lie there too"
+        if parts:
+            yield f"the port did not get the reference's batch: {listed(sorted(parts))} is on one side only"
+        modules = {m.name for m in reference.described.modules}
+    else:
+        modules = {module_of(site) for site in culprit.sites}
+    names = [s.name for s in reference.described.state if lies_in(parent_of(s.name), modules)]
+    lost = [name for name in names if name not in given and parent_of(name) in {module_of(c) for c in reference.calls}]
+    guessed = [n for n in names if pair.matching.how.get(n) == "guess"]
+    if lost:
+        yield f"{listed(lost)} could not be given the reference's value (no partner or another shape in the port)"
+    if guessed:
+        pairs = listed([f"{n} = {pair.matching.state[n]}" for n in guessed])
+        yield f"{pairs} is matched by shape and order only: say which is which with a rename rule"
 
 
 def _code_interval(run: _Run) -> Interval:
@@ -186,7 +270,11 @@ def _code_interval(run: _Run) -> Interval:
 def _start_interval(run: _Run) -> Interval | None:
     manifest = run.capture.manifest
     values = [manifest.targets[run.target], *(t[run.target] for t in manifest.spread.targets if run.target in t)]
-    return start_interval(values)
+    interval, rounding = start_interval(values), _code_interval(run)
+    if interval is None:
+        return None
+    # Initialisations that do not differ (weights that are loaded) are no narrower than honest rounding.
+    return replace(interval, low=min(interval.low, rounding.low), high=max(interval.high, rounding.high))
 
 
 def _code(question: Question, trace: Trace, base: Reading) -> CodeAnswer:

@@ -38,9 +38,13 @@ class Trace:
     def untouched_by(self, modules: Iterable[str]) -> frozenset[Site]:
         """Return the outermost calls that are complete before any of these modules, or what lies in them, is called."""
         owners = tuple(modules)
-        first = next((i for i, s in enumerate(self.sites) if _lies_in(module_of(s), owners)), len(self.sites))
-        before = frozenset(self.sites[:first])
-        return frozenset(site for site in before if before.isdisjoint(self.chain(site)[1:]))
+        first = next((i for i, s in enumerate(self.sites) if lies_in(module_of(s), owners)), len(self.sites))
+        return self.outermost(self.sites[:first])
+
+    def outermost(self, sites: Iterable[Site]) -> frozenset[Site]:
+        """Return those of some calls that lie in none of the others."""
+        among = frozenset(sites)
+        return frozenset(site for site in among if among.isdisjoint(self.chain(site)[1:]))
 
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
@@ -61,5 +65,6 @@ class Trace:
         ]
 
 
-def _lies_in(module: str, owners: tuple[str, ...]) -> bool:
+def lies_in(module: str, owners: Iterable[str]) -> bool:
+    """Tell whether a module is one of some modules, or lies in one of them."""
     return any(module == owner or module.startswith(f"{owner}.") or not owner for owner in owners)

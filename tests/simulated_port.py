@@ -74,7 +74,7 @@ class SimulatedPort:
         calls: list[tuple[str, tuple[()]]] = []
 
         def call(node: Node, given: float) -> float:
-            given += self.feed.get(node.name, 0.0)
+            given = 0.0 if node.name in intervention.fed else given + self.feed.get(node.name, 0.0)
             if node.name in intervention.patched - intervention.watched:
                 return 0.0
             value = given if node.children else given + HONEST

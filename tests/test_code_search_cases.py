@@ -32,8 +32,10 @@ def test_a_fault_before_wrongly_fed_code_is_found():
     """Holding the call that a container feeds wrongly does not hide what feeds the container."""
     tops = (Node("m0", "Conv"), Node("m1", "Chain", (Node("m1.0", "Conv"),)))
     answer = search(SimulatedPort(tops, (Fault("own", "m0", 1.0), Fault("feed", "m1.0", 1.0))))
-    assert {culprit.sites for culprit in answer.culprits} == {("m0",), ("m1",)}
-    assert all(culprit.confirmed for culprit in answer.culprits)
+    assert [(c.sites, c.confirmed) for c in answer.culprits] == [(("m1",), True), (("m0",), False)]
+    assert answer.culprits[1].doubts == (
+        "m0 feeds m1 another value; whether the target feels it cannot be asked while m1 is wrong",
+    )
 
 
 def test_faults_in_a_chain_are_found_last_first():

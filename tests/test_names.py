@@ -44,11 +44,12 @@ def test_rules_are_applied_in_order():
     assert found.how == {"model.3.gamma": "rule"}
 
 
-def test_an_exact_name_goes_before_a_rule():
-    """A rule takes no partner away from a tensor of that very name."""
-    found = matched(entries("a.weight", "b.weight"), entries("b.weight"), [("^a", "b")])
-    assert found.state == {"b.weight": "b.weight"}
-    assert found.unmatched_reference == ("a.weight",)
+def test_a_rule_goes_before_an_exact_name():
+    """A rule that swaps two names is believed, although both names exist on the other side."""
+    swap = [("^a\\.", "x."), ("^b\\.", "a."), ("^x\\.", "b.")]
+    found = matched(entries("a.weight", "b.weight"), entries("a.weight", "b.weight"), swap)
+    assert found.state == {"a.weight": "b.weight", "b.weight": "a.weight"}
+    assert set(found.how.values()) == {"rule"}
 
 
 def test_a_rule_does_not_need_the_shape():
@@ -63,7 +64,7 @@ def test_what_is_left_is_matched_by_shape_and_order():
     theirs = [("y.a.weight", (4, 3)), ("y.a.bias", (4,)), ("y.b.weight", (4, 3))]
     found = matched(ours, theirs)
     assert found.state == {"x.0.weight": "y.a.weight", "x.1.weight": "y.b.weight", "x.1.bias": "y.a.bias"}
-    assert set(found.how.values()) == {"shape"}
+    assert found.how == {"x.0.weight": "guess", "x.1.weight": "guess", "x.1.bias": "shape"}
 
 
 def test_shapes_that_are_not_equally_many_match_nothing():

@@ -86,6 +86,8 @@ class StateEntry(_Data):
     std: float | None = None
     min: float | None = None
     max: float | None = None
+    hash: str | None = None
+    alias_of: str | None = None
 
     @property
     def size(self) -> int:

@@ -47,8 +47,11 @@ def code_interval(
     if rtol is not None or atol is not None:
         width = (rtol or 0.0) * abs(reference) + (atol or 0.0)
         return Interval(reference - width, reference + width, reference, "the tolerance given")
-    width = max(SAFETY * noise, 8 * FLOAT32 * abs(reference))
+    floor = rounding * abs(reference) if reference else 8 * FLOAT32  # the loss's own sums are not perturbed
+    width = max(SAFETY * noise, floor)
     origin = f"{SAFETY:g} times what rounding every layer by {rounding:g} does to the reference"
+    if width == floor:
+        origin = f"rounding by {rounding:g}; rounding every layer so moves the reference by less"
     return Interval(reference - width, reference + width, reference, origin)
 
 

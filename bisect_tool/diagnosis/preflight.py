@@ -37,11 +37,35 @@ class Pair:
         pairs = self.matching.modules
         return [(m, theirs[pairs[m.name]]) for m in self.reference.described.modules if m.name in pairs]
 
+    def tied(self) -> list[str]:
+        """Return the tensors that the port has under an earlier name too, with the value that the reference has there."""
+        back = {port: name for name, port in self.matching.state.items()}
+        values = self.reference.state
+        return [
+            ours.name
+            for ours, theirs in self.state()
+            if theirs.alias_of in back and values[back[theirs.alias_of]] == values[ours.name]
+        ]
+
     def state(self) -> list[tuple[StateEntry, StateEntry]]:
         """Return the matched parameters and buffers, reference first."""
         theirs = {s.name: s for s in self.port.state}
         pairs = self.matching.state
         return [(s, theirs[pairs[s.name]]) for s in self.reference.described.state if s.name in pairs]
+
+
+def tied(pair: Pair) -> list[Finding]:
+    """List parameters that the port ties to another one although the reference's values differ."""
+    alike = set(pair.tied())
+    return [
+        Finding(
+            "tied",
+            (ours.name,),
+            f"{ours.name}: the port's is the same tensor as {theirs.alias_of}, the reference's is not",
+        )
+        for ours, theirs in pair.state()
+        if theirs.alias_of is not None and ours.name not in alike
+    ]
 
 
 def names(pair: Pair) -> list[Finding]:
@@ -51,6 +75,8 @@ def names(pair: Pair) -> list[Finding]:
         ("reference", pair.matching.unmatched_reference, pair.reference.described.state),
         ("port", pair.matching.unmatched_port, pair.port.state),
     ):
+        aliases = {s.name for s in state if s.alias_of is not None and s.alias_of not in unmatched}
+        unmatched = tuple(n for n in unmatched if n not in aliases)  # noqa: PLW2901 - tied: matched by its first name
         if unmatched:
             sizes = {s.name: s.size for s in state}
             lost, total = sum(sizes[n] for n in unmatched), sum(sizes.values())
@@ -63,7 +89,7 @@ def names(pair: Pair) -> list[Finding]:
                     f"{listed(unmatched)}; {lost:,} of its {total:,} numbers ({lost / max(total, 1):.1%})",
                 )
             )
-    guessed = [name for name, how in pair.matching.how.items() if how == "shape"]
+    guessed = [name for name, how in pair.matching.how.items() if how in ("shape", "guess")]
     if guessed:
         found.append(
             Finding(
@@ -78,13 +104,13 @@ def names(pair: Pair) -> list[Finding]:
 
 def counts(pair: Pair) -> list[Finding]:
     """Compare the number of parameters, and explain the difference by the tensors that make it."""
-    ours = sum(s.size for s in pair.reference.described.state if s.kind == "parameter")
+    ours = sum(s.size for s in pair.reference.described.state if s.kind == "parameter" and not s.alias_of)
     buffers = {s.name for s in pair.reference.described.state if s.kind == "buffer"}
     back = {port: name for name, port in pair.matching.state.items()}
     theirs = sum(
         s.size
         for s in pair.port.state
-        if (back.get(s.name) not in buffers if s.name in back else s.kind == "parameter")
+        if not s.alias_of and (back.get(s.name) not in buffers if s.name in back else s.kind == "parameter")
     )
     if ours == theirs:
         return []
@@ -210,7 +236,7 @@ def batch(pair: Pair) -> list[Finding]:
 
 
 CHECKS: list[Callable[[Pair], list[Finding]]] = [
-    names, counts, shapes, dtypes, settings, trainable, calls, batch,
+    names, tied, counts, shapes, dtypes, settings, trainable, calls, batch,
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ class Intervention:
         patched: sites in the reference's names.
         watched: sites whose inputs and output are compared with the reference's.
         kept: calls that take the value they had with the port's own parameters, and so need not be computed again.
+        fed: calls that are computed from the reference's inputs.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -30,6 +31,7 @@ class Intervention:
     patched: frozenset[Site] = frozenset()
     watched: frozenset[Site] = frozenset()
     kept: frozenset[Site] = frozenset()
+    fed: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
 
@@ -45,10 +47,16 @@ class Intervention:
         """Return this intervention with more calls kept."""
         return dataclasses.replace(self, kept=self.kept | frozenset(sites))
 
+    def feeding(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more calls computed from the reference's inputs."""
+        return dataclasses.replace(self, fed=self.fed | frozenset(sites))
+
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        text = json.dumps([sorted(self.patched), sorted(self.watched), sorted(self.kept), self.echo, self.repeat])
+        text = json.dumps(
+            [sorted(self.patched), sorted(self.watched), sorted(self.kept), sorted(self.fed), self.echo, self.repeat]
+        )
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -88,6 +96,7 @@ class Reading:
     Attributes:
         targets: the scalars that ``step`` returned.
         receipts: for each patched site the hashes of what the port consumed there.
+        standing: for a patched parameter whose module was not called, the hash of what it held after the run.
         watched: comparisons by site.
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
         kernels: kernels compiled during the run, None where the framework compiles none.
@@ -100,6 +109,7 @@ class Reading:
     targets: dict[str, float] = field(default_factory=dict)
     not_scalar: dict[str, str] = field(default_factory=dict)
     receipts: dict[str, list[str]] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     kernels: int | None = None
@@ -125,6 +135,7 @@ class Reading:
             targets={str(k): float(v) for k, v in data.get("targets", {}).items()},
             not_scalar=dict(data.get("not_scalar", {})),
             receipts={k: [v] if isinstance(v, str) else list(v) for k, v in data.get("receipts", {}).items()},
+            standing={str(k): str(v) for k, v in data.get("standing", {}).items()},
             watched=watched,
             calls=calls,
             kernels=data.get("kernels"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bisect_tool.names import Matching, match
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
-from bisect_tool.workers.process import Worker
+from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
 
@@ -30,6 +31,7 @@ class WorkerPort:
     Attributes:
         described: names, shapes, settings of the port.
         matching: which of its names are which of the reference's.
+        sum_error: relative error of the framework's own sum of as many numbers as the largest recorded tensor has.
         asked: (intervention, reading, from the cache) of every probe, in order.
 
     """
@@ -41,11 +43,9 @@ class WorkerPort:
         rename: Sequence[tuple[str, str]],
         cache_folder: Path,
         cache_words: Iterable[str],
-        on_probe: Callable[[Intervention], None] | None = None,
     ) -> None:
         self._start = start
         self._capture = capture
-        self._on_probe = on_probe or (lambda _intervention: None)
         self._worker, self.described = start()
         self.matching = _match(capture.manifest.described, self.described, rename)
         self._restarts = 0
@@ -55,10 +55,11 @@ class WorkerPort:
         self._modules_called = {module_of(call) for call in capture.manifest.calls}
         self._attachment = self._attach_request()
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
-        words = json.dumps([*cache_words, capture.key, self.described.sources, self.described.version])
+        described = self.described.model_dump_json(exclude={"seconds"})  # with settings and a hash of every value
+        words = json.dumps([*cache_words, capture.key, described, self._to_port, worker_digest()])
         self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
         self.asked: list[tuple[Intervention, Reading, bool]] = []
-        self._worker.ask("attach", **self._attachment)
+        self.sum_error = self._attach()
 
     def can_patch(self, site: str) -> bool:
         """Tell whether the reference's value can be put at a site of the port."""
@@ -73,7 +74,6 @@ class WorkerPort:
         if cached is not None:
             self.asked.append((intervention, cached, True))
             return cached
-        self._on_probe(intervention)
         reading = self._run_in_worker(intervention)
         self.asked.append((intervention, reading, False))
         return reading
@@ -94,6 +94,7 @@ class WorkerPort:
                 patch=sorted(self._to_port[site] for site in intervention.patched),
                 watch=sorted(self._to_port[site] for site in intervention.watched if site in self._to_port),
                 keep=sorted(self._to_port[site] for site in intervention.kept),
+                feed=sorted(self._to_port[site] for site in intervention.fed),
                 echo=intervention.echo,
             )
             reading = self._in_reference_names(Reading.from_json(data))
@@ -130,7 +131,10 @@ class WorkerPort:
         self._worker.kill()
         self._worker, _ = self._start()
         self._remembered = ([], [])
-        self._worker.ask("attach", **self._attachment)
+        self._attach()
+
+    def _attach(self) -> float:
+        return float(self._worker.ask("attach", **self._attachment)["sum_error"])
 
     def _attach_request(self) -> dict[str, Any]:
         manifest = self._capture.manifest
@@ -158,6 +162,7 @@ class WorkerPort:
             "state": state,
             "batch": manifest.batch,
             "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
+            "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
         }
 
     def _in_reference_names(self, reading: Reading) -> Reading:
@@ -167,6 +172,7 @@ class WorkerPort:
         return dataclasses.replace(
             reading,
             receipts={back(k): v for k, v in reading.receipts.items()},
+            standing={back(k): v for k, v in reading.standing.items()},
             watched={back(k): v for k, v in reading.watched.items()},
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
         )
@@ -188,12 +194,18 @@ class WorkerPort:
             keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
             expected = [manifest.tensors[key].hash for key in keys]
             got = reading.receipts.get(site)
-            if got is None and self._may_be_unread(site, intervention.patched):
+            if got is None and self._may_be_unread(site, intervention.patched | intervention.kept):
                 continue
+            if got is None and [reading.standing.get(site)] == expected and not self._calls_owner(site):
+                continue  # read by other code than its module's own call, as functional calls do
             if got is None:
+                guessed = self.matching.how.get(site) in ("shape", "guess")
+                pair = f"; it was matched with {self._to_port[site]} by shape and order only" if guessed else ""
                 raise BisectError(
-                    f"the patch at {site} was not consumed: the port never read it, so this probe proves nothing",
-                    hint="the port uses another module or tensor there: check the names, or exclude it from the capture",
+                    f"the patch at {site} was not consumed: the port never read it, so this probe proves nothing{pair}",
+                    hint="say which name is which with rename rules under [names] in recipe.toml"
+                    if guessed
+                    else "the port uses another module or tensor there: check the names, or exclude it from the capture",
                 )
             if got != expected:
                 raise BisectError(
@@ -201,6 +213,10 @@ class WorkerPort:
                     f"the value does not survive the conversion to the port's framework",
                     hint="exclude it from the capture: `bisect capture --exclude`",
                 )
+
+    def _calls_owner(self, site: Site) -> bool:
+        owner = parent_of(site)
+        return any(module_of(call) == owner for _, reading, _ in self.asked[:1] for call, _ in reading.calls)
 
     def _may_be_unread(self, site: Site, patched: frozenset[Site]) -> bool:
         """Tell whether nothing should have read this patch: a call around it is patched, or the reference never reads it."""

@@ -91,7 +91,10 @@ class Recipe(_RecipeFile):
     def model(self, name: str) -> ModelSpec:
         """Return a model by name. Raises BisectError listing the ones there are."""
         if name not in self.models:
-            raise BisectError(f"{self.folder / 'recipe.toml'}: no model {name!r}; it has {', '.join(self.models)}")
+            raise BisectError(
+                f"{self.folder / 'recipe.toml'}: no model {name!r}; it has {', '.join(self.models)}",
+                hint="choose one with --model",
+            )
         return self.models[name]
 
 

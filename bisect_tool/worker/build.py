@@ -1,12 +1,19 @@
 """Call a recipe's ``build`` and check what it returns."""
 
+import hashlib
 import importlib.util
 import inspect
 import os
 import sys
 import time
 
+import numpy as np
+
 from . import measure, trees
+
+LARGE_FILE = 1 << 20
+MOST_FILES = 5000
+CODE_AND_SETTINGS = (".py", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini", ".c", ".cc", ".cpp", ".cu", ".h", ".so")
 
 
 class RecipeError(Exception):
@@ -24,12 +31,29 @@ class Model:
         self.step = step
         self.state = {}
         self.state_of = {}  # id of a module -> [(name, tensor)]
+        self.alias_of = {}  # a tied tensor's later names -> its first
+        self.templates = {}  # site -> its own output with an ``Own`` in place of every tensor
+        first = {}
         for name, module, leaf in self.tree:
             for key, tensor, kind, trainable in adapter.own_state(module, leaf):
                 full = "%s.%s" % (name, key) if name else key
                 self.state[full] = (tensor, kind, trainable)
                 self.state_of.setdefault(id(module), []).append((full, tensor))
+                if first.setdefault(id(tensor), full) != full:
+                    self.alias_of[full] = first[id(tensor)]
         self.own = {name: adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
+
+    def fresh_batch(self):
+        """Return a copy of the batch: a step may change the one it is given."""
+        return trees.map_leaves(self.batch, self.is_array, self.copy)
+
+    def is_array(self, value):
+        """Tell whether a part of a batch is a tensor or a numpy array."""
+        return self.adapter.is_tensor(value) or isinstance(value, np.ndarray)
+
+    def copy(self, value):
+        """Return a copy of a batch's tensor or array."""
+        return self.adapter.detached(value) if self.adapter.is_tensor(value) else np.array(value)
 
     def restore(self, names=None):
         """Put the model's own values back: after a run, exactly the state that ``build`` left."""
@@ -118,7 +142,7 @@ def build(adapter, function, options):
     return Model(adapter, modules, built["batch"], built["step"])
 
 
-def describe(model, framework, seconds):
+def describe(model, framework, seconds, folders=()):
     """Return names, shapes, settings and statistics of a model as plain data."""
     adapter = model.adapter
     return {
@@ -144,6 +168,8 @@ def describe(model, framework, seconds):
                 trainable=trainable,
                 shape=list(model.own[name].shape),
                 dtype=model.own[name].dtype.name,
+                hash=measure.digest(model.own[name]),
+                alias_of=model.alias_of.get(name),
                 **measure.statistics(model.own[name]),
             )
             for name, (_, kind, trainable) in model.state.items()
@@ -152,36 +178,46 @@ def describe(model, framework, seconds):
             {"path": path, "shape": list(array.shape), "dtype": array.dtype.name}
             for path, array in batch_arrays(adapter, model.batch)
         ],
-        "sources": sources(),
+        "sources": sources(folders),
     }
 
 
 def batch_arrays(adapter, batch):
     """Yield (path, array) for every tensor and numpy array of a batch."""
-    import numpy as np
-
     for path, value in trees.leaves(batch, lambda v: adapter.is_tensor(v) or isinstance(v, np.ndarray)):
         yield path, value if isinstance(value, np.ndarray) else adapter.to_numpy(value)
 
 
-def sources():
-    """Return the digest of every loaded source file that is the user's own: a probe is only valid for this code."""
-    import hashlib
+def sources(folders):
+    """Return the digest of the user's code and settings: a probe is only valid for these.
 
-    library = (os.path.realpath(os.path.dirname(os.__file__)), os.path.realpath(os.path.dirname(__file__)))
+    Every source file that is loaded, and the code and settings in ``folders``, which ``step`` may yet import or
+    read; large files by size and time. What else a run writes there changes nothing.
+    """
     total = hashlib.blake2b(digest_size=16)
-    for path in sorted({getattr(m, "__file__", None) or "" for m in list(sys.modules.values())}):
-        real = os.path.realpath(path)
-        if (
-            path.endswith(".py")
-            and os.path.isfile(real)
-            and "site-packages" not in real
-            and "/.cache/" not in real
-            and not real.startswith(library)
-        ):
-            with open(real, "rb") as file:
-                total.update(real.encode() + b"\0" + file.read())
+    loaded = {os.path.realpath(getattr(m, "__file__", None) or "") for m in list(sys.modules.values())}
+    library = (os.path.realpath(os.path.dirname(os.__file__)), os.path.realpath(os.path.dirname(__file__)))
+    own = {p for p in loaded if p.endswith(".py") and os.path.isfile(p) and not p.startswith(library)}
+    for path in sorted({p for p in own if "site-packages" not in p and "/.cache/" not in p} | _files_in(folders)):
+        state = os.stat(path)
+        total.update(("%s %d\0" % (path, state.st_size)).encode())
+        if state.st_size > LARGE_FILE:
+            total.update(b"%d" % state.st_mtime_ns)
+            continue
+        with open(path, "rb") as file:
+            total.update(file.read())
     return total.hexdigest()
+
+
+def _files_in(folders):
+    found = set()
+    for folder in folders:
+        for root, inner, files in os.walk(os.path.realpath(folder)):
+            inner[:] = sorted(d for d in inner if not d.startswith((".", "__")) and d != "captures")
+            found.update(os.path.join(root, f) for f in files if f.endswith(CODE_AND_SETTINGS))
+            if len(found) > MOST_FILES:
+                return found
+    return {path for path in found if os.path.isfile(path)}
 
 
 def timed(function, *arguments):

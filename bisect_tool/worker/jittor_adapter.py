@@ -145,6 +145,25 @@ def from_numpy(array, like=None):
     return var
 
 
+def dtype(_var):
+    """Return None: a Var made from an array has the dtype that Jittor gives it."""
+
+
+def cast(var, _dtype):
+    """Return the Var as it is."""
+    return var
+
+
+def clone(var):
+    """Return a new Var with the same values."""
+    return from_numpy(to_numpy(var))
+
+
+def detached(var):
+    """Return a copy of the values alone."""
+    return from_numpy(to_numpy(var))
+
+
 def write(var, array):
     """Write values into a Var in place, which costs no kernel. Raises ValueError when the shapes differ."""
     if tuple(var.shape) != array.shape and not var.numel() == array.size == 1:

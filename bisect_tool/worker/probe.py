@@ -39,17 +39,23 @@ class Reference:
         return new
 
 
-class Kept:
-    """A tensor's values, kept between runs."""
+class Own:
+    """What stands for one of the model's own tensors between runs: its dtype, and its values where they are kept."""
 
-    def __init__(self, array):
-        self.array = array
+    def __init__(self, dtype, tensor=None):
+        self.dtype = dtype
+        self.tensor = tensor
+
+
+def is_own(value):
+    """Tell whether a value stands for a tensor."""
+    return isinstance(value, Own)
 
 
 class Probe:
     """One run under an intervention; every field of its ``reading`` comes from this one run."""
 
-    def __init__(self, model, reference, wire, memory, patch, watch=(), keep=(), echo=False, remember=()):
+    def __init__(self, model, reference, wire, memory, patch, watch=(), keep=(), feed=(), echo=False, remember=()):
         self.model = model
         self.adapter = model.adapter
         self.reference = reference
@@ -58,10 +64,12 @@ class Probe:
         self.state = {name for name in patch if name in model.state}
         self.watch = set(watch)
         self.echo = echo
-        self.memory = memory  # site -> (value with arrays for tensors, what was called inside)
+        self.memory = memory  # site -> (value with an Own for every tensor, what was called inside)
         self.keep = set(keep)
+        self.feed = set(feed)
         self.remember = set(remember)
         self.receipts = {}
+        self.standing = {}
         self.dtypes = {}
         self.watched = {}
         self.calls = []
@@ -83,6 +91,8 @@ class Probe:
             with calls.wrapped(self.adapter, self.model.tree, self._around) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
+            for name in self.state - set(self.receipts):
+                self.standing[name] = self._receipt(self.model.state[name][0], self.dtypes[name])
         finally:
             self.model.restore()
         after = self.adapter.kernels()
@@ -90,6 +100,7 @@ class Probe:
             "targets": values,
             "not_scalar": problems,
             "receipts": self.receipts,
+            "standing": self.standing,
             "read": self.reference.first_read(),
             "watched": self.watched,
             "calls": self.calls,
@@ -104,17 +115,18 @@ class Probe:
         watched = call.site in self.watch and entry is not None
         if watched:
             self.watched[call.site] = {"inputs": self._differences(entry["inputs"], [list(args), kwargs])}
-        for name, tensor in self.model.state_of.get(id(call.module), ()):
-            if name in self.state and name not in self.receipts:
-                self.receipts[name] = self._receipt(tensor, self.dtypes[name])
+        self._sign(call.module)
         if call.site in self.keep:
             return self._recall(call.site)
         substitute = self._substitute(call.site) if call.site in self.sites else None
         if substitute is not None and not watched:
             self._count(entry["inside"])
             return substitute[0]
+        if call.site in self.feed:
+            args, kwargs = trees.decode(entry["inputs"], lambda key: self._tensor(self.reference.read(key)))
         before = dict(self.counts) if call.site in self.remember else {}
         output = compute(*args, **kwargs)
+        self._learn(call.site, output)
         outputs = list(trees.leaves(output, self.adapter.is_tensor))
         self.adapter.sync([tensor for _, tensor in outputs])
         self.calls.append([call.site, [[path, list(tensor.shape)] for path, tensor in outputs]])
@@ -123,19 +135,31 @@ class Probe:
         if call.site in self.remember:
             inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}
             self.memory[call.site] = (
-                trees.map_leaves(output, self.adapter.is_tensor, lambda t: Kept(self.adapter.to_numpy(t))),
+                trees.map_leaves(output, self.adapter.is_tensor, lambda t: Own(None, self.adapter.detached(t))),
                 {name: number for name, number in inside.items() if number},
             )
         if substitute is not None:
             return substitute[0]
         if self.echo:
-            return trees.map_leaves(output, self.adapter.is_tensor, self._copy)
+            return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone)
         return output
+
+    def _sign(self, module):
+        for name, tensor in self.model.state_of.get(id(module), ()):
+            if name in self.state and name not in self.receipts:
+                self.receipts[name] = self._receipt(tensor, self.dtypes[name])
+
+    def _learn(self, site, output):
+        # A value of the reference is put into the port's own containers, in the dtype that the port had there.
+        if site in self.reference.sites and site not in self.model.templates:
+            self.model.templates[site] = trees.map_leaves(
+                output, self.adapter.is_tensor, lambda t: Own(self.adapter.dtype(t))
+            )
 
     def _recall(self, site):
         value, inside = self.memory[site]
         self._count(inside)
-        return trees.map_leaves(value, lambda v: isinstance(v, Kept), lambda v: self._tensor(v.array))
+        return trees.map_leaves(value, is_own, lambda own: self.adapter.detached(own.tensor))
 
     def _count(self, inside):
         for module, number in inside.items():
@@ -150,7 +174,16 @@ class Probe:
             digests.append(self._receipt(tensor, array.dtype))
             return tensor
 
-        value = trees.decode(self.reference.sites[site]["output"], load)
+        tree = self.reference.sites[site]["output"]
+        template = self.model.templates.get(site)
+        keys = dict(trees.keys(tree))
+        paths = [path for path, _ in trees.leaves(template, is_own)]
+        if template is not None and len(paths) == len(keys):
+            in_order = [keys[path] for path in paths] if set(paths) == set(keys) else list(keys.values())
+            left = iter(in_order)
+            value = trees.map_leaves(template, is_own, lambda own: self.adapter.cast(load(next(left)), own.dtype))
+        else:
+            value = trees.decode(tree, load)
         self.receipts[site] = digests
         return (value,)  # a tuple, so that a module whose output is None can be patched too
 
@@ -161,9 +194,6 @@ class Probe:
     def _receipt(self, tensor, dtype):
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
         return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
-
-    def _copy(self, tensor):
-        return self.adapter.from_numpy(self.adapter.to_numpy(tensor), like=tensor)
 
     def _differences(self, tree, value):
         found = list(trees.leaves(value, self.adapter.is_tensor))
@@ -183,22 +213,14 @@ class Probe:
 
     def _batch(self):
         """Return the port's batch with the reference's values, each as the kind of array that the port had there."""
-        import numpy as np
-
-        if self.reference.batch is None:
-            return self.model.batch
         keys = dict(trees.keys(self.reference.batch))
-
-        def is_array(value):
-            return self.adapter.is_tensor(value) or isinstance(value, np.ndarray)
-
-        found = iter([path for path, _ in trees.leaves(self.model.batch, is_array)])
+        found = iter([path for path, _ in trees.leaves(self.model.batch, self.model.is_array)])
 
         def replace(value):
             path = next(found)
             if path not in keys:
-                return value
+                return self.model.copy(value)
             array = self.reference.read(keys[path])
             return self.adapter.from_numpy(array, like=value) if self.adapter.is_tensor(value) else array
 
-        return trees.map_leaves(self.model.batch, is_array, replace)
+        return trees.map_leaves(self.model.batch, self.model.is_array, replace)

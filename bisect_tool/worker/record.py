@@ -24,13 +24,13 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
     ``rebuild(seed)`` builds the model anew with another initialisation. The targets of the hooked run are
     compared bit for bit with those of a plain run. Raises RecipeError when they differ.
     """
-    plain, plain_seconds = building.timed(lambda: model.read_targets(model.run_step(model.batch)))
+    plain, plain_seconds = building.timed(lambda: model.read_targets(model.run_step(model.fresh_batch())))
     model.restore()
     progress = _progress(wire, "recording")
     recorder = Recorder(model.adapter, ShardWriter(folder, progress), include, exclude, progress)
     start = time.perf_counter()
     with calls.wrapped(model.adapter, model.tree, recorder.around):
-        hooked = model.read_targets(model.run_step(model.batch))
+        hooked = model.read_targets(model.run_step(model.fresh_batch()))
     hooked_seconds = time.perf_counter() - start
     if _bits(plain) != _bits(hooked):
         raise building.RecipeError(
@@ -166,7 +166,7 @@ def measure_noise(model, recorder, targets, wire):
             return output
 
         with calls.wrapped(adapter, model.tree, around):
-            moved, _ = model.read_targets(model.run_step(model.batch))
+            moved, _ = model.read_targets(model.run_step(model.fresh_batch()))
         model.restore()
         for name, value in targets.items():
             shift = abs(moved.get(name, float("nan")) - value)
@@ -190,7 +190,7 @@ def measure_spread(model, rebuild, seeds, wire):
     for done, number in enumerate(seeds):
         wire.event("seeds", every=0.0, done=done, of=len(seeds))
         other = rebuild(number)
-        values, _ = other.read_targets(other.run_step(model.batch))
+        values, _ = other.read_targets(other.run_step(model.fresh_batch()))
         targets.append(values)
         for name, array in other.own.items():
             other_statistics = measure.statistics(array)

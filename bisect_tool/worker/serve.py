@@ -5,6 +5,8 @@ import os
 import sys
 import traceback
 
+import numpy as np
+
 from . import build, probe, record, wire
 
 
@@ -25,7 +27,7 @@ def serve(sock, framework, path):
         return
     sys.path[:] = path + [entry for entry in sys.path if entry not in path]
     line.send({"event": "ready", "version": adapter.version()})
-    session = Session(adapter, framework, line)
+    session = Session(adapter, framework, line, path)
     for request in line.requests():
         operation = request.pop("op")
         if operation == "stop":
@@ -37,13 +39,17 @@ def serve(sock, framework, path):
         line.send(reply)
 
 
+LARGEST_SUM = 1 << 24  # numbers
+
+
 class Session:
     """What a worker keeps between requests: the built model and the reference's values. Methods are the requests."""
 
-    def __init__(self, adapter, framework, line):
+    def __init__(self, adapter, framework, line, path):
         self._adapter = adapter
         self._framework = framework
         self._line = line
+        self._path = path
         self._model = None
         self._reference = None
         self._memory = {}
@@ -54,25 +60,36 @@ class Session:
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
-        return dict(build.describe(self._model, self._framework, seconds), options=build.accepted_options(function))
+        described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
+        return dict(described, options=build.accepted_options(function))
 
     def record(self, folder, include, exclude, seeds):
         """Record one run of the built model into a folder."""
         manifest = record.record(self._model, self._rebuild, self._line, folder, include, exclude, seeds)
         return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
 
-    def attach(self, folder, sites, state, batch, tensors):
-        """Take the reference's values to patch with."""
+    def attach(self, folder, sites, state, batch, tensors, largest):
+        """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = probe.Reference(folder, sites, state, batch, tensors)
+        numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
+        total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
+        exact = float(numbers.sum(dtype=np.float64))
+        return {"sum_error": abs(total - exact) / max(exact, 1e-30)}
+
+    def step(self):
+        """Run one step of the model as it is; return its targets, and what is no scalar among them."""
+        values, problems = self._model.read_targets(self._model.run_step(self._model.fresh_batch()))
+        self._model.restore()
+        return {"targets": values, "not_scalar": problems}
 
     def remember(self, patch, sites):
         """Run once with the model's own parameters and keep some calls' values for later runs."""
         self._memory = {}
         self._probe(patch, remember=sites).run()
 
-    def run(self, patch, watch, keep, echo):
+    def run(self, patch, watch, keep, feed, echo):
         """Run one probe and return its reading."""
-        return self._probe(patch, watch=watch, keep=keep, echo=echo).run()
+        return self._probe(patch, watch=watch, keep=keep, feed=feed, echo=echo).run()
 
     def _probe(self, patch, **how):
         return probe.Probe(self._model, self._reference, self._line, self._memory, patch, **how)

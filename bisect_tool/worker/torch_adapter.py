@@ -115,6 +115,26 @@ def from_numpy(array, like=None):
     return tensor if like is None else tensor.to(like.device)
 
 
+def dtype(tensor):
+    """Return the tensor's dtype, for ``cast``."""
+    return tensor.dtype
+
+
+def cast(tensor, dtype):
+    """Return the tensor in a dtype."""
+    return tensor.to(dtype)
+
+
+def clone(tensor):
+    """Return a copy that stands in for the tensor in every way, gradient path included."""
+    return tensor.clone()
+
+
+def detached(tensor):
+    """Return a copy of the values alone."""
+    return tensor.detach().clone()
+
+
 def write(tensor, array):
     """Write values into a parameter or buffer in place. Raises ValueError when the shapes differ."""
     import torch

@@ -4,6 +4,8 @@ A tree is one of ``{"tensor": key}``, ``{"list": [...]}``, ``{"tuple": [...]}``,
 ``{"dict": [[key, tree], ...]}``, ``{"scalar": value}`` and ``{"opaque": class name}``.
 """
 
+import copy
+
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -80,7 +82,13 @@ def map_leaves(value, is_tensor, change):
     if is_tensor(value):
         return change(value)
     if isinstance(value, dict):
-        return {k: map_leaves(v, is_tensor, change) for k, v in value.items()}
+        changed = {k: map_leaves(v, is_tensor, change) for k, v in value.items()}
+        if type(value) is dict:
+            return changed
+        like = copy.copy(value)  # a class of its own, such as an output that is read by attribute
+        for key, item in changed.items():
+            like[key] = item
+        return like
     if isinstance(value, list):
         return [map_leaves(v, is_tensor, change) for v in value]
     if isinstance(value, tuple):

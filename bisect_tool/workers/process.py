@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -24,6 +25,9 @@ SCRIPT = Path(__file__).resolve().parent.parent / "worker"
 KEPT_LINES = 200
 LONGEST_LINE = 2000  # bytes of one printed line that are kept: a model may print megabytes without a newline
 Event = Callable[[dict[str, Any]], None]
+
+
+LONGEST_REPLY = 256 << 20  # bytes
 
 
 class Worker:
@@ -54,7 +58,7 @@ class Worker:
         self._on_output = on_output or (lambda _line: None)
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._alive_at = time.monotonic()
-        self._buffer = b""
+        self._buffer = bytearray()
         self.command = [python, "-u", str(SCRIPT), "--framework", framework]
         for entry in path:
             self.command += ["--path", entry]
@@ -131,7 +135,11 @@ class Worker:
         return "\n".join(self._tail)
 
     def _receive(self, operation: str) -> dict[str, Any]:
-        while b"\n" not in self._buffer:
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LONGEST_REPLY:
+                raise self._garbage(operation, bytes(self._buffer[:200]).decode(errors="replace"))
             readable, _, _ = select.select([self._socket], [], [], 0.5)
             if not readable:
                 self._on_event({"event": "waiting"})
@@ -154,10 +162,11 @@ class Worker:
                 raise self._gone(operation)
             self._buffer += data
         self._alive_at = time.monotonic()
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         try:
             message = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._garbage(operation, line.decode(errors="replace")) from error
         if not isinstance(message, dict):
             raise self._garbage(operation, line.decode(errors="replace"))
@@ -235,6 +244,14 @@ def _hint(error: Mapping[str, Any], python: str) -> str:
         missing = error["message"].rpartition("named ")[2].strip("'")
         return f"install {missing} for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
     return "add the folder that holds it to `path` of this model in recipe.toml"
+
+
+def worker_digest() -> str:
+    """Return the digest of the worker's own code: readings are only as good as the code that took them."""
+    total = hashlib.blake2b(digest_size=8)
+    for path in sorted(SCRIPT.glob("*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def default_python() -> str:

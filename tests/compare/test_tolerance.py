@@ -14,9 +14,9 @@ FINITE = st.floats(-1e6, 1e6)
 
 @given(FINITE, st.floats(0, 1e3))
 def test_the_measured_noise_gives_the_width(reference, noise):
-    """A target may be off by three times the measured noise, or by eight roundings of its own value."""
+    """A target may be off by three times the measured noise, and always by one rounding of its own value."""
     interval = code_interval(reference, noise, 2e-5)
-    width = max(SAFETY * noise, 8 * 2.0**-23 * abs(reference))
+    width = max(SAFETY * noise, 2e-5 * abs(reference) or 8 * 2.0**-23)
     assert (interval.low, interval.high) == (reference - width, reference + width)
     assert interval.holds(reference)
     assert not interval.holds(reference + 2 * width + 1e-9)

@@ -159,8 +159,20 @@ def test_kept_calls_give_the_same_bits_for_less(asked: Asked) -> None:
     assert [site for site, _ in cheap.calls] == ["net.head.score", "net.head.box", "net.head.box#2", "net.head", "net"]
 
 
+def test_a_call_can_be_fed_the_references_inputs(asked: Asked) -> None:
+    """A call that is fed the reference's inputs gives the reference's output, whatever came before it."""
+    patched = {s for s in asked.state if s.startswith("net.second")}
+    fed = run(asked, patched, watched=frozenset({Site("net.second")}), fed=frozenset({Site("net.second")}))
+    free = run(asked, patched, watched=frozenset({Site("net.second")}))
+    (right,), (wrong,) = fed.watched["net.second"].output, free.watched["net.second"].output
+    assert right.error is not None
+    assert right.error < 2e-5
+    assert wrong.error is not None
+    assert wrong.error > 1e-2
+
+
 def test_an_unknown_site_is_an_error_and_the_worker_lives_on(asked: Asked) -> None:
     """A request that cannot be served is answered, not died of."""
     with pytest.raises(ModelError, match="no such site"):
-        asked.worker.ask("run", patch=["net.nowhere"], watch=[], keep=[], echo=False)
+        asked.worker.ask("run", patch=["net.nowhere"], watch=[], keep=[], feed=[], echo=False)
     assert run(asked, repeat=2).targets == run(asked).targets
