@@ -30,7 +30,7 @@ def doctor(
     verbose: common.VerboseOption = False,
     debug: common.DebugOption = False,
 ) -> None:
-    """Say for each model of the recipe whether interpreter, framework, compiler, cache and build work.
+    """Say for each model of the recipe whether interpreter, framework, compiler, cache, build and step work.
 
     Exits with 0 when all do, 2 when one does not.
     """
@@ -57,14 +57,20 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
         worker = start_worker(recipe, spec, silence_limit=timeout, on_output=progress.on_output(name))
     except BisectError as error:
         return [*rows, _row(name, spec.framework, error=error)]
+    what = "build"
     try:
         described = build_model(worker, recipe, name, {})
+        rows.append(_row(name, spec.framework, described.version))
+        size = f"{len(described.modules)} modules, {len(described.state)} parameters and buffers"
+        rows.append(_row(name, what, size))
+        what = "step"
+        progress.phase(f"running one step of {name}")
+        targets = worker.ask("step")["targets"]
+        rows.append(_row(name, what, "targets: " + (", ".join(targets) or "no scalar among what it returned")))
     except BisectError as error:
-        return [*rows, _row(name, spec.framework, "imported"), _row(name, "build", error=error)]
+        rows.append(_row(name, what, error=error))
     finally:
         worker.close()
-    rows.append(_row(name, spec.framework, described.version))
-    rows.append(_row(name, "build", f"{len(described.modules)} modules, {len(described.state)} parameters and buffers"))
     return rows
 
 
