@@ -1,0 +1,238 @@
+"""Pairs that once made the tool accuse an innocent, or exonerate a fault: the real command line on real torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import run_bisect
+
+RECIPE = """
+[models.ref]
+framework = "torch"
+entry = "pair.py:ref"
+[models.port]
+framework = "torch"
+entry = "pair.py:port"
+"""
+
+PAIR = """
+import json
+import pathlib
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+{net}
+
+def make(is_port, seed):
+    torch.manual_seed(seed)
+    net = Net(is_port)
+    draw = torch.Generator().manual_seed(0)
+    batch = {{"x": torch.randn(16, 6, generator=draw), "y": torch.arange(16) % 4}}
+    return {{"modules": {{"net": net}}, "batch": batch, "step": lambda b: {{"loss": F.cross_entropy(net(b["x"]), b["y"])}}}}
+
+def ref(seed=0):
+    return make(False, seed)
+
+def port(seed=0):
+    return make(True, seed)
+"""
+
+TRANSPOSED = '''
+class Dense(nn.Module):
+    """A linear layer that stores its weight the other way round."""
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.zeros(4))
+    def forward(self, x):
+        return x @ self.weight + self.bias
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.norm = nn.LayerNorm(6)
+        self.out = Dense() if is_port else nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.norm(x))
+'''
+
+INPLACE = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.norm, self.act = nn.LayerNorm(6), nn.ReLU(inplace=True)
+        self.fc = nn.LayerNorm(6, eps=0.1 if is_port else 1e-5)
+        self.out = nn.Linear(6, 4)
+    def forward(self, x):
+        x = self.norm(x)
+        return self.out(x + self.fc(self.act(x)))
+"""
+
+HIDDEN = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.a = nn.Linear(6, 8, bias=not is_port)  # a bias before a batch norm does nothing
+        self.bn = nn.BatchNorm1d(8, eps=0.1 if is_port else 1e-5)
+        self.out = nn.Linear(8, 4)
+        if not is_port:
+            nn.init.constant_(self.a.bias, 1.0)
+    def forward(self, x):
+        return self.out(self.bn(self.a(x)))
+"""
+
+CALLS = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.relu = is_port, nn.ReLU()
+        self.a, self.n, self.out = nn.Linear(6, 8), nn.LayerNorm(8, eps=0.1 if is_port else 1e-5), nn.Linear(8, 4)
+    def forward(self, x):
+        x = F.relu(self.a(x)) if self.is_port else self.relu(self.a(x))
+        return self.out(self.relu(self.n(x)))
+"""
+
+TIED = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.a, self.b, self.out = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 4)
+        self.b.weight = self.a.weight
+        nn.init.normal_(self.a.weight, std=30.0 if is_port else 0.02)
+    def forward(self, x):
+        return self.out(self.b(torch.relu(self.a(x))))
+"""
+
+FUNCTIONAL = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.a, self.out = is_port, nn.Linear(6, 8), nn.Linear(8, 4)
+    def forward(self, x):
+        x = F.linear(x, self.a.weight, self.a.bias) if self.is_port else self.a(x)
+        return self.out(torch.relu(x))
+"""
+
+OUTPUT = '''
+import collections
+
+class Output(collections.OrderedDict):
+    """A dict that is read by attribute, as some libraries return."""
+    def __getattr__(self, name):
+        return self[name]
+
+class Inner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(6, 4)
+    def forward(self, x):
+        return Output(logits=self.out(x))
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.inner, self.norm = Inner(), nn.LayerNorm(4, eps=0.1 if is_port else 1e-5)
+    def forward(self, x):
+        return self.norm(self.inner(x).logits)
+'''
+
+LOADED = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.out = nn.Linear(6, 4)
+        with torch.no_grad():
+            self.out.weight.copy_(torch.arange(24.0).reshape(4, 6) / 24)
+            self.out.bias.zero_()
+    def forward(self, x):
+        return self.out(x)
+"""
+
+SETTINGS = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        eps = json.loads(pathlib.Path(__file__).with_name("settings.json").read_text())["eps"] if is_port else 1e-5
+        self.norm, self.out = nn.LayerNorm(6), nn.Linear(6, 4)
+        self._eps = eps
+    def forward(self, x):
+        return self.out(F.layer_norm(x, (6,), eps=self._eps) + self.norm(x))
+"""
+
+
+def run(tmp_path: Path, net: str, names: str = "") -> dict:
+    """Capture and run a pair; return the report."""
+    (tmp_path / "recipe.toml").write_text(RECIPE + names)
+    (tmp_path / "pair.py").write_text(PAIR.format(net=net))
+    done = run_bisect("capture", "--captures", "captures", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return again(tmp_path)
+
+
+def again(tmp_path: Path) -> dict:
+    """Run a pair that is captured; return the report."""
+    done = run_bisect("run", "--captures", "captures", "--target", "loss", "--json", cwd=tmp_path)
+    assert done.returncode in (0, 1, 3), done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == {"agrees": 0, "diverges": 1, "inconclusive": 3}[report["verdict"]]
+    return report
+
+
+def confirmed(report: dict) -> list[str]:
+    """Return the sites of all confirmed culprits."""
+    return [site for culprit in report["culprits"] if culprit["confirmed"] for site in culprit["sites"]]
+
+
+@pytest.mark.parametrize(
+    ("net", "verdict", "sites"),
+    [
+        pytest.param(HIDDEN, "diverges", ["net.bn"], id="an equivalent layer before the fault is not confirmed"),
+        pytest.param(CALLS, "diverges", ["net.n"], id="calls of a module that is called less often are left out"),
+        pytest.param(TIED, "diverges", ["net.a.weight"], id="a tied weight is one tensor"),
+        pytest.param(FUNCTIONAL, "agrees", [], id="a parameter may be read by a functional call"),
+        pytest.param(OUTPUT, "diverges", ["net.norm"], id="outputs keep the port's own class"),
+        pytest.param(LOADED, "agrees", [], id="initialisations that never differ are no narrower than rounding"),
+    ],
+)
+def test_the_confirmed_sites_are_the_true_ones(net: str, verdict: str, sites: list[str], tmp_path: Path) -> None:
+    """Whoever is confirmed is to blame, and nobody else is."""
+    report = run(tmp_path, net)
+    assert (report["verdict"], confirmed(report)) == (verdict, sites)
+
+
+@pytest.mark.parametrize(
+    ("net", "words"),
+    [
+        pytest.param(TRANSPOSED, "net.out.weight could not be given the reference's value", id="another shape"),
+        pytest.param(INPLACE, "changes the port by itself", id="skipped code writes into its input"),
+    ],
+)
+def test_what_cannot_be_proved_is_inconclusive(net: str, words: str, tmp_path: Path) -> None:
+    """Nobody is confirmed, and the reason is said."""
+    report = run(tmp_path, net)
+    assert (report["verdict"], confirmed(report)) == ("inconclusive", [])
+    assert any(words in line for line in report["open_ends"])
+
+
+def test_settings_that_the_port_reads_are_part_of_the_cache_key(tmp_path: Path) -> None:
+    """A changed settings file is another port: nothing of the old one is believed."""
+    (tmp_path / "settings.json").write_text('{"eps": 1e-5}')
+    assert run(tmp_path, SETTINGS)["verdict"] == "agrees"
+    (tmp_path / "settings.json").write_text('{"eps": 0.5}')
+    report = again(tmp_path)
+    assert report["verdict"] == "diverges"
+    assert report["probes"]["cached"] == 0
+
+
+def test_mended_rename_rules_are_believed_at_once(tmp_path: Path) -> None:
+    """The readings of a wrong pairing do not survive the rule that made it."""
+    net = HIDDEN.replace("0.1 if is_port else 1e-5", "1e-5").replace(
+        "self.a = nn.Linear(6, 8, bias=not is_port)", "self.a, self.b = nn.Linear(6, 8), nn.Linear(6, 8)"
+    )
+    net = net.replace("self.bn(self.a(x))", "self.bn(self.a(x) - torch.relu(self.b(x)))")
+    swapped = '[names]\nrename = [["^net.a", "net.x"], ["^net.b\\\\.", "net.a."], ["^net.x", "net.b"]]\n'
+    assert run(tmp_path, net, swapped)["verdict"] != "agrees"
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    assert again(tmp_path)["verdict"] == "agrees"
