@@ -55,9 +55,9 @@ class Model:
         """Return a copy of a batch's tensor or array."""
         return self.adapter.detached(value) if self.adapter.is_tensor(value) else np.array(value)
 
-    def restore(self, names=None):
+    def restore(self):
         """Put the model's own values back: after a run, exactly the state that ``build`` left."""
-        for name in self.state if names is None else names:
+        for name in self.state:
             self.adapter.write(self.state[name][0], self.own[name])
 
     def run_step(self, batch, seed=0):
