@@ -27,6 +27,7 @@ from bisect_tool.worker import build, calls, record, shards, torch_adapter
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "yolo11n"
+SHARED = ROOT / "recipes" / "detection"
 
 
 def plain(model: build.Model, _folder: Path) -> None:
@@ -83,7 +84,7 @@ def auto_diff(model: build.Model) -> Iterator[Callable[[build.Model, Path], None
 def new_model() -> build.Model:
     """Build the reference of the recipe, sharing nothing with one that was built before."""
     for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(str(RECIPE)):
+        if str(getattr(module, "__file__", None)).startswith((str(RECIPE), str(SHARED))):
             del sys.modules[name]
     return build.build(torch_adapter, build.load_entry(str(RECIPE), "reference.py:build"), {})
 
@@ -106,7 +107,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    sys.path.insert(0, str(RECIPE))
+    sys.path[:0] = [str(RECIPE), str(SHARED)]
     model, hooked_model = new_model(), new_model()
     with auto_diff(hooked_model) as jittor_variant:
         variants = {

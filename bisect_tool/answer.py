@@ -10,6 +10,7 @@ from bisect_tool.captures.manifest import Described, Manifest
 from bisect_tool.code_search import CodeAnswer
 from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.culprit import Culprit
+from bisect_tool.diagnosis.sizes import sizes
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list
@@ -86,6 +87,7 @@ def report_data(answer: Answer) -> dict[str, Any]:
             "open_ends": open_ends,
             "ruled_out": _ruled_out(answer, base_ok=base_ok),
             "preflight": [finding_data(f) for f in answer.findings],
+            "sizes": sizes(answer.capture),
             "notes": _notes(answer),
             "probes": answer.probes,
         }
@@ -102,33 +104,35 @@ def _notes(answer: Answer) -> list[str]:
         f"whether it starts the same was not asked: the capture has {seeds} other initialisations, "
         f"{FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
     )
-    return [*([unasked] if answer.start_range is None else []), *answer.code.unfelt]
+    return [*([unasked] if answer.start_range is None else []), *answer.code.rounded]
 
 
 def _sentence(target: str, reference: float, port: dict[str, float | None], culprits: list[Culprit]) -> str:
     """Say who is to blame for what; ``port`` has the target's value for each question."""
+    openings = {
+        (
+            "code",
+            False,
+        ): f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}: to blame is ",
+        (
+            "values",
+            False,
+        ): f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}: to blame is ",
+        ("code", True): f"Wrong from the reference's inputs and weights, though {target} alone does not show it: ",
+        ("values", True): f"Constant, so that it carries no signal, though {target} does not feel it yet: ",
+    }
     sentences = []
-    for kind in ("code", "values"):
-        ours = [c for c in culprits if c.kind == kind and c.confirmed]
-        if not ours:
-            continue
-        blamed = ", and ".join(
-            "the code after the last layer, in the loss"
-            if not c.held
-            else f"the {'code' if kind == 'code' else 'initial value'} of {sentence_list(c.sites)}"
-            for c in ours
-        )
-        if any(c.silent for c in ours):
-            sentences.append(
-                f"{target} does not feel it yet, but {blamed} is constant: what it feeds carries no signal."
-            )
-        elif kind == "code":
-            shown = f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}"
-            sentences.append(f"{shown}: to blame is {blamed}.")
-        else:
-            shown = f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}"
-            sentences.append(f"{shown}: to blame is {blamed}.")
+    for (kind, silent), opening in openings.items():
+        ours = [c for c in culprits if (c.kind, c.silent) == (kind, silent) and c.confirmed]
+        if ours:
+            sentences.append(f"{opening}{', and '.join(_blamed(c) for c in ours)}.")
     return " ".join(sentences)
+
+
+def _blamed(culprit: Culprit) -> str:
+    if not culprit.held:
+        return "the code after the last layer, in the loss"
+    return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
 
 
 def _number(value: float | None) -> str:
@@ -137,18 +141,21 @@ def _number(value: float | None) -> str:
 
 def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:
     trace, words = answer.trace, []
-    if base_ok:
+    blamed = {site for c in answer.code.culprits for site in (*c.sites, *c.held)}
+    right = [site for site in trace.sites if site not in blamed]
+    if answer.code.forced and right:
         words.append(
-            f"the code of all {len(trace.sites)} module calls, of step and of the loss: with the reference's weights "
-            f"{answer.target} agrees"
+            f"{'the other' if len(right) < len(trace.sites) else 'all'} {len(right)} module calls: from the reference's "
+            "inputs and weights each gives the reference's output, to within rounding"
         )
+    if base_ok and not any(not c.held for c in answer.code.culprits):
+        words.append(f"the code of step and of the loss: with the reference's weights {answer.target} agrees")
+    if answer.code.culprits or not base_ok:
+        words.append("parameters and buffers as the cause of this: all of them were the reference's")
     for culprit in answer.code.culprits:
-        if culprit.held and culprit.confirmed:
+        if culprit.held and culprit.confirmed and not culprit.silent:
             last = max(trace.sites.index(s) for s in culprit.held)
             words.append(f"everything after {trace.sites[last]}: from there on the port agrees")
-            words.append("parameters and buffers as the cause of this: it diverges with the reference's")
-        elif not culprit.held:
-            words.append(f"all {len(trace.sites)} module calls, and all parameters and buffers")
     words += [
         f"every other parameter and buffer, and with them all layers before these: with {len(culprit.sites)} own "
         f"and the rest the reference's, it still diverges"

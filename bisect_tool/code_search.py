@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisect_tool.compare.tolerance import SAFETY
+from bisect_tool.compare.tolerance import Interval
 from bisect_tool.culprit import Culprit, Proof, proof
-from bisect_tool.finding import Finding, counted
-from bisect_tool.probes.intervention import Comparison, Intervention, Reading
+from bisect_tool.finding import Finding, counted, listed
+from bisect_tool.forced_pass import STEP, Forced, force, inputs_off, worst
+from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.questions import Question
 from bisect_tool.search.cuts import bisect_cuts
 from bisect_tool.search.verdict import Verdict
@@ -18,21 +19,20 @@ from bisect_tool.sites import Site, module_of
 from bisect_tool.trace import Trace
 
 MOST_CULPRITS = 12
-STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
-EVERYTHING = "everything patched, each site computed"
 
 
 @dataclass(frozen=True)
 class CodeAnswer:
     """What the code search found.
 
-    Attributes: ``culprits``, ``open_ends`` (what it could not settle, in words), ``unfelt`` (calls that are off from
-    perfect inputs although the target does not feel it, in words).
+    Attributes: ``culprits``, ``open_ends`` (what it could not settle, in words), ``rounded`` (calls that are off by
+    more than most, and right in float64, in words), ``forced`` (whether the forced pass could be run).
     """
 
     culprits: tuple[Culprit, ...]
     open_ends: tuple[str, ...] = ()
-    unfelt: tuple[str, ...] = ()
+    rounded: tuple[str, ...] = ()
+    forced: bool = False
 
     @property
     def held(self) -> tuple[Site, ...]:
@@ -42,67 +42,76 @@ class CodeAnswer:
 
 @dataclass(frozen=True)
 class _Search:
-    """What every step of the search looks at: ``forced`` has each site's own error, from perfect inputs."""
+    """What every step of the search looks at."""
 
     question: Question
     trace: Trace
-    forced: Reading
+    forced: Forced
 
 
-def search_code(question: Question, trace: Trace) -> CodeAnswer:
-    """Find every call whose own code makes the target diverge, the last in execution order first.
+def search_code(question: Question, trace: Trace, loss: Interval) -> CodeAnswer:
+    """Find every call whose own code is wrong: first those that the target feels, the last in execution order first.
 
-    The question's base must diverge. One run with everything patched and everything computed all the same shows
-    which sites are off by themselves: they say where to cut first, no more. Each culprit is held while the search
-    goes on; when the target agrees, the inputs of what is held or blamed are looked at, since a held culprit hides
-    whatever goes wrong before it.
+    The forced pass shows each call's own error, and whether the code after the last call makes the reference's
+    target (within ``loss``) of perfect layers. Where the target diverges, cuts prove which call it feels. Each culprit
+    is held while the search goes on. What is wrong by itself and not felt is named too.
     """
-    forced = question.ask("ends", EVERYTHING, trace.sites, trace.sites)
-    if question.verdict(forced) is Verdict.UNRESOLVED:
-        return CodeAnswer((), (f"the port fails with every layer patched: {forced.failure}",))
-    if question.verdict(forced) is Verdict.DIVERGES:
-        return CodeAnswer((_after_the_last(question, trace, forced),))
+    forced = force(question, trace)
+    if forced.reading.failure is not None:
+        return CodeAnswer((), (f"the port fails with every layer patched: {forced.reading.failure}",))
     search = _Search(question, trace, forced)
+    if forced.misshapen:
+        found = CodeAnswer(
+            (), (f"{question.target} cannot be judged while {listed(forced.misshapen)} cannot be replaced",)
+        )
+    elif not loss.holds(forced.reading.targets.get(question.target, math.nan)):
+        found = CodeAnswer((_after_the_last(question, trace, forced.reading),))
+    elif question.verdict(question.ask("split", "all parameters and buffers")) is Verdict.AGREES:
+        found = CodeAnswer(())
+    else:
+        found = _felt(search)
+    unfelt = _unfelt(search, found.culprits)
+    rounded = tuple(
+        f"{site} gives {own.words} from the reference's inputs: rounding, since in float64 it is off by {own.exact:.1e}"
+        for site, own in forced.off.items()
+        if not own.suspect and own.exact is not None
+    )
+    culprits = (*found.culprits, *unfelt)
+    more = f"stopped after {MOST_CULPRITS} culprits: there may be more"
+    open_ends = (*found.open_ends, *([more] if len(culprits) > MOST_CULPRITS else []))
+    return CodeAnswer(culprits[:MOST_CULPRITS], open_ends, rounded, forced=True)
+
+
+def _felt(search: _Search) -> CodeAnswer:
+    """Find the culprits that the target feels, given that it diverges."""
+    question = search.question
     culprits: list[Culprit] = []
-    current = question  # diverges, given what is held
-    while len(culprits) < MOST_CULPRITS:
+    while True:
         held = CodeAnswer(tuple(culprits)).held
-        deeper = _narrow(dataclasses.replace(search, question=current), held)
+        deeper = _narrow(search, held)
         if isinstance(deeper, str) or not set(deeper.held) - set(held):
             why = deeper if isinstance(deeper, str) else "holding what was found does not change the target further"
             return CodeAnswer(tuple(culprits), (why,))
-        if current.on_input is not None:
-            at = current.on_input[0]
-            doubt = f"{_these([deeper])} feeds {at} another value; whether the target feels it cannot be asked while {at} is wrong"
-            deeper = dataclasses.replace(deeper, doubts=(*deeper.doubts, doubt))
         culprits = _merged(culprits, deeper)
-        held = CodeAnswer(tuple(culprits)).held
-        watched = [*held, *(site for c in culprits if c.fed_wrong for site in c.sites if site != STEP)]
-        reading = question.ask("confirm", f"{_these(culprits)} alone", held, watched)
+        reading = question.ask("confirm", f"{_these(culprits)} alone", CodeAnswer(tuple(culprits)).held)
         verdict = question.verdict(reading)
         if verdict is Verdict.UNRESOLVED:
             return CodeAnswer(tuple(culprits), (f"the port fails with the culprits held: {reading.failure}",))
-        current = question
         if verdict is Verdict.AGREES:
-            culprits = _confirmed(question, culprits, reading)
-            hidden = _hidden(search, watched, reading)
-            if hidden is None:
-                return CodeAnswer(tuple(culprits), unfelt=_unfelt(search, culprits))
-            current = hidden
-    return CodeAnswer(tuple(culprits), (f"stopped after {MOST_CULPRITS} culprits: there may be more",))
+            return CodeAnswer(tuple(_confirmed(question, culprits, reading)))
+        if len(culprits) > MOST_CULPRITS:
+            return CodeAnswer(tuple(culprits))
 
 
 def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
-    """Find the last culprit that the question feels; a sentence when the probes do not allow to name one."""
+    """Find the last culprit that the target feels; a sentence when the probes do not allow to name one."""
     question, sites = search.question, search.trace.sites
-    end = len(sites) if question.on_input is None else sites.index(question.on_input[0])
-    held = [site for site in held if sites.index(site) < end]  # a patch around the site asked for would skip it
 
     def verdict_at(cut: int) -> Verdict:
         return question.test("search", f"up to {sites[cut - 1]}", [*held, *sites[:cut]])
 
-    suspects = [i for i, site in enumerate(sites[:end]) if site not in held and _is_suspect(search, site)]
-    boundary = bisect_cuts(end, verdict_at, likely=suspects)
+    likely = [i for i, site in enumerate(sites) if site not in held and _is_witness(search, site)]
+    boundary = bisect_cuts(len(sites), verdict_at, likely=likely)
     if boundary.exact:
         return _changed_by_skipping(question, search.trace, held, boundary.low) or _locate(search, held, boundary.low)
     return (
@@ -111,14 +120,10 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     )
 
 
-def _is_suspect(search: _Search, site: Site) -> bool:
-    """Tell whether a call is off by itself, or is the innermost that is fed wrongly: what is inside it is fed first."""
-    watched = search.forced.watched.get(site)
-    if watched is None:
-        return False
-    limit = SAFETY * search.trace.rounding
-    fed_wrong = site not in search.trace.containers and any(c.exceeds(limit) for c in watched.inputs)
-    return fed_wrong or any(c.exceeds(limit) for c in watched.output)
+def _is_witness(search: _Search, site: Site) -> bool:
+    """Tell whether a call is wrong by itself, or is the innermost that is fed wrongly: what is inside it is fed first."""
+    forced, trace = search.forced, search.trace
+    return site in forced.suspects or (site not in trace.containers and inputs_off(forced.reading, site, trace))
 
 
 def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
@@ -130,26 +135,28 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
     if question.verdict(reading) is Verdict.UNRESOLVED:
         return f"the port fails with everything before {site} patched: {reading.failure}"
     necessary = proof(question.verdict(reading), reading, question.target, f"everything before {site} patched")
-    limit = SAFETY * trace.rounding
-    if _inputs_off(reading, site, limit):
-        fed = question.ask(
-            "confirm", f"{site} fed the reference's inputs", [*held, *trace.sites[:cut]], [site], fed=[site]
-        )
-        if question.verdict(fed) is Verdict.DIVERGES:  # it is wrong from the right inputs too
-            return _with_kin(search, site, fed, necessary)
-    else:
-        return _with_kin(search, site, reading, necessary)
-    fed_right = next((s for s in chain if s in reading.watched and not _inputs_off(reading, s, limit)), None)
+    if not inputs_off(reading, site, trace):
+        return _itself(search, site, necessary)
+    fed = question.ask("confirm", f"{site} fed the reference's inputs", [*held, *trace.sites[:cut]], [site], fed=[site])
+    if question.verdict(fed) is Verdict.DIVERGES:  # it is wrong from the right inputs too
+        return _itself(search, site, necessary)
+    fed_right = next((s for s in chain if s in reading.watched and not inputs_off(reading, s, trace)), None)
     if fed_right is None and chain[-1] not in reading.watched:
         return f"{site} is fed wrongly, by a call around it that the capture leaves out"
     if fed_right is None:
-        message = f"{chain[-1]} is handed other inputs than the reference's: the code of step, or the batch"
-        return Culprit("code", (STEP,), (site,), site, None, necessary, (Finding("inputs", (chain[-1],), message),))
+        return Culprit("code", (STEP,), (site,), site, None, necessary, (_handed(STEP, chain[-1], reading),))
+    return Culprit("code", (fed_right,), (site,), site, None, necessary, (_handed(fed_right, site, reading),))
+
+
+def _handed(culprit: Site, site: Site, reading: Reading) -> Finding:
+    if culprit == STEP:
+        message = f"{site} is handed other inputs than the reference's: the code of step, or the batch"
+        return Finding("inputs", (site,), message)
     message = (
-        f"the own code of {fed_right} hands {site} {_worst(reading.watched[site].inputs)}, "
+        f"the own code of {culprit} hands {site} {worst(reading.watched[site].inputs)}, "
         f"although all that it computes this from is the reference's"
     )
-    return Culprit("code", (fed_right,), (site,), site, None, necessary, (Finding("own code", (fed_right,), message),))
+    return Finding("own code", (culprit,), message)
 
 
 def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site], cut: int) -> str | None:
@@ -157,7 +164,7 @@ def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site],
 
     They do where code that is skipped draws random numbers or writes into its inputs; then a cut proves nothing.
     """
-    own = dataclasses.replace(question, base=Intervention(frozenset(held)), on_input=None)
+    own = dataclasses.replace(question, base=Intervention(frozenset(held)))
     kept = trace.outermost(trace.sites[:cut]) - set(held)
     if not kept:
         return None
@@ -173,53 +180,80 @@ def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site],
     )
 
 
-def _with_kin(search: _Search, site: Site, reading: Reading, necessary: Proof) -> Culprit:
-    """Blame a call together with those that are wrong in the same way, each measured from perfect inputs.
+def _itself(search: _Search, site: Site, necessary: Proof) -> Culprit | str:
+    """Blame a call together with those of its kind that are wrong by themselves too."""
+    own = search.forced.off.get(site)
+    if own is None or not own.suspect:
+        return (
+            f"the port agrees from {site} on and not before, yet {site} gives what it should from the reference's inputs, "
+            f"to within rounding: {search.question.target} feels rounding more than was measured"
+        )
+    return _wrong_calls(search, _group(search, site), necessary)
 
-    Calls that share a wrong setting count when they are off at all; calls that share only their class must be
-    off by a like amount, since honest rounding is not the same in every layer.
-    """
-    trace = search.trace
-    module = module_of(site)
-    different = trace.differences.get(module, {})
-    own_error = _error(reading, site)
-    limit = trace.rounding if different else max(10 * trace.rounding, own_error / 5)
-    kin = [s for s in trace.kin(site) if not _inputs_off(search.forced, s, SAFETY * trace.rounding)]
-    group = [s for s in trace.sites if s == site or (s in kin and _error(search.forced, s) > limit)]
-    message = f"{site} gives {_worst(reading.watched[site].output)} from the reference's inputs and weights"
-    if site in trace.containers:
-        message = f"the own code of {message}, although every recorded call inside it is the reference's"
-    findings = [Finding("output", (site,), message)]
+
+def _group(search: _Search, site: Site) -> tuple[Site, ...]:
+    kin = {site, *search.trace.kin(site)}
+    return tuple(s for s in search.forced.suspects if s in kin)
+
+
+def _wrong_calls(search: _Search, group: tuple[Site, ...], necessary: Proof) -> Culprit:
+    findings = [Finding("output", group[:1], _output_words(search, group))]
     also = f" and {counted(len(group) - 1, 'other call')} like it" if len(group) > 1 else ""
     findings += [
-        Finding("setting", tuple(group), f"{key} {theirs}, reference {ours}: {site}{also}")
-        for key, (ours, theirs) in different.items()
+        Finding("setting", group, f"{key} {theirs}, reference {ours}: {group[0]}{also}")
+        for key, (ours, theirs) in search.trace.differences.get(module_of(group[0]), {}).items()
     ]
-    return Culprit("code", tuple(group), tuple(group), None, None, necessary, tuple(findings))
+    by_shape = group[0] in search.forced.misshapen
+    return Culprit("code", group, group, None, None, necessary, tuple(findings), whatever_weights=by_shape)
 
 
-def _hidden(search: _Search, watched: Sequence[Site], reading: Reading) -> Question | None:
-    """Return the question that asks for the inputs of the first watched call that is fed wrongly, if any is."""
-    sites = search.trace.sites
-    for site in sorted(watched, key=sites.index):
-        index = sites.index(site)
-        limit = SAFETY * max([search.trace.rounding, *(search.trace.noise.get(s, 0.0) for s in sites[:index])])
-        if index and _inputs_off(reading, site, limit) and not _inputs_off(search.forced, site, limit):
-            return dataclasses.replace(search.question, on_input=(site, limit))
-    return None
+def _output_words(search: _Search, group: Sequence[Site]) -> str:
+    site = max(group, key=lambda s: search.forced.off[s].error)
+    own = search.forced.off[site]
+    words = f"{site} gives {own.words} from the reference's inputs and weights"
+    if site in search.trace.containers:
+        words = f"the own code of {words}, although every recorded call inside it is the reference's"
+    if own.exact is not None and math.isfinite(own.exact):
+        words += f"; in float64 it is off by {own.exact:.2%} too, rounding explains {own.floor:.0e}"
+    return words
 
 
-def _unfelt(search: _Search, culprits: Sequence[Culprit]) -> tuple[str, ...]:
-    blamed = {site for culprit in culprits for site in (*culprit.sites, *culprit.held)}
-    limit = 10 * search.trace.rounding  # well above what honest rounding does to one layer
-    return tuple(
-        f"{site} gives {_worst(search.forced.watched[site].output)} from the reference's inputs; "
-        f"with the culprits held {search.question.target} does not feel it"
-        for site in search.trace.sites
-        if site not in blamed
-        and _error(search.forced, site) > limit
-        and not _inputs_off(search.forced, site, SAFETY * search.trace.rounding)
-    )
+def _unfelt(search: _Search, felt: Sequence[Culprit]) -> list[Culprit]:
+    """Return what is wrong by itself although the target does not feel it, or cannot be asked."""
+    blamed = {site for culprit in felt for site in (*culprit.sites, *culprit.held)}
+    found: list[Culprit] = []
+    for site, culprit in search.forced.fed_wrong.items():
+        if not blamed & {culprit, site} and culprit not in search.forced.suspects:
+            found = _merged(found, _unfelt_feeding(search, site, culprit, felt))
+    blamed |= {site for culprit in found for site in culprit.sites}
+    for site in search.forced.suspects:
+        if site not in blamed:
+            group = tuple(s for s in _group(search, site) if s not in blamed)
+            blamed |= set(group)
+            found.append(_local(search, _wrong_calls(search, group, _local_proof(search, group[0])), felt))
+    return found
+
+
+def _unfelt_feeding(search: _Search, site: Site, culprit: Site, felt: Sequence[Culprit]) -> Culprit:
+    handed = _handed(culprit, site, search.forced.reading)
+    words = f"everything patched: {site} is handed {worst(search.forced.reading.watched[site].inputs)}"
+    necessary = Proof(words, None, Verdict.DIVERGES)
+    return _local(search, Culprit("code", (culprit,), (site,), site, None, necessary, (handed,)), felt)
+
+
+def _local_proof(search: _Search, site: Site) -> Proof:
+    return Proof(f"everything before {site} patched: it gives {search.forced.off[site].words}", None, Verdict.DIVERGES)
+
+
+def _local(search: _Search, culprit: Culprit, felt: Sequence[Culprit]) -> Culprit:
+    """Mark a culprit as unfelt, with the probe that shows what the target makes of its being held."""
+    question = search.question
+    if any(not c.held for c in felt) or culprit.whatever_weights:  # the target cannot be asked
+        return dataclasses.replace(culprit, silent=True)
+    held = [*CodeAnswer(tuple(felt)).held, *culprit.held]
+    reading = question.ask("confirm", f"{_these([culprit])} held", held)
+    sufficient = proof(question.verdict(reading), reading, question.target, f"{_these([culprit])} patched")
+    return dataclasses.replace(culprit, sufficient=sufficient, silent=True)
 
 
 def _confirmed(question: Question, culprits: Sequence[Culprit], reading: Reading) -> list[Culprit]:
@@ -249,25 +283,3 @@ def _after_the_last(question: Question, trace: Trace, everything: Reading) -> Cu
     )
     necessary = proof(Verdict.DIVERGES, everything, question.target, "every layer, parameter and buffer patched")
     return Culprit("code", (STEP,), (), None, None, necessary, (Finding("loss", (STEP,), message),))
-
-
-def _inputs_off(reading: Reading, site: Site, limit: float) -> bool:
-    watched = reading.watched.get(site)
-    return watched is not None and any(c.exceeds(limit) for c in watched.inputs)
-
-
-def _error(reading: Reading, site: Site) -> float:
-    watched = reading.watched.get(site)
-    if watched is None:
-        return 0.0
-    return max((math.inf if c.mismatch else c.error or 0.0 for c in watched.output), default=0.0)
-
-
-def _worst(comparisons: Sequence[Comparison]) -> str:
-    mismatch = next((c.mismatch for c in comparisons if c.mismatch), None)
-    if mismatch:
-        return mismatch
-    error = max((c.error or 0.0 for c in comparisons), default=0.0)
-    if error >= 10:
-        return f"a value that is off by {error:.3g} times its size"
-    return f"a value that is off by {error:.2%}" if error >= 1e-4 else f"a value that is off by {error:.1e} (relative)"

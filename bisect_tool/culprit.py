@@ -30,8 +30,9 @@ class Culprit:
         fed_wrong: for a container's own code, the site whose input it gets wrong.
         sufficient, necessary: the two probes; None where one could not be run.
         findings: what is wrong, in words.
+        whatever_weights: the proof is the shape of an output, which no weight changes.
         doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
-        silent: the target does not feel it; the proof is the layer's own output.
+        silent: the target does not show it; the proof is the layer's own output.
 
     """
 
@@ -43,14 +44,18 @@ class Culprit:
     necessary: Proof | None = None
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     silent: bool = False
+    whatever_weights: bool = False
     doubts: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> bool:
-        """Tell whether both probes said what they must; of code after the last layer only one can be asked."""
+        """Tell whether both probes said what they must.
+
+        One is enough of code after the last layer, and of code that is wrong from the reference's own inputs.
+        """
         if self.doubts:
             return False
-        if not self.held:
+        if not self.held or (self.silent and self.kind == "code"):
             return self.necessary is not None and self.necessary.verdict is Verdict.DIVERGES
         return (
             self.sufficient is not None

@@ -79,7 +79,6 @@ class Question:
     Attributes:
         name: "code" or "start".
         base: what is patched in every probe of this question.
-        on_input: instead of the target, judge the inputs of this site: (site, relative tolerance).
 
     """
 
@@ -89,7 +88,6 @@ class Question:
     target: str
     interval: Interval
     base: Intervention
-    on_input: tuple[Site, float] | None = None
 
     def ask(
         self,
@@ -99,10 +97,10 @@ class Question:
         watched: Iterable[Site] = (),
         *,
         fed: Iterable[Site] = (),
+        exact: Iterable[Site] = (),
     ) -> Reading:
         """Run one probe on top of the base and log it."""
-        watched = [*watched, *([self.on_input[0]] if self.on_input else [])]
-        intervention = self.base.patching(patched).watching(watched).feeding(fed)
+        intervention = self.base.patching(patched).watching(watched).feeding(fed).computing_exactly(exact)
         return run_logged(
             self.port, self.log, intervention, phase, what, self.target, self.verdict, patched=len(frozenset(patched))
         )
@@ -115,12 +113,6 @@ class Question:
         """Judge a reading."""
         if reading.failure is not None:
             return Verdict.UNRESOLVED
-        if self.on_input is not None:
-            site, tolerance = self.on_input
-            if site not in reading.watched:
-                return Verdict.UNRESOLVED
-            off = any(comparison.exceeds(tolerance) for comparison in reading.watched[site].inputs)
-            return Verdict.DIVERGES if off else Verdict.AGREES
         value = reading.targets.get(self.target)
         if value is None:
             return Verdict.UNRESOLVED

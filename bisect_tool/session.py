@@ -11,13 +11,16 @@ from typing import Any
 from bisect_tool.answer import Answer, report_data
 from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.code_search import EVERYTHING, CodeAnswer, search_code
-from bisect_tool.compare.tolerance import SAFETY, Interval, code_interval, start_interval
+from bisect_tool.code_search import CodeAnswer, search_code
+from bisect_tool.compare.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
 from bisect_tool.culprit import Culprit
-from bisect_tool.diagnosis.preflight import Pair, preflight, setting_differences
+from bisect_tool.diagnosis.pair import Pair
+from bisect_tool.diagnosis.preflight import preflight, setting_differences
+from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import listed
+from bisect_tool.forced_pass import EVERYTHING
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
@@ -77,10 +80,12 @@ def bisect(
     code_range = _code_interval(run)
     question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
     base = question.ask("split", "all parameters and buffers")
-    question = _with_summation(run, question, trace, base)
+    loss = _loss_interval(run, pair, trace)
+    if trace.sites and base.failure is None:
+        question, loss = _with_summation(run, question, trace, loss)
     code_range = question.interval
-    code = _doubted(_code(question, trace, base), pair, trace, state)
-    start_range = _start_interval(run)
+    code = _doubted(_code(question, trace, base, loss), pair, trace, state)
+    start_range = _start_interval(run, code_range)
     start = StartAnswer()
     if start_range is not None:
         start = _start(run, start_range, code, pair, state, trace, own)
@@ -102,23 +107,39 @@ def bisect(
     )
 
 
-def _with_summation(run: _Run, question: Question, trace: Trace, base: Reading) -> Question:
-    """Return the question with room for the port's own rounding in the loss: frameworks that sum naively are far off.
+def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval) -> tuple[Question, Interval]:
+    """Return question and loss interval with room for the port's own sums: frameworks that sum naively are far off.
 
     Only where the loss is off from perfect layers, and by no more than the framework's own sum is, for as many
     numbers as the largest recorded tensor has.
     """
-    if question.verdict(base) is not Verdict.DIVERGES or not trace.sites or run.tolerance != Tolerance():
-        return question
-    reading = question.ask("ends", EVERYTHING, trace.sites, trace.sites)
-    interval = question.interval
-    off = abs(reading.targets.get(run.target, math.nan) - interval.centre)
-    if not interval.high - interval.centre < off <= SAFETY * run.port.sum_error * abs(interval.centre):
-        return question
-    words = (
-        f"{interval.origin}, and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
+    reading = question.ask("forced", EVERYTHING, trace.sites, (*trace.sites, *trace.misshapen))
+    off = abs(reading.targets.get(run.target, math.nan) - loss.centre)
+    if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= SAFETY * run.port.sum_error * abs(
+        loss.centre
+    ):
+        return question, loss
+    words = f", and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
+
+    def wider(interval: Interval) -> Interval:
+        return Interval(interval.low - off, interval.high + off, interval.centre, interval.origin + words)
+
+    return replace(question, interval=wider(question.interval)), wider(loss)
+
+
+def _loss_interval(run: _Run, pair: Pair, trace: Trace) -> Interval:
+    """Return where the target may lie once every outermost call gives the reference's value, if each can be given it."""
+    code, noise = _code_interval(run), run.capture.manifest.noise
+    lost = any(around is None and call not in trace.sites for call, around in run.capture.manifest.calls.items())
+    if lost or _batch_differs(pair):
+        return code
+    return loss_interval(
+        code, noise.loss.get(run.target, math.inf), noise.rounding, explicit=run.tolerance != Tolerance()
     )
-    return replace(question, interval=replace(interval, low=interval.low - off, high=interval.high + off, origin=words))
+
+
+def _batch_differs(pair: Pair) -> set[str]:
+    return {e.path for e in pair.reference.described.batch} ^ {e.path for e in pair.port.batch}
 
 
 def _check_batch(run: _Run) -> None:
@@ -154,9 +175,10 @@ def _ends(run: _Run) -> Reading:
 
     first = ask(Intervention(), "as it is")
     if first.failure is not None:
+        why = explained_text(first.failure, row_counts(run.capture.manifest))
         raise InconclusiveError(
             f"the port does not run as it is: {first.failure}",
-            hint="mend that first; --debug shows all that the port said",
+            hint=f"mend that first{f': {why}' if why else ''}; --debug shows all that the port said",
             detail=first.detail,
         )
     if run.target in first.not_scalar:
@@ -179,7 +201,7 @@ def _ends(run: _Run) -> Reading:
 
 
 def _plain_verdict(run: _Run, reading: Reading) -> Verdict:
-    interval = _start_interval(run) or _code_interval(run)
+    interval = _start_interval(run, _code_interval(run)) or _code_interval(run)
     value = reading.targets.get(run.target)
     if value is None:
         return Verdict.UNRESOLVED
@@ -198,16 +220,16 @@ def _trace(run: _Run, pair: Pair) -> Trace:
     manifest = run.capture.manifest
     times = Counter(module_of(call) for call in manifest.calls)
     theirs = Counter(module_of(call) for call in pair.calls)
-    sites = tuple(
-        Site(e.site)
-        for e in manifest.sites  # calls of a module are told apart by their number: it must be the same on both sides
+    comparable = [  # calls of a module are told apart by their number: it must be the same on both sides
+        e
+        for e in manifest.sites
         if e.site in pair.calls and times[e.module] == theirs[e.module] and run.port.can_patch(e.site)
-        if _same_shapes(manifest, e, pair.calls[e.site])
-    )
+    ]
+    sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
-    return Trace(
-        sites, manifest.calls, classes, setting_differences(pair), manifest.noise.sites, manifest.noise.rounding
-    )
+    misshapen = tuple(Site(e.site) for e in comparable if e.site not in sites)
+    noise = manifest.noise
+    return Trace(sites, manifest.calls, classes, setting_differences(pair), noise.rounding, noise.exact, misshapen)
 
 
 def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
@@ -238,7 +260,7 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     reference = pair.reference
     if not culprit.held:
         tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
-        parts = {e.path for e in reference.described.batch} ^ {e.path for e in pair.port.batch}
+        parts = _batch_differs(pair)
         if tops:
             yield f"{listed(tops)} could not be given the reference's value, so that the fault may lie there too"
         if parts:
@@ -249,7 +271,7 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     names = [s.name for s in reference.described.state if lies_in(parent_of(s.name), modules)]
     lost = [name for name in names if name not in given and parent_of(name) in {module_of(c) for c in reference.calls}]
     guessed = [n for n in names if pair.matching.how.get(n) == "guess"]
-    if lost:
+    if lost and not culprit.whatever_weights:
         yield f"{listed(lost)} could not be given the reference's value (no partner or another shape in the port)"
     if guessed:
         pairs = listed([f"{n} = {pair.matching.state[n]}" for n in guessed])
@@ -267,25 +289,25 @@ def _code_interval(run: _Run) -> Interval:
     )
 
 
-def _start_interval(run: _Run) -> Interval | None:
+def _start_interval(run: _Run, rounding: Interval) -> Interval | None:
     manifest = run.capture.manifest
     values = [manifest.targets[run.target], *(t[run.target] for t in manifest.spread.targets if run.target in t)]
-    interval, rounding = start_interval(values), _code_interval(run)
+    interval = start_interval(values)
     if interval is None:
         return None
     # Initialisations that do not differ (weights that are loaded) are no narrower than honest rounding.
     return replace(interval, low=min(interval.low, rounding.low), high=max(interval.high, rounding.high))
 
 
-def _code(question: Question, trace: Trace, base: Reading) -> CodeAnswer:
+def _code(question: Question, trace: Trace, base: Reading, loss: Interval) -> CodeAnswer:
     verdict = question.verdict(base)
     if verdict is Verdict.UNRESOLVED:
         return CodeAnswer((), (f"the port fails with the reference's weights: {base.failure}",))
+    if trace.sites:
+        return search_code(question, trace, loss)
     if verdict is Verdict.AGREES:
         return CodeAnswer(())
-    if not trace.sites:
-        return CodeAnswer((), ("the code diverges, but no module call has a partner that could be patched",))
-    return search_code(question, trace)
+    return CodeAnswer((), ("the code diverges, but no module call has a partner that could be patched",))
 
 
 def _start(
@@ -298,8 +320,10 @@ def _start(
     own: Reading,
 ) -> StartAnswer:
     question = Question("start", run.port, run.log, run.target, interval, Intervention(frozenset(code.held)))
-    if code.open_ends or any(not c.held for c in code.culprits):
+    if code.open_ends or any(not c.held for c in code.culprits if not c.silent):
         return StartAnswer(open_ends=("whether it starts the same cannot be asked before the code is right",))
+    if code.held and not initialisation(pair):  # held values come of other weights: such a net is none of the spread's
+        return StartAnswer(open_ends=("whether it starts the same can be asked once the code is right",))
     if code.held:
         own = question.ask("start", "culprits held, own weights")
     verdict = question.verdict(own)

@@ -18,8 +18,9 @@ class Trace:
         parents: each recorded call to the call around it.
         classes: each module to (reference class, port class).
         differences: each module whose settings differ to the differences, as ``setting_differences`` has them.
-        noise: each site to the relative error that honest rounding makes there in a free run.
-        rounding: the relative error that honest rounding makes in one layer.
+        rounding: the relative error that honest rounding makes in one layer of any framework.
+        misshapen: calls that are no site, since their outputs have other shapes than the reference's.
+        exact: each site to the relative error that rounding makes there in the reference, against float64.
 
     """
 
@@ -27,8 +28,9 @@ class Trace:
     parents: Mapping[str, str | None]
     classes: Mapping[str, tuple[str, str]]
     differences: Mapping[str, Mapping[str, tuple[object, object]]]
-    noise: Mapping[str, float]
     rounding: float
+    exact: Mapping[str, float]
+    misshapen: tuple[Site, ...] = ()
 
     @functools.cached_property
     def containers(self) -> frozenset[str | None]:
@@ -60,7 +62,7 @@ class Trace:
         wanted = (self.classes.get(module), self.differences.get(module))
         return [
             other
-            for other in self.sites
+            for other in (*self.sites, *self.misshapen)
             if other != site and (self.classes.get(module_of(other)), self.differences.get(module_of(other))) == wanted
         ]
 

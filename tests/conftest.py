@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "tiny"
+RECIPES = ROOT / "recipes"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -27,11 +30,38 @@ def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=1500)
 
 
-def capture_recipe(recipe: str, folder: Path) -> Path:
+def capture_recipe(recipe: str, folder: Path, *options: str) -> Path:
     """Capture a recipe's reference into a folder and return the folder."""
-    done = run_bisect("capture", "--recipe", recipe, "--captures", str(folder))
+    done = run_bisect("capture", "--recipe", recipe, "--captures", str(folder), *_flags(options))
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def report_of(recipe: str, captures: Path, *options: str, target: str = "cls_loss") -> tuple[int, dict]:
+    """Run a port against a capture and return exit code and report."""
+    done = run_bisect(
+        "run", "--recipe", recipe, "--captures", str(captures), "--target", target, "--json", *_flags(options)
+    )
+    assert done.returncode in (0, 1, 3), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def _flags(options: Sequence[str]) -> list[str]:
+    return [word for option in options for word in ("--option", option)]
+
+
+@contextmanager
+def imports_from(*folders: Path) -> Iterator[None]:
+    """Look for modules in the folders first, and forget in the end those that were found there."""
+    modules, path = set(sys.modules), list(sys.path)
+    sys.path[:0] = [str(folder) for folder in folders]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if Path(getattr(sys.modules[name], "__file__", None) or ".").parent in folders:
+                del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from bisect_tool.captures.manifest import checksum
+from bisect_tool.captures.manifest import Described, Manifest, checksum
+from bisect_tool.diagnosis.pair import Pair
+from bisect_tool.names import match
 
 SHARD = "shard-0000.safetensors"
 TENSORS = {
@@ -33,7 +35,7 @@ def tensor(
     kind: str = "parameter",
     dtype: str = "float32",
     trainable: bool = True,
-    **statistics: float,
+    **statistics: float | str,
 ) -> dict:
     """Return a parameter's or buffer's entry."""
     return {
@@ -42,11 +44,14 @@ def tensor(
 
 
 def described(
-    modules: Sequence[dict] = (), state: Sequence[dict] = (), batch: Mapping[str, Sequence[int]] | None = None
+    modules: Sequence[dict] = (),
+    state: Sequence[dict] = (),
+    batch: Mapping[str, Sequence[int]] | None = None,
+    framework: str = "torch",
 ) -> dict:
     """Return a built model as a worker describes it."""
     return {
-        "framework": "torch",
+        "framework": framework,
         "version": "2.0",
         "python": "3.11",
         "seconds": 0.1,
@@ -72,7 +77,14 @@ def manifest(model: dict, **fields: Any) -> dict:
         "state": {},
         "batch": {"dict": []},
         "tensors": {},
-        "noise": {"rounding": 2e-5, "draws": 4, "targets": {"loss": 1e-4}, "sites": {}},
+        "noise": {
+            "rounding": 2e-5,
+            "draws": 4,
+            "targets": {"loss": 1e-4},
+            "sites": {},
+            "loss": {"loss": 1e-7},
+            "exact": {},
+        },
         "spread": {"seeds": [], "targets": [], "state": {}},
         "seconds": {"plain": 0.1},
         "bytes": {"written": 0},
@@ -87,6 +99,25 @@ def site(name: str, output: dict, inputs: dict | None = None) -> dict:
     return {
         "site": name, "module": module_name, "leaf": True, "inputs": inputs or {"list": []}, "output": output,
     }  # fmt: skip
+
+
+def pair_of(
+    reference: dict,
+    port: dict,
+    rules: Sequence[tuple[str, str]] = (),
+    made: Mapping[str, Sequence[tuple[str, tuple[int, ...]]]] | None = None,
+    **fields: Any,
+) -> Pair:
+    """Return a pair of built models with their names matched."""
+    ours, theirs = Manifest.model_validate(manifest(reference, **fields)), Described.model_validate(port)
+    matching = match(
+        [(s.name, s.shape) for s in ours.described.state],
+        [(s.name, s.shape) for s in theirs.state],
+        [m.name for m in ours.described.modules],
+        [m.name for m in theirs.modules],
+        rules,
+    )
+    return Pair(ours, theirs, matching, dict(made or {}))
 
 
 def small_capture(folder: Path) -> dict:

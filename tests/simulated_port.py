@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from bisect_tool.compare.tolerance import code_interval
+from bisect_tool.compare.tolerance import Interval, code_interval, loss_interval
 from bisect_tool.probes.intervention import Comparison, Intervention, Reading, Watched
 from bisect_tool.questions import ProbeLog, Question
 from bisect_tool.search.verdict import Verdict
@@ -49,12 +49,16 @@ class Fault:
 
 @dataclass
 class SimulatedPort:
-    """Modules called one after the other by step. ``crashes`` says which interventions fail."""
+    """Modules called one after the other by step. ``crashes`` says which interventions fail.
+
+    ``rounded`` are calls that round worse than others, which float64 shows.
+    """
 
     tops: tuple[Node, ...]
     faults: tuple[Fault, ...] = ()
     crashes: Callable[[Intervention], bool] = lambda _intervention: False
     loss_fault: float = 0.0
+    rounded: Mapping[str, float] = field(default_factory=dict)
     own: Mapping[str, float] = field(init=False)
     feed: Mapping[str, float] = field(init=False)
 
@@ -74,10 +78,12 @@ class SimulatedPort:
         calls: list[tuple[str, tuple[()]]] = []
 
         def call(node: Node, given: float) -> float:
-            given = 0.0 if node.name in intervention.fed else given + self.feed.get(node.name, 0.0)
+            handed = given + self.feed.get(node.name, 0.0)
+            given = 0.0 if node.name in intervention.fed else handed
             if node.name in intervention.patched - intervention.watched:
                 return 0.0
-            value = given if node.children else given + HONEST
+            rounding = self.rounded.get(node.name, 0.0 if node.children else HONEST)
+            value = given + rounding
             outputs = [0.0]
             for child in node.children:
                 value = call(child, given if node.parallel else value)
@@ -85,7 +91,12 @@ class SimulatedPort:
             value = (max(outputs) if node.parallel else value) + self.own.get(node.name, 0.0)
             calls.append((node.name, ()))
             if node.name in intervention.watched:
-                watched[node.name] = Watched((Comparison("0.0", given),), (Comparison("", value),))
+                exact = (Comparison("", value - rounding),)
+                watched[node.name] = Watched(
+                    (Comparison("0.0", handed),),
+                    (Comparison("", value),),
+                    exact if node.name in intervention.exact else None,
+                )
             return 0.0 if node.name in intervention.patched else value
 
         value = 0.0
@@ -101,11 +112,15 @@ class SimulatedPort:
             parents.update({child.name: node.name for child in node.children})
         sites = tuple(Site(node.name) for node in nodes)
         classes = {node.name: (node.class_, node.class_) for node in nodes}
-        return Trace(sites, parents, classes, differences or {}, dict.fromkeys(sites, ROUNDING / 2), ROUNDING)
+        return Trace(sites, parents, classes, differences or {}, ROUNDING, {})
 
     def question(self) -> Question:
         """Return the code question about the loss."""
         return Question("code", self, ProbeLog(), "loss", code_interval(1.0, 1e-4, ROUNDING), Intervention())
+
+    def loss_interval(self) -> Interval:
+        """Return where the loss may lie when every call gives the reference's value."""
+        return loss_interval(self.question().interval, 1e-7, ROUNDING, explicit=False)
 
     def blamed(self, fault: Fault) -> str:
         """Return the call that is to blame for a fault: for a wrong input the call around it."""

@@ -130,12 +130,18 @@ class StateStatistics(_Data):
 
 
 class Noise(_Data):
-    """How far values move when every layer rounds by ``rounding``: targets absolutely, sites relatively."""
+    """How far values move when every layer rounds by ``rounding``: targets absolutely, sites relatively.
+
+    ``loss`` is how far targets move when only what goes into the loss is off by some roundings; ``exact`` each site's
+    own rounding, from the recorded inputs, where it was measured against float64.
+    """
 
     rounding: float
     draws: int
     targets: dict[str, float]
     sites: dict[str, float]
+    loss: dict[str, float]
+    exact: dict[str, float]
 
 
 class Spread(_Data):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 SAFETY = 3.0  # over the largest of four draws; a faithful port stayed below a tenth of it (docs/design.md)
 FLOAT32 = 2.0**-23
+UNCHECKED = 1e-3  # a call whose code does not run in float64 is suspect only above this
 
 # Student's t, 99.9 % two-sided, by degrees of freedom (any table of the distribution; exact to the digits given).
 T_999 = {
@@ -47,12 +48,20 @@ def code_interval(
     if rtol is not None or atol is not None:
         width = (rtol or 0.0) * abs(reference) + (atol or 0.0)
         return Interval(reference - width, reference + width, reference, "the tolerance given")
-    floor = rounding * abs(reference) if reference else 8 * FLOAT32  # the loss's own sums are not perturbed
+    floor = rounding * abs(reference) or 8 * FLOAT32  # the loss's own sums are not perturbed
     width = max(SAFETY * noise, floor)
     origin = f"{SAFETY:g} times what rounding every layer by {rounding:g} does to the reference"
     if width == floor:
         origin = f"rounding by {rounding:g}; rounding every layer so moves the reference by less"
     return Interval(reference - width, reference + width, reference, origin)
+
+
+def loss_interval(code: Interval, noise: float, rounding: float, *, explicit: bool) -> Interval:
+    """Return where a target may lie when all that goes into the loss is the reference's: only the loss itself rounds."""
+    if explicit:
+        return code
+    width = min(max(SAFETY * noise, rounding * abs(code.centre), 8 * FLOAT32), code.high - code.centre)
+    return Interval(code.centre - width, code.centre + width, code.centre, "rounding in the loss alone")
 
 
 def start_interval(values: Sequence[float]) -> Interval | None:

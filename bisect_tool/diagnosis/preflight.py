@@ -6,52 +6,16 @@ Each check takes a ``Pair`` and returns findings; ``CHECKS`` is the list of them
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from bisect_tool.captures.manifest import Described, Manifest, ModuleEntry, StateEntry
 from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.diagnosis.census import buffers, parameters
+from bisect_tool.diagnosis.pair import Pair
+from bisect_tool.diagnosis.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.names import Matching
 
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The reference and the port, ready to be compared.
-
-    Attributes: ``reference`` (the capture's manifest), ``port``, ``matching``, ``calls`` (the port's own calls
-    in the reference's names, with their output shapes).
-    """
-
-    reference: Manifest
-    port: Described
-    matching: Matching
-    calls: Mapping[str, tuple[tuple[str, tuple[int, ...]], ...]]
-
-    def modules(self) -> list[tuple[ModuleEntry, ModuleEntry]]:
-        """Return the matched modules, reference first."""
-        theirs = {m.name: m for m in self.port.modules}
-        pairs = self.matching.modules
-        return [(m, theirs[pairs[m.name]]) for m in self.reference.described.modules if m.name in pairs]
-
-    def tied(self) -> list[str]:
-        """Return the tensors that the port has under an earlier name too, with the value that the reference has there."""
-        back = {port: name for name, port in self.matching.state.items()}
-        values = self.reference.state
-        return [
-            ours.name
-            for ours, theirs in self.state()
-            if theirs.alias_of in back and values[back[theirs.alias_of]] == values[ours.name]
-        ]
-
-    def state(self) -> list[tuple[StateEntry, StateEntry]]:
-        """Return the matched parameters and buffers, reference first."""
-        theirs = {s.name: s for s in self.port.state}
-        pairs = self.matching.state
-        return [(s, theirs[pairs[s.name]]) for s in self.reference.described.state if s.name in pairs]
 
 
 def tied(pair: Pair) -> list[Finding]:
@@ -100,24 +64,6 @@ def names(pair: Pair) -> list[Finding]:
             )
         )
     return found
-
-
-def counts(pair: Pair) -> list[Finding]:
-    """Compare the number of parameters, and explain the difference by the tensors that make it."""
-    ours = sum(s.size for s in pair.reference.described.state if s.kind == "parameter" and not s.alias_of)
-    buffers = {s.name for s in pair.reference.described.state if s.kind == "buffer"}
-    back = {port: name for name, port in pair.matching.state.items()}
-    theirs = sum(
-        s.size
-        for s in pair.port.state
-        if not s.alias_of and (back.get(s.name) not in buffers if s.name in back else s.kind == "parameter")
-    )
-    if ours == theirs:
-        return []
-    more, less = ("more", theirs - ours) if theirs > ours else ("fewer", ours - theirs)
-    return [
-        Finding("parameters", (), f"the port has {theirs:,} parameters, {less:,} {more} than the reference's {ours:,}")
-    ]
 
 
 def shapes(pair: Pair) -> list[Finding]:
@@ -201,6 +147,7 @@ def calls(pair: Pair) -> list[Finding]:
     """List sites that the port never passes, and outputs of another shape."""
     never, misshapen = [], []
     recorded = {entry.site: entry for entry in pair.reference.sites}
+    known_sizes = row_counts(pair.reference)
     for site, entry in recorded.items():
         if site not in pair.calls:
             never.append(site)
@@ -212,7 +159,9 @@ def calls(pair: Pair) -> list[Finding]:
             if found is None or (found != expected and (_size(found), _size(expected)) != (1, 1)):
                 where = f"{site} output{' ' + path if path else ''}"
                 text = "missing" if found is None else f"shape {list(found)}"
-                misshapen.append(Finding("shape", (site,), f"{where}: {text}, reference {list(expected)}"))
+                why = explained_difference(expected, found, known_sizes)
+                words = f"{where}: {text}, reference {list(expected)}{f'; {why}' if why else ''}"
+                misshapen.append(Finding("shape", (site,), words))
     if never:
         known = [site for site in never if recorded[site].module in pair.matching.modules]
         words = f"{counted(len(never), 'call')} of the reference that the port does not make: {listed(never)}"
@@ -236,7 +185,7 @@ def batch(pair: Pair) -> list[Finding]:
 
 
 CHECKS: list[Callable[[Pair], list[Finding]]] = [
-    names, tied, counts, shapes, dtypes, settings, trainable, calls, batch,
+    names, tied, parameters, buffers, shapes, dtypes, settings, trainable, calls, batch,
 ]  # fmt: skip
 
 

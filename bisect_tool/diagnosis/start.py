@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect_tool.diagnosis.preflight import Pair
+from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.finding import Finding
 
 REPEATS = 1e-6  # relative; a float32 constant computed in another order

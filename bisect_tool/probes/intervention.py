@@ -23,6 +23,7 @@ class Intervention:
         watched: sites whose inputs and output are compared with the reference's.
         kept: calls that take the value they had with the port's own parameters, and so need not be computed again.
         fed: calls that are computed from the reference's inputs.
+        exact: watched calls that are computed once more in float64, on the side.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -32,6 +33,7 @@ class Intervention:
     watched: frozenset[Site] = frozenset()
     kept: frozenset[Site] = frozenset()
     fed: frozenset[Site] = frozenset()
+    exact: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
 
@@ -51,12 +53,15 @@ class Intervention:
         """Return this intervention with more calls computed from the reference's inputs."""
         return dataclasses.replace(self, fed=self.fed | frozenset(sites))
 
+    def computing_exactly(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more watched calls computed in float64 too."""
+        return dataclasses.replace(self, exact=self.exact | frozenset(sites))
+
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        text = json.dumps(
-            [sorted(self.patched), sorted(self.watched), sorted(self.kept), sorted(self.fed), self.echo, self.repeat]
-        )
+        sites = [sorted(group) for group in (self.patched, self.watched, self.kept, self.fed, self.exact)]
+        text = json.dumps([*sites, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -83,10 +88,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Watched:
-    """A watched call: its inputs and its output, compared."""
+    """A watched call: its inputs and its output, compared; ``exact`` is the output computed in float64, where asked."""
 
     inputs: tuple[Comparison, ...] = ()
     output: tuple[Comparison, ...] = ()
+    exact: tuple[Comparison, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class Reading:
             site: Watched(
                 tuple(Comparison(**row) for row in entry["inputs"]),
                 tuple(Comparison(**row) for row in entry.get("output", ())),
+                tuple(Comparison(**row) for row in entry["exact"]) if entry.get("exact") is not None else None,
             )
             for site, entry in data.get("watched", {}).items()
         }

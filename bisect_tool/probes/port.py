@@ -95,6 +95,7 @@ class WorkerPort:
                 watch=sorted(self._to_port[site] for site in intervention.watched if site in self._to_port),
                 keep=sorted(self._to_port[site] for site in intervention.kept),
                 feed=sorted(self._to_port[site] for site in intervention.fed),
+                exact=sorted(self._to_port[site] for site in intervention.exact),
                 echo=intervention.echo,
             )
             reading = self._in_reference_names(Reading.from_json(data))

@@ -34,6 +34,7 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
     _lines(console, "Not settled", report["open_ends"])
     shown = {finding["message"] for culprit in report["culprits"] for finding in culprit["findings"]}
     _preflight([finding for finding in report["preflight"] if finding["message"] not in shown], console)
+    _lines(console, "Sizes", report.get("sizes", []))  # reports saved before there were any are drawn too
     _probes(report["probes"], report["target"], console)
     _lines(console, "Notes", report["notes"])
 
@@ -76,11 +77,12 @@ def _culprit(number: int, culprit: Mapping[str, Any], target: str, console: Cons
     for name in ("sufficient", "necessary"):
         proof = culprit[name]
         if proof is not None:
-            line = Text(f"{proof['what']}: {target} {_number(proof['value'])} ")
+            shown = f": {target} {_number(proof['value'])}" if proof["value"] is not None else ""
+            line = Text(f"{proof['what']}{shown} ")
             line.append(proof["verdict"], style=COLOURS[proof["verdict"]])
             table.add_row(name, line)
     state = "proved by two probes" if culprit["confirmed"] else "NOT proved"
-    if culprit["confirmed"] and culprit["sufficient"] is None:
+    if culprit["confirmed"] and (culprit["sufficient"] is None or (culprit["kind"] == "code" and not culprit["felt"])):
         state = "proved"
     console.print()
     console.print(Text(f"Culprit {number} ({culprit['kind']}, {state})", style="bold"))

@@ -5,6 +5,7 @@ kernels the last digits. Every module call therefore ends in a strict sync of it
 what is fused then never crosses a site, whatever is patched.
 """
 
+import contextlib
 import os
 
 import numpy as np
@@ -152,6 +153,31 @@ def dtype(_var):
 def cast(var, _dtype):
     """Return the Var as it is."""
     return var
+
+
+def doubled(var):
+    """Return a copy in float64 of a floating Var, anything else as it is."""
+    if not str(var.dtype).startswith("float"):
+        return var
+    var = var.detach().float64()
+    var.sync(False, False)
+    return var
+
+
+@contextlib.contextmanager
+def in_float64(module):
+    """Hold the floating Vars of a module, and of all inside it, in float64 while the block runs."""
+    parts = [module]
+    for part in parts:
+        parts += [child for _, child in _children(part)]
+    before = [(vars(part), key, value) for part in parts for key, value in vars(part).items() if is_tensor(value)]
+    try:
+        for store, key, value in before:
+            store[key] = doubled(value)
+        yield
+    finally:
+        for store, key, value in before:
+            store[key] = value
 
 
 def clone(var):

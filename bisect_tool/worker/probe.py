@@ -55,7 +55,9 @@ def is_own(value):
 class Probe:
     """One run under an intervention; every field of its ``reading`` comes from this one run."""
 
-    def __init__(self, model, reference, wire, memory, patch, watch=(), keep=(), feed=(), echo=False, remember=()):
+    def __init__(
+        self, model, reference, wire, memory, patch, watch=(), keep=(), feed=(), exact=(), echo=False, remember=()
+    ):
         self.model = model
         self.adapter = model.adapter
         self.reference = reference
@@ -63,6 +65,8 @@ class Probe:
         self.sites = {site for site in patch if site in reference.sites}
         self.state = {name for name in patch if name in model.state}
         self.watch = set(watch)
+        self.exact = set(exact)
+        self.doubled = False  # while a call is computed once more in float64, on the side
         self.echo = echo
         self.memory = memory  # site -> (value with an Own for every tensor, what was called inside)
         self.keep = set(keep)
@@ -109,6 +113,8 @@ class Probe:
         }
 
     def _around(self, call, compute, args, kwargs):
+        if self.doubled:
+            return self._recomputed(call.site, compute, args, kwargs)
         self.wire.event("running", site=call.site)
         self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
         entry = self.reference.sites.get(call.site)
@@ -118,31 +124,66 @@ class Probe:
         self._sign(call.module)
         if call.site in self.keep:
             return self._recall(call.site)
-        substitute = self._substitute(call.site) if call.site in self.sites else None
-        if substitute is not None and not watched:
+        if call.site in self.sites and not watched:
             self._count(entry["inside"])
-            return substitute[0]
+            return self._substitute(call.site)
         if call.site in self.feed:
             args, kwargs = trees.decode(entry["inputs"], lambda key: self._tensor(self.reference.read(key)))
-        before = dict(self.counts) if call.site in self.remember else {}
+        before = dict(self.counts)
+        exact = call.site in self.exact
+        doubled = trees.map_leaves([args, kwargs], self.adapter.is_tensor, self.adapter.doubled) if exact else None
         output = compute(*args, **kwargs)
         self._learn(call.site, output)
-        outputs = list(trees.leaves(output, self.adapter.is_tensor))
-        self.adapter.sync([tensor for _, tensor in outputs])
-        self.calls.append([call.site, [[path, list(tensor.shape)] for path, tensor in outputs]])
-        if watched:
-            self.watched[call.site]["output"] = self._differences(entry["output"], output)
+        self._computed(call.site, output, entry if watched else None)
+        if exact:
+            self.watched[call.site]["exact"] = self._exactly(call, entry, compute, doubled, before)
         if call.site in self.remember:
-            inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}
-            self.memory[call.site] = (
-                trees.map_leaves(output, self.adapter.is_tensor, lambda t: Own(None, self.adapter.detached(t))),
-                {name: number for name, number in inside.items() if number},
-            )
-        if substitute is not None:
-            return substitute[0]
+            self._keep(call.site, output, before)
+        if call.site in self.sites:
+            return self._substitute(call.site)
         if self.echo:
             return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone)
         return output
+
+    def _computed(self, site, output, entry):
+        outputs = list(trees.leaves(output, self.adapter.is_tensor))
+        self.adapter.sync([tensor for _, tensor in outputs])
+        self.calls.append([site, [[path, list(tensor.shape)] for path, tensor in outputs]])
+        if entry is not None:
+            self.watched[site]["output"] = self._differences(entry["output"], output)
+
+    def _keep(self, site, output, before):
+        inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}
+        self.memory[site] = (
+            trees.map_leaves(output, self.adapter.is_tensor, lambda t: Own(None, self.adapter.detached(t))),
+            {name: number for name, number in inside.items() if number},
+        )
+
+    def _exactly(self, call, entry, compute, given, before):
+        """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
+        counts = dict(self.counts)
+        self._set_counts(before)  # the calls inside get the numbers that they had
+        self.doubled = True
+        try:
+            with self.adapter.in_float64(call.module):
+                output = compute(*given[0], **given[1])
+                self.adapter.sync([tensor for _, tensor in trees.leaves(output, self.adapter.is_tensor)])
+                return self._differences(entry["output"], output)
+        except Exception:
+            return None
+        finally:
+            self.doubled = False
+            self._set_counts(counts)
+
+    def _recomputed(self, site, compute, args, kwargs):
+        if site not in self.sites:
+            return compute(*args, **kwargs)
+        self._count(self.reference.sites[site]["inside"])
+        return trees.map_leaves(self._substitute(site), self.adapter.is_tensor, self.adapter.doubled)
+
+    def _set_counts(self, counts):
+        self.counts.clear()
+        self.counts.update(counts)
 
     def _sign(self, module):
         for name, tensor in self.model.state_of.get(id(module), ()):
@@ -185,7 +226,7 @@ class Probe:
         else:
             value = trees.decode(tree, load)
         self.receipts[site] = digests
-        return (value,)  # a tuple, so that a module whose output is None can be patched too
+        return value
 
     def _tensor(self, array):
         some = next(iter(self.model.state.values()), (None,))[0]  # on the device that the model is on

@@ -10,11 +10,12 @@ import os
 import time
 
 from . import build as building
-from . import calls, measure, trees
+from . import calls, measure, probe, trees
 from .shards import ShardWriter, writing
 
 FORMAT = 1
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
+LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
 DRAWS = 4
 
 
@@ -45,7 +46,11 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
-    noise = measure_noise(model, recorder, hooked[0], wire)
+    noise = dict(
+        measure_noise(model, recorder, hooked[0], wire),
+        loss=measure_loss_noise(model, hooked[0], wire),
+        exact=measure_exactly(model, recorder, folder, batch, wire),
+    )
     spread = measure_spread(model, rebuild, seeds, wire)
     described = building.describe(model, model.adapter.__name__.rsplit(".")[-1][: -len("_adapter")], plain_seconds)
     manifest = {
@@ -172,6 +177,49 @@ def measure_noise(model, recorder, targets, wire):
             shift = abs(moved.get(name, float("nan")) - value)
             result["targets"][name] = max(result["targets"].get(name, 0.0), shift)
     return result
+
+
+def measure_loss_noise(model, targets, wire):
+    """Return how far targets move when only what goes into the loss is off, by ``LOSS_ROUNDING``."""
+    adapter = model.adapter
+    moved = dict.fromkeys(targets, 0.0)
+    for draw in range(DRAWS):
+        number = [0]
+
+        def around(call, compute, args, kwargs, draw=draw, number=number):
+            wire.event("noise", done=draw, of=DRAWS)
+            output = compute(*args, **kwargs)
+            if call.parent is not None:
+                return output
+            number[0] += 1
+            seed = 1000003 * draw + number[0]
+            return trees.map_leaves(output, adapter.is_tensor, lambda t: adapter.perturb(t, LOSS_ROUNDING, seed))
+
+        with calls.wrapped(adapter, model.tree, around):
+            values, _ = model.read_targets(model.run_step(model.fresh_batch()))
+        model.restore()
+        for name, value in targets.items():
+            moved[name] = max(moved[name], abs(values.get(name, float("nan")) - value))
+    return moved
+
+
+def measure_exactly(model, recorder, folder, batch, wire):
+    """Return each site's own rounding: its output, computed in float64 from the recorded inputs, against the recorded.
+
+    Sites whose code does not run in float64 are left out, and all of them in a framework that would have to compile it.
+    """
+    if model.adapter.kernels() is not None:
+        return {}
+    sites = {
+        entry["site"]: {"inputs": entry["inputs"], "output": entry["output"], "inside": {}} for entry in recorder.sites
+    }
+    reference = probe.Reference(folder, sites, {}, batch, recorder.store.table)
+    reading = probe.Probe(model, reference, wire, {}, patch=sites, watch=sites, exact=sites).run()
+    return {
+        site: max([row["error"] for row in found["exact"]], default=0.0)
+        for site, found in reading["watched"].items()
+        if found.get("exact") is not None and all("error" in row for row in found["exact"])
+    }
 
 
 def _largest_error(adapter, store, tree, output):

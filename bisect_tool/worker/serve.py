@@ -87,9 +87,9 @@ class Session:
         self._memory = {}
         self._probe(patch, remember=sites).run()
 
-    def run(self, patch, watch, keep, feed, echo):
+    def run(self, patch, **how):
         """Run one probe and return its reading."""
-        return self._probe(patch, watch=watch, keep=keep, feed=feed, echo=echo).run()
+        return self._probe(patch, **how).run()
 
     def _probe(self, patch, **how):
         return probe.Probe(self._model, self._reference, self._line, self._memory, patch, **how)

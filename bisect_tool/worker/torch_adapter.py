@@ -1,5 +1,6 @@
 """What the worker needs to know about PyTorch."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -123,6 +124,30 @@ def dtype(tensor):
 def cast(tensor, dtype):
     """Return the tensor in a dtype."""
     return tensor.to(dtype)
+
+
+def doubled(tensor):
+    """Return a copy in float64 of a floating tensor, anything else as it is."""
+    return tensor.detach().double() if tensor.is_floating_point() else tensor
+
+
+@contextlib.contextmanager
+def in_float64(module):
+    """Hold the floating parameters and buffers of a module, and of all inside it, in float64 while the block runs."""
+    stores = [store for part in module.modules() for store in (part._parameters, part._buffers)]
+    before = [
+        (store, key, value)
+        for store in stores
+        for key, value in store.items()
+        if value is not None and value.is_floating_point()
+    ]
+    try:
+        for store, key, value in before:
+            store[key] = doubled(value)
+        yield
+    finally:
+        for store, key, value in before:
+            store[key] = value
 
 
 def clone(tensor):

@@ -5,10 +5,10 @@ weighted by zero where no box is assigned: Jittor compiles for shapes, not for v
 """
 
 import jittor as jt
-import numpy as np
 from jittor import Var, nn
 
-from port_assigner import assign, ciou
+from jittor_assigner import assign_task_aligned
+from jittor_boxes import anchor_points, ciou, from_sides, pad_targets
 from port_head import REG_MAX, STRIDES
 
 
@@ -25,12 +25,22 @@ class DetectionLoss:
         logits = outputs["scores"].permute(0, 2, 1)  # (B, A, C)
         b, _, count = outputs["boxes"].shape
         bins = outputs["boxes"].permute(0, 2, 1).reshape(b, count, 4, REG_MAX)
-        anchors, strides = anchor_points(outputs["feats"])
-        labels, boxes = pad_targets(batch)
-        pred_boxes = decode(bins, anchors)
+        anchors, strides = anchor_points(outputs["feats"], STRIDES)
+        # .data reads these inputs without running what is still pending of the network.
+        image, cls, bboxes = (batch[name].data for name in ("batch_idx", "cls", "bboxes"))
+        labels, boxes = pad_targets(image, cls[:, 0], bboxes, batch["img"])
+        pred_boxes = from_sides(anchors, expected_sides(bins))
 
-        target_boxes, target_scores = assign(
-            logits.detach().sigmoid(), pred_boxes.detach() * strides, anchors * strides, labels, boxes
+        target_boxes, target_scores, _ = assign_task_aligned(
+            logits.detach().sigmoid(),
+            pred_boxes.detach() * strides,
+            anchors * strides,
+            labels,
+            boxes,
+            overlap_of=ciou,
+            topk=10,
+            alpha=0.5,
+            beta=6.0,
         )
         target_boxes = target_boxes / strides
         weight = target_scores.sum(-1)  # (B, A)
@@ -46,40 +56,9 @@ class DetectionLoss:
         }
 
 
-def anchor_points(feats: list) -> tuple[Var, Var]:
-    """Return the cell centres (A, 2) as x, y in strides, and each anchor's stride (A, 1)."""
-    points, strides = [], []
-    for feat, stride in zip(feats, STRIDES, strict=True):
-        h, w = feat.shape[2:]
-        y, x = np.meshgrid(np.arange(h) + 0.5, np.arange(w) + 0.5, indexing="ij")
-        points.append(np.stack([x, y], axis=-1).reshape(-1, 2))
-        strides.append(np.full((h * w, 1), stride))
-    return jt.array(np.concatenate(points).astype("float32")), jt.array(np.concatenate(strides).astype("float32"))
-
-
-def pad_targets(batch: dict) -> tuple[Var, Var]:
-    """Return labels (B, M) and boxes (B, M, 4) as x1, y1, x2, y2 in pixels; empty slots are all zero."""
-    images, _, height, width = batch["img"].shape
-    # .data reads these inputs without running what is still pending of the network.
-    image, cls, bboxes = (batch[name].data for name in ("batch_idx", "cls", "bboxes"))
-    slots = max(1, np.bincount(image.astype(int), minlength=images).max())
-    labels = np.zeros((images, slots), "int32")
-    boxes = np.zeros((images, slots, 4), "float32")
-    centre, extent = bboxes[:, :2], bboxes[:, 2:]
-    size = np.array([width, height, width, height], "float32")
-    corners = np.concatenate([centre - extent / 2, centre + extent / 2], axis=1) * size
-    for i in range(images):
-        rows = image == i
-        labels[i, : rows.sum()] = cls[rows, 0]
-        boxes[i, : rows.sum()] = corners[rows]
-    return jt.array(labels), jt.array(boxes)
-
-
-def decode(bins: Var, anchors: Var) -> Var:
-    """Turn bins (B, A, 4, 16) into boxes (B, A, 4) as x1, y1, x2, y2 in strides."""
-    sides = (nn.softmax(bins, dim=-1) * jt.arange(REG_MAX)).sum(-1)
-    left_top, right_bottom = sides.chunk(2, dim=-1)
-    return jt.concat([anchors - left_top, anchors + right_bottom], dim=-1)
+def expected_sides(bins: Var) -> Var:
+    """Turn bins (B, A, 4, 16) into the distances (B, A, 4) of the box's sides, in strides."""
+    return (nn.softmax(bins, dim=-1) * jt.arange(REG_MAX)).sum(-1)
 
 
 def side_loss(bins: Var, anchors: Var, target_boxes: Var) -> Var:

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_assigner import assign, ciou
 from reference_head import REG_MAX, STRIDES
+from torch_assigner import assign_task_aligned
+from torch_boxes import anchor_points, ciou, from_sides, pad_targets
 
 
 class DetectionLoss:
@@ -24,12 +25,20 @@ class DetectionLoss:
         """Return the scalars box_loss, cls_loss and dfl_loss, gains included."""
         logits = outputs["scores"].transpose(1, 2)  # (B, A, C)
         bins = outputs["boxes"].transpose(1, 2).unflatten(2, (4, REG_MAX))  # (B, A, 4, 16)
-        anchors, strides = anchor_points(outputs["feats"])
-        labels, boxes = pad_targets(batch)
-        pred_boxes = decode(bins, anchors)
+        anchors, strides = anchor_points(outputs["feats"], STRIDES)
+        labels, boxes = pad_targets(batch["batch_idx"], batch["cls"][:, 0], batch["bboxes"], batch["img"])
+        pred_boxes = from_sides(anchors, expected_sides(bins))
 
-        target_boxes, target_scores = assign(
-            logits.detach().sigmoid(), pred_boxes.detach() * strides, anchors * strides, labels, boxes
+        target_boxes, target_scores, _ = assign_task_aligned(
+            logits.detach().sigmoid(),
+            pred_boxes.detach() * strides,
+            anchors * strides,
+            labels,
+            boxes,
+            overlap_of=ciou,
+            topk=10,
+            alpha=0.5,
+            beta=6.0,
         )
         target_boxes = target_boxes / strides
         weight = target_scores.sum(-1)  # (B, A)
@@ -45,41 +54,9 @@ class DetectionLoss:
         }
 
 
-def anchor_points(feats: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the cell centres (A, 2) as x, y in strides, and each anchor's stride (A, 1)."""
-    points, strides = [], []
-    for feat, stride in zip(feats, STRIDES, strict=True):
-        h, w = feat.shape[2:]
-        y, x = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-        points.append(torch.stack([x, y], dim=-1).view(-1, 2))
-        strides.append(torch.full((h * w, 1), float(stride)))
-    return torch.cat(points).to(feats[0]), torch.cat(strides).to(feats[0])
-
-
-def pad_targets(batch: dict) -> tuple[Tensor, Tensor]:
-    """Return labels (B, M) and boxes (B, M, 4) as x1, y1, x2, y2 in pixels; empty slots are all zero."""
-    images, _, height, width = batch["img"].shape
-    image = batch["batch_idx"].long()
-    slots = max(1, int(torch.bincount(image, minlength=images).max()))
-    labels = torch.zeros(images, slots, dtype=torch.long)
-    bboxes = batch["bboxes"].to(batch["img"])
-    boxes = bboxes.new_zeros(images, slots, 4)
-    centre, extent = bboxes.chunk(2, dim=1)
-    size = torch.tensor([width, height, width, height])
-    corners = torch.cat([centre - extent / 2, centre + extent / 2], dim=1) * size
-    for i in range(images):
-        rows = image == i
-        count = int(rows.sum())
-        labels[i, :count] = batch["cls"][rows, 0].long()
-        boxes[i, :count] = corners[rows]
-    return labels, boxes
-
-
-def decode(bins: Tensor, anchors: Tensor) -> Tensor:
-    """Turn bins (B, A, 4, 16) into boxes (B, A, 4) as x1, y1, x2, y2 in strides."""
-    sides = bins.softmax(-1) @ torch.arange(REG_MAX).to(bins)
-    left_top, right_bottom = sides.chunk(2, dim=-1)
-    return torch.cat([anchors - left_top, anchors + right_bottom], dim=-1)
+def expected_sides(bins: Tensor) -> Tensor:
+    """Turn bins (B, A, 4, 16) into the distances (B, A, 4) of the box's sides, in strides."""
+    return bins.softmax(-1) @ torch.arange(REG_MAX).to(bins)
 
 
 def side_loss(bins: Tensor, anchors: Tensor, target_boxes: Tensor) -> Tensor:

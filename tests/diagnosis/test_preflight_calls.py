@@ -4,7 +4,8 @@ import pytest
 from manifests import described, manifest, module, site
 
 from bisect_tool.captures.manifest import Described, Manifest
-from bisect_tool.diagnosis.preflight import Pair, batch, calls
+from bisect_tool.diagnosis.pair import Pair
+from bisect_tool.diagnosis.preflight import batch, calls
 from bisect_tool.names import match
 
 

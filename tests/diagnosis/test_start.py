@@ -6,7 +6,7 @@ import pytest
 from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
-from bisect_tool.diagnosis.preflight import Pair
+from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.names import match
 

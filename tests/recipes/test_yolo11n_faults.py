@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_bisect
+from conftest import RECIPES, imports_from, report_of
 
 pytestmark = pytest.mark.jittor
 
-sys.path.insert(0, str(ROOT / "recipes" / "yolo11n"))
-from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS  # noqa: E402
-
-sys.path.pop(0)
+with imports_from(RECIPES / "yolo11n"):
+    from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS
 
 CODE = {
     "bn_eps": BATCH_NORMS,
@@ -35,20 +31,15 @@ VALUES = {
 PREFLIGHT = {"bn_eps": ("setting", "eps 1e-05, reference 0.001"), "eval_mode": ("mode", "mode eval, reference train")}
 
 
-def run(captures: Path, fault: str, *more: str) -> tuple[int, dict]:
-    """Run the real command line and return exit code and report."""
-    done = run_bisect(
-        "run", "--recipe", "yolo11n", "--captures", str(captures), "--target", "cls_loss", "--json",
-        "--option", f"fault={fault}", *more,
-    )  # fmt: skip
-    assert done.returncode in (0, 1, 3), done.stderr
-    return done.returncode, json.loads(done.stdout)
+def run(captures: Path, *options: str) -> tuple[int, dict]:
+    """Return exit code and report of the port with some options."""
+    return report_of("yolo11n", captures, *options)
 
 
 @pytest.mark.parametrize("fault", [*CODE, *VALUES])
 def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None:
     """One culprit, proved by its two probes, with exactly the sites at fault, within the promised number of probes."""
-    code, report = run(yolo11n_captures, fault)
+    code, report = run(yolo11n_captures, f"fault={fault}")
     assert (code, report["verdict"]) == (1, "diverges")
     (culprit,) = report["culprits"]
     assert set(culprit["sites"]) == set(CODE.get(fault) or VALUES[fault])
@@ -66,12 +57,13 @@ def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_faithful_port_agrees(seed: int, yolo11n_captures: Path) -> None:
     """Without a fault the port agrees, whatever its own seed, and nothing at all is listed against it."""
-    code, report = run(yolo11n_captures, "none", "--option", f"seed={seed}")
+    code, report = run(yolo11n_captures, f"seed={seed}")
     assert (code, report["verdict"], report["culprits"], report["preflight"]) == (0, "agrees", [], [])
+    assert [size.partition(":")[0] for size in report["sizes"]] == ["2100 = 40² + 20² + 10²"]
 
 
 def test_a_repeated_run_asks_no_probe_again(yolo11n_captures: Path) -> None:
     """Every probe of a second run is taken from the first one's."""
-    run(yolo11n_captures, "concat_swapped")
-    _, report = run(yolo11n_captures, "concat_swapped")
+    run(yolo11n_captures, "fault=concat_swapped")
+    _, report = run(yolo11n_captures, "fault=concat_swapped")
     assert report["probes"]["cached"] == report["probes"]["count"]

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import RECIPES, imports_from
 
 from bisect_tool.worker import build, calls, record, shards, torch_adapter, trees
 
-RECIPE = ROOT / "recipes" / "yolo11n"
+RECIPE = RECIPES / "yolo11n"
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[build.Model]:
+def model() -> Iterator[build.Model]:
     """The reference on a small image; what the recipe imports is forgotten again."""
-    monkeypatch.syspath_prepend(str(RECIPE))
-    before = set(sys.modules)
-    yield build.build(torch_adapter, build.load_entry(str(RECIPE), "reference.py:build"), {"size": 64, "images": 2})
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(RECIPE)):
-            del sys.modules[name]
+    with imports_from(RECIPE, RECIPES / "detection"):
+        yield build.build(torch_adapter, build.load_entry(str(RECIPE), "reference.py:build"), {"size": 64, "images": 2})
 
 
 def recorded(model: build.Model, folder: Path, include: tuple = (), exclude: tuple = ()) -> tuple:

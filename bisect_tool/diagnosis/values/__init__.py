@@ -1,0 +1,1 @@
+"""What is wrong with the values of a port's tensor, in words."""

@@ -1,0 +1,146 @@
+"""The forced pass: every call computed from the reference's inputs, compared, and replaced before anything reads it.
+
+It shows each call's own error, which no other call's can hide: a few runs for the whole model. A call is suspect
+when it is off by more than rounding explains, also when it is computed in float64 (docs/tolerance.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
+from bisect_tool.probes.intervention import Comparison, Reading
+from bisect_tool.questions import Question
+from bisect_tool.sites import Site
+from bisect_tool.trace import Trace
+
+EVERYTHING = "everything patched, each site computed"
+STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
+
+
+@dataclass(frozen=True)
+class OwnError:
+    """How far a call is off from the reference's inputs and weights, relatively: ``exact`` in float64, where it runs."""
+
+    error: float
+    exact: float | None
+    floor: float
+    words: str
+
+    @property
+    def suspect(self) -> bool:
+        """Tell whether rounding does not explain it."""
+        if self.exact is None:
+            return self.error > max(self.floor, UNCHECKED)
+        return self.error > self.floor and self.exact > self.floor
+
+
+@dataclass(frozen=True)
+class Forced:
+    """What the forced pass showed.
+
+    Attributes:
+        reading: the pass itself; its targets are what the code after the last call makes of perfect layers.
+        off: own errors above the floor, by site, those that float64 clears included.
+        fed_wrong: calls that are handed other inputs than the reference's, to the call whose own code does it.
+        misshapen: suspects whose output has another shape than the reference's.
+
+    """
+
+    reading: Reading
+    off: Mapping[Site, OwnError] = field(default_factory=dict)
+    fed_wrong: Mapping[Site, Site] = field(default_factory=dict)
+    misshapen: tuple[Site, ...] = ()
+
+    @property
+    def suspects(self) -> list[Site]:
+        """Return the calls that are wrong by themselves, in execution order."""
+        return [site for site, own in self.off.items() if own.suspect]
+
+
+def force(question: Question, trace: Trace) -> Forced:
+    """Run the forced pass on top of a question's base: once, again where calls are fed wrongly, again in float64."""
+    sites = trace.sites
+    first = question.ask("forced", EVERYTHING, sites, (*sites, *trace.misshapen))
+    if first.failure is not None:
+        return Forced(first)
+    fed = [site for site in sites if inputs_off(first, site, trace)]
+    reading = first
+    if fed:
+        reading = question.ask("forced", f"the same, {len(fed)} fed the reference's inputs", sites, sites, fed=fed)
+        if reading.failure is not None:
+            reading, sites = first, tuple(site for site in sites if site not in fed)
+    above = [site for site in sites if error_of(reading, site) > floor_of(trace, site)]
+    exact = reading
+    if above:
+        again = fed if reading is not first else ()
+        what = f"the same, {len(above)} in float64 too"
+        exact = question.ask("exact", what, trace.sites, trace.sites, fed=again, exact=above)
+    misshapen = _misshapen(trace, first)
+    off = {site: _own_error(trace, reading, exact, site) for site in above}
+    off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
+    return Forced(first, off, _fed_wrong(trace, first, reading), misshapen)
+
+
+def _misshapen(trace: Trace, reading: Reading) -> tuple[Site, ...]:
+    """Return the innermost calls whose outputs have another shape although their inputs are the reference's."""
+    found = [s for s in trace.misshapen if math.isinf(error_of(reading, s)) and not inputs_off(reading, s, trace)]
+    return tuple(site for site in found if not any(site in trace.chain(other)[1:] for other in found))
+
+
+def _fed_wrong(trace: Trace, first: Reading, reading: Reading) -> dict[Site, Site]:
+    """Return the wrongly fed calls to the call around each, whose own code does it since it is itself fed right."""
+    found = {}
+    for site in trace.sites:
+        around = trace.chain(site)[1:]
+        if not inputs_off(reading, site, trace):
+            continue
+        if not around:
+            found[site] = STEP
+        elif around[0] in reading.watched and (reading is not first or not inputs_off(reading, around[0], trace)):
+            found[site] = around[0]
+    return found
+
+
+def _own_error(trace: Trace, reading: Reading, exact: Reading, site: Site) -> OwnError:
+    found = exact.watched[site].exact if site in exact.watched else None
+    return OwnError(
+        error_of(reading, site),
+        None if found is None else _largest(found),
+        floor_of(trace, site),
+        worst(reading.watched[site].output),
+    )
+
+
+def floor_of(trace: Trace, site: Site) -> float:
+    """Return the relative error that rounding explains in one call: the reference's own against float64, if larger."""
+    return max(trace.rounding, SAFETY * trace.exact.get(site, 0.0))
+
+
+def inputs_off(reading: Reading, site: Site, trace: Trace) -> bool:
+    """Tell whether a watched call was handed other inputs than the reference's."""
+    watched = reading.watched.get(site)
+    return watched is not None and any(c.exceeds(SAFETY * trace.rounding) for c in watched.inputs)
+
+
+def error_of(reading: Reading, site: Site) -> float:
+    """Return how far a watched call's output is off, infinity where it does not compare."""
+    watched = reading.watched.get(site)
+    return 0.0 if watched is None else _largest(watched.output)
+
+
+def _largest(comparisons: Iterable[Comparison]) -> float:
+    return max((math.inf if c.mismatch else c.error or 0.0 for c in comparisons), default=0.0)
+
+
+def worst(comparisons: Sequence[Comparison]) -> str:
+    """Say how far the worst of some tensors is off."""
+    mismatch = next((c.mismatch for c in comparisons if c.mismatch), None)
+    if mismatch:
+        return mismatch
+    error = _largest(comparisons)
+    if error >= 10:
+        return f"a value that is off by {error:.3g} times its size"
+    return f"a value that is off by {error:.2%}" if error >= 1e-4 else f"a value that is off by {error:.1e} (relative)"

@@ -1,0 +1,85 @@
+"""Mistakes to build a port with, so that a search for culprits can be checked against the truth."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Another text in one of the port's files, which has ``old`` exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake in a port, each one that a person could have made.
+
+    what: the mistake in one sentence.
+    effect: what it does to cls_loss.
+    kind: "values" where initial values are wrong, "code" where a module computes something else, "loss" where the
+        code after the last module does, "unfelt" where cls_loss stays as it is, "none" for no mistake at all.
+    sites: the reference's sites that are to blame; empty for the loss.
+    edits: make the mistake in the source.
+    apply: makes the mistake in the built modules, where only some of several alike have it.
+    """
+
+    what: str
+    effect: str
+    kind: Literal["values", "code", "loss", "unfelt", "none"]
+    sites: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    apply: Callable[[dict], None] = lambda _modules: None
+
+
+def build_with(faults: Mapping[str, Fault], name: str, options: Mapping[str, Any]) -> dict:
+    """Build the recipe's ``port.py`` with the fault called ``name`` in it. Raises ValueError for an unknown one."""
+    if name not in faults:
+        raise ValueError(f"unknown fault {name!r}; known are {', '.join(faults)}")
+    sys.meta_path.insert(0, EditingFinder(faults[name].edits))
+    build = importlib.import_module("port").build
+    unknown = set(options) - set(inspect.signature(build).parameters)
+    if unknown:
+        known = ", ".join(["fault", *inspect.signature(build).parameters])
+        raise ValueError(f"build takes no option {', '.join(sorted(unknown))}; it takes {known}")
+    built = build(**options)
+    faults[name].apply(built["modules"])
+    return built
+
+
+class EditingFinder:
+    """Finds the files that edits speak of, and has them loaded with their text changed."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self.edits = edits
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
+        edits = [edit for edit in self.edits if edit.file == f"{name}.py"]
+        spec = PathFinder.find_spec(name, path) if edits else None
+        if spec is not None:
+            spec.loader = EditingLoader(name, str(spec.origin), edits)
+        return spec
+
+
+class EditingLoader(SourceFileLoader):
+    """Loads a file as if its text were another, past the bytecode that Python keeps of it."""
+
+    def __init__(self, name: str, path: str, edits: Sequence[Edit]) -> None:
+        super().__init__(name, path)
+        self.edits = edits
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path).decode()
+        for edit in self.edits:
+            if source.count(edit.old) != 1:
+                raise ValueError(f"{edit.file} has {edit.old!r} {source.count(edit.old)} times, expected once")
+            source = source.replace(edit.old, edit.new)
+        return self.source_to_code(source.encode(), self.path)

@@ -1,0 +1,116 @@
+"""Every fault of the gold_yolo port is named exactly, and the faithful port is never accused: real torch, real Jittor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import RECIPES, capture_recipe, imports_from, report_of
+
+pytestmark = pytest.mark.jittor
+
+with imports_from(RECIPES / "gold_yolo", RECIPES / "detection"):
+    from faults import FAULTS
+
+# What the reference and the port must be built with for a fault to show.
+SHOWN_WITH = {
+    "pooling_of_jittor": ("size=500",),
+    "candidates_of_all_levels": ("warmup_epochs=1",),
+    "threshold_without_deviation": ("warmup_epochs=1",),
+}
+PREFLIGHT = {
+    "projection_trained": "trains in the port, is frozen in the reference: detect.proj",
+    "bn_momentum": "BatchNorm2d momentum 0.1, reference 0.03: 38 modules",
+    "extra_branch": "78,227 more than the reference's 5,617,930: + 78,227 of detect.dist_preds (24 tensors",
+}
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return the captures folder for some options, recorded once."""
+    folders: dict[tuple[str, ...], Path] = {}
+
+    def folder(*options: str) -> Path:
+        if options not in folders:
+            folders[options] = capture_recipe("gold_yolo", tmp_path_factory.mktemp("gold_yolo"), *options)
+        return folders[options]
+
+    return folder
+
+
+def run(captured: Callable[..., Path], fault: str, *options: str) -> tuple[int, dict]:
+    """Return exit code and report of the port with a fault, both sides built with the options."""
+    return report_of("gold_yolo", captured(*options), f"fault={fault}", *options)
+
+
+def named(report: dict) -> list[str]:
+    """Return the sites of all culprits that are proved."""
+    return sorted(site for culprit in report["culprits"] if culprit["confirmed"] for site in culprit["sites"])
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind in ("code", "values")])
+def test_each_fault_of_a_layer_is_named_exactly(fault: str, captured: Callable[..., Path]) -> None:
+    """The culprits are exactly the sites at fault, all of them proved, by no more cuts than promised."""
+    code, report = run(captured, fault, *SHOWN_WITH.get(fault, ()))
+    assert (code, report["verdict"]) == (1, "diverges")
+    assert named(report) == sorted(FAULTS[fault].sites)
+    assert all(culprit["confirmed"] and culprit["kind"] == FAULTS[fault].kind for culprit in report["culprits"])
+    felt = [culprit for culprit in report["culprits"] if culprit["felt"]]
+    assert report["probes"]["search"] <= report["probes"]["search_limit"] * max(len(felt), 1)
+    assert report["probes"]["kernels_after"] == 0
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "loss"])
+def test_each_fault_of_the_loss_is_placed_after_the_last_layer(fault: str, captured: Callable[..., Path]) -> None:
+    """The loss is the culprit; every module call, parameter and buffer is ruled out, and no layer accused."""
+    code, report = run(captured, fault, *SHOWN_WITH.get(fault, ()))
+    assert (code, report["verdict"], named(report)) == (1, "diverges", ["step"])
+    (culprit,) = report["culprits"]
+    assert "the fault lies after the last layer (detect), in the loss" in culprit["findings"][0]["message"]
+    assert "the code after the last layer, in the loss" in report["sentence"]
+    assert report["ruled_out"][0].startswith("all 434 module calls")
+    assert report["ruled_out"][1].startswith("parameters and buffers")
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "unfelt"])
+def test_what_the_forward_pass_does_not_feel_agrees(fault: str, captured: Callable[..., Path]) -> None:
+    """Nobody is accused; what differs before any run is said."""
+    code, report = run(captured, fault)
+    assert (code, report["verdict"], report["culprits"]) == (0, "agrees", [])
+    messages = [finding["message"] for finding in report["preflight"]]
+    assert any(PREFLIGHT[fault] in message for message in messages) if fault in PREFLIGHT else messages == []
+
+
+def test_the_extra_branch_adds_up(captured: Callable[..., Path]) -> None:
+    """Its numbers are told apart: parameters, and buffers that Jittor counts with them."""
+    _, report = run(captured, "extra_branch")
+    (buffers,) = [f["message"] for f in report["preflight"] if f["check"] == "buffers"]
+    assert "896 more (running statistics) than the reference's 17,888: + 896 of detect.dist_preds" in buffers
+    assert "counted with them the port has 79,123 more" in buffers
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *[(f"batch_seed={seed}",) for seed in range(3)],
+        *[("size=500", f"batch_seed={seed}") for seed in range(3)],
+        ("warmup_epochs=1",),
+        ("zero_heads=true",),
+        ("zero_heads=true", "warmup_epochs=1", "size=500"),
+    ],
+    ids=" ".join,
+)
+def test_the_faithful_port_agrees(options: tuple[str, ...], captured: Callable[..., Path]) -> None:
+    """Without a fault the port agrees, in both questions, and nothing at all is listed against it."""
+    code, report = run(captured, "none", *options)
+    assert (code, report["verdict"], report["culprits"], report["preflight"]) == (0, "agrees", [], [])
+    assert report["questions"]["start"]["low"] <= report["questions"]["start"]["value"]
+    rows = "5249 = 63² + 32² + 16²" if "size=500" in options else "2100 = 40² + 20² + 10²"
+    assert [sentence for sentence in report["sizes"] if sentence.startswith(rows)]
+
+
+def test_heads_that_are_drawn_for_zero_are_named(captured: Callable[..., Path]) -> None:
+    """Heads that are drawn where the reference starts them at zero are named too."""
+    _, report = run(captured, "heads_zeroed_otherwise", "zero_heads=true")
+    assert named(report) == sorted(FAULTS["heads_zeroed_otherwise"].sites)
