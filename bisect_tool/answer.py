@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +23,24 @@ from bisect_tool.trace import Trace
 class Answer:
     """All that a report rests on.
 
-    Attributes: ``own`` is the port as it is, ``base`` with the reference's weights; ``code_range`` and
-    ``start_range`` say where the target agrees in the two questions (None: not asked).
+    Attributes: ``target`` (None: every call is judged by itself), ``own`` is the port as it is, ``base`` with the
+    reference's weights; ``ranges`` (by target) and ``start_range`` say where a target agrees in the two questions
+    (None: not asked).
     """
 
     capture: Manifest
     port: Described
-    target: str
+    target: str | None
     trace: Trace
     findings: list[Finding]
+    census: list[dict[str, Any]]
     own: Reading
     base: Reading
     code: CodeAnswer
     start: StartAnswer
-    code_range: Interval
+    ranges: Mapping[str, Interval]
     start_range: Interval | None
+    passed_over: tuple[str, ...]
     probes: dict[str, Any]
 
 
@@ -45,18 +49,23 @@ def report_data(answer: Answer) -> dict[str, Any]:
     target, code, start = answer.target, answer.code, answer.start
     culprits = [*code.culprits, *start.culprits]
     open_ends = [*code.open_ends, *start.open_ends]
-    reference = answer.capture.targets[target]
-    values = {"code": answer.base.targets.get(target), "start": answer.own.targets.get(target)}
-    base_ok = answer.base.failure is None and answer.code_range.holds(answer.base.targets.get(target, math.nan))
+    values = {"code": _value(answer.base, target), "start": _value(answer.own, target)}
+    asked_about = answer.ranges if target is None else {target: answer.ranges[target]}
+    off = [name for name, interval in asked_about.items() if not _holds(answer.base, name, interval)]
+    base_ok = not off
     if any(c.confirmed for c in culprits):
-        verdict, sentence = "diverges", _sentence(target, reference, values, culprits)
+        verdict, sentence = "diverges", _sentence(answer, values, culprits)
     elif culprits or open_ends or not base_ok:
-        why = "; ".join(open_ends) or "the probes that should prove it do not agree with each other"
-        verdict, sentence = "inconclusive", f"{target}: no culprit could be proved; {why}."
+        why = "; ".join(open_ends) or _unproved(target, off)
+        verdict, sentence = "inconclusive", f"{target or 'All calls'}: no culprit could be proved; {why}."
     else:
-        asked = ", and starts the same" if answer.start_range else ""
-        verdict = "agrees"
-        sentence = f"{target} agrees: the code computes the same with the reference's weights{asked}."
+        verdict, sentence = "agrees", _agreement(answer)
+    questions = {}
+    if target is not None:
+        questions = {
+            "code": {"value": values["code"], **(interval_data(answer.ranges[target]) or {})},
+            "start": {"value": values["start"], **(interval_data(answer.start_range) or {})},
+        }
     start_diverges = any(c.kind == "values" for c in culprits)
     return plain_data(
         {
@@ -69,12 +78,9 @@ def report_data(answer: Answer) -> dict[str, Any]:
                 "port": _words(answer.port),
             },
             "target": target,
-            "reference": reference,
+            "reference": None if target is None else answer.capture.targets[target],
             "port": values["start" if start_diverges else "code"],
-            "questions": {
-                "code": {"value": values["code"], **(interval_data(answer.code_range) or {})},
-                "start": {"value": values["start"], **(interval_data(answer.start_range) or {})},
-            },
+            "questions": questions,
             "targets": {
                 name: {
                     "reference": value,
@@ -87,11 +93,34 @@ def report_data(answer: Answer) -> dict[str, Any]:
             "open_ends": open_ends,
             "ruled_out": _ruled_out(answer, base_ok=base_ok),
             "preflight": [finding_data(f) for f in answer.findings],
+            "census": answer.census,
             "sizes": sizes(answer.capture),
             "notes": _notes(answer),
             "probes": answer.probes,
         }
     )
+
+
+def _value(reading: Reading, target: str | None) -> float | None:
+    return None if target is None else reading.targets.get(target)
+
+
+def _holds(reading: Reading, target: str, interval: Interval) -> bool:
+    return reading.failure is None and interval.holds(reading.targets.get(target, math.nan))
+
+
+def _unproved(target: str | None, off: list[str]) -> str:
+    if target is None:
+        return f"every call is right by itself, yet {', '.join(off)} diverges: bisect it with --target {off[0]}"
+    return "the probes that should prove it do not agree with each other"
+
+
+def _agreement(answer: Answer) -> str:
+    if answer.target is None:
+        names = ", ".join(answer.ranges)
+        return f"Every module call agrees by itself, from the reference's inputs and weights, and so do {names}."
+    asked = ", and starts the same" if answer.start_range else ""
+    return f"{answer.target} agrees: the code computes the same with the reference's weights{asked}."
 
 
 def _words(described: Described) -> str:
@@ -104,11 +133,16 @@ def _notes(answer: Answer) -> list[str]:
         f"whether it starts the same was not asked: the capture has {seeds} other initialisations, "
         f"{FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
     )
-    return [*([unasked] if answer.start_range is None else []), *answer.code.rounded]
+    asked = answer.start_range is not None or answer.target is None
+    return [*([] if asked else [unasked]), *answer.passed_over, *answer.code.rounded]
 
 
-def _sentence(target: str, reference: float, port: dict[str, float | None], culprits: list[Culprit]) -> str:
+def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culprit]) -> str:
     """Say who is to blame for what; ``port`` has the target's value for each question."""
+    target = answer.target
+    if target is None:
+        return f"Wrong from the reference's inputs and weights: {', and '.join(map(_blamed, culprits))}."
+    reference = answer.capture.targets[target]
     openings = {
         (
             "code",
@@ -149,7 +183,8 @@ def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:
             "inputs and weights each gives the reference's output, to within rounding"
         )
     if base_ok and not any(not c.held for c in answer.code.culprits):
-        words.append(f"the code of step and of the loss: with the reference's weights {answer.target} agrees")
+        agree = f"{answer.target} agrees" if answer.target else f"{', '.join(answer.ranges)} agree"
+        words.append(f"the code of step and of the loss: with the reference's weights {agree}")
     if answer.code.culprits or not base_ok:
         words.append("parameters and buffers as the cause of this: all of them were the reference's")
     for culprit in answer.code.culprits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.compare.tolerance import Interval
@@ -26,13 +26,13 @@ class CodeAnswer:
     """What the code search found.
 
     Attributes: ``culprits``, ``open_ends`` (what it could not settle, in words), ``rounded`` (calls that are off by
-    more than most, and right in float64, in words), ``forced`` (whether the forced pass could be run).
+    more than most, and right in float64, in words), ``forced`` (the forced pass, where it could be run).
     """
 
     culprits: tuple[Culprit, ...]
     open_ends: tuple[str, ...] = ()
     rounded: tuple[str, ...] = ()
-    forced: bool = False
+    forced: Forced | None = None
 
     @property
     def held(self) -> tuple[Site, ...]:
@@ -42,11 +42,12 @@ class CodeAnswer:
 
 @dataclass(frozen=True)
 class _Search:
-    """What every step of the search looks at."""
+    """What every step of the search looks at; ``asks_target`` where what a target makes of a culprit is asked too."""
 
     question: Question
     trace: Trace
     forced: Forced
+    asks_target: bool = True
 
 
 def search_code(question: Question, trace: Trace, loss: Interval) -> CodeAnswer:
@@ -70,16 +71,39 @@ def search_code(question: Question, trace: Trace, loss: Interval) -> CodeAnswer:
         found = CodeAnswer(())
     else:
         found = _felt(search)
-    unfelt = _unfelt(search, found.culprits)
+    return _whole((*found.culprits, *_unfelt(search, found.culprits)), found.open_ends, forced)
+
+
+def search_local(questions: Mapping[str, tuple[Question, Interval]], trace: Trace) -> CodeAnswer:
+    """Find every call that is wrong by itself, and every target that perfect layers do not make right.
+
+    One forced pass; no target is bisected. ``questions`` has each target's question and loss interval.
+    """
+    question = next(iter(questions.values()))[0]
+    forced = force(question, trace)
+    if forced.reading.failure is not None:
+        return CodeAnswer((), (f"the port fails with every layer patched: {forced.reading.failure}",))
+    wrong: list[Culprit] = []
+    for target, (asked, loss) in questions.items():
+        value = forced.reading.targets.get(target, math.nan)
+        if not forced.misshapen and not loss.holds(value):
+            necessary = Proof(
+                f"every layer, parameter and buffer patched: {target} {value:.7g}", None, Verdict.DIVERGES
+            )
+            culprit = _after_the_last(asked, trace, forced.reading)
+            wrong = _merged(wrong, dataclasses.replace(culprit, necessary=necessary))
+    search = _Search(question, trace, forced, asks_target=False)
+    return _whole((*wrong, *_unfelt(search, ())), (), forced)
+
+
+def _whole(culprits: tuple[Culprit, ...], open_ends: tuple[str, ...], forced: Forced) -> CodeAnswer:
+    more = (f"stopped after {MOST_CULPRITS} culprits: there may be more",) if len(culprits) > MOST_CULPRITS else ()
     rounded = tuple(
         f"{site} gives {own.words} from the reference's inputs: rounding, since in float64 it is off by {own.exact:.1e}"
         for site, own in forced.off.items()
         if not own.suspect and own.exact is not None
     )
-    culprits = (*found.culprits, *unfelt)
-    more = f"stopped after {MOST_CULPRITS} culprits: there may be more"
-    open_ends = (*found.open_ends, *([more] if len(culprits) > MOST_CULPRITS else []))
-    return CodeAnswer(culprits[:MOST_CULPRITS], open_ends, rounded, forced=True)
+    return CodeAnswer(culprits[:MOST_CULPRITS], (*open_ends, *more), rounded, forced)
 
 
 def _felt(search: _Search) -> CodeAnswer:
@@ -231,7 +255,8 @@ def _unfelt(search: _Search, felt: Sequence[Culprit]) -> list[Culprit]:
             group = tuple(s for s in _group(search, site) if s not in blamed)
             blamed |= set(group)
             found.append(_local(search, _wrong_calls(search, group, _local_proof(search, group[0])), felt))
-    return found
+    order = {site: index for index, site in enumerate((*search.trace.sites, *search.trace.misshapen))}
+    return sorted(found, key=lambda culprit: order[culprit.held[0]])
 
 
 def _unfelt_feeding(search: _Search, site: Site, culprit: Site, felt: Sequence[Culprit]) -> Culprit:
@@ -248,7 +273,8 @@ def _local_proof(search: _Search, site: Site) -> Proof:
 def _local(search: _Search, culprit: Culprit, felt: Sequence[Culprit]) -> Culprit:
     """Mark a culprit as unfelt, with the probe that shows what the target makes of its being held."""
     question = search.question
-    if any(not c.held for c in felt) or culprit.whatever_weights:  # the target cannot be asked
+    unasked = any(not c.held for c in felt) or culprit.whatever_weights  # the target cannot be asked
+    if unasked or not search.asks_target:
         return dataclasses.replace(culprit, silent=True)
     held = [*CodeAnswer(tuple(felt)).held, *culprit.held]
     reading = question.ask("confirm", f"{_these([culprit])} held", held)

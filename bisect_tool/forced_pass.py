@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
-from bisect_tool.probes.intervention import Comparison, Reading
+from bisect_tool.probes.intervention import Comparison, Intervention, Reading
 from bisect_tool.questions import Question
 from bisect_tool.sites import Site
 from bisect_tool.trace import Trace
@@ -46,6 +46,7 @@ class Forced:
         off: own errors above the floor, by site, those that float64 clears included.
         fed_wrong: calls that are handed other inputs than the reference's, to the call whose own code does it.
         misshapen: suspects whose output has another shape than the reference's.
+        intervention: what was run in the end, but for float64.
 
     """
 
@@ -53,6 +54,7 @@ class Forced:
     off: Mapping[Site, OwnError] = field(default_factory=dict)
     fed_wrong: Mapping[Site, Site] = field(default_factory=dict)
     misshapen: tuple[Site, ...] = ()
+    intervention: Intervention = field(default_factory=Intervention)
 
     @property
     def suspects(self) -> list[Site]:
@@ -81,7 +83,8 @@ def force(question: Question, trace: Trace) -> Forced:
     misshapen = _misshapen(trace, first)
     off = {site: _own_error(trace, reading, exact, site) for site in above}
     off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
-    return Forced(first, off, _fed_wrong(trace, first, reading), misshapen)
+    everything = question.base.patching(trace.sites).feeding(fed if reading is not first else ())
+    return Forced(first, off, _fed_wrong(trace, first, reading), misshapen, everything)
 
 
 def _misshapen(trace: Trace, reading: Reading) -> tuple[Site, ...]:
@@ -105,10 +108,9 @@ def _fed_wrong(trace: Trace, first: Reading, reading: Reading) -> dict[Site, Sit
 
 
 def _own_error(trace: Trace, reading: Reading, exact: Reading, site: Site) -> OwnError:
-    found = exact.watched[site].exact if site in exact.watched else None
     return OwnError(
         error_of(reading, site),
-        None if found is None else _largest(found),
+        exact_error_of(exact, site),
         floor_of(trace, site),
         worst(reading.watched[site].output),
     )
@@ -129,6 +131,12 @@ def error_of(reading: Reading, site: Site) -> float:
     """Return how far a watched call's output is off, infinity where it does not compare."""
     watched = reading.watched.get(site)
     return 0.0 if watched is None else _largest(watched.output)
+
+
+def exact_error_of(reading: Reading, site: Site) -> float | None:
+    """Return how far a call's output is off in float64, None where its code does not run in it."""
+    watched = reading.watched.get(site)
+    return None if watched is None or watched.exact is None else _largest(watched.exact)
 
 
 def _largest(comparisons: Iterable[Comparison]) -> float:

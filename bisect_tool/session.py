@@ -11,16 +11,18 @@ from typing import Any
 from bisect_tool.answer import Answer, report_data
 from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.code_search import CodeAnswer, search_code
+from bisect_tool.code_search import CodeAnswer, search_code, search_local
 from bisect_tool.compare.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
+from bisect_tool.conventions import conventions, explained
 from bisect_tool.culprit import Culprit
+from bisect_tool.diagnosis.census import census
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.diagnosis.preflight import preflight, setting_differences
 from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import listed
-from bisect_tool.forced_pass import EVERYTHING
+from bisect_tool.forced_pass import EVERYTHING, force
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
@@ -29,6 +31,7 @@ from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, module_of, parent_of
 from bisect_tool.start_search import StartAnswer, search_silent, search_start
 from bisect_tool.trace import Trace, lies_in
+from bisect_tool.value_findings import with_values
 
 
 @dataclass(frozen=True)
@@ -54,16 +57,17 @@ def bisect(
     port: WorkerPort,
     capture: Capture,
     *,
-    target: str,
+    target: str | None,
     tolerance: Tolerance = Tolerance(),
     on_row: Callable[[LogRow], None] = lambda _row: None,
 ) -> dict[str, Any]:
     """Find what makes a port's target diverge from a captured reference, and return the report as data.
 
-    Raises BisectError for a target that the capture or the port does not have, InconclusiveError when the port is
-    not deterministic, changes when it is merely probed, or does not run at all.
+    Without a target: find every module call that is wrong by itself, and every target that perfect layers do not
+    make right. Raises BisectError for a target that the capture or the port does not have, InconclusiveError when the
+    port is not deterministic, changes when it is merely probed, or does not run at all.
     """
-    run = _Run(port, capture, target, tolerance, ProbeLog(on_row=on_row))
+    run = _Run(port, capture, target or next(iter(capture.manifest.targets)), tolerance, ProbeLog(on_row=on_row))
     _check_target(run)
     _check_batch(run)
     own = _ends(run)
@@ -77,18 +81,20 @@ def bisect(
             f"the port {listed([s.name for s in port.described.state])}",
             hint="say which name is which with rename rules under [names] in recipe.toml",
         )
-    code_range = _code_interval(run)
-    question = Question("code", port, run.log, target, code_range, Intervention(frozenset(state)))
-    base = question.ask("split", "all parameters and buffers")
-    loss = _loss_interval(run, pair, trace)
-    if trace.sites and base.failure is None:
-        question, loss = _with_summation(run, question, trace, loss)
-    code_range = question.interval
-    code = _doubted(_code(question, trace, base, loss), pair, trace, state)
-    start_range = _start_interval(run, code_range)
-    start = StartAnswer()
-    if start_range is not None:
-        start = _start(run, start_range, code, pair, state, trace, own)
+    asked = _question(run, state, _code_interval(run))
+    base = asked.ask("split", "all parameters and buffers")
+    passed_over = conventions(asked, trace, force(asked, trace)) if trace.sites and base.failure is None else {}
+    trace = trace.without(passed_over)
+    questions = _questions(run, pair, trace, state, base)
+    question, _ = questions[run.target]
+    start_range = _start_interval(run, question.interval)
+    if target is not None:
+        code = _doubted(_code(question, trace, base, questions[run.target][1]), pair, trace, state)
+        start = _start(run, start_range, code, pair, state, trace, own) if start_range is not None else StartAnswer()
+    else:
+        code, start = _doubted(_local(questions, trace, base), pair, trace, state), StartAnswer()
+    if code.forced is not None:
+        code = replace(code, culprits=with_values(code.culprits, code.forced, trace, port, capture))
     return report_data(
         Answer(
             capture=capture.manifest,
@@ -96,15 +102,44 @@ def bisect(
             target=target,
             trace=trace,
             findings=[*preflight(pair), *initialisation(pair)],
+            census=census(pair),
             own=own,
             base=base,
             code=code,
             start=start,
-            code_range=code_range,
+            ranges={name: asked.interval for name, (asked, _) in questions.items()},
             start_range=start_range,
+            passed_over=explained(passed_over),
             probes=log_data(run.log, len(trace.sites)),
         )
     )
+
+
+def _question(run: _Run, state: list[Site], interval: Interval) -> Question:
+    return Question("code", run.port, run.log, run.target, interval, Intervention(frozenset(state)))
+
+
+def _questions(
+    run: _Run, pair: Pair, trace: Trace, state: list[Site], base: Reading
+) -> dict[str, tuple[Question, Interval]]:
+    """Return for each target that is compared its code question, and where it may lie once all layers are perfect."""
+    found = {}
+    values = run.capture.manifest.targets
+    for name in sorted(values, key=lambda name: name != run.target):  # the log shows the one that asked first
+        one = replace(run, target=name)
+        if name == run.target or (math.isfinite(values[name]) and name in base.targets):
+            question, loss = _question(one, state, _code_interval(one)), _loss_interval(one, pair, trace)
+            summed = trace.sites and base.failure is None
+            found[name] = _with_summation(one, question, trace, loss) if summed else (question, loss)
+    return found
+
+
+def _local(questions: dict[str, tuple[Question, Interval]], trace: Trace, base: Reading) -> CodeAnswer:
+    if base.failure is not None:
+        return CodeAnswer((), (f"the port fails with the reference's weights: {base.failure}",))
+    if not trace.sites:
+        return CodeAnswer((), ("no module call has a partner that could be patched",))
+    return search_local(questions, trace)
 
 
 def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval) -> tuple[Question, Interval]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Trace:
     rounding: float
     exact: Mapping[str, float]
     misshapen: tuple[Site, ...] = ()
+
+    def without(self, sites: Iterable[Site]) -> Trace:
+        """Return the trace with fewer calls to patch."""
+        fewer = frozenset(sites)
+        return dataclasses.replace(self, sites=tuple(site for site in self.sites if site not in fewer))
 
     @functools.cached_property
     def containers(self) -> frozenset[str | None]:

@@ -37,11 +37,10 @@ def capture_recipe(recipe: str, folder: Path, *options: str) -> Path:
     return folder
 
 
-def report_of(recipe: str, captures: Path, *options: str, target: str = "cls_loss") -> tuple[int, dict]:
+def report_of(recipe: str, captures: Path, *options: str, target: str | None = "cls_loss") -> tuple[int, dict]:
     """Run a port against a capture and return exit code and report."""
-    done = run_bisect(
-        "run", "--recipe", recipe, "--captures", str(captures), "--target", target, "--json", *_flags(options)
-    )
+    wanted = [] if target is None else ["--target", target]
+    done = run_bisect("run", "--recipe", recipe, "--captures", str(captures), *wanted, "--json", *_flags(options))
     assert done.returncode in (0, 1, 3), done.stderr
     return done.returncode, json.loads(done.stdout)
 

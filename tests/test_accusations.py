@@ -235,3 +235,38 @@ def test_mended_rename_rules_are_believed_at_once(tmp_path: Path) -> None:
     assert run(tmp_path, net, swapped)["verdict"] != "agrees"
     (tmp_path / "recipe.toml").write_text(RECIPE)
     assert again(tmp_path)["verdict"] == "agrees"
+
+
+INSIDE = """
+class Block(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc = is_port, nn.Linear(6, 6)
+    def forward(self, x):
+        return x + torch.tanh(self.fc(x)) if self.is_port else torch.tanh(self.fc(x))
+
+class Layer(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.block = is_port, Block(is_port)
+    def forward(self, x):
+        return self.block(x) if self.is_port else x + self.block(x)
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.one, self.two = Layer(is_port), Layer(is_port)
+        self.norm, self.out = nn.LayerNorm(6, eps={eps} if is_port else 1e-5), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.norm(self.two(self.one(x))))
+"""
+
+
+@pytest.mark.parametrize(("eps", "verdict", "sites"), [("1e-5", "agrees", []), ("0.3", "diverges", ["net.norm"])])
+def test_a_residual_on_the_other_side_of_a_block_is_no_fault(
+    eps: str, verdict: str, sites: list[str], tmp_path: Path
+) -> None:
+    """Blocks that add their input on one side only, in a layer that is right, hide nobody and are not accused."""
+    report = run(tmp_path, INSIDE.replace("{eps}", eps))
+    assert (report["verdict"], confirmed(report)) == (verdict, sites)
+    assert sum("code is placed otherwise there, and does no harm" in note for note in report["notes"]) == 2

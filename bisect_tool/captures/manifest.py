@@ -36,6 +36,19 @@ def _is_tree(tree: Any) -> Any:
 Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
 
 
+def _ascend(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(not low <= high for low, high in zip(values, values[1:], strict=False)):
+        raise ValueError("quantiles that do not ascend")
+    return values
+
+
+Quantiles = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
+    Field(min_length=17, max_length=17),
+    AfterValidator(_ascend),
+]
+
+
 class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -86,6 +99,7 @@ class StateEntry(_Data):
     std: float | None = None
     min: float | None = None
     max: float | None = None
+    quantiles: Quantiles | None = None
     hash: str | None = None
     alias_of: str | None = None
 
@@ -127,6 +141,7 @@ class StateStatistics(_Data):
     std: float
     min: float
     max: float
+    quantiles: Quantiles | None = None
 
 
 class Noise(_Data):

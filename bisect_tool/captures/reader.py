@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
@@ -63,6 +64,12 @@ class Capture:
         if data["checksum"] != checksum(data):
             raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=again)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
+
+    def read(self, key: str) -> npt.NDArray[Any]:
+        """Return one recorded array."""
+        with safe_open(self.folder / self.manifest.tensors[key].file, framework="np") as shard:
+            array: npt.NDArray[Any] = shard.get_tensor(key)
+        return array
 
 
 def tensor_keys(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

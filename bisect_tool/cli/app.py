@@ -8,6 +8,7 @@ import typer
 
 from bisect_tool import __version__
 from bisect_tool.cli.capture import capture
+from bisect_tool.cli.compare import compare
 from bisect_tool.cli.doctor import doctor
 from bisect_tool.cli.run import report, run
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(capture)
 app.command()(run)
 app.command()(report)
+app.command()(compare)
 app.command()(doctor)
 
 

@@ -26,7 +26,13 @@ from bisect_tool.workers.start import build_model, start_worker
 
 
 def run(
-    target: Annotated[str, typer.Option("--target", help="The scalar to bisect, as step returns it, e.g. cls_loss.")],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="The scalar to bisect, as step returns it, e.g. cls_loss. Without it: every call that is wrong by itself.",
+        ),
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="Port of the recipe to look for the fault in.")] = "port",
     reference: Annotated[str, typer.Option("--reference", help="Model whose capture is the reference.")] = "ref",
     recipe: common.RecipeOption = None,
@@ -47,6 +53,8 @@ def run(
     debug: common.DebugOption = False,
 ) -> None:
     """Find the smallest part of the port that makes a target diverge, and prove it with two probes.
+
+    Without --target: find every module call that computes something else from the reference's inputs and weights.
 
     Exits with 0 when the port agrees, 1 when a culprit was found, 2 for a mistake in the recipe or the command,
     3 when no answer could be proved. An interrupted run keeps its probes and goes on from there.
@@ -78,7 +86,7 @@ def run(
             port.close()
         report["options"] = options
         report["probes"]["cached"] = sum(cached for _, _, cached in port.asked)
-        path = home / "reports" / f"{model}-{target}.json"
+        path = home / "reports" / f"{model}-{target or 'all'}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         _print(report, json_=json_)
@@ -141,8 +149,8 @@ def _start_port(
     return WorkerPort(start, capture, recipe.names.rename, cache_folder, words)
 
 
-def _tolerance(recipe: Recipe, target: str, rtol: float | None) -> session.Tolerance:
-    spec = recipe.targets.get(target)
+def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> session.Tolerance:
+    spec = recipe.targets.get(target) if target is not None else None
     if rtol is not None:
         return session.Tolerance(rtol=rtol)
     return session.Tolerance(spec.rtol, spec.atol) if spec else session.Tolerance()

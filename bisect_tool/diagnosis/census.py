@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bisect_tool.captures.manifest import Described, StateEntry
 from bisect_tool.diagnosis.pair import Pair
@@ -15,6 +16,8 @@ MOST_TERMS = 6
 MOST_TENSORS = 6  # of a module; of more the largest few are named
 FEW_TENSORS = 3
 RUNNING = ("running_mean", "running_var")
+KINDS = {"parameters": "parameter", "buffers": "buffer"}
+Numbers = Counter[tuple[str, str]]  # how many, by a key of KINDS and the side
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,34 @@ class Census:
     def more(self) -> int:
         """Return how many more the port has; less than 0 for fewer."""
         return self.port - self.reference
+
+
+@dataclass
+class Branch:
+    """A module with what lies in it.
+
+    Attributes: ``name`` (the reference's, or the port's where it alone has the module), ``renamed`` (the port's name
+    where it is another one), ``own`` (numbers of tensors that lie in it directly), ``inner`` (its modules).
+    """
+
+    name: str
+    renamed: str | None = None
+    own: Numbers = field(default_factory=Counter)
+    inner: list[Branch] = field(default_factory=list)
+
+    def numbers(self) -> Numbers:
+        """Return how many numbers lie in it, at any depth."""
+        return sum((branch.numbers() for branch in self.inner), +self.own)
+
+    def differs(self) -> bool:
+        """Tell whether some module in it, or it itself, has not as many on both sides."""
+        own = any(self.own[kind, "reference"] != self.own[kind, "port"] for kind in KINDS)
+        return own or any(branch.differs() for branch in self.inner)
+
+    def opens(self) -> bool:
+        """Tell whether its parts say more than it does: what one side lacks altogether is one thing."""
+        both = len({side for _, side in self.numbers()}) > 1
+        return both and self.differs() and any(branch.numbers() for branch in self.inner)
 
 
 def parameters(pair: Pair) -> list[Finding]:
@@ -67,17 +98,86 @@ def buffers(pair: Pair) -> list[Finding]:
     return [Finding("buffers", (), words)]
 
 
+def census(pair: Pair) -> list[dict[str, Any]]:
+    """Return parameters and buffers by module on both sides; nothing where all modules have as many.
+
+    A row's parts follow it, one deeper (``depth``), and add up to it: modules, and in an "own" row the tensors that
+    lie in it directly. Only a module in which something differs has its parts told. The last row is the total.
+    """
+    root = _tree(pair)
+    if not root.differs():
+        return []
+    return [*_parts(root, 0), _row("total", root, root.numbers(), 0)]
+
+
+def _parts(branch: Branch, depth: int) -> Iterator[dict[str, Any]]:
+    if branch.own.total():
+        yield _row("own", branch, branch.own, depth)
+    for part in branch.inner:
+        if part.numbers():
+            yield _row("module", part, part.numbers(), depth)
+        if part.opens():
+            yield from _parts(part, depth + 1)
+
+
+def _row(what: str, branch: Branch, numbers: Numbers, depth: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"row": what, "name": branch.name, "renamed": branch.renamed, "depth": depth}
+    for kind in KINDS:
+        ours, theirs = numbers[kind, "reference"], numbers[kind, "port"]
+        row[kind] = {"reference": ours, "port": theirs, "difference": theirs - ours}
+    return row
+
+
+def _tree(pair: Pair) -> Branch:
+    """Return the modules of both sides in one tree: a tensor of the port lies where its partner does."""
+    back = {port: name for name, port in _partners(pair).items()}
+    places = _places(pair)
+    ours = dict.fromkeys(_modules(pair.reference.described))
+    port_names = {place: module for module, place in places.items()}
+    tree = {"": Branch("")}
+    for place in ours | dict.fromkeys(port_names):
+        port_name = port_names.get(place)
+        if place in ours:
+            tree[place] = Branch(place, port_name if port_name != place else None)
+        else:
+            tree[place] = Branch(port_name or place)
+    for place in list(tree)[1:]:
+        tree[parent_of(place)].inner.append(tree[place])
+    for kind, word in KINDS.items():
+        reference, port = _sides(pair, word)
+        for name, entry in reference.items():
+            tree[parent_of(name)].own[kind, "reference"] += entry.size
+        for name, entry in port.items():
+            place = parent_of(back[name]) if name in back else places[parent_of(name)]
+            tree[place].own[kind, "port"] += entry.size
+    return tree[""]
+
+
+def _modules(described: Described) -> list[str]:
+    """Return all modules, also those that only names of state speak of, parents before their children."""
+    named = [*(module.name for module in described.modules), *(parent_of(entry.name) for entry in described.state)]
+    return [module for name in dict.fromkeys(named) if name for module in (*_around(name), name)]
+
+
+def _places(pair: Pair) -> dict[str, str]:
+    """Return where the port's modules are in the reference's tree: at their partner, or in their parent's place."""
+    partners = pair.matching.modules
+    back = {port: name for name, port in partners.items()}
+    places = {"": ""}
+    for module in _modules(pair.port):
+        inside, last = places[parent_of(module)], module.rpartition(".")[2]
+        place = f"{inside}.{last}" if inside else last
+        # The reference's module of this name may be another one of the port's.
+        places[module] = back.get(module, f"{place} (port)" if place in partners else place)
+    return places
+
+
 def _census(pair: Pair, kind: str) -> Census:
-    """Count a kind of state. A tied tensor counts once; what has a partner is of the kind that the reference says."""
+    """Count a kind of state, and explain what the port has more or fewer."""
     reference, names, modules = pair.reference.described, pair.matching.state, pair.matching.modules
     partners = _partners(pair)
     back = {port: name for name, port in partners.items()}
-    ours = {name: entry for name, entry in _first(reference).items() if entry.kind == kind}
-    theirs = {
-        name: entry
-        for name, entry in _first(pair.port).items()
-        if (back[name] in ours if name in back else entry.kind == kind)
-    }
+    ours, theirs = _sides(pair, kind)
     added = [entry for name, entry in theirs.items() if name not in back]
     lost = [entry for name, entry in ours.items() if name not in partners]
     reverse = {port: name for name, port in names.items()}
@@ -93,6 +193,21 @@ def _census(pair: Pair, kind: str) -> Census:
     )
 
 
+def _sides(pair: Pair, kind: str) -> tuple[dict[str, StateEntry], dict[str, StateEntry]]:
+    """Return the reference's and the port's tensors of a kind, a tied one once.
+
+    What has a partner is of the kind that the reference says.
+    """
+    back = {port: name for name, port in _partners(pair).items()}
+    ours = {name: entry for name, entry in _first(pair.reference.described).items() if entry.kind == kind}
+    theirs = {
+        name: entry
+        for name, entry in _first(pair.port).items()
+        if (back[name] in ours if name in back else entry.kind == kind)
+    }
+    return ours, theirs
+
+
 def _first(described: Described) -> dict[str, StateEntry]:
     """Return the state by name, without a tied tensor's later names."""
     return {entry.name: entry for entry in described.state if entry.alias_of is None}
@@ -101,10 +216,12 @@ def _first(described: Described) -> dict[str, StateEntry]:
 def _partners(pair: Pair) -> dict[str, str]:
     """Return which tensor of the port is which of the reference's, all by their first names, each once."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for ours, theirs in pair.state():
         name, port = ours.alias_of or ours.name, theirs.alias_of or theirs.name
-        if name not in found and port not in found.values():
+        if name not in found and port not in taken:
             found[name] = port
+            taken.add(port)
     return found
 
 

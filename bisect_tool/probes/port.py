@@ -6,9 +6,14 @@ import dataclasses
 import hashlib
 import json
 import math
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
@@ -20,6 +25,15 @@ from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
 from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
+Arrays = list[tuple[str, "npt.NDArray[Any]"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Handed:
+    """What a call of the port was given and what it gave: arrays by their path in the nested value."""
+
+    inputs: Arrays
+    output: Arrays
 
 
 class WorkerPort:
@@ -78,6 +92,26 @@ class WorkerPort:
         self.asked.append((intervention, reading, False))
         return reading
 
+    def values(self, intervention: Intervention, sites: Iterable[Site]) -> dict[Site, Handed]:
+        """Run one probe and return what some calls were handed and gave; empty where the run fails."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "values.safetensors"
+            hand = sorted(self._to_port[site] for site in sites)
+            try:
+                found = self._worker.ask("values", **self._request(intervention), hand=hand, file=str(file))
+                arrays = load_file(file) if file.exists() else {}
+                return {
+                    Site(self._to_reference[site]): Handed(
+                        *([(str(path), arrays[key]) for path, key in parts[part]] for part in ("inputs", "output"))
+                    )
+                    for site, parts in found.items()
+                }
+            except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
+                return {}
+            except WorkerError as error:
+                self._restart(error)
+                return {}
+
     def close(self) -> None:
         """End the worker."""
         self._worker.close()
@@ -89,15 +123,7 @@ class WorkerPort:
     def _run_in_worker(self, intervention: Intervention) -> Reading:
         try:
             self._remember(intervention)
-            data = self._worker.ask(
-                "run",
-                patch=sorted(self._to_port[site] for site in intervention.patched),
-                watch=sorted(self._to_port[site] for site in intervention.watched if site in self._to_port),
-                keep=sorted(self._to_port[site] for site in intervention.kept),
-                feed=sorted(self._to_port[site] for site in intervention.fed),
-                exact=sorted(self._to_port[site] for site in intervention.exact),
-                echo=intervention.echo,
-            )
+            data = self._worker.ask("run", **self._request(intervention))
             reading = self._in_reference_names(Reading.from_json(data))
             read = {str(key): str(found) for key, found in data["read"].items()}
         except ModelError as error:  # failures are not cached: it may go well another time
@@ -113,6 +139,19 @@ class WorkerPort:
         self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
+
+    def _request(self, intervention: Intervention) -> dict[str, Any]:
+        def named(sites: frozenset[Site]) -> list[str]:
+            return sorted(self._to_port[site] for site in sites if site in self._to_port)
+
+        return {
+            "patch": sorted(self._to_port[site] for site in intervention.patched),
+            "watch": named(intervention.watched),
+            "keep": named(intervention.kept),
+            "feed": named(intervention.fed),
+            "exact": named(intervention.exact),
+            "echo": intervention.echo,
+        }
 
     def _remember(self, intervention: Intervention) -> None:
         calls = sorted(self._to_port[site] for site in intervention.patched if site in self._parents)

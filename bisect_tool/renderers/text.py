@@ -10,6 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bisect_tool.renderers.census import census_table
+
 COLOURS = {"agrees": "green", "diverges": "red", "inconclusive": "yellow", "unresolved": "yellow"}
 MOST_SITES = 6
 MOST_ROWS = 14
@@ -28,14 +30,18 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
         )
     )
     console.print(_targets(report))
+    target = report["target"] or next(iter(report["targets"]))  # without one the probes show the first
     for number, culprit in enumerate(report["culprits"], 1):
-        _culprit(number, culprit, report["target"], console)
+        _culprit(number, culprit, target, console)
     _lines(console, "Ruled out", report["ruled_out"])
     _lines(console, "Not settled", report["open_ends"])
     shown = {finding["message"] for culprit in report["culprits"] for finding in culprit["findings"]}
     _preflight([finding for finding in report["preflight"] if finding["message"] not in shown], console)
+    if report.get("census"):  # reports saved before there was one are drawn too
+        console.print()
+        console.print(census_table(report["census"]))
     _lines(console, "Sizes", report.get("sizes", []))  # reports saved before there were any are drawn too
-    _probes(report["probes"], report["target"], console)
+    _probes(report["probes"], target, console)
     _lines(console, "Notes", report["notes"])
 
 
@@ -54,7 +60,7 @@ def _targets(report: Mapping[str, Any]) -> Table:
             style=style,
         )
     for key, label in (("code", "agrees within (reference's weights)"), ("start", "agrees within (own weights)")):
-        question = report["questions"][key]
+        question = report["questions"].get(key, {})
         if "low" in question:
             table.caption = (f"{table.caption}\n" if table.caption else "") + (
                 f"{label}: {_number(question['low'])} to {_number(question['high'])} ({question['origin']})"

@@ -56,7 +56,19 @@ class Probe:
     """One run under an intervention; every field of its ``reading`` comes from this one run."""
 
     def __init__(
-        self, model, reference, wire, memory, patch, watch=(), keep=(), feed=(), exact=(), echo=False, remember=()
+        self,
+        model,
+        reference,
+        wire,
+        memory,
+        patch,
+        watch=(),
+        keep=(),
+        feed=(),
+        exact=(),
+        hand=(),
+        echo=False,
+        remember=(),
     ):
         self.model = model
         self.adapter = model.adapter
@@ -66,6 +78,8 @@ class Probe:
         self.state = {name for name in patch if name in model.state}
         self.watch = set(watch)
         self.exact = set(exact)
+        self.hand = set(hand)
+        self.handed = {}  # site -> the port's own (path, array) pairs of inputs and output, where they are to be handed over
         self.doubled = False  # while a call is computed once more in float64, on the side
         self.echo = echo
         self.memory = memory  # site -> (value with an Own for every tensor, what was called inside)
@@ -116,12 +130,9 @@ class Probe:
         if self.doubled:
             return self._recomputed(call.site, compute, args, kwargs)
         self.wire.event("running", site=call.site)
-        self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
         entry = self.reference.sites.get(call.site)
         watched = call.site in self.watch and entry is not None
-        if watched:
-            self.watched[call.site] = {"inputs": self._differences(entry["inputs"], [list(args), kwargs])}
-        self._sign(call.module)
+        self._arrived(call, args, kwargs, entry if watched else None)
         if call.site in self.keep:
             return self._recall(call.site)
         if call.site in self.sites and not watched:
@@ -129,21 +140,35 @@ class Probe:
             return self._substitute(call.site)
         if call.site in self.feed:
             args, kwargs = trees.decode(entry["inputs"], lambda key: self._tensor(self.reference.read(key)))
+        output = self._compute(call, compute, args, kwargs, entry if watched else None)
+        if call.site in self.sites:
+            return self._substitute(call.site)
+        return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone) if self.echo else output
+
+    def _arrived(self, call, args, kwargs, entry):
+        self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
+        if entry is not None:
+            self.watched[call.site] = {"inputs": self._differences(entry["inputs"], [list(args), kwargs])}
+        if call.site in self.hand:
+            self.handed[call.site] = {"inputs": self._arrays([list(args), kwargs])}
+        self._sign(call.module)
+
+    def _compute(self, call, compute, args, kwargs, entry):
         before = dict(self.counts)
-        exact = call.site in self.exact
+        exact = call.site in self.exact and entry is not None
+        # Before the call, which may write into what it is given.
         doubled = trees.map_leaves([args, kwargs], self.adapter.is_tensor, self.adapter.doubled) if exact else None
         output = compute(*args, **kwargs)
         self._learn(call.site, output)
-        self._computed(call.site, output, entry if watched else None)
+        self._computed(call.site, output, entry)
         if exact:
             self.watched[call.site]["exact"] = self._exactly(call, entry, compute, doubled, before)
         if call.site in self.remember:
             self._keep(call.site, output, before)
-        if call.site in self.sites:
-            return self._substitute(call.site)
-        if self.echo:
-            return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone)
         return output
+
+    def _arrays(self, value):
+        return [(path, self.adapter.to_numpy(t)) for path, t in trees.leaves(value, self.adapter.is_tensor)]
 
     def _computed(self, site, output, entry):
         outputs = list(trees.leaves(output, self.adapter.is_tensor))
@@ -151,6 +176,8 @@ class Probe:
         self.calls.append([site, [[path, list(tensor.shape)] for path, tensor in outputs]])
         if entry is not None:
             self.watched[site]["output"] = self._differences(entry["output"], output)
+        if site in self.handed:
+            self.handed[site]["output"] = self._arrays(output)
 
     def _keep(self, site, output, before):
         inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}

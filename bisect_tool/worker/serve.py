@@ -6,8 +6,9 @@ import sys
 import traceback
 
 import numpy as np
+from safetensors.numpy import save_file
 
-from . import build, probe, record, wire
+from . import build, probe, record, shards, wire
 
 
 def serve(sock, framework, path):
@@ -90,6 +91,22 @@ class Session:
     def run(self, patch, **how):
         """Run one probe and return its reading."""
         return self._probe(patch, **how).run()
+
+    def values(self, patch, hand, file, **how):
+        """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
+        run = self._probe(patch, hand=hand, **how)
+        run.run()
+        arrays = {}
+        found = {}
+        for site, parts in run.handed.items():
+            for part, pairs in parts.items():
+                for path, array in pairs:
+                    key = "t%d" % len(arrays)
+                    arrays[key] = array
+                    found.setdefault(site, {"inputs": [], "output": []})[part].append([path, key])
+        with shards.writing(os.path.dirname(file)):
+            save_file(arrays, file)
+        return found
 
     def _probe(self, patch, **how):
         return probe.Probe(self._model, self._reference, self._line, self._memory, patch, **how)

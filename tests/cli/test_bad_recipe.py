@@ -112,7 +112,7 @@ def test_an_unknown_option_of_build_is_answered_with_those_it_takes(desk: Desk) 
     [
         (("capture", "--nosuch"), "--nosuch"),
         (("nosuch",), "nosuch"),
-        (("run",), "--target"),
+        (("run", "--target"), "--target"),
         (("run", "--target", "loss", "--rtol", "nan"), "--rtol"),
         (("run", "--target", "loss", "--rtol", "-1"), "--rtol"),
         (("capture", "--timeout", "0"), "--timeout"),

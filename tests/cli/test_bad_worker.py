@@ -109,20 +109,20 @@ def test_a_port_that_always_dies_is_inconclusive(recorded: Desk, death: str, wor
 
 
 def test_a_port_that_dies_in_one_probe_is_started_again(recorded: Desk) -> None:
-    """The probe in which it died is unresolved and is asked again by the next run, which finds the culprit."""
-    dies = "open('count', 'a').write('x'); len(open('count').read()) == 7 and os._exit(7)"
+    """The probe in which it died is unresolved and is asked again by the next run, which proves that the target feels it."""
+    dies = "open('count', 'a').write('x'); len(open('count').read()) == 8 and os._exit(7)"
     recorded.port((HIDDEN, f"hidden = torch.sin(self.first(x)); {dies}"))
     done = recorded.run("--json")
-    assert done.code == 3, done.err
     report = json.loads(done.out)
     failures = [row["failure"] for row in report["probes"]["log"] if row["failure"]]
     assert len(failures) == 1
     assert failures[0].startswith("the worker ended (status 7) during 'run'")
-    done = recorded.run("--json")
-    assert done.code == 1, done.err
-    report = json.loads(done.out)
-    assert [culprit["sites"] for culprit in report["culprits"]] == [["net"]]
-    assert report["probes"]["cached"] == 6
+    assert [(culprit["sites"], culprit["felt"]) for culprit in report["culprits"]] == [(["net"], False)]
+    again = recorded.run("--json")
+    assert again.code == done.code == 1
+    report = json.loads(again.out)
+    assert [(culprit["sites"], culprit["felt"]) for culprit in report["culprits"]] == [(["net"], True)]
+    assert report["probes"]["cached"] == 9
 
 
 def test_a_model_that_hangs_is_stopped(recorded: Desk) -> None:

@@ -71,16 +71,18 @@ def test_a_branch_of_the_port_alone_is_counted_and_the_rows_are_explained(desk: 
 
 
 def test_a_report_without_sizes_is_drawn(desk: Desk) -> None:
-    """A report that was saved before there were sizes has no such section."""
+    """A report that was saved before there were sizes and a census has no such sections."""
     recorded(desk)
     desk.run()
     path = desk.captures / "reports" / "port-loss.json"
     report = json.loads(path.read_text())
-    del report["sizes"]
+    for key in ("sizes", "census"):
+        report.pop(key, None)
     path.write_text(json.dumps(report))
     done = desk.bisect("report", str(path))
     assert done.code == 0
     assert "Sizes" not in done.out
+    assert "Parameters" not in done.out
 
 
 def test_rows_made_for_another_image_are_explained_when_the_port_fails(desk: Desk) -> None:

@@ -1,11 +1,16 @@
 """How many parameters and buffers there are, and differences as sums that add up."""
 
+import itertools
+import json
 import re
+from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from manifests import described, module, pair_of, tensor
 
-from bisect_tool.diagnosis.census import buffers, parameters
+from bisect_tool.diagnosis.census import buffers, census, parameters
 
 
 def messages(reference, port, check=parameters, **options):
@@ -159,3 +164,140 @@ def test_as_many_numbers_in_other_buffers_are_said():
         "+ 3 of detect.grid - 3 of detect.stride"
     )
     assert messages(ours, theirs) == []
+
+
+def told(rows):
+    """Return rows in short: depth, name, what the two sides have of parameters."""
+    return [(row["depth"], row["name"], row["parameters"]["reference"], row["parameters"]["port"]) for row in rows]
+
+
+def sizes(row):
+    """Return the numbers of a row without the differences."""
+    return Counter({(k, side): row[k][side] for k in ("parameters", "buffers") for side in ("reference", "port")})
+
+
+def inside(rows, index):
+    """Return the deeper rows that follow a row; of index -1 all."""
+    depth = rows[index]["depth"] if index >= 0 else -1
+    return list(itertools.takewhile(lambda row: row["depth"] > depth, rows[index + 1 :]))
+
+
+def parts_of(rows, index):
+    """Return the rows that are one deeper than a row in which they lie."""
+    deeper = inside(rows, index)
+    return [row for row in deeper if row["depth"] == deeper[0]["depth"]]
+
+
+LEAVES = {"weight": "parameter", "bias": "parameter", "running_mean": "buffer"}
+PATHS = st.lists(st.sampled_from("abc"), max_size=3).map(".".join)
+STATES = st.dictionaries(
+    st.tuples(PATHS, st.sampled_from(sorted(LEAVES))), st.tuples(st.integers(0, 3), st.booleans()), max_size=12
+)
+RULES = st.lists(st.sampled_from([(r"^a(\.|$)", r"z\1"), (r"\.b(\.|$)", r".c\1"), (r"^c\.", "a.")]), max_size=2)
+
+
+def tree_of(state, *, modules=True):
+    """Return a model with the tensors of a drawn state, some tied to the first one of their size and kind."""
+    entries, first = [], {}
+    for (path, leaf), (size, tied) in state.items():
+        name = f"{path}.{leaf}" if path else leaf
+        alias = first.setdefault((size, LEAVES[leaf]), name) if tied else name
+        entries.append(tensor(name, (size,), kind=LEAVES[leaf], **({"alias_of": alias} if alias != name else {})))
+    paths = {around for path, _ in state for around in ("", *itertools.accumulate(path.split("."), "{}.{}".format))}
+    return described([module(path) for path in sorted(paths - {""})] if modules else [], entries)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STATES, STATES, RULES, st.booleans())
+def test_rows_add_up_to_the_totals(ours, theirs, rules, modules):
+    """Whatever the two trees and however they match: parts add up to what they lie in, and the top to the totals."""
+    sides = {"reference": tree_of(ours, modules=modules), "port": tree_of(theirs, modules=modules)}
+    expected = Counter()
+    for side, model in sides.items():
+        for entry in model["state"]:
+            if "alias_of" not in entry:
+                expected[f"{entry['kind']}s", side] += entry["shape"][0]
+    pair = pair_of(*sides.values(), rules)
+    *rows, total = census(pair) or [None]
+    if total is None:
+        assert parameters(pair) == []
+        assert all(expected[kind, "port"] == expected[kind, "reference"] for kind in ("parameters", "buffers"))
+        return
+    for row in (*rows, total):
+        assert all(row[k]["difference"] == row[k]["port"] - row[k]["reference"] for k in ("parameters", "buffers"))
+    assert +sizes(total) == +expected
+    assert sum(map(sizes, parts_of(rows, -1)), Counter()) == +sizes(total)
+    for index, row in enumerate(rows):
+        parts = parts_of(rows, index)
+        if parts:
+            assert sum(map(sizes, parts), Counter()) == +sizes(row)
+            assert any(row[kind]["difference"] for row in inside(rows, index) for kind in ("parameters", "buffers"))
+
+
+@given(STATES)
+def test_a_tree_and_itself_have_no_rows(state):
+    """Where all modules have as many there is nothing to tell."""
+    assert census(pair_of(tree_of(state), tree_of(state))) == []
+
+
+def test_only_modules_in_which_something_differs_have_their_parts_told():
+    """A module that agrees and one that a side alone has are one row each."""
+    modules, state = branch()
+    ours = [module("neck"), module("neck.0"), *HEAD, module("detect.cls")]
+    first = [tensor("neck.0.weight", (7,)), *CLS, tensor("detect.scale", (3,))]
+    pair = pair_of(described(ours, first), described([*ours, *modules], first + state))
+    rows = census(pair)
+    assert told(rows) == [
+        (0, "neck", 7, 7),
+        (0, "detect", 131, 131 + 594),
+        (1, "detect", 3, 3),
+        (1, "detect.cls", 128, 128),
+        (1, "detect.dist", 0, 594),
+        (0, "", 138, 138 + 594),
+    ]
+    assert [row["row"] for row in rows] == ["module", "module", "own", "module", "module", "total"]
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_what_is_renamed_is_one_row():
+    """A module with another name in the port is where the reference has it, and with it what the port adds there."""
+    ours = described([module("neck"), module("neck.bn")], [tensor("neck.bn.weight", (5,))])
+    theirs = described(
+        [module("fpn"), module("fpn.norm"), module("fpn.more")],
+        [tensor("fpn.norm.weight", (6,)), tensor("fpn.more.weight", (2,))],
+    )
+    rows = census(pair_of(ours, theirs, [(r"^neck(\.|$)", r"fpn\1"), (r"\.bn(\.|$)", r".norm\1")]))
+    assert told(rows) == [(0, "neck", 5, 8), (1, "neck.bn", 5, 6), (1, "fpn.more", 0, 2), (0, "", 5, 8)]
+    assert [row["renamed"] for row in rows] == ["fpn", "fpn.norm", None, None]
+
+
+def test_another_module_of_the_same_name_is_a_row_of_its_own():
+    """Where the reference's module is another one of the port's, the port's of that name stands beside it."""
+    ours = described([module("a")], [tensor("a.weight", (5,))])
+    theirs = described([module("a"), module("b")], [tensor("a.weight", (2,)), tensor("b.weight", (5,))])
+    rows = census(pair_of(ours, theirs, [(r"^a(\.|$)", r"b\1")]))
+    assert told(rows) == [(0, "a", 5, 5), (0, "a", 0, 2), (0, "", 5, 7)]
+    assert [row["renamed"] for row in rows] == ["b", None, None]
+
+
+def test_tied_tensors_count_once_where_they_come_first():
+    """The row of a tied tensor's later name has nothing of it."""
+    ours = described(state=[tensor("a.w", (9,)), tensor("b.w", (9,))])
+    theirs = described(state=[tensor("a.w", (9,)), tensor("b.w", (9,), alias_of="a.w")])
+    assert told(census(pair_of(ours, theirs))) == [(0, "a", 9, 9), (0, "b", 9, 0), (0, "", 18, 9)]
+
+
+def test_a_difference_that_cancels_out_is_told():
+    """What one module has more and another less is no difference of the totals, and yet one of the modules."""
+    ours = described(state=[tensor("a.w", (5,)), tensor("b.w", (3,))])
+    theirs = described(state=[tensor("a.w", (3,)), tensor("b.w", (5,))])
+    assert told(census(pair_of(ours, theirs))) == [(0, "a", 5, 3), (0, "b", 3, 5), (0, "", 8, 8)]
+
+
+def test_buffers_are_apart():
+    """A difference of buffers alone is told, and in numbers of its own; what the reference calls a buffer is one."""
+    ours = described(state=[tensor("a.w", (5,)), tensor("a.mean", (3,), kind="buffer")])
+    theirs = described(state=[tensor("a.w", (5,)), tensor("a.mean", (4,))])
+    rows = census(pair_of(ours, theirs))
+    assert told(rows) == [(0, "a", 5, 5), (0, "", 5, 5)]
+    assert [row["buffers"] for row in rows] == [{"reference": 3, "port": 4, "difference": 1}] * 2

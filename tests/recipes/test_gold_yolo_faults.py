@@ -19,6 +19,19 @@ SHOWN_WITH = {
     "candidates_of_all_levels": ("warmup_epochs=1",),
     "threshold_without_deviation": ("warmup_epochs=1",),
 }
+# What the values of the culprit are said to be.
+WORDS = {
+    "pool_size": "is 3x3 max pooling with stride 1 and padding 1, the reference 5x5 max pooling with stride 1 and padding 2",
+    "activation_silu": "is silu of its input, the reference relu",
+    "gate_sigmoid": "is sigmoid of its input, the reference hardsigmoid",
+    "residual_forgotten": "lacks the residual: with its input added it is the reference's",
+    "concat_swapped": "has the inputs' blocks along axis 1 in the order 3, 2, 1, 0: concatenated in another order",
+    "pair_swapped": "has the inputs' blocks along axis 1 in the order 1, 0: concatenated in another order",
+    "bn_defaults": "normalises with eps 1e-05, the reference with 0.001",
+    "eval_mode": "normalises with running statistics still at 0 and 1, the reference with the batch's own",
+    "corners_aligned": "which come from input 3; there: is bilinear with align_corners=True, the reference bilinear with",
+    "pooling_of_jittor": "Jittor's adaptive pooling takes other windows than torch's when sizes do not divide (125 to 32)",
+}
 PREFLIGHT = {
     "projection_trained": "trains in the port, is frozen in the reference: detect.proj",
     "bn_momentum": "BatchNorm2d momentum 0.1, reference 0.03: 38 modules",
@@ -59,6 +72,17 @@ def test_each_fault_of_a_layer_is_named_exactly(fault: str, captured: Callable[.
     felt = [culprit for culprit in report["culprits"] if culprit["felt"]]
     assert report["probes"]["search"] <= report["probes"]["search_limit"] * max(len(felt), 1)
     assert report["probes"]["kernels_after"] == 0
+    said = [finding["message"] for culprit in report["culprits"] for finding in culprit["findings"]]
+    assert any(WORDS[fault] in words for words in said) if fault in WORDS else not any("there:" in w for w in said)
+
+
+@pytest.mark.parametrize("fault", ["none", "corners_aligned", "divided_by_count"])
+def test_without_a_target_everything_wrong_by_itself_is_named(fault: str, captured: Callable[..., Path]) -> None:
+    """One forced pass names the same culprits, and the loss where perfect layers do not make it right."""
+    code, report = report_of("gold_yolo", captured(), f"fault={fault}", target=None)
+    assert (code, report["verdict"]) == ((0, "agrees") if fault == "none" else (1, "diverges"))
+    assert named(report) == (["step"] if fault == "divided_by_count" else sorted(FAULTS[fault].sites))
+    assert report["probes"]["search"] == 0
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "loss"])

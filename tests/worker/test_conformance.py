@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import TINY
 
-from bisect_tool.captures.reader import Capture
+from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
@@ -140,6 +141,34 @@ def test_a_watched_site_that_is_patched_is_computed_first(asked: Asked) -> None:
     assert set(reading.watched) == set(SITES)
     errors = [c.error for w in reading.watched.values() for c in (*w.inputs, *w.output)]
     assert all(error is not None and error < 2e-5 for error in errors)
+
+
+def test_a_call_computed_in_float64_rounds_less_and_changes_nothing(asked: Asked) -> None:
+    """In float64 every call is the reference's to its own rounding, and the run's targets keep every bit."""
+    sites = frozenset(Site(s) for s in SITES)
+    plain = run(asked, asked.state | sites, watched=sites)
+    exact = run(asked, asked.state | sites, watched=sites, exact=sites)
+    assert exact.targets == plain.targets
+    assert [site for site, _ in exact.calls] == [site for site, _ in plain.calls]
+    assert all(w.exact is None for w in plain.watched.values())
+    errors = [c.error for w in exact.watched.values() for c in w.exact or ()]
+    assert len(errors) >= len(SITES)
+    assert all(error is not None and error < 3e-7 for error in errors)
+    assert run(asked, repeat=3).targets == run(asked).targets
+
+
+def test_what_a_call_was_given_and_gave_is_handed_over(asked: Asked) -> None:
+    """The port's own arrays come as they were, from a call whose output is replaced afterwards."""
+    sites = [Site("net.first"), Site("net.head")]
+    patched = Intervention(asked.state | set(sites), watched=frozenset(sites))
+    found = asked.port.values(patched, sites)
+    assert set(found) == set(sites)
+    (value,) = [array for _, array in found[Site("net.first")].output]
+    keys = {entry.site: entry for entry in asked.capture.manifest.sites}
+    (recorded,) = [asked.capture.read(key) for _, key in tensor_keys(keys["net.first"].output)]
+    np.testing.assert_allclose(value, recorded, rtol=1e-3, atol=1e-5)
+    assert len(found[Site("net.head")].output) == 3
+    assert len(found[Site("net.first")].inputs) == 1
 
 
 def test_a_value_overwritten_in_place_is_recorded_as_it_was(asked: Asked) -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -113,3 +113,38 @@ def test_what_is_not_finite_must_be_the_same(value, expected):
 def test_an_empty_array_equals_itself():
     """Nothing differs from nothing."""
     assert measure.difference(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32)) == {"error": 0.0}
+
+
+@given(st.integers(64, 200_000), st.integers(0, 100))
+@settings(deadline=None, max_examples=25)
+def test_quantiles_are_numpy_s(size, seed):
+    """Seventeen quantiles ascend, rounded to 1e-4 of the spread, of all numbers or of every k-th."""
+    array = np.random.default_rng(seed).normal(0.001, 3e-5, size).astype(np.float32)
+    found = measure.initial(array)
+    step = next(s for s in range(-(-size // 65536), size) if math.gcd(s, size) == 1)
+    ordered = np.sort(array[::step].astype(np.float64))
+    assert found["quantiles"] == sorted(found["quantiles"])
+    assert found["quantiles"] == pytest.approx([ordered[len(ordered) * k // 18] for k in range(1, 18)], abs=1e-9)
+    assert {k: v for k, v in found.items() if k != "quantiles"} == measure.statistics(array)
+
+
+def test_quantiles_are_not_of_one_channel_alone():
+    """Of a large tensor whose channels differ, the numbers looked at come from all of them."""
+    array = np.tile(np.arange(9, dtype=np.float32), 65536)
+    assert measure.initial(array)["quantiles"] == pytest.approx(np.repeat(np.arange(9), 2)[1:], abs=1)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full(100, 0.1, np.float32),
+        np.arange(63.0),
+        np.arange(100),
+        np.full(100, np.nan),
+        np.zeros(0),
+        np.array(["a"]),
+    ],
+)
+def test_a_constant_or_a_few_numbers_have_no_quantiles(array):
+    """Quantiles are kept where they say more than mean, spread and extremes do."""
+    assert "quantiles" not in measure.initial(array)

@@ -23,7 +23,7 @@ from bisect_tool.diagnosis.values.linear import (
 )
 from bisect_tool.diagnosis.values.norms import normalised_otherwise, running_statistics, unbiased
 from bisect_tool.diagnosis.values.order import axes_permuted, flipped, reordered, reshaped, shifted, transposed
-from bisect_tool.diagnosis.values.place import border, few_places, some_slices, wrong_slices
+from bisect_tool.diagnosis.values.place import border, few_places, input_channels, some_slices, wrong_slices
 from bisect_tool.diagnosis.values.pooling import adaptive_pooling, other_pooling
 from bisect_tool.diagnosis.values.precision import clamped, lower_precision, quantised, rounded
 from bisect_tool.diagnosis.values.residual import input_returned, product, residual
@@ -53,10 +53,32 @@ def describe(evidence: Evidence) -> list[str]:
 
     The second is about the slices that the first says are the only wrong ones.
     """
-    for check in CHECKS:
+    for check in WHOLE:
+        words = check(evidence)
+        if words:
+            return [words]
+    joined = _joined(evidence)
+    if joined:
+        return joined
+    for check in (*PLACES, *BROAD, few_places):
         words = check(evidence)
         if words:
             return [words, *(_inside(evidence) if check is some_slices else ())]
+    return []
+
+
+def _joined(evidence: Evidence) -> list[str]:
+    """Return what explains channels that come from one of several inputs that are joined."""
+    for index, channels in input_channels(evidence):
+        value, expected = (np.asarray(array)[:, channels] for array in (evidence.value, evidence.expected))
+        part = replace(evidence, value=value, expected=expected, inputs=(evidence.inputs[index],))
+        for check in (other_pooling, adaptive_pooling, other_interpolation, other_activation):
+            words = check(part)
+            if words:
+                return [
+                    f"is wrong in channels {channels.start} to {channels.stop - 1}, which come from input {index}",
+                    f"there: {words}",
+                ]
     return []
 
 

@@ -60,6 +60,25 @@ def wrong_slices(numbers: Numbers) -> list[tuple[int, Array]]:
     return found
 
 
+def input_channels(evidence: Evidence) -> list[tuple[int, slice]]:
+    """Return which channels are wrong as far as they may come from an input: (position of the input, the channels).
+
+    Code that joins inputs gives each as many channels as it has; the block lies at an end of a run of wrong channels.
+    """
+    numbers = evidence.numbers
+    if numbers is None or numbers.value.ndim != 4:
+        return []
+    hit = _wrong(numbers).any(axis=(0, 2, 3))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], hit, [False]]).astype(int)))
+    found = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        for index, given in enumerate(evidence.inputs):
+            if given.ndim == 4 and given.shape[1] <= end - start and given.shape[1] < len(hit):
+                places = {int(start), int(end - given.shape[1])}
+                found += [(index, slice(place, place + given.shape[1])) for place in sorted(places)]
+    return found
+
+
 @check
 def few_places(_evidence: Evidence, numbers: Numbers) -> str | None:
     """Say that no more than a few places are wrong."""

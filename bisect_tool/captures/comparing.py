@@ -1,0 +1,221 @@
+"""Compare two captures value by value, in the execution order of the first."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.reader import NUMPY_NAMES, Capture
+from bisect_tool.errors import BisectError
+from bisect_tool.sites import parent_of
+from bisect_tool.worker import measure
+
+MAPPED_SHARDS = 4  # of each capture at a time
+Array = NDArray[Any]
+Tree = dict[str, Any]
+Verdict = Literal["equal", "rounding", "off", "shape"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value that both captures have: a whole site, or the part of it that lies at ``path``.
+
+    Attributes: ``kind`` (batch, state, output or target), ``site``, ``path``, ``verdict`` (``equal`` is bit for bit),
+    ``error`` (relative to A, None where the two do not compare) and ``why`` they do not.
+    """
+
+    kind: str
+    site: str
+    path: str
+    verdict: Verdict
+    error: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two captures compared: ``rows`` in the execution order of A, and what only one of them has."""
+
+    rows: tuple[Row, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether both have the same values, within the tolerance."""
+        return not (self.off or self.only_a or self.only_b)
+
+    @property
+    def off(self) -> list[Row]:
+        """Return the values that are off or of another shape."""
+        return [row for row in self.rows if row.verdict in ("off", "shape")]
+
+    @property
+    def largest(self) -> Row | None:
+        """Return the value with the largest error, if there is any error; NaN counts as the largest."""
+        errors = [row for row in self.rows if row.error]
+        return max(errors, key=_size, default=None)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many sites and values were compared, and how many values have which verdict."""
+        verdicts = Counter(row.verdict for row in self.rows)
+        return {
+            "sites": len({(row.kind, row.site) for row in self.rows}),
+            "values": len(self.rows),
+            "equal": verdicts["equal"],
+            "rounding": verdicts["rounding"],
+            "off": verdicts["off"],
+            "shape": verdicts["shape"],
+        }
+
+
+def compare_captures(a: Capture, b: Capture, rtol: float) -> Comparison:
+    """Compare all that two captures have under the same names; ``rtol`` is what a value may be off, relative to A's.
+
+    Raises BisectError when a value that is off is not the one that was recorded.
+    """
+    compare_tensors = _tensor_comparison(a, b, rtol)
+    ours, theirs = _sites(a.manifest), _sites(b.manifest)
+    rows: list[Row] = []
+    only_a: list[str] = []
+    only_b: list[str] = []
+    for (kind, site), tree in ours.items():
+        if (kind, site) not in theirs:
+            only_a.append(spelled(kind, site))
+            continue
+        for path, left, right in _paired(tree, theirs[kind, site]):
+            if left is None or right is None:
+                (only_a if right is None else only_b).append(spelled(kind, site, path))
+            elif left.keys() == right.keys() == {"tensor"}:
+                rows.append(Row(kind, site, path, *compare_tensors(left["tensor"], right["tensor"])))
+            else:
+                rows.append(Row(kind, site, path, *_compare_plain(left, right, rtol)))
+    only_b += [spelled(*place) for place in theirs if place not in ours]
+    return Comparison(tuple(rows), tuple(only_a), tuple(only_b))
+
+
+def spelled(kind: str, site: str, path: str = "") -> str:
+    """Return a value's place in words."""
+    return " ".join(word for word in (kind if kind != site else "", site, path and f"[{path}]") if word)
+
+
+def _size(row: Row) -> float:
+    return math.inf if row.error is None or math.isnan(row.error) else row.error
+
+
+def _sites(manifest: Manifest) -> dict[tuple[str, str], Tree]:
+    """Return what was recorded by kind and name, in execution order: parameters before their module's first call."""
+    called = {entry.module for entry in manifest.sites}
+    of_module: dict[str, list[str]] = {}
+    for name in manifest.state:
+        of_module.setdefault(parent_of(name) if parent_of(name) in called else "", []).append(name)
+    found: dict[tuple[str, str], Tree] = {("batch", "batch"): manifest.batch}
+    found.update({("state", name): {"tensor": manifest.state[name]} for name in of_module.pop("", [])})
+    for entry in manifest.sites:
+        found.update({("state", name): {"tensor": manifest.state[name]} for name in of_module.get(entry.module, [])})
+        found["output", entry.site] = entry.output
+    found.update({("target", name): {"scalar": value} for name, value in manifest.targets.items()})
+    return found
+
+
+def _paired(ours: Tree, theirs: Tree) -> Iterator[tuple[str, Tree | None, Tree | None]]:
+    """Yield every part of two recorded values with its path; None where one of them has no such part."""
+    left, right = dict(_leaves(ours)), dict(_leaves(theirs))
+    if left.keys() != right.keys() and len(left) == len(right):  # a dict for a tuple: the order says which is which
+        right = dict(zip(left, right.values(), strict=True))
+    for path in left | right:
+        yield path, left.get(path), right.get(path)
+
+
+def _leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Tree]]:
+    ((kind, content),) = tree.items()
+    if kind in ("tensor", "scalar"):
+        yield path, tree
+    elif kind != "opaque":
+        for name, item in content if kind == "dict" else enumerate(content):
+            yield from _leaves(item, f"{path}.{name}" if path else str(name))
+
+
+def _tensor_comparison(a: Capture, b: Capture, rtol: float) -> Callable[[str, str], tuple[Verdict, float | None, str]]:
+    """Return what compares a tensor of A with one of B, each pair once: many calls hand on what they are given."""
+    load_a, load_b = _loader(a), _loader(b)
+
+    @functools.cache
+    def compare(key_a: str, key_b: str) -> tuple[Verdict, float | None, str]:
+        ours, theirs = a.manifest.tensors[key_a], b.manifest.tensors[key_b]
+        if (ours.hash, ours.shape, ours.dtype) == (theirs.hash, theirs.shape, theirs.dtype):
+            return "equal", 0.0, ""
+        left, right = load_a(key_a), load_b(key_b)
+        answer = _judged(left, right, rtol)
+        if answer[0] == "off":  # no accusation rests on a damaged file
+            _check_recorded(a, key_a, left)
+            _check_recorded(b, key_b, right)
+        return answer
+
+    return compare
+
+
+def _compare_plain(ours: Tree, theirs: Tree, rtol: float) -> tuple[Verdict, float | None, str]:
+    """Compare two numbers or words, or one of them with a tensor."""
+    if "tensor" in ours or "tensor" in theirs:
+        return "shape", None, "a tensor on one side only"
+    left, right = ours["scalar"], theirs["scalar"]
+    if left == right or (left != left and right != right):  # noqa: PLR0124  NaN is not itself
+        return "equal", 0.0, ""
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return _judged(np.asarray(left), np.asarray(right), rtol)
+    return "off", None, f"{right!r}, reference {left!r}"
+
+
+def _judged(ours: Array, theirs: Array, rtol: float) -> tuple[Verdict, float | None, str]:
+    found = measure.difference(theirs, ours)
+    if "mismatch" in found:
+        return "off" if ours.shape == theirs.shape else "shape", None, found["mismatch"]
+    allowed = rtol if ours.dtype.kind == "f" else 0.0  # of integers and booleans nothing rounds
+    return "rounding" if found["error"] <= allowed else "off", found["error"], ""
+
+
+def _loader(capture: Capture) -> Callable[[str], Array]:
+    """Return what gives a tensor of a capture as a view of its file, of which nothing is read before it is used."""
+
+    @functools.lru_cache(maxsize=MAPPED_SHARDS)
+    def shard(name: str) -> tuple[Array, dict[str, Any]]:
+        return _mapped(capture.folder / name)
+
+    def load(key: str) -> Array:
+        entry = capture.manifest.tensors[key]
+        if entry.dtype not in NUMPY_NAMES.values():
+            raise BisectError(f"{capture.folder}: tensor {key} is {entry.dtype}, which numpy does not know")
+        data, header = shard(entry.file)
+        start, end = header[key]["data_offsets"]
+        return data[start:end].view(entry.dtype).reshape(entry.shape)
+
+    return load
+
+
+def _mapped(path: Path) -> tuple[Array, dict[str, Any]]:
+    """Return a shard's data as mapped bytes, and its header; `Capture.open` has checked that they fit."""
+    content = np.asarray(np.memmap(path, np.uint8, mode="r"))
+    begin = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    return content[begin:], json.loads(content[8:begin].tobytes())
+
+
+def _check_recorded(capture: Capture, key: str, array: Array) -> None:
+    entry = capture.manifest.tensors[key]
+    if measure.digest(array) != entry.hash:
+        raise BisectError(
+            f"{capture.folder}: {key} in {entry.file}: the bytes are not those that were recorded: "
+            "the capture was changed afterwards",
+            hint="record it again with `bisect capture`",
+        )

@@ -1,0 +1,67 @@
+"""``bisect compare``: say where two captures differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bisect_tool.captures.comparing import Comparison, compare_captures
+from bisect_tool.captures.reader import Capture
+from bisect_tool.cli import common
+from bisect_tool.cli.progress import Progress
+from bisect_tool.renderers.comparison import draw_comparison
+from bisect_tool.report import plain_data
+
+
+def compare(
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="Folder of the capture to measure against, e.g. captures/yolo11n/ref.")
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Folder of the other capture.")],
+    rtol: Annotated[
+        float,
+        typer.Option(
+            "--rtol", min=0.0, callback=common.finite, help="How far a value may be off, relative to A's (rms)."
+        ),
+    ] = 2e-5,
+    json_: common.JsonOption = False,
+    debug: common.DebugOption = False,
+) -> None:
+    """Compare two captures: batch, parameters, every call's output and targets, in the execution order of A.
+
+    Exits with 0 when both have the same values, within the tolerance, 1 when something differs or only one of them
+    has it, 2 when one is no capture or is damaged.
+    """
+    with common.ending(debug=debug, interrupted="nothing was changed"), Progress() as progress:
+        progress.phase(f"comparing {a} and {b}")
+        captures = Capture.open(a.resolve()), Capture.open(b.resolve())
+        compared = compare_captures(*captures, rtol)
+    with common.ending(debug=debug, interrupted="nothing was changed"):
+        if json_:
+            print(json.dumps(_data(captures, compared, rtol), indent=1))
+        else:
+            draw_comparison(captures, compared, rtol, Console(highlight=False))
+    raise typer.Exit(0 if compared.agrees else 1)
+
+
+def _data(captures: tuple[Capture, Capture], compared: Comparison, rtol: float) -> dict[str, object]:
+    rows = [dataclasses.asdict(row) for row in compared.rows]
+    return plain_data(
+        {
+            "a": str(captures[0].folder),
+            "b": str(captures[1].folder),
+            "rtol": rtol,
+            "agrees": compared.agrees,
+            "counts": compared.counts,
+            "only_a": list(compared.only_a),
+            "only_b": list(compared.only_b),
+            "first_off": next(iter(dataclasses.asdict(row) for row in compared.off), None),
+            "largest": None if compared.largest is None else dataclasses.asdict(compared.largest),
+            "rows": rows,
+        }
+    )
