@@ -16,6 +16,7 @@ from bisect_tool.compare.tolerance import SAFETY, Interval, code_interval, loss_
 from bisect_tool.conventions import conventions, explained
 from bisect_tool.culprit import Culprit
 from bisect_tool.diagnosis.census import census
+from bisect_tool.diagnosis.laws import laws
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.diagnosis.preflight import preflight, setting_differences
 from bisect_tool.diagnosis.sizes import explained_text, row_counts
@@ -101,7 +102,7 @@ def bisect(
             port=port.described,
             target=target,
             trace=trace,
-            findings=[*preflight(pair), *initialisation(pair)],
+            findings=[*preflight(pair), *initialisation(pair), *laws(pair)],
             census=census(pair),
             own=own,
             base=base,

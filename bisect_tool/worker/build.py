@@ -170,7 +170,7 @@ def describe(model, framework, seconds, folders=()):
                 dtype=model.own[name].dtype.name,
                 hash=measure.digest(model.own[name]),
                 alias_of=model.alias_of.get(name),
-                **measure.statistics(model.own[name]),
+                **measure.initial(model.own[name]),
             )
             for name, (_, kind, trainable) in model.state.items()
         ],

@@ -256,7 +256,7 @@ def measure_spread(model, rebuild, seeds, wire):
         values, _ = other.read_targets(other.run_step(model.fresh_batch()))
         targets.append(values)
         for name, array in other.own.items():
-            other_statistics = measure.statistics(array)
+            other_statistics = measure.initial(array)
             if other_statistics:
                 state.setdefault(name, []).append(other_statistics)
     return {"seeds": list(seeds), "targets": targets, "state": state}
