@@ -1,11 +1,13 @@
 """How near a faithful port comes to being accused: its distance from the reference over the tolerance.
 
-    python benchmarks/faithful.py
+    python benchmarks/faithful.py yolo11n
+    python benchmarks/faithful.py gold_yolo
 
-Captures yolo11n for five batches at three image sizes and runs the faithful Jittor port on each with three seeds and
-three targets. Prints the largest distance in units of the tolerance; every verdict must be "agrees".
+Captures a recipe for several batches, image sizes and ways to build it, and runs the faithful Jittor port on each, with
+several seeds and targets. Prints each distance in units of the tolerance; every verdict must be "agrees".
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -16,8 +18,22 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-BATCHES = [(0, 320), (1, 320), (2, 320), (3, 192), (4, 224)]
-TARGETS = ("cls_loss", "box_loss", "dfl_loss")
+# For each recipe what both sides are built with, the port's seeds, and the targets.
+CASES = {
+    "yolo11n": (
+        [[f"size={size}", f"batch_seed={seed}"] for seed, size in enumerate((320, 320, 320, 192, 224))],
+        range(3),
+        ("cls_loss", "box_loss", "dfl_loss"),
+    ),
+    "gold_yolo": (
+        [
+            [f"size={size}", f"batch_seed={seed}", f"zero_heads={zero}", f"warmup_epochs={epochs}"]
+            for size, seed, zero, epochs in itertools.product((320, 500), range(3), ("false", "true"), (0, 1))
+        ],
+        range(1),
+        ("cls_loss", "iou_loss"),
+    ),
+}
 
 
 def bisect(*arguments: str) -> str:
@@ -31,20 +47,21 @@ def bisect(*arguments: str) -> str:
 
 def main() -> None:
     """Measure and print the table."""
+    recipe = sys.argv[1] if len(sys.argv) == 2 and sys.argv[1] in CASES else sys.exit(__doc__)
     table = Table(box=None)
-    for heading in ("batch", "px", "seed", "target", "verdict", "error / tolerance", "start", "tolerance (relative)"):
-        table.add_column(heading)
-    for batch, size in BATCHES:
+    for heading in ("built with", "seed", "target", "verdict", "error / tolerance", "start", "tolerance (relative)"):
+        table.add_column(heading, overflow="fold")
+    cases, seeds, targets = CASES[recipe]
+    for options in cases:
         with tempfile.TemporaryDirectory() as folder:
-            common = ["--recipe", "yolo11n", "--captures", folder]
-            common += ["--option", f"size={size}", "--option", f"batch_seed={batch}"]
+            common = ["--recipe", recipe, "--captures", folder]
+            common += [word for option in options for word in ("--option", option)]
             bisect("capture", *common)
-            for seed in range(3):
-                for target in TARGETS:
-                    more = ["--target", target, "--option", f"seed={seed}", "--json"]
-                    report = json.loads(bisect("run", *common, *more))
-                    table.add_row(str(batch), str(size), str(seed), target, report["verdict"], *figures(report))
-    Console(width=100).print(table)
+            for seed, target in itertools.product(seeds, targets):
+                more = ["--target", target, "--option", f"seed={seed}", "--json"]
+                report = json.loads(bisect("run", *common, *more))
+                table.add_row(" ".join(options), str(seed), target, report["verdict"], *figures(report))
+    Console(width=120).print(table)
 
 
 def figures(report: dict) -> list[str]:

@@ -75,16 +75,22 @@ def force(question: Question, trace: Trace) -> Forced:
         if reading.failure is not None:
             reading, sites = first, tuple(site for site in sites if site not in fed)
     above = [site for site in sites if error_of(reading, site) > floor_of(trace, site)]
-    exact = reading
-    if above:
-        again = fed if reading is not first else ()
-        what = f"the same, {len(above)} in float64 too"
-        exact = question.ask("exact", what, trace.sites, trace.sites, fed=again, exact=above)
+    exact = _exactly(question, trace, fed if reading is not first else [], above) if above else reading
     misshapen = _misshapen(trace, first)
     off = {site: _own_error(trace, reading, exact, site) for site in above}
     off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
     everything = question.base.patching(trace.sites).feeding(fed if reading is not first else ())
     return Forced(first, off, _fed_wrong(trace, first, reading), misshapen, everything)
+
+
+def _exactly(question: Question, trace: Trace, fed: Sequence[Site], above: Sequence[Site]) -> Reading:
+    """Run the pass with some calls in float64 too, from the reference's very inputs where the calls take them."""
+    what = f"the same, {len(above)} in float64 too"
+    everywhere = (*fed, *above)
+    reading = question.ask("exact", what, trace.sites, trace.sites, fed=everywhere, exact=above)
+    if reading.failure is None:
+        return reading
+    return question.ask("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=above)
 
 
 def _misshapen(trace: Trace, reading: Reading) -> tuple[Site, ...]:
