@@ -98,9 +98,11 @@ class Question:
         *,
         fed: Iterable[Site] = (),
         exact: Iterable[Site] = (),
+        disturbed: Iterable[Site] = (),
     ) -> Reading:
         """Run one probe on top of the base and log it."""
         intervention = self.base.patching(patched).watching(watched).feeding(fed).computing_exactly(exact)
+        intervention = intervention.disturbing(disturbed)
         return run_logged(
             self.port, self.log, intervention, phase, what, self.target, self.verdict, patched=len(frozenset(patched))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import listed
-from bisect_tool.forced_pass import EVERYTHING, force
+from bisect_tool.forced_pass import EVERYTHING
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
@@ -84,7 +85,10 @@ def bisect(
         )
     asked = _question(run, state, _code_interval(run))
     base = asked.ask("split", "all parameters and buffers")
-    passed_over = conventions(asked, trace, force(asked, trace)) if trace.sites and base.failure is None else {}
+    judge = functools.partial(
+        _right_targets, run, {name: _tight(run, name) for name in base.targets if name in capture.manifest.targets}
+    )
+    passed_over = conventions(asked, trace, judge) if trace.sites and base.failure is None else {}
     trace = trace.without(passed_over)
     questions = _questions(run, pair, trace, state, base)
     question, _ = questions[run.target]
@@ -116,6 +120,19 @@ def bisect(
     )
 
 
+def _tight(run: _Run, target: str) -> Interval:
+    """Return where a target may lie when nothing but the rounding of the loss moves it."""
+    noise, one = run.capture.manifest.noise, replace(run, target=target)
+    return loss_interval(_code_interval(one), noise.loss.get(target, 0.0), noise.rounding, explicit=False)
+
+
+def _right_targets(run: _Run, intervals: dict[str, Interval], reading: Reading) -> bool:
+    expected = [name for name in run.capture.manifest.targets if name in intervals]
+    return reading.failure is None and all(
+        intervals[name].holds(reading.targets.get(name, math.nan)) for name in expected
+    )
+
+
 def _question(run: _Run, state: list[Site], interval: Interval) -> Question:
     return Question("code", run.port, run.log, run.target, interval, Intervention(frozenset(state)))
 
@@ -129,7 +146,7 @@ def _questions(
     for name in sorted(values, key=lambda name: name != run.target):  # the log shows the one that asked first
         one = replace(run, target=name)
         if name == run.target or (math.isfinite(values[name]) and name in base.targets):
-            question, loss = _question(one, state, _code_interval(one)), _loss_interval(one, pair, trace)
+            question, loss = _question(one, state, _code_interval(one)), _loss_interval(one, pair, trace, base)
             summed = trace.sites and base.failure is None
             found[name] = _with_summation(one, question, trace, loss) if summed else (question, loss)
     return found
@@ -163,10 +180,14 @@ def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval)
     return replace(question, interval=wider(question.interval)), wider(loss)
 
 
-def _loss_interval(run: _Run, pair: Pair, trace: Trace) -> Interval:
+def _loss_interval(run: _Run, pair: Pair, trace: Trace, base: Reading) -> Interval:
     """Return where the target may lie once every outermost call gives the reference's value, if each can be given it."""
     code, noise = _code_interval(run), run.capture.manifest.noise
     lost = any(around is None and call not in trace.sites for call, around in run.capture.manifest.calls.items())
+    if lost and _tight(run, run.target).holds(base.targets.get(run.target, math.nan)):
+        return replace(
+            code, low=-math.inf, high=math.inf
+        )  # right as it is: perfect layers that cannot be had prove nothing
     if lost or _batch_differs(pair):
         return code
     return loss_interval(

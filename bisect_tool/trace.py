@@ -36,7 +36,8 @@ class Trace:
     def without(self, sites: Iterable[Site]) -> Trace:
         """Return the trace with fewer calls to patch."""
         fewer = frozenset(sites)
-        return dataclasses.replace(self, sites=tuple(site for site in self.sites if site not in fewer))
+        sites, misshapen = (tuple(s for s in group if s not in fewer) for group in (self.sites, self.misshapen))
+        return dataclasses.replace(self, sites=sites, misshapen=misshapen)
 
     @functools.cached_property
     def containers(self) -> frozenset[str | None]:

@@ -270,3 +270,94 @@ def test_a_residual_on_the_other_side_of_a_block_is_no_fault(
     report = run(tmp_path, INSIDE.replace("{eps}", eps))
     assert (report["verdict"], confirmed(report)) == (verdict, sites)
     assert sum("code is placed otherwise there, and does no harm" in note for note in report["notes"]) == 2
+
+
+GATED = """
+class Block(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.gamma = is_port, nn.Parameter(torch.full((6,), 1e-6))
+        self.fc1, self.fc2 = nn.Linear(6, 6), nn.Linear(6, 6)
+    def forward(self, x):
+        h = self.fc1(x)
+        return x + self.gamma * self.fc2(F.relu(h) if self.is_port else F.gelu(h))
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.block, self.out = Block(is_port), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.block(x))
+"""
+
+MOVED = """
+class First(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc, self.norm = is_port, nn.Linear(6, 6), nn.LayerNorm(6)
+    def forward(self, x):
+        h = self.norm(self.fc(x))
+        return h if self.is_port else F.gelu(h)
+
+class Second(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.norm, self.fc = is_port, nn.LayerNorm(6), nn.Linear(6, 6)
+    def forward(self, x):
+        return self.fc(self.norm(F.gelu(x) if self.is_port else x))
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.first, self.second, self.out = First(is_port), Second(is_port), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.second(self.first(x)))
+"""
+
+IN_THE_ROOT = """
+class Net(nn.Module):  # cross_entropy of log-probabilities is that of logits
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.out = is_port, nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(x).log_softmax(-1) if self.is_port else self.out(x)
+"""
+
+FLATTENED = """
+class Embed(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc = is_port, nn.Linear(3, 3)
+    def forward(self, x):
+        x = self.fc(x.reshape(16, 2, 3))
+        return x.flatten(1) if self.is_port else x
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.embed, self.out = Embed(is_port), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.embed(x).flatten(1))
+"""
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        pytest.param(MOVED, id="from the end of one block to the start of the next"),
+        pytest.param(IN_THE_ROOT, id="between the model and step"),
+        pytest.param(FLATTENED, id="a reshape"),
+    ],
+)
+def test_code_that_is_placed_otherwise_is_no_fault(net: str, tmp_path: Path) -> None:
+    """Nobody is accused where what is around the moved code is right; the report says what was passed over."""
+    report = run(tmp_path, net)
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+    assert any("code is placed otherwise there, and does no harm" in note for note in report["notes"])
+
+
+def test_a_closed_gate_excuses_nobody(tmp_path: Path) -> None:
+    """A block whose gate lets next to nothing through is right whatever is inside: the wrong activation is named."""
+    report = run(tmp_path, GATED)
+    assert (report["verdict"], confirmed(report)) == ("diverges", ["net.block"])
+    assert not report["culprits"][0]["felt"]

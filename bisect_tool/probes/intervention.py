@@ -24,6 +24,7 @@ class Intervention:
         kept: calls that take the value they had with the port's own parameters, and so need not be computed again.
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
+        disturbed: calls whose outputs are made wrong on purpose, to see who feels it.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -34,6 +35,7 @@ class Intervention:
     kept: frozenset[Site] = frozenset()
     fed: frozenset[Site] = frozenset()
     exact: frozenset[Site] = frozenset()
+    disturbed: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
 
@@ -57,10 +59,16 @@ class Intervention:
         """Return this intervention with more watched calls computed in float64 too."""
         return dataclasses.replace(self, exact=self.exact | frozenset(sites))
 
+    def disturbing(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more calls disturbed."""
+        return dataclasses.replace(self, disturbed=self.disturbed | frozenset(sites))
+
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        sites = [sorted(group) for group in (self.patched, self.watched, self.kept, self.fed, self.exact)]
+        sites = [
+            sorted(group) for group in (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
+        ]
         text = json.dumps([*sites, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -150,6 +150,7 @@ class WorkerPort:
             "keep": named(intervention.kept),
             "feed": named(intervention.fed),
             "exact": named(intervention.exact),
+            "disturb": named(intervention.disturbed),
             "echo": intervention.echo,
         }
 

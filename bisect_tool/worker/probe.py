@@ -7,6 +7,8 @@ from safetensors import safe_open
 
 from . import calls, measure, trees
 
+DISTURBANCE = 0.1  # relative: what feels a call at all moves by more than rounding
+
 
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
@@ -67,6 +69,7 @@ class Probe:
         feed=(),
         exact=(),
         hand=(),
+        disturb=(),
         echo=False,
         remember=(),
     ):
@@ -79,6 +82,7 @@ class Probe:
         self.watch = set(watch)
         self.exact = set(exact)
         self.hand = set(hand)
+        self.disturb = set(disturb)
         self.handed = {}  # site -> the port's own (path, array) pairs of inputs and output, where they are to be handed over
         self.doubled = False  # while a call is computed once more in float64, on the side
         self.echo = echo
@@ -159,6 +163,8 @@ class Probe:
         # Before the call, which may write into what it is given.
         doubled = trees.map_leaves([args, kwargs], self.adapter.is_tensor, self.adapter.doubled) if exact else None
         output = compute(*args, **kwargs)
+        if call.site in self.disturb:
+            output = trees.map_leaves(output, self.adapter.is_tensor, lambda t: self.adapter.perturb(t, DISTURBANCE, 0))
         self._learn(call.site, output)
         self._computed(call.site, output, entry)
         if exact:
@@ -289,6 +295,8 @@ class Probe:
             if path not in keys:
                 return self.model.copy(value)
             array = self.reference.read(keys[path])
-            return self.adapter.from_numpy(array, like=value) if self.adapter.is_tensor(value) else array
+            if not self.adapter.is_tensor(value):
+                return array
+            return self.adapter.cast(self.adapter.from_numpy(array, like=value), self.adapter.dtype(value))
 
         return trees.map_leaves(self.model.batch, self.model.is_array, replace)
