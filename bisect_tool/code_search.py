@@ -238,7 +238,10 @@ def _output_words(search: _Search, group: Sequence[Site]) -> str:
     if site in search.trace.containers:
         words = f"the own code of {words}, although every recorded call inside it is the reference's"
     if own.exact is not None and math.isfinite(own.exact):
-        words += f"; in float64 it is off by {own.exact:.2%} too, rounding explains {own.floor:.0e}"
+        times = f"{own.exact / own.floor:,.0f}" if own.exact < 1e6 * own.floor else f"{own.exact / own.floor:.1e}"
+        words += (
+            f"; in float64 it is off by {own.exact:.2%} too, {times} times what rounding explains ({own.floor:.0e})"
+        )
     return words
 
 

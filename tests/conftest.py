@@ -23,6 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-transcripts", action="store_true", help="write what is printed as the expected report")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all of Jittor's: they count the kernels in the cache that they share."""
+    for item in items:
+        group = "jittor" if item.get_closest_marker("jittor") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the real command line; stdout is 100 columns wide and without colours."""
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}

@@ -28,6 +28,16 @@ VALUES = {
     "class_bias_like_box": CLASS_BIASES,
     "head_weights_zeroed": CLASS_WEIGHTS,
 }
+# What the values of the culprit are said to be.
+WORDS = {
+    "bn_eps": "normalises with eps 1e-05, the reference with 0.001",
+    "activation_relu": "is relu of its input, the reference silu",
+    "activation_relu_everywhere": "is relu of its input, the reference silu",
+    "concat_swapped": "has the inputs' blocks along axis 1 in the order 1, 0: concatenated in another order",
+    "residual_forgotten": "lacks the residual: with its input added it is the reference's",
+    "pool_size": "is 3x3 max pooling with stride 1 and padding 1, the reference 5x5 max pooling with stride 1 and padding 2",
+    "eval_mode": "normalises with running statistics still at 0 and 1, the reference with the batch's own",
+}
 PREFLIGHT = {"bn_eps": ("setting", "eps 1e-05, reference 0.001"), "eval_mode": ("mode", "mode eval, reference train")}
 
 
@@ -49,6 +59,7 @@ def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None
     assert report["probes"]["search"] <= report["probes"]["search_limit"]
     assert report["probes"]["search_passes"] <= 4
     assert report["probes"]["kernels_after"] == 0
+    assert any(WORDS[fault] in f["message"] for f in culprit["findings"]) if fault in WORDS else True
     if fault in PREFLIGHT:
         check, words = PREFLIGHT[fault]
         assert any(f["check"] == check and words in f["message"] for f in report["preflight"])
