@@ -21,14 +21,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool import session
+from bisect_tool import forced_pass, session
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
 from bisect_tool.compare.tolerance import SAFETY, UNCHECKED, Interval
 from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.forced_pass import Forced, OwnError, error_of, floor_of, force
-from bisect_tool.probes.intervention import Comparison, Intervention, Reading
+from bisect_tool.forced_pass import Forced, OwnError, error_of, exact_error_of, floor_of, force
+from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import ProbeLog, Question
 from bisect_tool.recipes.load import Recipe, load_recipe
@@ -162,7 +162,7 @@ def add_honest(found: Measured, recipe: Recipe, capture: Capture, options: Mappi
         finally:
             port.close()
     found.honest += [honest_row(ready.trace, reading, site) for site in sites]
-    found.inputs += [largest(reading.watched[site].inputs) for site in sites]
+    found.inputs += [forced_pass._largest(reading.watched[site].inputs) for site in sites]
     found.free += [honest_row(ready.trace, free, site) for site in sites]
 
 
@@ -207,9 +207,7 @@ def usable(reading: Reading) -> Reading:
 
 def honest_row(trace: Trace, reading: Reading, site: Site) -> Row:
     """Return what a call of the faithful port is off by."""
-    exact = reading.watched[site].exact
-    error = error_of(reading, site)
-    own = OwnError(error, None if exact is None else largest(exact), floor_of(trace, site), "")
+    own = OwnError(error_of(reading, site), exact_error_of(reading, site), floor_of(trace, site), "")
     return Row(site, kind_of(trace, site), own, trace.exact.get(site, 0.0))
 
 
@@ -218,7 +216,7 @@ def faulty_row(trace: Trace, forced: Forced, site: Site) -> Row:
     kind, reference = kind_of(trace, site), trace.exact.get(site, 0.0)
     fed = [call for call, culprit in forced.fed_wrong.items() if culprit == site]
     if site not in forced.off and fed:
-        error = max(largest(forced.reading.watched[call].inputs) for call in fed)
+        error = max(forced_pass._largest(forced.reading.watched[call].inputs) for call in fed)
         return Row(site, kind, OwnError(error, None, SAFETY * trace.rounding, ""), reference, INPUTS)
     below = OwnError(error_of(forced.reading, site), 0.0, floor_of(trace, site), "")
     return Row(site, kind, forced.off.get(site, below), reference)
@@ -227,12 +225,6 @@ def faulty_row(trace: Trace, forced: Forced, site: Site) -> Row:
 def kind_of(trace: Trace, site: Site) -> str:
     """Return the class of a call's module, as the reference has it."""
     return trace.classes[module_of(site)][0]
-
-
-def largest(comparisons: Iterable[Comparison]) -> float:
-    """Return the largest error, infinity for what does not compare; a tensor that the port does not pass says nothing."""
-    found = [float("inf") if c.mismatch else c.error for c in comparisons if not c.missing]
-    return max((error or 0.0 for error in found), default=0.0)
 
 
 def show(console: Console, name: str, found: Measured) -> None:

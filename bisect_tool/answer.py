@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,9 @@ from bisect_tool.culprit import Culprit
 from bisect_tool.diagnosis.sizes import sizes
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Reading
+from bisect_tool.questions import verdict_on
 from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list
+from bisect_tool.search.verdict import Verdict
 from bisect_tool.start_search import StartAnswer
 from bisect_tool.trace import Trace
 
@@ -51,7 +52,7 @@ def report_data(answer: Answer) -> dict[str, Any]:
     open_ends = [*code.open_ends, *start.open_ends]
     values = {"code": _value(answer.base, target), "start": _value(answer.own, target)}
     asked_about = answer.ranges if target is None else {target: answer.ranges[target]}
-    off = [name for name, interval in asked_about.items() if not _holds(answer.base, name, interval)]
+    off = [n for n, interval in asked_about.items() if verdict_on(answer.base, n, interval) is not Verdict.AGREES]
     base_ok = not off
     if any(c.confirmed for c in culprits):
         verdict, sentence = "diverges", _sentence(answer, values, culprits)
@@ -105,20 +106,19 @@ def _value(reading: Reading, target: str | None) -> float | None:
     return None if target is None else reading.targets.get(target)
 
 
-def _holds(reading: Reading, target: str, interval: Interval) -> bool:
-    return reading.failure is None and interval.holds(reading.targets.get(target, math.nan))
-
-
 def _unproved(target: str | None, off: list[str]) -> str:
     if target is None:
-        return f"every call is right by itself, yet {', '.join(off)} diverges: bisect it with --target {off[0]}"
+        return (
+            f"every call is right by itself, yet {', '.join(off)} diverges; --target {off[0]} says what was ruled out"
+        )
     return "the probes that should prove it do not agree with each other"
 
 
 def _agreement(answer: Answer) -> str:
     if answer.target is None:
         names = ", ".join(answer.ranges)
-        return f"Every module call agrees by itself, from the reference's inputs and weights, and so do {names}."
+        verb = "does" if len(answer.ranges) == 1 else "do"
+        return f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} {names}."
     asked = ", and starts the same" if answer.start_range else ""
     return f"{answer.target} agrees: the code computes the same with the reference's weights{asked}."
 
@@ -143,20 +143,15 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
     if target is None:
         return f"Wrong from the reference's inputs and weights: {', and '.join(map(_blamed, culprits))}."
     reference = answer.capture.targets[target]
-    openings = {
-        (
-            "code",
-            False,
-        ): f"With the reference's weights {target} is {_number(port['code'])}, not {reference:.6g}: to blame is ",
-        (
-            "values",
-            False,
-        ): f"With its own weights {target} starts at {_number(port['start'])}, not {reference:.6g}: to blame is ",
-        ("code", True): f"Wrong from the reference's inputs and weights, though {target} alone does not show it: ",
-        ("values", True): f"Constant, so that it carries no signal, though {target} does not feel it yet: ",
-    }
+    code, own = (", not ".join(apart(port[question], reference)) for question in ("code", "start"))
+    openings = [
+        ("code", False, f"With the reference's weights {target} is {code}: to blame is "),
+        ("values", False, f"With its own weights {target} starts at {own}: to blame is "),
+        ("code", True, f"Wrong from the reference's inputs and weights, though {target} alone does not show it: "),
+        ("values", True, f"Constant, so that it carries no signal, though {target} does not feel it yet: "),
+    ]
     sentences = []
-    for (kind, silent), opening in openings.items():
+    for kind, silent, opening in openings:
         ours = [c for c in culprits if (c.kind, c.silent) == (kind, silent) and c.confirmed]
         if ours:
             sentences.append(f"{opening}{', and '.join(_blamed(c) for c in ours)}.")
@@ -169,8 +164,12 @@ def _blamed(culprit: Culprit) -> str:
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
 
 
-def _number(value: float | None) -> str:
-    return f"{value:.6g}" if value is not None else "missing"
+def apart(port: float | None, reference: float) -> tuple[str, str]:
+    """Return two numbers in words, with as many digits as it takes to tell them apart."""
+    if port is None:
+        return "missing", f"{reference:.6g}"
+    shown = ((f"{port:.{digits}g}", f"{reference:.{digits}g}") for digits in range(6, 18))
+    return next((pair for pair in shown if pair[0] != pair[1]), (f"{port:.6g}", f"{reference:.6g}"))
 
 
 def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:

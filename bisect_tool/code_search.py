@@ -236,7 +236,10 @@ def _output_words(search: _Search, group: Sequence[Site]) -> str:
     own = search.forced.off[site]
     words = f"{site} gives {own.words} from the reference's inputs and weights"
     if site in search.trace.containers:
-        words = f"the own code of {words}, although every recorded call inside it is the reference's"
+        unseen = search.trace.unseen_in(site)
+        part = f"the code of {site}, or of {listed(unseen)} inside it, which could not be compared," if unseen else ""
+        words = words.replace(site, part or f"the own code of {site}", 1)
+        words += f", although every {'other ' if unseen else ''}recorded call inside it is the reference's"
     if own.exact is not None and math.isfinite(own.exact):
         times = f"{own.exact / own.floor:,.0f}" if own.exact < 1e6 * own.floor else f"{own.exact / own.floor:.1e}"
         words += (

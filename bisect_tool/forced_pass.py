@@ -13,27 +13,34 @@ from dataclasses import dataclass, field
 from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
 from bisect_tool.probes.intervention import Comparison, Intervention, Reading
 from bisect_tool.questions import Question
-from bisect_tool.sites import Site
+from bisect_tool.sites import Site, module_of
 from bisect_tool.trace import Trace
 
 EVERYTHING = "everything patched, each site computed"
+AMBIGUOUS = 1e-2  # what is computed in float32, from the right inputs, is not made this wrong by rounding alone
+LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
 STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
 
 
 @dataclass(frozen=True)
 class OwnError:
-    """How far a call is off from the reference's inputs and weights, relatively: ``exact`` in float64, where it runs."""
+    """How far a call is off from the reference's inputs and weights, relatively.
+
+    Attributes: ``error`` in float32 and ``exact`` in float64 (None where its code does not run in it, or where it was
+    not asked since float64 confirms others ``of_its_kind``), ``floor`` (what rounding explains), ``words``.
+    """
 
     error: float
     exact: float | None
     floor: float
     words: str
+    of_its_kind: bool = False
 
     @property
     def suspect(self) -> bool:
         """Tell whether rounding does not explain it."""
         if self.exact is None:
-            return self.error > max(self.floor, UNCHECKED)
+            return self.error > (self.floor if self.of_its_kind else max(self.floor, UNCHECKED))
         return self.error > self.floor and self.exact > self.floor
 
 
@@ -74,23 +81,63 @@ def force(question: Question, trace: Trace) -> Forced:
         reading = question.ask("forced", f"the same, {len(fed)} fed the reference's inputs", sites, sites, fed=fed)
         if reading.failure is not None:
             reading, sites = first, tuple(site for site in sites if site not in fed)
+    fed = fed if reading is not first else []
     above = [site for site in sites if error_of(reading, site) > floor_of(trace, site)]
-    exact = _exactly(question, trace, fed if reading is not first else [], above) if above else reading
+    fed_wrong = _fed_wrong(trace, first, reading)
+    unclear = {around for site, around in fed_wrong.items() if around != STEP and _slightly_off(reading, site)}
+    asked = unclear | _sample(trace, {site: error_of(reading, site) for site in above})
+    exact = _exactly(question, trace, fed, [site for site in sites if site in asked])
+    if any(_clears(trace, exact, site) for site in asked & set(above)):
+        asked = unclear | set(above)
+        exact = _exactly(question, trace, fed, [site for site in sites if site in asked])
     misshapen = _misshapen(trace, first)
-    off = {site: _own_error(trace, reading, exact, site) for site in above}
+    off = {site: _own_error(trace, reading, exact, site, of_its_kind=site not in asked) for site in above}
     off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
-    everything = question.base.patching(trace.sites).feeding(fed if reading is not first else ())
-    return Forced(first, off, _fed_wrong(trace, first, reading), misshapen, everything)
+    fed_wrong = {site: around for site, around in fed_wrong.items() if not _handed_exactly(exact, site, trace)}
+    return Forced(first, off, fed_wrong, misshapen, question.base.patching(trace.sites).feeding(fed))
 
 
-def _exactly(question: Question, trace: Trace, fed: Sequence[Site], above: Sequence[Site]) -> Reading:
+def _exactly(question: Question, trace: Trace, fed: Sequence[Site], asked: Sequence[Site]) -> Reading:
     """Run the pass with some calls in float64 too, from the reference's very inputs where the calls take them."""
-    what = f"the same, {len(above)} in float64 too"
-    everywhere = (*fed, *above)
-    reading = question.ask("exact", what, trace.sites, trace.sites, fed=everywhere, exact=above)
+    if not asked:
+        return Reading()
+    what = f"the same, {len(asked)} in float64 too"
+    everywhere = (*fed, *asked)
+    reading = question.ask("exact", what, trace.sites, trace.sites, fed=everywhere, exact=asked)
     if reading.failure is None:
         return reading
-    return question.ask("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=above)
+    return question.ask("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=asked)
+
+
+def _sample(trace: Trace, errors: Mapping[Site, float]) -> set[Site]:
+    """Return the calls to ask about in float64: of a kind whose settings differ in the same way, a few.
+
+    Where float64 confirms the least wrong, it need not be asked about the others: they differ by the same setting.
+    """
+    found: set[Site] = set()
+    for site in errors:
+        kin = [other for other in (site, *trace.kin(site)) if other in errors]
+        differs = module_of(site) in trace.differences
+        ordered = sorted(kin, key=lambda s: errors[s])
+        found |= {*ordered[:LEAST], ordered[-1]} if differs else {site}
+    return found
+
+
+def _clears(trace: Trace, exact: Reading, site: Site) -> bool:
+    error = exact_error_of(exact, site)
+    return error is None or error <= floor_of(trace, site)
+
+
+def _slightly_off(reading: Reading, site: Site) -> bool:
+    return _largest(reading.watched[site].inputs) < AMBIGUOUS
+
+
+def _handed_exactly(exact: Reading, site: Site, trace: Trace) -> bool:
+    """Tell whether the code around a call, computed in float64, hands it the reference's inputs: then it only rounded."""
+    watched = exact.watched.get(site)
+    if watched is None or watched.exact_inputs is None:
+        return False
+    return not any(c.exceeds(SAFETY * trace.rounding) for c in watched.exact_inputs)
 
 
 def _misshapen(trace: Trace, reading: Reading) -> tuple[Site, ...]:
@@ -113,12 +160,13 @@ def _fed_wrong(trace: Trace, first: Reading, reading: Reading) -> dict[Site, Sit
     return found
 
 
-def _own_error(trace: Trace, reading: Reading, exact: Reading, site: Site) -> OwnError:
+def _own_error(trace: Trace, reading: Reading, exact: Reading, site: Site, *, of_its_kind: bool) -> OwnError:
     return OwnError(
         error_of(reading, site),
         exact_error_of(exact, site),
         floor_of(trace, site),
         worst(reading.watched[site].output),
+        of_its_kind,
     )
 
 
@@ -140,7 +188,7 @@ def error_of(reading: Reading, site: Site) -> float:
 
 
 def exact_error_of(reading: Reading, site: Site) -> float | None:
-    """Return how far a call's output is off in float64, None where its code does not run in it."""
+    """Return how far a call's output is off in float64, None where its code does not run in it, or was not asked to."""
     watched = reading.watched.get(site)
     return None if watched is None or watched.exact is None else _largest(watched.exact)
 

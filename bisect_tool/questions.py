@@ -113,12 +113,15 @@ class Question:
 
     def verdict(self, reading: Reading) -> Verdict:
         """Judge a reading."""
-        if reading.failure is not None:
-            return Verdict.UNRESOLVED
-        value = reading.targets.get(self.target)
-        if value is None:
-            return Verdict.UNRESOLVED
-        return Verdict.AGREES if self.interval.holds(value) else Verdict.DIVERGES
+        return verdict_on(reading, self.target, self.interval)
+
+
+def verdict_on(reading: Reading, target: str, interval: Interval) -> Verdict:
+    """Tell whether a reading's target lies in an interval, where there is one."""
+    value = reading.targets.get(target)
+    if reading.failure is not None or value is None:
+        return Verdict.UNRESOLVED
+    return Verdict.AGREES if interval.holds(value) else Verdict.DIVERGES
 
 
 def run_logged(

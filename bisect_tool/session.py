@@ -23,11 +23,11 @@ from bisect_tool.diagnosis.preflight import preflight, setting_differences
 from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.finding import listed
+from bisect_tool.finding import Finding, listed
 from bisect_tool.forced_pass import EVERYTHING
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged
+from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdict_on
 from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, module_of, parent_of
@@ -86,16 +86,21 @@ def bisect(
     asked = _question(run, state, _code_interval(run))
     base = asked.ask("split", "all parameters and buffers")
     judge = functools.partial(
-        _right_targets, run, {name: _tight(run, name) for name in base.targets if name in capture.manifest.targets}
+        _right_targets, {name: _tight(run, name) for name in base.targets if name in capture.manifest.targets}
     )
     passed_over = conventions(asked, trace, judge) if trace.sites and base.failure is None else {}
     trace = trace.without(passed_over)
     questions = _questions(run, pair, trace, state, base)
     question, _ = questions[run.target]
-    start_range = _start_interval(run, question.interval)
+    start_range, constants = _start_interval(run, question.interval), initialisation(pair)
     if target is not None:
         code = _doubted(_code(question, trace, base, questions[run.target][1]), pair, trace, state)
-        start = _start(run, start_range, code, pair, state, trace, own) if start_range is not None else StartAnswer()
+        starts = (
+            Question("start", port, run.log, target, start_range, Intervention(frozenset(code.held)))
+            if start_range
+            else None
+        )
+        start = _start(starts, code, constants, pair, state, trace, own) if starts else StartAnswer()
     else:
         code, start = _doubted(_local(questions, trace, base), pair, trace, state), StartAnswer()
     if code.forced is not None:
@@ -106,7 +111,7 @@ def bisect(
             port=port.described,
             target=target,
             trace=trace,
-            findings=[*preflight(pair), *initialisation(pair), *laws(pair)],
+            findings=[*preflight(pair), *constants, *laws(pair)],
             census=census(pair),
             own=own,
             base=base,
@@ -123,14 +128,11 @@ def bisect(
 def _tight(run: _Run, target: str) -> Interval:
     """Return where a target may lie when nothing but the rounding of the loss moves it."""
     noise, one = run.capture.manifest.noise, replace(run, target=target)
-    return loss_interval(_code_interval(one), noise.loss.get(target, 0.0), noise.rounding, explicit=False)
+    return loss_interval(_code_interval(one), noise.loss.get(target, math.inf), noise.rounding)
 
 
-def _right_targets(run: _Run, intervals: dict[str, Interval], reading: Reading) -> bool:
-    expected = [name for name in run.capture.manifest.targets if name in intervals]
-    return reading.failure is None and all(
-        intervals[name].holds(reading.targets.get(name, math.nan)) for name in expected
-    )
+def _right_targets(intervals: dict[str, Interval], reading: Reading) -> bool:
+    return all(verdict_on(reading, name, interval) is Verdict.AGREES for name, interval in intervals.items())
 
 
 def _question(run: _Run, state: list[Site], interval: Interval) -> Question:
@@ -182,17 +184,12 @@ def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval)
 
 def _loss_interval(run: _Run, pair: Pair, trace: Trace, base: Reading) -> Interval:
     """Return where the target may lie once every outermost call gives the reference's value, if each can be given it."""
-    code, noise = _code_interval(run), run.capture.manifest.noise
+    code, tight = _code_interval(run), _tight(run, run.target)
     lost = any(around is None and call not in trace.sites for call, around in run.capture.manifest.calls.items())
-    if lost and _tight(run, run.target).holds(base.targets.get(run.target, math.nan)):
-        return replace(
-            code, low=-math.inf, high=math.inf
-        )  # right as it is: perfect layers that cannot be had prove nothing
-    if lost or _batch_differs(pair):
-        return code
-    return loss_interval(
-        code, noise.loss.get(run.target, math.inf), noise.rounding, explicit=run.tolerance != Tolerance()
-    )
+    if lost and verdict_on(base, run.target, tight) is Verdict.AGREES:
+        # Right as it is: perfect layers that cannot be had prove nothing.
+        return replace(code, low=-math.inf, high=math.inf)
+    return code if lost or _batch_differs(pair) or run.tolerance != Tolerance() else tight
 
 
 def _batch_differs(pair: Pair) -> set[str]:
@@ -258,11 +255,8 @@ def _ends(run: _Run) -> Reading:
 
 
 def _plain_verdict(run: _Run, reading: Reading) -> Verdict:
-    interval = _start_interval(run, _code_interval(run)) or _code_interval(run)
-    value = reading.targets.get(run.target)
-    if value is None:
-        return Verdict.UNRESOLVED
-    return Verdict.AGREES if interval.holds(value) else Verdict.DIVERGES
+    rounding = _code_interval(run)
+    return verdict_on(reading, run.target, _start_interval(run, rounding) or rounding)
 
 
 def _same(run: _Run, first: Reading, other: Reading, what: str, hint: str) -> None:
@@ -368,18 +362,17 @@ def _code(question: Question, trace: Trace, base: Reading, loss: Interval) -> Co
 
 
 def _start(
-    run: _Run,
-    interval: Interval,
+    question: Question,
     code: CodeAnswer,
+    constants: list[Finding],
     pair: Pair,
     state: list[Site],
     trace: Trace,
     own: Reading,
 ) -> StartAnswer:
-    question = Question("start", run.port, run.log, run.target, interval, Intervention(frozenset(code.held)))
     if code.open_ends or any(not c.held for c in code.culprits if not c.silent):
         return StartAnswer(open_ends=("whether it starts the same cannot be asked before the code is right",))
-    if code.held and not initialisation(pair):  # held values come of other weights: such a net is none of the spread's
+    if code.held and not constants:  # held values come of other weights: such a net is none of the spread's
         return StartAnswer(open_ends=("whether it starts the same can be asked once the code is right",))
     if code.held:
         own = question.ask("start", "culprits held, own weights")
@@ -387,6 +380,6 @@ def _start(
     if verdict is Verdict.UNRESOLVED:
         return StartAnswer(open_ends=(f"the port fails with its own weights: {own.failure}",))
     if verdict is Verdict.DIVERGES:
-        return search_start(question, state, initialisation(pair), trace, unlike=unlike(pair))
+        return search_start(question, state, constants, trace, unlike=unlike(pair))
     owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
-    return search_silent(question, initialisation(pair), owners)
+    return search_silent(question, constants, owners)

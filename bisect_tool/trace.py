@@ -55,6 +55,15 @@ class Trace:
         among = frozenset(sites)
         return frozenset(site for site in among if among.isdisjoint(self.chain(site)[1:]))
 
+    def unseen_in(self, site: Site) -> list[Site]:
+        """Return the calls inside a call that belong to its own code as far as probes can tell: none of them a site."""
+        between = {Site(call): self.chain(Site(call))[1:] for call in self.parents if call not in self.sites}
+        return [
+            call
+            for call, around in between.items()
+            if site in around and not set(around[: around.index(site)]) & set(self.sites)
+        ]
+
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
         found, around = [site], self.parents.get(site)

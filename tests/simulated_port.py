@@ -120,7 +120,7 @@ class SimulatedPort:
 
     def loss_interval(self) -> Interval:
         """Return where the loss may lie when every call gives the reference's value."""
-        return loss_interval(self.question().interval, 1e-7, ROUNDING, explicit=False)
+        return loss_interval(self.question().interval, 1e-7, ROUNDING)
 
     def blamed(self, fault: Fault) -> str:
         """Return the call that is to blame for a fault: for a wrong input the call around it."""

@@ -361,3 +361,128 @@ def test_a_closed_gate_excuses_nobody(tmp_path: Path) -> None:
     report = run(tmp_path, GATED)
     assert (report["verdict"], confirmed(report)) == ("diverges", ["net.block"])
     assert not report["culprits"][0]["felt"]
+
+
+BESIDE = """
+class Block(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc = is_port, nn.Linear(6, 6)
+    def forward(self, x):
+        return x + torch.tanh(self.fc(x)) if self.is_port else torch.tanh(self.fc(x))
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.block = is_port, Block(is_port)
+        self.norm, self.act = nn.LayerNorm(6, eps=0.3 if is_port else 1e-5), nn.SiLU()
+        self.out = nn.Linear(6, 4)
+    def forward(self, x):
+        x = self.act(self.norm(x))
+        return self.out(self.block(x) if self.is_port else x + self.block(x))
+"""
+
+TWO_BESIDE = BESIDE.replace("nn.SiLU()", "nn.ReLU() if is_port else nn.SiLU()")
+
+
+@pytest.mark.parametrize(("net", "sites"), [(BESIDE, ["net.norm"]), (TWO_BESIDE, ["net.norm", "net.act"])])
+def test_moved_code_beside_a_fault_is_not_accused(net: str, sites: list[str], tmp_path: Path) -> None:
+    """Only what has to be patched to make the call around both right is blamed."""
+    report = run(tmp_path, net)
+    assert (report["verdict"], confirmed(report)) == ("diverges", sorted(sites))
+    assert any("net.block gives or is given another value" in note for note in report["notes"])
+
+
+ONE_PASS = """
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc, self.out = is_port, nn.Linear(6, 64), nn.Linear(64, 4)
+        nn.init.constant_(self.fc.bias, 60.0)
+    def forward(self, x):
+        h = self.fc(x)
+        mean = h.mean(-1, keepdim=True)
+        wide = (h * h).mean(-1, keepdim=True) - mean * mean if self.is_port else h.var(-1, keepdim=True, unbiased=False)
+        return self.out((h - mean) / (wide + 1e-5).sqrt())
+"""
+
+
+def test_a_container_that_rounds_more_is_not_accused(tmp_path: Path) -> None:
+    """A variance in one pass loses digits in float32; in float64 it is the reference's."""
+    report = run(tmp_path, ONE_PASS)
+    assert (report["verdict"], report["culprits"], report["notes"]) == ("agrees", [], [])
+
+
+HALF = """
+class Mlp(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.a, self.b = is_port, nn.Parameter(torch.randn(6, 32)), nn.Parameter(torch.randn(32, 6))
+    def forward(self, x):
+        a, b = self.a.bfloat16(), self.b.bfloat16()
+        if self.is_port:
+            half = x.bfloat16()
+            return x + (F.gelu(half[:, :3] @ a[:3] + half[:, 3:] @ a[3:]) @ b).float()
+        return x + (F.gelu(x.bfloat16() @ a) @ b).float()
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.one, self.two, self.out = Mlp(is_port), Mlp(is_port), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.two(self.one(x)))
+"""
+
+
+def test_rounding_of_bfloat16_inside_a_module_is_no_fault(tmp_path: Path) -> None:
+    """What the reference itself computes in bfloat16 may be off by bfloat16's rounding."""
+    report = run(tmp_path, HALF)
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+
+
+def test_bfloat16_where_the_reference_has_none_is_named(tmp_path: Path) -> None:
+    """The port alone rounds: float64 outside the cast does not clear it."""
+    net = HALF.replace("a, b = self.a.bfloat16(), self.b.bfloat16()", "a, b = self.a, self.b")
+    net = net.replace("half = x.bfloat16()", "half = x.bfloat16().to(x.dtype)").replace("x.bfloat16() @ a", "x @ a")
+    report = run(tmp_path, net)
+    assert (report["verdict"], confirmed(report)) == ("diverges", ["net.one", "net.two"])
+
+
+RECORD = '''
+from dataclasses import dataclass
+
+@dataclass
+class Hidden:
+    """What cannot be written down, as some models return."""
+    value: torch.Tensor
+
+class Inner(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.fc = is_port, nn.Linear(6, 6)
+    def forward(self, x):
+        h = self.fc(x)
+        return Hidden(F.relu(h) if self.is_port else F.silu(h))
+
+class Outer(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.inner, self.norm = Inner(is_port), nn.LayerNorm(6)
+    def forward(self, x):
+        return self.norm(x) + self.inner(x).value
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.outer, self.out = Outer(is_port), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.outer(x))
+'''
+
+
+def test_a_call_that_cannot_be_compared_is_named_beside_its_container(tmp_path: Path) -> None:
+    """The container is blamed as far as the probes go, and the report says which call inside may be it."""
+    report = run(tmp_path, RECORD)
+    assert confirmed(report) == ["net.outer"]
+    messages = [finding["message"] for finding in report["culprits"][0]["findings"]]
+    assert any("or of net.outer.inner inside it, which could not be compared" in message for message in messages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ NUMPY_NAMES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",
     "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
+AGAIN = "record it again with `bisect capture`"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Capture:
     def open(cls, folder: Path) -> Capture:
         """Open and check a capture. Raises BisectError that says what is wrong with which file."""
         path = folder / "manifest.json"
-        again = "record it again with `bisect capture`"
         try:
             text = path.read_bytes()
         except FileNotFoundError:
@@ -48,21 +48,21 @@ class Capture:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise BisectError(f"{path}: not valid JSON: {error}", hint=again) from error
+            raise BisectError(f"{path}: not valid JSON: {error}", hint=AGAIN) from error
         found = data.get("format") if isinstance(data, dict) else None
         if found != FORMAT:
-            raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=again)
+            raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=AGAIN)
         try:
             manifest = Manifest.model_validate(data)
         except ValidationError as error:
-            raise BisectError(f"{path}: {_first(explain(error))}", hint=again) from error
+            raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
         except RecursionError as error:
-            raise BisectError(f"{path}: nested too deeply", hint=again) from error
+            raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
         problems = [*_dangling(manifest), *_unordered(manifest), *_misfits(folder, manifest)]
         if problems:
-            raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=again)
+            raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
         if data["checksum"] != checksum(data):
-            raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=again)
+            raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=AGAIN)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
 
     def read(self, key: str) -> npt.NDArray[Any]:
@@ -70,6 +70,17 @@ class Capture:
         with safe_open(self.folder / self.manifest.tensors[key].file, framework="np") as shard:
             array: npt.NDArray[Any] = shard.get_tensor(key)
         return array
+
+    def check_recorded(self, digests: Mapping[str, str]) -> None:
+        """Raise BisectError where the digest of a tensor that was read is not the one that was recorded."""
+        tensors = self.manifest.tensors
+        wrong = [f"{key} in {tensors[key].file}" for key in sorted(digests) if digests[key] != tensors[key].hash]
+        if wrong:
+            raise BisectError(
+                f"{self.folder}: {', '.join(wrong[:4])}: the bytes are not those that were recorded: "
+                "the capture was changed afterwards",
+                hint=AGAIN,
+            )
 
 
 def tensor_keys(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

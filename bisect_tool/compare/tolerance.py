@@ -56,10 +56,8 @@ def code_interval(
     return Interval(reference - width, reference + width, reference, origin)
 
 
-def loss_interval(code: Interval, noise: float, rounding: float, *, explicit: bool) -> Interval:
+def loss_interval(code: Interval, noise: float, rounding: float) -> Interval:
     """Return where a target may lie when all that goes into the loss is the reference's: only the loss itself rounds."""
-    if explicit:
-        return code
     width = min(max(SAFETY * noise, rounding * abs(code.centre), 8 * FLOAT32), code.high - code.centre)
     return Interval(code.centre - width, code.centre + width, code.centre, "rounding in the loss alone")
 

@@ -96,11 +96,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Watched:
-    """A watched call: its inputs and its output, compared; ``exact`` is the output computed in float64, where asked."""
+    """A watched call: its inputs and its output, compared.
+
+    Attributes: ``exact`` is the output computed in float64, where asked; ``exact_inputs`` are the inputs that the call
+    around it hands it in float64, where that was asked and the plain ones differ.
+    """
 
     inputs: tuple[Comparison, ...] = ()
     output: tuple[Comparison, ...] = ()
     exact: tuple[Comparison, ...] | None = None
+    exact_inputs: tuple[Comparison, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,11 +139,16 @@ class Reading:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reading:
         """Rebuild a reading from a worker's reply or the cache. Raises KeyError or TypeError when it is none."""
+
+        def rows(entry: dict[str, Any], part: str) -> tuple[Comparison, ...] | None:
+            return tuple(Comparison(**row) for row in entry[part]) if entry.get(part) is not None else None
+
         watched = {
             site: Watched(
-                tuple(Comparison(**row) for row in entry["inputs"]),
-                tuple(Comparison(**row) for row in entry.get("output", ())),
-                tuple(Comparison(**row) for row in entry["exact"]) if entry.get("exact") is not None else None,
+                rows(entry, "inputs") or (),
+                rows(entry, "output") or (),
+                rows(entry, "exact"),
+                rows(entry, "exact_inputs"),
             )
             for site, entry in data.get("watched", {}).items()
         }

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ class WorkerPort:
             unusable = WorkerError(f"the worker's reading is not usable: {error!r}")
             self._restart(unusable)
             return Reading(failure=str(unusable))
-        self._check_read(read)
+        self._capture.check_recorded(read)
         self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
@@ -217,16 +217,6 @@ class WorkerPort:
             watched={back(k): v for k, v in reading.watched.items()},
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
         )
-
-    def _check_read(self, read: Mapping[str, str]) -> None:
-        tensors = self._capture.manifest.tensors
-        wrong = [f"{key} in {tensors[key].file}" for key in sorted(read) if read[key] != tensors[key].hash]
-        if wrong:
-            raise BisectError(
-                f"{self._capture.folder}: {', '.join(wrong[:4])}: the bytes are not those that were recorded: "
-                "the capture was changed afterwards",
-                hint="record it again with `bisect capture`",
-            )
 
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
         manifest = self._capture.manifest

@@ -209,6 +209,9 @@ class Probe:
             self._set_counts(counts)
 
     def _recomputed(self, site, compute, args, kwargs):
+        seen = self.watched.get(site)
+        if seen is not None and any(row.get("error") for row in seen["inputs"]):
+            seen["exact_inputs"] = self._differences(self.reference.sites[site]["inputs"], [list(args), kwargs])
         if site not in self.sites:
             return compute(*args, **kwargs)
         self._count(self.reference.sites[site]["inside"])

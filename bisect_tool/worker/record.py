@@ -46,11 +46,8 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
-    noise = dict(
-        measure_noise(model, recorder, hooked[0], wire),
-        loss=measure_loss_noise(model, hooked[0], wire),
-        exact=measure_exactly(model, recorder, folder, batch, wire),
-    )
+    exact = measure_exactly(model, recorder, folder, batch, wire)
+    noise = dict(measure_noise(model, recorder, hooked[0], exact, wire), exact=exact)
     spread = measure_spread(model, rebuild, seeds, wire)
     described = building.describe(model, model.adapter.__name__.rsplit(".")[-1][: -len("_adapter")], plain_seconds)
     manifest = {
@@ -162,40 +159,35 @@ class Recorder:
         return not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
 
 
-def measure_noise(model, recorder, targets, wire):
-    """Return how far values move when every leaf module rounds as badly as ``ROUNDING``: the largest of some draws."""
+def measure_noise(model, recorder, targets, exact, wire):
+    """Return how far values and targets move when every leaf module rounds badly: the largest of some draws.
+
+    By ``ROUNDING``, or by what its own rounding was measured to be (``exact``) where that is more. ``loss`` is how far
+    targets move when only what goes into the loss is off, by ``LOSS_ROUNDING``.
+    """
     adapter = model.adapter
     recorded = {entry["site"]: entry for entry in recorder.sites}
-    result = {"rounding": ROUNDING, "draws": DRAWS, "targets": {}, "sites": {}}
-    for draw in range(DRAWS):
-        number = [0]
+    sites = {}
 
-        def around(call, compute, args, kwargs, draw=draw, number=number):
-            wire.event("noise", done=draw, of=DRAWS)
-            output = compute(*args, **kwargs)
-            if call.leaf:
-                number[0] += 1
-                output = trees.map_leaves(
-                    output,
-                    adapter.is_tensor,
-                    lambda t: adapter.perturb(t, ROUNDING, 1000003 * draw + number[0]),
-                )
-            entry = recorded.get(call.site)
-            if entry is not None and draw == 0:
-                result["sites"][call.site] = _largest_error(adapter, recorder.store, entry["output"], output)
-            return output
+    def look(call, output):
+        entry = recorded.get(call.site)
+        if entry is not None and call.site not in sites:
+            sites[call.site] = _largest_error(adapter, recorder.store, entry["output"], output)
 
-        with calls.wrapped(adapter, model.tree, around):
-            moved, _ = model.read_targets(model.run_step(model.fresh_batch()))
-        model.restore()
-        for name, value in targets.items():
-            shift = abs(moved.get(name, float("nan")) - value)
-            result["targets"][name] = max(result["targets"].get(name, 0.0), shift)
-    return result
+    def of_a_leaf(call):
+        return max(ROUNDING, exact.get(call.site, 0.0)) if call.leaf else 0.0
+
+    return {
+        "rounding": ROUNDING,
+        "draws": DRAWS,
+        "targets": _moved(model, targets, of_a_leaf, wire, look),
+        "sites": sites,
+        "loss": _moved(model, targets, lambda call: 0.0 if call.parent else LOSS_ROUNDING, wire),
+    }
 
 
-def measure_loss_noise(model, targets, wire):
-    """Return how far targets move when only what goes into the loss is off, by ``LOSS_ROUNDING``."""
+def _moved(model, targets, size_of, wire, look=lambda _call, _output: None):
+    """Return how far targets move when calls give values that are off by relative noise of ``size_of(call)``."""
     adapter = model.adapter
     moved = dict.fromkeys(targets, 0.0)
     for draw in range(DRAWS):
@@ -204,11 +196,13 @@ def measure_loss_noise(model, targets, wire):
         def around(call, compute, args, kwargs, draw=draw, number=number):
             wire.event("noise", done=draw, of=DRAWS)
             output = compute(*args, **kwargs)
-            if call.parent is not None:
-                return output
-            number[0] += 1
-            seed = 1000003 * draw + number[0]
-            return trees.map_leaves(output, adapter.is_tensor, lambda t: adapter.perturb(t, LOSS_ROUNDING, seed))
+            size = size_of(call)
+            if size:
+                number[0] += 1
+                seed = 1000003 * draw + number[0]
+                output = trees.map_leaves(output, adapter.is_tensor, lambda t: adapter.perturb(t, size, seed))
+            look(call, output)
+            return output
 
         with calls.wrapped(adapter, model.tree, around):
             values, _ = model.read_targets(model.run_step(model.fresh_batch()))
@@ -229,7 +223,8 @@ def measure_exactly(model, recorder, folder, batch, wire):
         entry["site"]: {"inputs": entry["inputs"], "output": entry["output"], "inside": {}} for entry in recorder.sites
     }
     reference = probe.Reference(folder, sites, {}, batch, recorder.store.table)
-    reading = probe.Probe(model, reference, wire, {}, patch=sites, watch=sites, exact=sites).run()
+    with model.adapter.casting_no_float64_down():
+        reading = probe.Probe(model, reference, wire, {}, patch=sites, watch=sites, exact=sites).run()
     return {
         site: max([row["error"] for row in found["exact"]], default=0.0)
         for site, found in reading["watched"].items()

@@ -150,6 +150,24 @@ def in_float64(module):
             store[key] = value
 
 
+def casting_no_float64_down():
+    """Return a context in which a float64 tensor stays one, whatever the code casts it to: what is exact stays exact."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    lower = (torch.float32, torch.float16, torch.bfloat16)
+
+    class Mode(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            casts = func is torch.ops.aten._to_copy.default and kwargs.get("dtype") in lower
+            if casts and args[0].dtype == torch.float64:
+                kwargs = dict(kwargs, dtype=torch.float64)
+            return func(*args, **kwargs)
+
+    return Mode()
+
+
 def clone(tensor):
     """Return a copy that stands in for the tensor in every way, gradient path included."""
     return tensor.clone()
@@ -194,11 +212,15 @@ def mutation(tensor):
 
 
 def perturb(tensor, size, draw):
-    """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""
+    """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole.
+
+    A dtype that is coarser than that is rounded by as much as it rounds.
+    """
     import torch
 
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return tensor
+    size = max(size, torch.finfo(tensor.dtype).eps / 2)
     generator = torch.Generator().manual_seed(draw)
     noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
     if tensor.ndim >= 2:

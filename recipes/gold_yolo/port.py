@@ -1,14 +1,13 @@
 """The port: Gold-YOLO-n in Jittor, one training step's forward."""
 
 import jittor as jt
-import numpy as np
 from jittor import Var, nn
 
-from batch import detection_batch
 from port_blocks import CSPSPPF, ConvWrapper, RepBlock
 from port_head import Detect, init_head
 from port_loss import DetectionLoss
 from port_neck import RepGDNeck
+from step_batch import step_arrays
 
 
 class EfficientRep(nn.Module):
@@ -61,9 +60,7 @@ def build(
     init_head(net.detect, zero_heads=zero_heads)
     net.train()
     criterion = DetectionLoss(warmup_epochs=warmup_epochs)
-    counts = [5, 3, *[4] * images][:images] if boxes is None else boxes
-    arrays = detection_batch(images, size, counts, classes=20, seed=batch_seed)
-    targets = np.concatenate([arrays["batch_idx"][:, None], arrays["cls"], arrays["bboxes"]], axis=1)
+    img, targets = step_arrays(images, size, boxes, batch_seed)
 
     def step(batch: dict) -> dict:
         iou_loss, dfl_loss, cls_loss = criterion(net(batch["img"]), batch["targets"], batch["img"], epoch=0)
@@ -71,6 +68,6 @@ def build(
 
     return {
         "modules": {"backbone": net.backbone, "neck": net.neck, "detect": net.detect},
-        "batch": {"img": jt.array(arrays["img"]), "targets": jt.array(targets)},
+        "batch": {"img": jt.array(img), "targets": jt.array(targets)},
         "step": step,
     }

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from batch import detection_batch
 from reference_blocks import CSPSPPF, ConvWrapper, RepBlock
 from reference_head import Detect, init_head
 from reference_loss import DetectionLoss
 from reference_neck import RepGDNeck
+from step_batch import step_arrays
 
 
 class EfficientRep(nn.Module):
@@ -59,9 +59,7 @@ def build(
     init_head(net.detect, zero_heads=zero_heads)
     net.train()
     criterion = DetectionLoss(warmup_epochs=warmup_epochs)
-    counts = [5, 3, *[4] * images][:images] if boxes is None else boxes
-    arrays = detection_batch(images, size, counts, classes=20, seed=batch_seed)
-    targets = [arrays["batch_idx"][:, None], arrays["cls"], arrays["bboxes"]]
+    img, targets = step_arrays(images, size, boxes, batch_seed)
 
     def step(batch: dict) -> dict:
         iou_loss, dfl_loss, cls_loss = criterion(net(batch["img"]), batch["targets"], batch["img"], epoch=0)
@@ -69,9 +67,6 @@ def build(
 
     return {
         "modules": dict(net.named_children()),
-        "batch": {
-            "img": torch.from_numpy(arrays["img"]),
-            "targets": torch.cat([torch.from_numpy(part) for part in targets], dim=1),
-        },
+        "batch": {"img": torch.from_numpy(img), "targets": torch.from_numpy(targets)},
         "step": step,
     }

@@ -5,55 +5,16 @@ import time
 
 import numpy as np
 import pytest
+from drawn import CONV, by_channel, default, he_fan_out, normal, ones, scaled_by_seed, sparse, truncated, uniform
 from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
-from bisect_tool.diagnosis.laws import Law, Sample, distance, fan, law, laws, mean_z, pooled, spread_z, triage
+from bisect_tool.diagnosis.laws import fan, laws, triage
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.names import match
 from bisect_tool.worker import measure
 
 SEEDS = 9
-
-
-def uniform(bound):
-    return lambda random, shape: random.uniform(-bound, bound, shape)
-
-
-def normal(std, mean=0.0):
-    return lambda random, shape: random.normal(mean, std, shape)
-
-
-def default(random, shape):
-    bound = 1 / math.sqrt(math.prod(shape[1:]))
-    return random.uniform(-bound, bound, shape)
-
-
-def he_fan_out(random, shape):
-    return random.normal(0, math.sqrt(2 / (shape[0] * math.prod(shape[2:]))), shape)
-
-
-def truncated(random, shape):
-    drawn = random.normal(0, 1, (4, *shape))
-    return 0.02 * np.where(
-        np.abs(drawn[0]) < 2, drawn[0], np.where(np.abs(drawn[1]) < 2, drawn[1], drawn[2].clip(-2, 2))
-    )
-
-
-def sparse(random, shape):
-    return random.normal(0, 0.02, shape) * (random.random(shape) < 0.1)
-
-
-def by_channel(random, shape):
-    return np.broadcast_to(random.normal(0, 1, (shape[0], *[1] * (len(shape) - 1))), shape)
-
-
-def scaled_by_seed(random, shape):
-    return random.normal(0, 0.02, shape) * math.exp(random.normal(0, 0.3))
-
-
-def ones(random, shape):
-    return np.ones(shape)
 
 
 def pair_of(parameters, seed=0, seeds=SEEDS, kind="parameter"):
@@ -90,9 +51,6 @@ def said(shape, reference, port, name="m.weight", **options):
 def kind(shape, reference, port, **options):
     (start,) = triage(pair_of({"m.weight": (shape, reference, port)}, **options))
     return start.kind
-
-
-CONV = (64, 32, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -243,52 +201,6 @@ def test_faithful_ports_are_not_accused():
     }  # fmt: skip
     found = [f.message for seed in range(30) for f in laws(pair_of(parameters, seed=seed))]
     assert found == []
-
-
-@pytest.mark.parametrize("size", [4, 32, 400])
-def test_the_tests_hold_their_level(size):
-    """Standard normal deviates of the F and t tests are beyond 1.96 and 3.3 as rarely as they say, or more rarely."""
-    random = np.random.default_rng(1)
-    ours, theirs = random.normal(size=(4000, size)), random.normal(size=(4000, 9 * size))
-
-    def sample(row):
-        return Sample(row.size, row.size, row.mean(), row.std(), row.min(), row.max(), None)
-
-    rows = [(sample(a), sample(b)) for a, b in zip(ours, theirs, strict=True)]
-    for zs in ([spread_z(a, b, 3.0) for a, b in rows], [mean_z(a, b) for a, b in rows]):
-        assert np.mean(np.abs(zs) > 1.96) < 0.062
-        assert np.mean(np.abs(zs) > 3.29) < 0.003
-
-
-def test_the_distance_is_kolmogorovs():
-    """The distance of a shifted uniform law is its shift; one law's draws are as near as Massart's bound says."""
-    steps = tuple((k + 1) / 18 for k in range(17))
-    whole = Sample(10**6, 10**6, 0.5, 0.2887, 0.0, 1.0, steps)
-    assert distance(whole, whole) == pytest.approx(0, abs=1e-12)
-    shifted = Sample(10**6, 10**6, 0.6, 0.2887, 0.1, 1.1, tuple(q + 0.1 for q in steps))
-    assert distance(shifted, whole) == pytest.approx(0.1, abs=0.05)
-    assert distance(Sample(5, 5, 9.0, 1.0, 9.0, 9.0, (9.0,) * 17), whole) == pytest.approx(17 / 18)
-    assert distance(Sample(5, 5, -9.0, 1.0, -9.0, -9.0, (-9.0,) * 17), whole) == pytest.approx(17 / 18)
-
-
-@pytest.mark.parametrize(
-    ("drawn", "name"), [(uniform(0.1), "uniform"), (normal(0.1), "normal"), (truncated, ""), (sparse, ""), (ones, "")]
-)
-def test_laws_are_named_where_they_can_be(drawn, name):
-    """A uniform and a normal law are told from each other and from others, and a few numbers are not named."""
-    random = np.random.default_rng(3)
-
-    def sample(shape):
-        array = drawn(random, shape).astype(np.float32)
-        numbers = measure.initial(array)
-        return Sample(array.size, array.size, numbers["mean"], numbers["std"], numbers["min"], numbers["max"],
-                      tuple(numbers["quantiles"]) if "quantiles" in numbers else None)  # fmt: skip
-
-    many = [sample(CONV) for _ in range(9)]
-    assert isinstance(law(many[0], None), Law)
-    assert [law(s, None).name for s in many] == [name] * 9
-    assert law(pooled(many), None).name == name
-    assert law(sample((3, 3)), None).name == ""
 
 
 def test_a_large_model_takes_no_time():

@@ -29,10 +29,11 @@ from bisect_tool.diagnosis.values.precision import clamped, lower_precision, qua
 from bisect_tool.diagnosis.values.residual import input_returned, product, residual
 from bisect_tool.diagnosis.values.resizing import other_interpolation
 from bisect_tool.diagnosis.values.shapes import other_shape
+from bisect_tool.diagnosis.values.ties import other_ties
 
 # Each says what the port's values are, nearly to the last digit: the first that does is enough.
 WHOLE: list[Check] = [
-    other_shape, not_finite, all_zero, constant, constant_maps, unwritten,
+    other_shape, other_ties, not_finite, all_zero, constant, constant_maps, unwritten,
     other_pooling, adaptive_pooling, other_interpolation,
     normalised_otherwise, unbiased, running_statistics,
     other_activation, input_returned, residual, activation_missing, activation_extra, product,

@@ -136,7 +136,7 @@ def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
 
 def _found(maps: list[Planes], settings: Mapping[str, Any], *, expected: bool) -> Pooling | None:
     few, some = maps
-    for way in _ways(few, settings):
+    for way in ways(few.given.shape[1:], few.out, settings):
         guess = pooled(few.given, way, few.out)
         if guess is not None and explains(few.numbers, guess, expected=expected):
             guess = pooled(some.given, way, some.out)
@@ -145,10 +145,10 @@ def _found(maps: list[Planes], settings: Mapping[str, Any], *, expected: bool) -
     return None
 
 
-def _ways(maps: Planes, settings: Mapping[str, Any]) -> Iterator[Pooling]:
-    """Yield poolings to try: the settings' own first."""
+def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iterator[Pooling]:
+    """Yield poolings to try on maps with these sides: the settings' own first."""
     own = _pair(settings.get("kernel_size"))
-    ratio = tuple(max(1, round(side / out)) for side, out in zip(maps.given.shape[1:], maps.out, strict=True))
+    ratio = tuple(max(1, round(side / short)) for side, short in zip(sides, out, strict=True))
     seen = set()
     for kernel in (own, *((k, k) for k in KERNELS)):
         if kernel is None:
