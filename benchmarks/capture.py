@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool.worker import build, calls, record, shards, torch_adapter
+from bisect_tool.worker import build, calls, lines, record, shards, torch_adapter
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "yolo11n"
@@ -37,8 +37,9 @@ def plain(model: build.Model, _folder: Path) -> None:
 
 def captured(model: build.Model, folder: Path) -> None:
     """Run one step and record every call, as `bisect capture` does."""
-    recorder = record.Recorder(model.adapter, shards.ShardWriter(str(folder)), [], [], lambda **_fields: None)
-    with calls.wrapped(model.adapter, model.tree, recorder.around):
+    watched = lines.Lines(model.adapter, [str(RECIPE), str(SHARED)], [])
+    recorder = record.Recorder(model.adapter, shards.ShardWriter(str(folder)), watched, [], [], lambda **_fields: None)
+    with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         model.run_step(model.batch)
     recorder.store.flush()
 

@@ -16,6 +16,7 @@ from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import verdict_on
 from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import variable_of
 from bisect_tool.start_search import StartAnswer
 from bisect_tool.trace import Trace
 
@@ -161,6 +162,11 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
 def _blamed(culprit: Culprit) -> str:
     if not culprit.held:
         return "the code after the last layer, in the loss"
+    variables = list(dict.fromkeys(variable_of(site) for site in culprit.sites))
+    if any(variables):
+        place = culprit.line.port if culprit.line else None
+        where = f"line {place.line} of {place.file}" if place else "the line"
+        return f"{where}, which computes {sentence_list(variables)}"
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
 
 
@@ -181,13 +187,13 @@ def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:
             f"{'the other' if len(right) < len(trace.sites) else 'all'} {len(right)} module calls: from the reference's "
             "inputs and weights each gives the reference's output, to within rounding"
         )
-    if base_ok and not any(not c.held for c in answer.code.culprits):
+    if base_ok and not any(c.after_the_layers for c in answer.code.culprits):
         agree = f"{answer.target} agrees" if answer.target else f"{', '.join(answer.ranges)} agree"
         words.append(f"the code of step and of the loss: with the reference's weights {agree}")
     if answer.code.culprits or not base_ok:
         words.append("parameters and buffers as the cause of this: all of them were the reference's")
     for culprit in answer.code.culprits:
-        if culprit.held and culprit.confirmed and not culprit.silent:
+        if not culprit.after_the_layers and culprit.confirmed and not culprit.silent:
             last = max(trace.sites.index(s) for s in culprit.held)
             words.append(f"everything after {trace.sites[last]}: from there on the port agrees")
     words += [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site
+from bisect_tool.sites import Site, variable_of
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class Proof:
     what: str
     value: float | None
     verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where a variable is assigned on both sides: some lines of source around each, where they are known."""
+
+    reference: Excerpt | None
+    port: Excerpt | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Culprit:
         whatever_weights: the proof is the shape of an output, which no weight changes.
         doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
         silent: the target does not show it; the proof is the layer's own output.
+        line: where a variable is assigned that is to blame, or makes a module's own code wrong.
 
     """
 
@@ -46,6 +56,12 @@ class Culprit:
     silent: bool = False
     whatever_weights: bool = False
     doubts: tuple[str, ...] = ()
+    line: Line | None = None
+
+    @property
+    def after_the_layers(self) -> bool:
+        """Tell whether it lies in the code that computes the targets from the layers' outputs."""
+        return not self.held or bool(variable_of(self.sites[0]))
 
     @property
     def confirmed(self) -> bool:

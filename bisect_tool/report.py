@@ -46,6 +46,12 @@ def culprit_data(culprit: Culprit) -> dict[str, Any]:
         "findings": [finding_data(f) for f in culprit.findings],
         "sufficient": _proof_data(culprit.sufficient),
         "necessary": _proof_data(culprit.necessary),
+        "line": None
+        if culprit.line is None
+        else {
+            side: None if excerpt is None else excerpt.model_dump()
+            for side, excerpt in (("reference", culprit.line.reference), ("port", culprit.line.port))
+        },
     }
 
 
@@ -58,8 +64,8 @@ def interval_data(interval: Interval | None) -> dict[str, Any] | None:
 
 def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
     """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
-    # Whether a call is right in float64 is asked of kernels that no other probe needs.
-    plain = [row for row in log.rows if row.phase != "exact"]
+    # Whether a call is right in float64, and what single lines give, is asked of kernels that no other probe needs.
+    plain = [row for row in log.rows if row.phase not in ("exact", "lines")]
     remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
     kernels = [row.kernels for row in plain if row.kernels is not None]
     return {

@@ -24,7 +24,8 @@ from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import Finding, listed
-from bisect_tool.forced_pass import EVERYTHING
+from bisect_tool.forced_pass import EVERYTHING, STEP
+from bisect_tool.line_search import Lines, blame_lines, line_inside
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdict_on
@@ -105,6 +106,8 @@ def bisect(
         code, start = _doubted(_local(questions, trace, base), pair, trace, state), StartAnswer()
     if code.forced is not None:
         code = replace(code, culprits=with_values(code.culprits, code.forced, trace, port, capture))
+        asked_about = questions if target is None else {target: questions[target]}
+        code = _by_lines(code, asked_about, port, capture, trace)
     return report_data(
         Answer(
             capture=capture.manifest,
@@ -160,6 +163,49 @@ def _local(questions: dict[str, tuple[Question, Interval]], trace: Trace, base: 
     if not trace.sites:
         return CodeAnswer((), ("no module call has a partner that could be patched",))
     return search_local(questions, trace)
+
+
+def _by_lines(
+    code: CodeAnswer,
+    questions: dict[str, tuple[Question, Interval]],
+    port: WorkerPort,
+    capture: Capture,
+    trace: Trace,
+) -> CodeAnswer:
+    """Return the answer with lines for the culprits that are plain code: after the last layer, or a module's own."""
+    first, _ = next(iter(questions.values()))
+    coded = {variable.around for variable in capture.manifest.variables}
+    culprits: list[Culprit] = []
+    for culprit in code.culprits:
+        call = None if not culprit.held or culprit.sites[0] == STEP else culprit.sites[0]
+        if culprit.doubts or call not in coded or (culprit.held and call is None):
+            culprits.append(culprit)
+        elif call is None:
+            culprits += _after_the_layers(code, culprit, questions, port, capture, trace)
+        else:
+            seen = culprit.fed_wrong or call
+            others = set(trace.sites) - {*trace.chain(call), *trace.chain(seen)[1:]}
+            lines = Lines(port, capture, first.base.patching(others).feeding([call]), call, seen)
+            culprits.append(line_inside(first, lines, culprit, trace))
+    return replace(code, culprits=tuple(culprits))
+
+
+def _after_the_layers(
+    code: CodeAnswer,
+    loss: Culprit,
+    questions: dict[str, tuple[Question, Interval]],
+    port: WorkerPort,
+    capture: Capture,
+    trace: Trace,
+) -> list[Culprit]:
+    found: list[Culprit] = []
+    first, _ = next(iter(questions.values()))
+    lines = Lines(port, capture, first.base.patching(trace.outermost(trace.sites)))
+    for question, interval in questions.values():
+        asked = replace(question, interval=interval)
+        if code.forced is not None and asked.verdict(code.forced.reading) is Verdict.DIVERGES:
+            found += [c for c in blame_lines(asked, lines, loss) if c.sites not in [f.sites for f in found]]
+    return found
 
 
 def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval) -> tuple[Question, Interval]:
@@ -309,7 +355,7 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     tied = set(pair.tied())
     given = {*state, *tied}
     reference = pair.reference
-    if not culprit.held:
+    if culprit.after_the_layers:
         tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
         parts = _batch_differs(pair)
         if tops:
@@ -370,7 +416,7 @@ def _start(
     trace: Trace,
     own: Reading,
 ) -> StartAnswer:
-    if code.open_ends or any(not c.held for c in code.culprits if not c.silent):
+    if code.open_ends or any(c.after_the_layers for c in code.culprits if not c.silent):
         return StartAnswer(open_ends=("whether it starts the same cannot be asked before the code is right",))
     if code.held and not constants:  # held values come of other weights: such a net is none of the spread's
         return StartAnswer(open_ends=("whether it starts the same can be asked once the code is right",))

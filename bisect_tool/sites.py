@@ -1,7 +1,8 @@
 """Names of sites: module calls, parameters and buffers, each with one spelling everywhere.
 
 A module call is the module's path, with ``#n`` from its second call on (``model.9.m``, ``model.9.m#2``);
-a parameter or buffer is its path (``model.0.conv.weight``).
+a parameter or buffer is its path (``model.0.conv.weight``). A variable is its function and its name, with ``#n`` from
+the second time on (``Loss.__call__:total#2``); one of a module's own forward method is named by the module's call.
 """
 
 from __future__ import annotations
@@ -30,3 +31,9 @@ def call_number(site: str) -> int:
 def parent_of(name: str) -> str:
     """Return the module that a module, parameter or buffer lies in; the top is ''."""
     return name.rpartition(".")[0]
+
+
+def variable_of(site: str) -> str:
+    """Return a variable's function and name without the number of its assignment, '' for what is no variable."""
+    label, colon, variable = site.partition(":")
+    return f"{label}:{variable.partition('#')[0]}" if colon else ""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bisect_tool.captures.manifest import SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.culprit import Culprit
-from bisect_tool.diagnosis.values.checks import describe
+from bisect_tool.diagnosis.values.checks import describe, sentence
 from bisect_tool.diagnosis.values.evidence import Evidence
 from bisect_tool.finding import Finding
 from bisect_tool.forced_pass import Forced
@@ -85,12 +85,8 @@ def _described(culprit: Culprit, call: Site, handed: Handed, seen: _Seen) -> Cul
         floor=seen.forced.off[call].floor if call in seen.forced.off else seen.trace.rounding,
     )
     said = [describe(dataclasses.replace(evidence, value=value, expected=expected)) for value, expected in pairs]
-    found = [Finding("values", (call,), _joined(where, "; ".join(words))) for words in said if words][:2]
+    found = [Finding("values", (call,), sentence(where, "; ".join(words))) for words in said if words][:2]
     return dataclasses.replace(culprit, findings=(*culprit.findings, *found))
-
-
-def _joined(where: str, words: str) -> str:
-    return f"{where} {words}" if words.startswith(("is ", "has ", "lacks ")) else f"{where}: {words}"
 
 
 def _pairs(part: Arrays, recorded: dict[str, Any], capture: Capture) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:

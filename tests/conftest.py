@@ -61,6 +61,20 @@ def report_of(recipe: str, captures: Path, *options: str, target: str | None = "
     return done.returncode, json.loads(done.stdout)
 
 
+def check_line(code: int, report: dict, line: str) -> None:
+    """Check that a report blames the assignments of one line of the port, a given one among them, and proves it."""
+    (culprit,) = report["culprits"]
+    assert (code, report["verdict"], culprit["kind"], culprit["confirmed"]) == (1, "diverges", "code", True)
+    assert line in {site.partition("#")[0] for site in culprit["sites"]}
+    shown = {side: excerpt["text"][excerpt["line"] - excerpt["first"]] for side, excerpt in culprit["line"].items()}
+    assert all(text.strip() for text in shown.values())
+    place = f"{culprit['line']['port']['file']}:{culprit['line']['port']['line']} (reference "
+    assert all(f["message"].startswith(place) for f in culprit["findings"] if f["check"] == "line")
+    assert f"line {culprit['line']['port']['line']} of {culprit['line']['port']['file']}" in report["sentence"]
+    assert "module calls: from the reference's inputs and weights each gives" in report["ruled_out"][0]
+    assert report["ruled_out"][1].startswith("parameters and buffers")
+
+
 def _flags(options: Sequence[str]) -> list[str]:
     return [word for option in options for word in ("--option", option)]
 

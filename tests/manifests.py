@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from bisect_tool.captures.manifest import Described, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Described, Manifest, checksum
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.names import match
 
@@ -65,7 +65,7 @@ def described(
 def manifest(model: dict, **fields: Any) -> dict:
     """Return a manifest without sites; ``fields`` take the place of its own."""
     data = {
-        "format": 1,
+        "format": FORMAT,
         "recipe": "tiny",
         "model": "ref",
         "model_options": {},
@@ -74,6 +74,10 @@ def manifest(model: dict, **fields: Any) -> dict:
         "not_scalar": {},
         "sites": [],
         "calls": {},
+        "variables": [],
+        "excerpts": {},
+        "caught": [],
+        "skipped": {},
         "state": {},
         "batch": {"dict": []},
         "tensors": {},

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-FORMAT = 1
+FORMAT = 2
 Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
@@ -74,6 +74,36 @@ class SiteEntry(_Data):
     leaf: bool
     inputs: Tree
     output: Tree
+
+
+class VariableEntry(_Data):
+    """One assignment in a watched function: its value, its line, the module call it lies in, and how many calls were over."""
+
+    site: str
+    kind: Literal["parameter", "assigned", "changed", "return"]
+    around: str | None
+    after: Count
+    place: str
+    value: Tree
+
+
+class Excerpt(_Data):
+    """Some lines of a source file around one of them; ``first`` is the number of the first shown."""
+
+    file: str
+    line: Count
+    first: Count
+    text: tuple[str, ...]
+
+
+class Caught(_Data):
+    """An exception that a watched function caught: where it was raised, and where caught."""
+
+    function: str
+    type: str
+    message: str
+    raised: str
+    place: str
 
 
 class ModuleEntry(_Data):
@@ -168,7 +198,11 @@ class Spread(_Data):
 
 
 class Manifest(_Data):
-    """The index of a capture; ``sites`` is in order of completion, ``calls`` has every call's caller."""
+    """The index of a capture.
+
+    ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
+    ``skipped`` says which functions could not be watched, and why.
+    """
 
     format: int
     recipe: str
@@ -179,6 +213,10 @@ class Manifest(_Data):
     not_scalar: dict[str, str]
     sites: tuple[SiteEntry, ...]
     calls: dict[str, str | None]
+    variables: tuple[VariableEntry, ...]
+    excerpts: dict[str, Excerpt]
+    caught: tuple[Caught, ...]
+    skipped: dict[str, str]
     state: dict[str, str]
     batch: Tree
     tensors: dict[str, TensorEntry]

@@ -110,6 +110,7 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
     trees = [("batch", manifest.batch)]
     for site in manifest.sites:
         trees += [(f"{site.site} inputs", site.inputs), (f"{site.site} output", site.output)]
+    trees += [(variable.site, variable.value) for variable in manifest.variables]
     for where, tree in trees:
         for _, key in tensor_keys(tree):
             if key not in manifest.tensors:
@@ -140,6 +141,12 @@ def _unordered(manifest: Manifest) -> Iterator[str]:
         if entry.site not in manifest.calls:
             yield f"site {entry.site!r} is not among the calls"
         seen.add(entry.site)
+    for variable in manifest.variables:
+        if variable.site in seen or not re.fullmatch(r"[^:]+:[^:]+", variable.site):
+            yield f"variable {variable.site!r} is there twice, or is none"
+        if variable.around is not None and variable.around not in manifest.calls:
+            yield f"variable {variable.site!r} lies in a call that is not among the calls"
+        seen.add(variable.site)
     for call, around in manifest.calls.items():
         outer, passed = around, {call}
         while outer is not None and outer not in passed:

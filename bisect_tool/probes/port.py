@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.manifest import Caught, Described, Excerpt
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
+from bisect_tool.finding import listed
+from bisect_tool.line_names import Variable
 from bisect_tool.names import Matching, match
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.intervention import Intervention, Reading
@@ -26,6 +28,15 @@ from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
 Arrays = list[tuple[str, "npt.NDArray[Any]"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught."""
+
+    variables: tuple[Variable, ...] = ()
+    excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
+    caught: tuple[Caught, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +56,7 @@ class WorkerPort:
     Attributes:
         described: names, shapes, settings of the port.
         matching: which of its names are which of the reference's.
+        rename: the rules that it rests on beside equal names.
         sum_error: relative error of the framework's own sum of as many numbers as the largest recorded tensor has.
         asked: (intervention, reading, from the cache) of every probe, in order.
 
@@ -60,6 +72,7 @@ class WorkerPort:
     ) -> None:
         self._start = start
         self._capture = capture
+        self.rename = tuple(rename)
         self._worker, self.described = start()
         self.matching = _match(capture.manifest.described, self.described, rename)
         self._restarts = 0
@@ -69,8 +82,9 @@ class WorkerPort:
         self._modules_called = {module_of(call) for call in capture.manifest.calls}
         self._attachment = self._attach_request()
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
+        self._variables: dict[Site, dict[str, Any]] = {}
         described = self.described.model_dump_json(exclude={"seconds"})  # with settings and a hash of every value
-        words = json.dumps([*cache_words, capture.key, described, self._to_port, worker_digest()])
+        words = json.dumps([*cache_words, capture.key, described, self._to_port, list(rename), worker_digest()])
         self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
         self.asked: list[tuple[Intervention, Reading, bool]] = []
         self.sum_error = self._attach()
@@ -78,6 +92,10 @@ class WorkerPort:
     def can_patch(self, site: str) -> bool:
         """Tell whether the reference's value can be put at a site of the port."""
         return site in self._to_port
+
+    def port_call(self, call: str) -> str | None:
+        """Return the port's name of a module call of the reference."""
+        return self._to_port.get(call)
 
     def run(self, intervention: Intervention) -> Reading:
         """Run one probe, or take its reading from the cache.
@@ -112,6 +130,54 @@ class WorkerPort:
                 self._restart(error)
                 return {}
 
+    def survey(self, intervention: Intervention) -> Survey:
+        """Run one probe and return what the port's watched functions assigned; nothing where the run fails."""
+        try:
+            found = self._worker.ask("survey", **self._request(intervention))
+            return Survey(
+                tuple(Variable.from_json(self._to_reference_call, row) for row in found["variables"]),
+                {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()},
+                tuple(Caught.model_validate(row) for row in found["caught"]),
+            )
+        except (ModelError, KeyError, TypeError, ValueError):
+            return Survey()
+        except WorkerError as error:
+            self._restart(error)
+            return Survey()
+
+    def identify(
+        self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
+    ) -> dict[Site, Site]:
+        """Run one probe and pair variables of the port with those of the reference's that have the same values."""
+        values = {entry.site: entry.value for entry in self._capture.manifest.variables}
+        candidates = {variable.site: values[variable.site] for variable in ours}
+        request = {"names": [variable.site for variable in theirs], "candidates": candidates}
+        if not candidates or not theirs:
+            return {}
+        try:
+            found = self._worker.ask("identify", **self._request(intervention), **request)
+            return {Site(mine): Site(port) for mine, port in found.items() if mine in candidates}
+        except (ModelError, TypeError, ValueError, AttributeError):
+            return {}
+        except WorkerError as error:
+            self._restart(error)
+            return {}
+
+    def attach_variables(self, pairs: Mapping[Site, Site]) -> None:
+        """Take variables as sites: the reference's name of each to the port's own."""
+        values = {Site(entry.site): entry.value for entry in self._capture.manifest.variables}
+        self._variables |= {site: values[site] for site in pairs}
+        self._to_port.update((str(ours), str(port)) for ours, port in pairs.items())
+        self._to_reference = {port: ours for ours, port in self._to_port.items()}
+        self._attach_values()
+
+    def _attach_values(self) -> None:
+        if self._variables:
+            self._worker.ask("attach_variables", sites={self._to_port[s]: tree for s, tree in self._variables.items()})
+
+    def _to_reference_call(self, site: str) -> str:
+        return self._to_reference.get(site, site)
+
     def close(self) -> None:
         """End the worker."""
         self._worker.close()
@@ -136,6 +202,9 @@ class WorkerPort:
             self._restart(unusable)
             return Reading(failure=str(unusable))
         self._capture.check_recorded(read)
+        lost = sorted((intervention.patched & self._variables.keys()) - reading.receipts.keys())
+        if lost:
+            return Reading(failure=f"the port does not come to {listed(lost)}, which should be patched")
         self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
@@ -151,6 +220,7 @@ class WorkerPort:
             "feed": named(intervention.fed),
             "exact": named(intervention.exact),
             "disturb": named(intervention.disturbed),
+            "variables": not self._variables.keys().isdisjoint(intervention.patched | intervention.watched),
             "echo": intervention.echo,
         }
 
@@ -175,7 +245,9 @@ class WorkerPort:
         self._attach()
 
     def _attach(self) -> float:
-        return float(self._worker.ask("attach", **self._attachment)["sum_error"])
+        sum_error = float(self._worker.ask("attach", **self._attachment)["sum_error"])
+        self._attach_values()
+        return sum_error
 
     def _attach_request(self) -> dict[str, Any]:
         manifest = self._capture.manifest
@@ -220,10 +292,13 @@ class WorkerPort:
 
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
         manifest = self._capture.manifest
-        outputs = {entry.site: entry.output for entry in manifest.sites}
+        outputs = {entry.site: entry.output for entry in manifest.sites} | self._variables
         for site in sorted(intervention.patched):
             keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
             expected = [manifest.tensors[key].hash for key in keys]
+            expected = (
+                sorted(expected) if site in self._variables else expected
+            )  # a dict may have its keys in any order
             got = reading.receipts.get(site)
             if got is None and self._may_be_unread(site, intervention.patched | intervention.kept):
                 continue

@@ -66,6 +66,18 @@ class TargetSpec(_Strict):
     atol: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
+def _is_function(value: str) -> str:
+    if not re.fullmatch(r"[^:\s]+:[^:\s]+", value):
+        raise ValueError(f"expected 'module:function' such as 'losses:Loss.*', found {value!r}")
+    return value
+
+
+class WatchSpec(_Strict):
+    """The functions whose variables are sites, where not all of the recipe's own are wanted."""
+
+    functions: tuple[Annotated[str, AfterValidator(_is_function)], ...] = ()
+
+
 class NameRules(_Strict):
     """Renames from the reference's names to the port's, applied in order."""
 
@@ -76,10 +88,11 @@ class _RecipeFile(_Strict):
     models: Annotated[dict[str, ModelSpec], AfterValidator(_is_some)]
     targets: dict[str, TargetSpec] = {}
     names: NameRules = NameRules()
+    watch: WatchSpec = WatchSpec()
 
 
 class Recipe(_RecipeFile):
-    """A checked recipe. Attributes: ``folder``, ``name``, ``models``, ``targets``, ``names``."""
+    """A checked recipe. Attributes: ``folder``, ``name``, ``models``, ``targets``, ``names``, ``watch``."""
 
     folder: Path
 
@@ -140,7 +153,6 @@ def load_recipe(folder: Path) -> Recipe:
         raise BisectError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BisectError(f"{path}: not valid TOML: {error}") from error
-    data.pop("watch", None)  # watched functions are not read yet
     try:
         checked = _RecipeFile.model_validate(data, context={"folder": folder})
     except ValidationError as error:

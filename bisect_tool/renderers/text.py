@@ -80,6 +80,9 @@ def _culprit(number: int, culprit: Mapping[str, Any], target: str, console: Cons
     table.add_row("sites", Text(shown, style="bold"))
     for finding in culprit["findings"]:
         table.add_row(finding["check"], Text(finding["message"]))
+    for side, excerpt in (culprit.get("line") or {}).items():  # reports saved before there were any are drawn too
+        if excerpt is not None:
+            table.add_row(side, _excerpt(excerpt))
     for name in ("sufficient", "necessary"):
         proof = culprit[name]
         if proof is not None:
@@ -93,6 +96,14 @@ def _culprit(number: int, culprit: Mapping[str, Any], target: str, console: Cons
     console.print()
     console.print(Text(f"Culprit {number} ({culprit['kind']}, {state})", style="bold"))
     console.print(table)
+
+
+def _excerpt(excerpt: Mapping[str, Any]) -> Text:
+    text = Text(excerpt["file"], style="dim")
+    for number, line in enumerate(excerpt["text"], excerpt["first"]):
+        mine = number == excerpt["line"]
+        text.append(f"\n{'>' if mine else ' '} {number:4d}  {line}", style="bold" if mine else "dim")
+    return text
 
 
 def _preflight(findings: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -17,12 +17,13 @@ class Call:
 
 
 @contextlib.contextmanager
-def wrapped(adapter, tree, around):
+def wrapped(adapter, tree, around, lines=None):
     """Send every module call through ``around(call, compute, args, kwargs)`` while the block runs.
 
     ``tree`` is the adapter's list of (name, module, leaf). ``compute(*args, **kwargs)`` is the module's own
     code. A module that is listed under several names (one activation shared by all blocks) takes
-    the name that lies under the module that called it. Every module is left exactly as it came.
+    the name that lies under the module that called it. Every module is left exactly as it came. ``lines``, where given,
+    is called with a function that tells the call that runs, and gives a context to run in.
 
     Yields the number of calls so far by name: whoever skips a call adds what it would have called inside, so that
     later calls keep their numbers.
@@ -55,7 +56,8 @@ def wrapped(adapter, tree, around):
             before = module.__dict__.get(adapter.METHOD)
             object.__setattr__(module, adapter.METHOD, wrap(module, leaf, aliases))
             undo.append((module, before))
-        yield counts
+        with lines(lambda: stack[-1]) if lines else contextlib.nullcontext():
+            yield counts
     finally:
         for module, before in reversed(undo):
             module.__dict__.pop(adapter.METHOD)

@@ -3,10 +3,13 @@
 import os
 import time
 
+import numpy as np
 from safetensors import safe_open
 
 from . import calls, measure, trees
+from . import lines as watched
 
+SAME = 2e-5  # relative; two variables that are no further apart have the same values
 DISTURBANCE = 0.1  # relative: what feels a call at all moves by more than rounding
 
 
@@ -72,8 +75,22 @@ class Probe:
         disturb=(),
         echo=False,
         remember=(),
+        variables=False,
+        survey=False,
+        unnamed=(),
+        candidates=None,
+        lines=None,
     ):
         self.model = model
+        self.lines = lines
+        self.variables = variables or survey  # whether variables are sites in this run
+        self.survey = survey
+        self.unnamed = set(unnamed)  # variables that may be one of the candidates, {the reference's name: tree}
+        self.candidates = candidates or {}
+        self.identified = {}
+        self.assigned = []
+        self.excerpts = {}
+        self.caught = []
         self.adapter = model.adapter
         self.reference = reference
         self.wire = wire
@@ -110,7 +127,8 @@ class Probe:
                 self.dtypes[name] = array.dtype
                 self.adapter.write(self.model.state[name][0], array)
             batch = self._batch()
-            with calls.wrapped(self.adapter, self.model.tree, self._around) as self.counts:
+            lines = self._watching if self.variables else None
+            with calls.wrapped(self.adapter, self.model.tree, self._around, lines) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
             for name in self.state - set(self.receipts):
@@ -148,6 +166,103 @@ class Probe:
         if call.site in self.sites:
             return self._substitute(call.site)
         return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone) if self.echo else output
+
+    def _watching(self, current):
+        def assigned(site, place, where, value):
+            if self.doubled:
+                return value
+            parts = watched.parts(self.adapter, value)
+            # Also where nobody looks: what is fused, and so the last digits, must not depend on who does.
+            self.adapter.sync([part for _, part in parts if self.adapter.is_tensor(part)])
+            if self.survey and parts:
+                self._noted(site, place.kind, current(), where, parts)
+            if site in self.unnamed:
+                self._identify(site, [watched.to_array(self.adapter, part) for _, part in parts])
+            if site in self.watch:
+                self.watched[site] = {"inputs": [], "output": self._parts_apart(site, parts)}
+            if site in self.hand:
+                self.handed[site] = {
+                    "inputs": [],
+                    "output": [(p, watched.to_array(self.adapter, part)) for p, part in parts],
+                }
+            return self._put(site, value, parts) if site in self.sites and place.replaceable else value
+
+        return self.lines.watching(current, assigned, self._caught)
+
+    def _caught(self, place, error):
+        self.caught.append(self.lines.caught(place, error))
+
+    def _noted(self, site, kind, around, where, parts):
+        place = self.lines.place(*where)
+        if place not in self.excerpts:
+            self.excerpts[place] = self.lines.excerpt(*where)
+        arrays = [(path, watched.to_array(self.adapter, part)) for path, part in parts]
+        self.assigned.append(
+            {
+                "site": site,
+                "kind": kind,
+                "around": around.site if around else None,
+                "place": place,
+                "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
+            }
+        )
+
+    def _identify(self, site, arrays):
+        """Pair a variable with the first candidate that has its values, where these say something."""
+        if not any(array.size > 3 and array.min() != array.max() for array in arrays):
+            return
+        for name, tree in self.candidates.items():
+            keys = [key for _, key in trees.keys(tree)]
+            if name in self.identified or len(keys) != len(arrays):
+                continue
+            expected = [self.reference.read(key) for key in keys]
+            rows = [_apart(array, want) for array, want in zip(arrays, expected)]
+            if all(row.get("error", 1.0) <= SAME for row in rows):
+                self.identified[name] = site
+                return
+
+    def _expected(self, site, parts):
+        """Return the reference's arrays for a variable's parts, by path where the paths are the same; None if they do not fit."""
+        keys = list(trees.keys(self.reference.sites[site]["output"]))
+        if len(keys) != len(parts):
+            return None
+        by_path = dict(keys)
+        named = all(path in by_path for path, _ in parts)
+        return [self.reference.read(by_path[path] if named else key) for (path, _), (_, key) in zip(parts, keys)]
+
+    def _parts_apart(self, site, parts):
+        expected = self._expected(site, parts)
+        if expected is None:
+            count = len(list(trees.keys(self.reference.sites[site]["output"])))
+            return [{"path": "", "mismatch": "a list of %d, reference %d" % (len(parts), count)}]
+        return [
+            dict(_apart(watched.to_array(self.adapter, part), want), path=path)
+            for (path, part), want in zip(parts, expected)
+        ]
+
+    def _put(self, site, value, parts):
+        expected = self._expected(site, parts)
+        digests = []
+
+        def replaced(own, want):
+            new = watched.like(self.adapter, own, want)
+            held = watched.to_array(self.adapter, new).astype(want.dtype).reshape(want.shape)
+            # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
+            digests.append(measure.digest(want if np.allclose(held, want, rtol=1e-6, atol=0, equal_nan=True) else held))
+            return new
+
+        if expected is not None:
+            left = iter(expected)
+            new = trees.map_leaves(
+                value, lambda part: watched.is_part(self.adapter, part), lambda own: replaced(own, next(left))
+            )
+        elif len({type(part) for _, part in parts}) != 1:
+            return value  # nothing tells what the reference's values should become
+        else:
+            tree = self.reference.sites[site]["output"]
+            new = trees.decode(tree, lambda key: replaced(parts[0][1], self.reference.read(key)))
+        self.receipts[site] = sorted(digests)
+        return new
 
     def _arrived(self, call, args, kwargs, entry):
         self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
@@ -303,3 +418,10 @@ class Probe:
             return self.adapter.cast(self.adapter.from_numpy(array, like=value), self.adapter.dtype(value))
 
         return trees.map_leaves(self.model.batch, self.model.is_array, replace)
+
+
+def _apart(value, expected):
+    """Compare two variables; axes of length 1 may be there or not, and the dtypes may differ."""
+    if [n for n in value.shape if n != 1] == [n for n in expected.shape if n != 1]:
+        value = value.reshape(expected.shape)
+    return measure.difference(value, expected)

@@ -9,28 +9,31 @@ import json
 import os
 import time
 
+import numpy as np
+
 from . import build as building
 from . import calls, measure, probe, trees
+from . import lines as watched
 from .shards import ShardWriter, writing
 
-FORMAT = 1
+FORMAT = 2
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
 LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
 DRAWS = 4
 
 
-def record(model, rebuild, wire, folder, include, exclude, seeds):
+def record(model, rebuild, lines, wire, folder, include, exclude, seeds):
     """Write a capture into an existing, empty folder and return its manifest.
 
-    ``rebuild(seed)`` builds the model anew with another initialisation. The targets of the hooked run are
+    ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions. The targets of the hooked run are
     compared bit for bit with those of a plain run. Raises RecipeError when they differ.
     """
-    plain, plain_seconds = building.timed(lambda: _plain(model))
+    plain, plain_seconds = building.timed(lambda: _plain(model, lines))
     model.restore()
     progress = _progress(wire, "recording")
-    recorder = Recorder(model.adapter, ShardWriter(folder, progress), include, exclude, progress)
+    recorder = Recorder(model.adapter, ShardWriter(folder, progress), lines, include, exclude, progress)
     start = time.perf_counter()
-    with calls.wrapped(model.adapter, model.tree, recorder.around):
+    with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         hooked = model.read_targets(model.run_step(model.fresh_batch()))
     hooked_seconds = time.perf_counter() - start
     if _bits(plain) != _bits(hooked):
@@ -57,6 +60,10 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
         "not_scalar": hooked[1],
         "sites": recorder.sites,
         "calls": recorder.calls,
+        "variables": recorder.variables,
+        "excerpts": recorder.excerpts,
+        "caught": recorder.caught,
+        "skipped": lines.watcher.skipped,
         "state": state,
         "batch": batch,
         "tensors": recorder.store.table,
@@ -70,9 +77,16 @@ def record(model, rebuild, wire, folder, include, exclude, seeds):
     return manifest
 
 
-def _plain(model):
-    """Return the targets of a run that nothing is recorded of; a framework that fuses ends every call as recording does."""
+def _plain(model, lines):
+    """Return the targets of a run that nothing is recorded of.
+
+    A framework that fuses ends every call, and every assignment, as recording does: what it fuses changes the last digits.
+    """
     adapter = model.adapter
+
+    def assigned(_site, _place, _where, value):
+        adapter.sync([part for _, part in watched.parts(adapter, value) if adapter.is_tensor(part)])
+        return value
 
     def around(_call, compute, args, kwargs):
         output = compute(*args, **kwargs)
@@ -81,7 +95,7 @@ def _plain(model):
 
     if adapter.kernels() is None:
         return model.read_targets(model.run_step(model.fresh_batch()))
-    with calls.wrapped(adapter, model.tree, around):
+    with calls.wrapped(adapter, model.tree, around, lambda current: lines.watching(current, assigned)):
         return model.read_targets(model.run_step(model.fresh_batch()))
 
 
@@ -89,13 +103,18 @@ class Recorder:
     """Turn module calls into sites.
 
     Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
-    recorded or not, to the call around it).
+    recorded or not, to the call around it), ``variables`` of watched functions in order of assignment, with the
+    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions.
     """
 
-    def __init__(self, adapter, store, include, exclude, progress):
+    def __init__(self, adapter, store, lines, include, exclude, progress):
         self.store = store
         self.sites = []
         self.calls = {}
+        self.variables = []
+        self.excerpts = {}
+        self.caught = []
+        self._lines = lines
         self._adapter = adapter
         self._include = include
         self._exclude = exclude
@@ -123,10 +142,45 @@ class Recorder:
             self._progress(site=call.site)
         return output
 
+    def watching(self, current):
+        """Record variables while the block runs; see ``calls.wrapped``."""
+
+        def assigned(site, place, where, value):
+            parts = watched.parts(self._adapter, value)
+            self._adapter.sync([part for _, part in parts if self._adapter.is_tensor(part)])
+            if parts:
+                around = current()
+                self.variables.append(
+                    {
+                        "site": site,
+                        "kind": place.kind,
+                        "around": around.site if around else None,
+                        "after": len(self.sites),
+                        "place": self._place(*where),
+                        "value": trees.encode(value, self._part),
+                    }
+                )
+            return value
+
+        return self._lines.watching(current, assigned, self._caught)
+
+    def _caught(self, place, error):
+        self.caught.append(self._lines.caught(place, error))
+
+    def _place(self, file, line):
+        place = self._lines.place(file, line)
+        if place not in self.excerpts:
+            self.excerpts[place] = self._lines.excerpt(file, line)
+        return place
+
+    def _part(self, value):
+        if not watched.is_part(self._adapter, value):
+            return None
+        key = self._key(value)
+        return self.store.add(watched.to_array(self._adapter, value)) if key is None else key
+
     def store_batch(self, value):
         """Return the key of a batch's tensor or numpy array, None for anything else."""
-        import numpy as np
-
         if isinstance(value, np.ndarray):
             return self.store.add(np.array(value, order="C"))
         return self._key(value)

@@ -8,7 +8,7 @@ import traceback
 import numpy as np
 from safetensors.numpy import save_file
 
-from . import build, probe, record, shards, wire
+from . import build, lines, probe, record, shards, wire
 
 
 def serve(sock, framework, path):
@@ -55,18 +55,19 @@ class Session:
         self._reference = None
         self._memory = {}
 
-    def build(self, folder, entry, options):
-        """Build the model and describe it."""
+    def build(self, folder, entry, options, watch):
+        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites."""
         function = build.load_entry(folder, entry)
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
+        self._lines = lines.Lines(self._adapter, [folder] + self._path, watch)
         described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
     def record(self, folder, include, exclude, seeds):
         """Record one run of the built model into a folder."""
-        manifest = record.record(self._model, self._rebuild, self._line, folder, include, exclude, seeds)
+        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, include, exclude, seeds)
         return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
 
     def attach(self, folder, sites, state, batch, tensors, largest):
@@ -109,7 +110,27 @@ class Session:
         return found
 
     def _probe(self, patch, **how):
-        return probe.Probe(self._model, self._reference, self._line, self._memory, patch, **how)
+        return probe.Probe(self._model, self._reference, self._line, self._memory, patch, lines=self._lines, **how)
+
+    def survey(self, patch, **how):
+        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
+        how["variables"] = True
+        run = self._probe(patch, survey=True, **how)
+        run.run()
+        return {"variables": run.assigned, "excerpts": run.excerpts, "caught": run.caught}
+
+    def identify(self, patch, names, candidates, **how):
+        """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
+        how["variables"] = True
+        run = self._probe(patch, unnamed=set(names), candidates=candidates, **how)
+        run.run()
+        return run.identified
+
+    def attach_variables(self, sites):
+        """Take the reference's values of variables: {the model's own site: tree}."""
+        self._reference.sites.update(
+            {site: {"inputs": {"list": []}, "output": tree, "inside": {}} for site, tree in sites.items()}
+        )
 
 
 def _failure(phase, error):

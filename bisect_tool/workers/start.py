@@ -64,7 +64,12 @@ def build_model(worker: Worker, recipe: Recipe, name: str, options: dict[str, An
     """Build a model in its worker and return its description. Raises BisectError that names recipe and model."""
     spec = recipe.model(name)
     try:
-        request = {"folder": str(recipe.folder), "entry": spec.entry, "options": {**spec.options, **options}}
+        request = {
+            "folder": str(recipe.folder),
+            "entry": spec.entry,
+            "options": {**spec.options, **options},
+            "watch": recipe.watch.functions,
+        }
         return Described.model_validate(ask_of(worker, recipe, name, "build", **request))
     except ValidationError as error:
         raise BisectError(f"model {name!r} of {recipe.name}: unusable description: {explain(error)}") from error

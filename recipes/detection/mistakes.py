@@ -24,12 +24,16 @@ class Fault:
     """A mistake in a port, each one that a person could have made.
 
     what: the mistake in one sentence.
-    effect: what it does to cls_loss.
+    effect: what it does to the target.
     kind: "values" where initial values are wrong, "code" where a module computes something else, "loss" where the
         code after the last module does, "unfelt" where cls_loss stays as it is, "none" for no mistake at all.
     sites: the reference's sites that are to blame; empty for the loss.
     edits: make the mistake in the source.
     apply: makes the mistake in the built modules, where only some of several alike have it.
+    target: which of the losses that ``step`` returns feels it.
+    line: where in the loss, as ``function:variable``, empty for a mistake elsewhere: the first variable that comes out
+        wrong, of those that the reference's function of this name assigns too. It can also be a parameter that is
+        passed wrong, or ``return`` for what the function returns.
     """
 
     what: str
@@ -38,6 +42,13 @@ class Fault:
     sites: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     apply: Callable[[dict], None] = lambda _modules: None
+    target: str = "cls_loss"
+    line: str = ""
+
+
+def loss_fault(what: str, effect: str, line: str, *edits: Edit, target: str = "cls_loss") -> Fault:
+    """Describe a mistake in the code after the last module."""
+    return Fault(what, effect, "loss", edits=edits, target=target, line=line)
 
 
 def build_with(faults: Mapping[str, Fault], name: str, options: Mapping[str, Any]) -> dict:
@@ -70,16 +81,24 @@ class EditingFinder:
 
 
 class EditingLoader(SourceFileLoader):
-    """Loads a file as if its text were another, past the bytecode that Python keeps of it."""
+    """Loads a file as if its text were another, which is also the source that it tells; Python's bytecode is passed by."""
 
     def __init__(self, name: str, path: str, edits: Sequence[Edit]) -> None:
         super().__init__(name, path)
         self.edits = edits
 
+    def get_data(self, path: str) -> bytes:
+        data = super().get_data(path)
+        return edited(data.decode(), self.edits).encode() if path == self.path else data
+
     def get_code(self, fullname: str) -> CodeType:
-        source = self.get_data(self.path).decode()
-        for edit in self.edits:
-            if source.count(edit.old) != 1:
-                raise ValueError(f"{edit.file} has {edit.old!r} {source.count(edit.old)} times, expected once")
-            source = source.replace(edit.old, edit.new)
-        return self.source_to_code(source.encode(), self.path)
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """Make the edits in a file's text. Raises ValueError where it does not have exactly once what one replaces."""
+    for edit in edits:
+        if text.count(edit.old) != 1:
+            raise ValueError(f"{edit.file} has {edit.old!r} {text.count(edit.old)} times, expected once")
+        text = text.replace(edit.old, edit.new)
+    return text

@@ -1,5 +1,6 @@
 """Mistakes to switch on in the Jittor port; ``build`` is what the recipe calls."""
 
+from assigner_faults import IN_ATSS, IN_THE_ASSIGNER
 from layout import (
     ATTENTION_BLOCKS,
     BATCH_NORMS,
@@ -11,7 +12,9 @@ from layout import (
     LEVELS,
     POOLED_PAIRS,
 )
+from loss_faults import IN_THE_LOSS
 from mistakes import Edit, Fault, build_with
+from overlap_faults import IN_THE_OVERLAPS
 
 
 def build(fault: str = "none", **options: object) -> dict:
@@ -261,121 +264,13 @@ IN_THE_NECK = {
     ),
 }
 
-IN_THE_LOSS = {
-    "varifocal_of_logits": Fault(
-        "The varifocal loss is fed logits for probabilities.",
-        "-252958, reference 1.460",
-        "loss",
-        (),
-        (
-            Edit(
-                "port_loss.py",
-                "varifocal(scores, target_scores, positive)",
-                "varifocal((scores / (1 - scores)).log(), target_scores, positive)",
-            ),
-        ),
-    ),
-    "weight_of_logits": Fault(
-        "The varifocal loss weighs negatives by a power of the logits.",
-        "1463, reference 1.460",
-        "loss",
-        (),
-        (Edit("port_loss.py", "alpha * scores.pow(gamma)", "alpha * (scores / (1 - scores)).log().pow(gamma)"),),
-    ),
-    "targets_as_integers": Fault(
-        "The targets are cast to integers, since images and classes are: every box becomes zero, no anchor is positive.",
-        "0.411, reference 1.460",
-        "loss",
-        (),
-        (Edit("port_loss.py", "rows = targets.data", 'rows = targets.data.astype("int32")'),),
-    ),
-    "targets_reshaped": Fault(
-        "The rows of targets are reshaped to columns where they should be transposed.",
-        "0.845, reference 1.460",
-        "loss",
-        (),
-        (Edit("port_loss.py", "rows = targets.data", "rows = targets.data.reshape(6, -1).T"),),
-    ),
-    "all_positive": Fault(
-        "Every anchor becomes positive for every box.",
-        "1.4551, reference 1.4596",
-        "loss",
-        (),
-        (
-            Edit(
-                "jittor_assigner.py",
-                "ones_at(metric.topk(topk)[1], metric.shape[-1]) * (metric > 0).float32()",
-                "jt.ones_like(metric)",
-            ),
-        ),
-    ),
-    "anchors_hard_coded": Fault(
-        "Anchors are laid out for 640 px, and as many taken of them as there are predictions.",
-        "0.941, reference 1.460",
-        "loss",
-        (),
-        (
-            Edit(
-                "port_loss.py",
-                "        anchors, strides = anchor_points(feats, STRIDES)",
-                "        maps = [jt.zeros((1, 1, cells, cells)) for cells in (80, 40, 20)]\n"
-                "        anchors, strides = (x[: scores.shape[1]] for x in anchor_points(maps, STRIDES))",
-            ),
-        ),
-    ),
-    "boxes_scaled_twice": Fault(
-        "The predicted boxes that the task-aligned assigner gets are multiplied by the strides twice.",
-        "0.411, reference 1.460: no anchor overlaps enough to be positive",
-        "loss",
-        (),
-        (
-            Edit(
-                "port_loss.py",
-                "scores.detach(),\n                pred_boxes.detach() * strides",
-                "scores.detach(),\n                pred_boxes.detach() * strides * strides",
-            ),
-        ),
-    ),
-    "divided_by_count": Fault(
-        "The losses are divided by the number of positives, not by the sum of their scores.",
-        "0.138, reference 1.460",
-        "loss",
-        (),
-        (Edit("port_loss.py", "total = jt.maximum(target_scores.sum", "total = jt.maximum(positive.sum"),),
-    ),
-    "losses_unpacked_otherwise": Fault(
-        "The three losses are unpacked as class, box, distribution.",
-        "1.597, reference 1.460",
-        "loss",
-        (),
-        (Edit("port.py", "iou_loss, dfl_loss, cls_loss = criterion", "cls_loss, iou_loss, dfl_loss = criterion"),),
-    ),
-    "candidates_of_all_levels": Fault(
-        "ATSS takes its nearest anchors from all levels at once (felt with warmup_epochs=1).",
-        "1.853, reference 1.299 (warmup_epochs=1); nothing without warm-up",
-        "loss",
-        (),
-        (
-            Edit(
-                "port_atss.py",
-                "near = nearest(centres, cells, boxes)",
-                "near = nearest(centres, [sum(cells)], boxes)",
-            ),
-        ),
-    ),
-    "threshold_without_deviation": Fault(
-        "ATSS takes the mean overlap as its threshold and forgets the deviation (felt with warmup_epochs=1).",
-        "1.287, reference 1.299 (warmup_epochs=1); nothing without warm-up",
-        "loss",
-        (),
-        (Edit("port_atss.py", "return mean + variance.sqrt()", "return mean"),),
-    ),
-}
-
 FAULTS = {
     "none": Fault("A faithful port.", "nothing", "none"),
     **IN_THE_HEAD,
     **IN_THE_LAYERS,
     **IN_THE_NECK,
     **IN_THE_LOSS,
+    **IN_THE_OVERLAPS,
+    **IN_THE_ASSIGNER,
+    **IN_ATSS,
 }

@@ -7,6 +7,7 @@ import jittor as jt
 from jittor import Var, nn
 
 from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS
+from loss_faults import IN_THE_ASSIGNER, IN_THE_BOXES, IN_THE_LOSS
 from mistakes import Edit, Fault, build_with
 
 INIT_CLASS_BIAS = "        init.constant_(cls[-1].bias, class_bias(head.classes, stride))\n"
@@ -144,6 +145,9 @@ FAULTS = {
         BATCH_NORMS,
         edits=(Edit("port.py", "net.train()", "net.eval()"),),
     ),
+    **IN_THE_LOSS,
+    **IN_THE_ASSIGNER,
+    **IN_THE_BOXES,
 }
 
 

@@ -91,7 +91,7 @@ def test_another_format_is_refused(capture, text):
     """An older or newer format, or none, is said with the one that is read."""
     message = refused(capture[0], text)
     assert "manifest.json: format" in message
-    assert "this version reads 1" in message
+    assert "this version reads 2" in message
 
 
 @pytest.mark.parametrize(

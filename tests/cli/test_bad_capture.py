@@ -83,8 +83,8 @@ def _inside_itself(manifest: Manifest) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda m: m.update(format=0), "format 0, this version reads 1"),
-        (lambda m: m.pop("format"), "format None, this version reads 1"),
+        (lambda m: m.update(format=0), "format 0, this version reads 2"),
+        (lambda m: m.pop("format"), "format None, this version reads 2"),
         (lambda m: (m.pop("noise"), m.update(targets=[])), "targets: Input should be a valid dictionary"),
         (lambda m: m["tensors"]["t000000"].update(file="../../secret"), "tensors.t000000.file"),
         (lambda m: m["tensors"]["t000000"].update(shape=[-1]), "tensors.t000000.shape.0"),

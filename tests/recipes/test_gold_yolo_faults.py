@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RECIPES, capture_recipe, imports_from, report_of
+from conftest import RECIPES, capture_recipe, check_line, imports_from, report_of
 
 pytestmark = pytest.mark.jittor
 
 with imports_from(RECIPES / "gold_yolo", RECIPES / "detection"):
+    from assigner_faults import IN_ATSS
     from faults import FAULTS
 
 # What the reference and the port must be built with for a fault to show.
@@ -18,6 +20,7 @@ SHOWN_WITH = {
     "pooling_of_jittor": ("size=500",),
     "candidates_of_all_levels": ("warmup_epochs=1",),
     "threshold_without_deviation": ("warmup_epochs=1",),
+    "not_floored": ("images=1", "boxes=1"),
 }
 # What the values of the culprit are said to be.
 WORDS = {
@@ -81,20 +84,25 @@ def test_without_a_target_everything_wrong_by_itself_is_named(fault: str, captur
     """One forced pass names the same culprits, and the loss where perfect layers do not make it right."""
     code, report = report_of("gold_yolo", captured(), f"fault={fault}", target=None)
     assert (code, report["verdict"]) == ((0, "agrees") if fault == "none" else (1, "diverges"))
-    assert named(report) == (["step"] if fault == "divided_by_count" else sorted(FAULTS[fault].sites))
+    assert named(report) == ([FAULTS[fault].line] if fault == "divided_by_count" else sorted(FAULTS[fault].sites))
     assert report["probes"]["search"] == 0
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "loss"])
-def test_each_fault_of_the_loss_is_placed_after_the_last_layer(fault: str, captured: Callable[..., Path]) -> None:
-    """The loss is the culprit; every module call, parameter and buffer is ruled out, and no layer accused."""
-    code, report = run(captured, fault, *SHOWN_WITH.get(fault, ()))
-    assert (code, report["verdict"], named(report)) == (1, "diverges", ["step"])
-    (culprit,) = report["culprits"]
-    assert "the fault lies after the last layer (detect), in the loss" in culprit["findings"][0]["message"]
-    assert "the code after the last layer, in the loss" in report["sentence"]
-    assert report["ruled_out"][0].startswith("all 434 module calls")
-    assert report["ruled_out"][1].startswith("parameters and buffers")
+def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Callable[..., Path]) -> None:
+    """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
+    options = SHOWN_WITH.get(fault, ("warmup_epochs=1",) if fault in IN_ATSS else ())
+    found = report_of("gold_yolo", captured(*options), f"fault={fault}", *options, target=FAULTS[fault].target)
+    check_line(*found, FAULTS[fault].line)
+
+
+def test_a_swallowed_exception_is_reported(captured: Callable[..., Path]) -> None:
+    """It is said what was raised, where, and where it was caught."""
+    _, report = run(captured, "exception_swallowed")
+    (words,) = [f["message"] for f in report["culprits"][0]["findings"] if f["check"] == "swallowed exception"]
+    assert re.fullmatch(
+        r"jittor_\w+\.py:\d+ raised \w+: .*; caught at port_loss\.py:\d+, and the run went on", words, re.DOTALL
+    )
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "unfelt"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import RECIPES, imports_from, report_of
+from conftest import RECIPES, check_line, imports_from, report_of
 
 pytestmark = pytest.mark.jittor
 
-with imports_from(RECIPES / "yolo11n"):
+with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
     from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS
+    from loss_faults import IN_THE_ASSIGNER, IN_THE_BOXES, IN_THE_LOSS
+
+LOSS_FAULTS = {**IN_THE_LOSS, **IN_THE_ASSIGNER, **IN_THE_BOXES}
 
 CODE = {
     "bn_eps": BATCH_NORMS,
@@ -63,6 +66,26 @@ def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None
     if fault in PREFLIGHT:
         check, words = PREFLIGHT[fault]
         assert any(f["check"] == check and words in f["message"] for f in report["preflight"])
+
+
+@pytest.mark.parametrize("fault", LOSS_FAULTS)
+def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, yolo11n_captures: Path) -> None:
+    """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
+    found = report_of("yolo11n", yolo11n_captures, f"fault={fault}", target=LOSS_FAULTS[fault].target)
+    check_line(*found, LOSS_FAULTS[fault].line)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("attention_unscaled", "port_blocks.py:102"),
+        ("residual_forgotten", "faults.py:26"),
+    ],
+)
+def test_the_line_inside_a_module_is_shown(fault: str, line: str, yolo11n_captures: Path) -> None:
+    """A module whose own code is wrong stays the culprit, and its wrong line is named."""
+    _, report = run(yolo11n_captures, f"fault={fault}")
+    assert any(f["message"].startswith(line) for f in report["culprits"][0]["findings"] if f["check"] == "line")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

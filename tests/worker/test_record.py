@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import RECIPES, imports_from
 
-from bisect_tool.worker import build, calls, record, shards, torch_adapter, trees
+from bisect_tool.worker import build, calls, lines, record, shards, torch_adapter, trees
 
 RECIPE = RECIPES / "yolo11n"
 
@@ -24,8 +24,10 @@ def model() -> Iterator[build.Model]:
 
 def recorded(model: build.Model, folder: Path, include: tuple = (), exclude: tuple = ()) -> tuple:
     """Record one run; return its recorder and its targets."""
-    recorder = record.Recorder(torch_adapter, shards.ShardWriter(str(folder)), include, exclude, lambda **_fields: None)
-    with calls.wrapped(torch_adapter, model.tree, recorder.around):
+    watched = lines.Lines(torch_adapter, [str(RECIPE), str(RECIPES / "detection")], [])
+    store = shards.ShardWriter(str(folder))
+    recorder = record.Recorder(torch_adapter, store, watched, include, exclude, lambda **_fields: None)
+    with calls.wrapped(torch_adapter, model.tree, recorder.around, recorder.watching):
         targets = model.run_step(model.batch)
     recorder.store.flush()
     model.restore()

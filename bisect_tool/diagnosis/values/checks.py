@@ -68,6 +68,11 @@ def describe(evidence: Evidence) -> list[str]:
     return []
 
 
+def sentence(where: str, words: str) -> str:
+    """Return what is said of some values as a sentence about them."""
+    return f"{where} {words}" if words.startswith(("is ", "has ", "lacks ")) else f"{where}: {words}"
+
+
 def _joined(evidence: Evidence) -> list[str]:
     """Return what explains channels that come from one of several inputs that are joined."""
     for index, channels in input_channels(evidence):

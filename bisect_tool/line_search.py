@@ -1,0 +1,351 @@
+"""Find the line to blame in the code that no module covers: the loss, the target assignment, what ``step`` does itself.
+
+Every layer's output is the reference's while this is asked, so that only plain code is left. Variables of watched
+functions are then sites like any other: compared, and given the reference's value. A name may mean another thing on
+both sides; such a variable heals nothing, and so is never blamed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.captures.reader import Capture, tensor_keys
+from bisect_tool.compare.tolerance import SAFETY
+from bisect_tool.culprit import Culprit, Line, Proof
+from bisect_tool.diagnosis.values.checks import describe, sentence
+from bisect_tool.diagnosis.values.evidence import Array, Evidence
+from bisect_tool.finding import Finding, counted, listed
+from bisect_tool.forced_pass import error_of, floor_of, inputs_off, worst
+from bisect_tool.line_names import LinePairs, Variable, pair_by_name, paired
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.port import Survey, WorkerPort
+from bisect_tool.questions import Question
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site, variable_of
+from bisect_tool.trace import Trace
+
+MOST_TRIED = 32  # statements that are patched alone, one after the other
+AGREES = Verdict.AGREES
+FLOOR = 2e-5  # relative; what a few float32 operations do
+
+
+@dataclass(frozen=True)
+class Statement:
+    """All assignments of one line to one variable: ``sites`` in the reference's names, and what a message calls it."""
+
+    sites: tuple[Site, ...]
+    ours: Variable
+    theirs: Variable
+
+    @property
+    def name(self) -> str:
+        """Return its function and variable."""
+        return variable_of(self.sites[0])
+
+
+class Lines:
+    """The variables that the port shares with the reference in one piece of code, while what it reads is the reference's.
+
+    ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
+    ``seen`` is the call that shows whether the code is right, where no target does.
+
+    Attributes: ``statements`` in the reference's order, ``order`` (its assignments), ``pairs``, ``survey`` (what the port
+    assigned and caught).
+    """
+
+    def __init__(
+        self,
+        port: WorkerPort,
+        capture: Capture,
+        layers: Intervention,
+        around: Site | None = None,
+        seen: Site | None = None,
+    ) -> None:
+        self.port = port
+        self.around = around
+        self.seen = seen
+        self.capture = capture
+        self.layers = layers
+        manifest = capture.manifest
+        ours = [
+            Variable(
+                Site(entry.site),
+                entry.around,
+                entry.kind == "parameter",
+                entry.place,
+                tuple((p, manifest.tensors[k].shape, manifest.tensors[k].dtype) for p, k in tensor_keys(entry.value)),
+            )
+            for entry in manifest.variables
+            if entry.around == around
+        ]
+        self.survey: Survey = port.survey(layers)
+        theirs = [variable for variable in self.survey.variables if variable.around == around]
+        self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
+        self.pairs = self._with_proposals(ours, theirs)
+        port.attach_variables(self.pairs.to_port)
+        self.order = [variable.site for variable in ours]
+        self.statements = _statements(ours, theirs, self.pairs)
+
+    def _with_proposals(self, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
+        found = self.port.identify(self.layers, self.pairs.ours, self.pairs.theirs)
+        return paired({**self.pairs.to_port, **found}, ours, theirs, found)
+
+    @property
+    def sites(self) -> list[Site]:
+        """Return every site of every statement."""
+        return [site for statement in self.statements for site in statement.sites]
+
+    def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
+        """Return the lines around the one where a variable is assigned."""
+        return (self.survey.excerpts if port else self.capture.manifest.excerpts).get(variable.place)
+
+
+def _statements(ours: Sequence[Variable], theirs: Sequence[Variable], pairs: LinePairs) -> list[Statement]:
+    by_site = {variable.site: variable for variable in theirs}
+    groups: dict[tuple[str, str], list[Variable]] = {}
+    for variable in ours:
+        if variable.site in pairs.to_port:
+            groups.setdefault((variable_of(variable.site), variable.place), []).append(variable)
+    return [
+        Statement(tuple(v.site for v in group), group[0], by_site[pairs.to_port[group[0].site]])
+        for group in groups.values()
+    ]
+
+
+def blame_lines(question: Question, lines: Lines, after_the_last: Culprit) -> list[Culprit]:
+    """Return the lines that make a question's target diverge although all layers are the reference's.
+
+    Where no line can be proved, the culprit that was known is returned, with what was seen: the code after the last layer.
+    """
+    search = _Search(question, lines, question.verdict)
+    held = search.healing()
+    if not held:
+        return [search.unplaced(after_the_last)]
+    return [search.culprit(statements, held) for statements in _by_line(held)]
+
+
+def line_inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) -> Culprit:
+    """Return a culprit, a module's own code, with the line that makes it wrong, where one can be proved.
+
+    What it gets wrong is its output, or what it hands to a call inside it.
+    """
+    seen = lines.seen
+
+    def verdict(reading: Reading) -> Verdict:
+        if reading.failure is not None or seen is None or seen not in reading.watched:
+            return Verdict.UNRESOLVED
+        off = inputs_off(reading, seen, trace) if culprit.fed_wrong else error_of(reading, seen) > floor_of(trace, seen)
+        return Verdict.DIVERGES if off else Verdict.AGREES
+
+    search = _Search(question, lines, verdict)
+    held = search.healing()
+    if not held or search.verdict(search.free) is not Verdict.DIVERGES:
+        return culprit
+    findings = [found for statement in held for found in search.said(statement)]
+    return dataclasses.replace(culprit, findings=(*culprit.findings, *findings), line=search.line(held[0]))
+
+
+def _by_line(statements: Sequence[Statement]) -> list[list[Statement]]:
+    found: dict[str, list[Statement]] = {}
+    for statement in statements:
+        found.setdefault(statement.theirs.place, []).append(statement)
+    return list(found.values())
+
+
+class _Search:
+    """The probes about some lines, and what the first of them showed: the port while all that they read is right."""
+
+    def __init__(self, question: Question, lines: Lines, verdict: Callable[[Reading], Verdict]) -> None:
+        self.lines = lines
+        self.question = question
+        self.verdict = verdict
+        self.free = self._ask("all that the lines read patched, lines watched", ())
+
+    def _ask(self, what: str, patched: Sequence[Site]) -> Reading:
+        layers, seen = self.lines.layers, self.lines.seen
+        watched = (*self.lines.sites, *([seen] if seen else []))
+        return self.question.ask("lines", what, (*layers.patched, *patched), watched, fed=layers.fed)
+
+    def off(self, reading: Reading, statement: Statement) -> bool:
+        """Tell whether a statement gives another value than the reference's, in any of its assignments."""
+        return bool(self._off_sites(reading, statement))
+
+    def _off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
+        return [s for s in statement.sites if s not in reading.watched or error_of(reading, s) > SAFETY * FLOOR]
+
+    def suspects(self) -> list[Statement]:
+        """Return the statements that are off as the port runs, in the order in which they are."""
+        found = [s for s in self.lines.statements if self.off(self.free, s)]
+        return sorted(found, key=lambda s: self._place(self._off_sites(self.free, s)[0]))
+
+    def _place(self, site: Site) -> int:
+        return self.lines.order.index(site)
+
+    def healing(self) -> list[Statement]:
+        """Return the first statement that, patched alone, makes the target right; or those before it that make it right.
+
+        Where one line reads what two others got wrong, it alone heals too: it is not to blame, since it is right once
+        those before it are.
+        """
+        suspects = self.suspects()
+        for number, statement in enumerate(suspects[:MOST_TRIED]):
+            if self._heals([statement]):
+                first = self._first_needed(statement, suspects[number + 1 :])
+                before = suspects[: suspects.index(first)]
+                return self._fewest(before) if before and self._made_by(before, first) else [first]
+        return []
+
+    def _first_needed(self, statement: Statement, later: Sequence[Statement]) -> Statement:
+        """Return which of the statements of a loop is the first that must be patched, given one that heals.
+
+        In a loop a statement may be off where it does no harm (ties that are broken otherwise), before another one is
+        where it does.
+        """
+        last = self._place(self._off_sites(self.free, statement)[-1])
+        rivals = [s for s in later if self._place(self._off_sites(self.free, s)[0]) < last and self._heals([s])]
+        if not rivals:
+            return statement
+        return min([statement, *rivals], key=self._needed_from)
+
+    def _needed_from(self, statement: Statement) -> int:
+        """Return the place of a statement's first assignment that cannot be left as it is."""
+        sites = self._off_sites(self.free, statement)
+        while len(sites) > 1 and self.verdict(self._ask(f"{statement.name} from {sites[1]} on", sites[1:])) is AGREES:
+            sites = sites[1:]
+        return self._place(sites[0])
+
+    def _made_by(self, before: Sequence[Statement], statement: Statement) -> bool:
+        reading = self._patched(before)
+        return self.verdict(reading) is Verdict.AGREES and not self.off(reading, statement)
+
+    def _fewest(self, statements: Sequence[Statement]) -> list[Statement]:
+        """Return those that must be patched to make the target right: what comes of others is dropped, so the last first."""
+        needed = list(statements)
+        for statement in reversed(statements):
+            fewer = [s for s in needed if s is not statement]
+            if fewer and self._heals(fewer):
+                needed = fewer
+        return needed
+
+    def _heals(self, statements: Sequence[Statement]) -> bool:
+        return self.verdict(self._patched(statements)) is Verdict.AGREES
+
+    def _patched(self, statements: Sequence[Statement]) -> Reading:
+        what = listed([statement.name for statement in statements], 2)
+        return self._ask(f"{what} alone", [site for statement in statements for site in statement.sites])
+
+    def culprit(self, statements: Sequence[Statement], held: Sequence[Statement]) -> Culprit:
+        """Return what one line assigns as a culprit, with its two probes and what is known of it."""
+        first, target = statements[0], self.question.target
+        sites = tuple(site for statement in statements for site in statement.sites)
+        healed = self._patched(held)
+        right = self._right_before(first)
+        others = [site for other in held if other not in statements for site in other.sites]
+        before = self._ask(f"everything before {first.name} that agrees", [*right, *others])
+        still_off = any(self.off(before, statement) for statement in statements)
+        return Culprit(
+            "code",
+            sites,
+            sites,
+            sufficient=Proof(
+                f"{listed([s.name for s in held])} patched, beside every layer",
+                healed.targets.get(target),
+                self.verdict(healed),
+            ),
+            necessary=Proof(
+                f"{counted(len(right), 'assignment')} before {first.name} patched, beside every layer",
+                before.targets.get(target),
+                self.verdict(before) if still_off else Verdict.UNRESOLVED,
+            ),
+            findings=(*(found for s in statements for found in self.said(s)), *self._context(first)),
+            line=self.line(first),
+        )
+
+    def line(self, statement: Statement) -> Line:
+        """Return where a statement stands on both sides."""
+        return Line(self.lines.excerpt(statement.ours, port=False), self.lines.excerpt(statement.theirs, port=True))
+
+    def _right_before(self, statement: Statement) -> list[Site]:
+        before = self.lines.statements[: self.lines.statements.index(statement)]
+        return [site for other in before if not self.off(self.free, other) for site in other.sites]
+
+    def said(self, statement: Statement) -> Iterator[Finding]:
+        """Say how far a statement's value is off and where it stands, and what is wrong with it where that is known."""
+        site = self._off_sites(self.free, statement)[0]
+        off = worst(self.free.watched[site].output) if site in self.free.watched else "no value: it is never assigned"
+        pairs = self._values(site)
+        if len(pairs) == 1 and pairs[0][0].size == pairs[0][1].size == 1:
+            off = "{:.6g} for {:.6g}".format(*(float(array.reshape(-1)[0]) for array in pairs[0]))
+        where = f"{statement.theirs.place} (reference {statement.ours.place})"
+        rest = (
+            f", and {counted(len(statement.sites) - 1, 'other assignment')} there" if len(statement.sites) > 1 else ""
+        )
+        yield Finding("line", statement.sites[:1], f"{where}: {site} gets {off}{rest}")
+        framework = self.lines.port.described.framework
+        for value, expected in pairs:
+            words = describe(Evidence(site, value, expected, framework=framework, floor=SAFETY * FLOOR))
+            if words:
+                yield Finding("values", (site,), sentence(f"the value of {site}", "; ".join(words)))
+                return
+
+    def _values(self, site: Site) -> list[tuple[Array, Array]]:
+        """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
+        handed = self.lines.port.values(self.lines.layers.watching(self.lines.sites), [site]).get(site)
+        tree = next(entry.value for entry in self.lines.capture.manifest.variables if entry.site == site)
+        keys = list(tensor_keys(tree))
+        if handed is None or len(handed.output) != len(keys):
+            return []
+        pairs = [
+            (value, self.lines.capture.read(key)) for (_, value), (_, key) in zip(handed.output, keys, strict=True)
+        ]
+        return [(v.reshape(e.shape) if np.squeeze(v).shape == np.squeeze(e).shape else v, e) for v, e in pairs]
+
+    def _context(self, statement: Statement) -> Iterator[Finding]:
+        if statement.sites[0] in self.lines.pairs.proposed:
+            words = f"the port's {statement.theirs.site} is taken for it: equal values"
+            yield Finding("name", statement.sites[:1], words)
+        yield from self._between(statement)
+        yield from self.swallowed()
+
+    def _between(self, statement: Statement) -> Iterator[Finding]:
+        """Say what lies between the last variable that agrees and this one, and has no partner."""
+        order = [variable.site for variable in self.lines.survey.variables]
+        mine = order.index(statement.theirs.site)
+        agree = [s for s in self.lines.statements if not self.off(self.free, s) and order.index(s.theirs.site) < mine]
+        last = max(agree, key=lambda s: order.index(s.theirs.site), default=None)
+        start = order.index(last.theirs.site) + 1 if last is not None else 0
+        alone = {variable.site: variable for variable in self.lines.pairs.theirs}
+        between = dict.fromkeys(f"{variable_of(s)} ({alone[s].place})" for s in order[start:mine] if s in alone)
+        if between:
+            since = f"{last.name} (agrees)" if last is not None else "the start"
+            message = (
+                f"between {since} and {statement.name} (diverges) the port also computes {listed(list(between), 6)}"
+            )
+            yield Finding("between", statement.sites[:1], message)
+
+    def swallowed(self) -> Iterator[Finding]:
+        """Say which exceptions the port caught that the reference did not."""
+        known = {(row.function, row.type) for row in self.lines.capture.manifest.caught}
+        for row in self.lines.survey.caught:
+            if (row.function, row.type) not in known:
+                message = f"{row.raised} raised {row.type}: {row.message}; caught at {row.place}, and the run went on"
+                yield Finding("swallowed exception", (), message)
+
+    def unplaced(self, after_the_last: Culprit) -> Culprit:
+        """Return the code after the last layer as the culprit, with the first variable that differs where one does."""
+        found = [*after_the_last.findings, *self.swallowed()]
+        first = next((s for s in self.lines.statements if self.off(self.free, s)), None)
+        if first is not None:
+            said = (
+                worst(self.free.watched[first.sites[0]].output) if first.sites[0] in self.free.watched else "no value"
+            )
+            message = (
+                f"the first variable that differs is {first.name}: {said}; no line could be proved to be the cause"
+            )
+            found.append(Finding("line", first.sites[:1], message))
+        return dataclasses.replace(after_the_last, findings=tuple(found))

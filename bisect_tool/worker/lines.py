@@ -1,0 +1,170 @@
+"""Variables of the recipe's own functions as sites: ``function:variable``, with ``#n`` from the second time on.
+
+A variable of a module's own forward method is named by the module's call (``model.2.m.0:y``), any other by its function
+(``DetectionLoss.__call__:total``), which counts over the whole run.
+"""
+
+import contextlib
+import fnmatch
+import linecache
+import os
+import sys
+
+import numpy as np
+
+from . import trees
+from .watching import Watcher, text_of
+
+MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
+AROUND = 3  # lines shown before and after a line
+METHODS = ("forward", "execute")  # the same method in different frameworks
+
+
+class Lines:
+    """The watched functions of one model, and how their variables are called.
+
+    ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
+    functions in there, and may add those of an imported module elsewhere.
+    """
+
+    def __init__(self, adapter, folders, patterns):
+        self._adapter = adapter
+        self._folders = [os.path.realpath(folder) for folder in folders]
+        self._patterns = [_split(pattern) for pattern in patterns]
+        self._elsewhere = _files_of([module for module, _ in self._patterns])
+        self._wanted = {}  # place -> whether a pattern asks for it
+        self.watcher = Watcher(self._is_watched)
+
+    @contextlib.contextmanager
+    def watching(self, current, assigned, caught=lambda _place, _error: None):
+        """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
+
+        ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
+        """
+        counts = {}
+
+        def on_assigned(place, value, line):
+            if not self._is_wanted(place):
+                return value
+            name = "%s:%s" % (self._label(place.function, current()), place.variable)
+            counts[name] = counts.get(name, 0) + 1
+            site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
+            where = line if isinstance(line, tuple) and self._is_watched(line[0]) else (place.file, place.line)
+            new = assigned(site, place, where, value)
+            return new if place.replaceable else value
+
+        with self.watcher.watching(on_assigned, caught):
+            yield
+
+    def shown(self, place_file):
+        """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""
+        real = os.path.realpath(place_file)
+        inside = [os.path.relpath(real, folder) for folder in self._folders if real.startswith(folder + os.sep)]
+        return min(inside, key=len) if inside else os.path.basename(real)
+
+    def caught(self, place, error):
+        """Say of an exception that a watched function caught: its type and message, where it was raised and caught."""
+        raised = error.__traceback__
+        own = None
+        while raised is not None:
+            file = raised.tb_frame.f_code.co_filename
+            own = (file, raised.tb_lineno) if self._is_watched(file) or own is None else own
+            raised = raised.tb_next
+        return {
+            "function": place.function.rpartition("<locals>.")[2],
+            "type": type(error).__name__,
+            "message": str(error)[:200],
+            "raised": self.place(*(own or (place.file, place.line))),
+            "place": self.place(place.file, place.line),
+        }
+
+    def place(self, file, line):
+        """Return a line as it is shown: ``losses.py:40``."""
+        return "%s:%d" % (self.shown(file), line)
+
+    def excerpt(self, file, line):
+        """Return the lines around a line, as they were loaded: {"file", "line", "first", "text"}."""
+        text = text_of(file) or "".join(linecache.getlines(file))
+        every = text.splitlines()
+        first = max(1, line - AROUND)
+        return {"file": self.shown(file), "line": line, "first": first, "text": every[first - 1 : line + AROUND]}
+
+    def _label(self, function, call):
+        name = function.rpartition("<locals>.")[2]
+        owner, _, method = name.rpartition(".")
+        if method not in METHODS:
+            return name
+        classes = [c.__qualname__.rpartition("<locals>.")[2] for c in type(call.module).__mro__] if call else []
+        if call and (owner in classes or not owner):
+            return call.site
+        return "%s.forward" % owner if owner else "forward"
+
+    def _is_wanted(self, place):
+        if not self._patterns:
+            return True
+        if place not in self._wanted:
+            module = os.path.splitext(os.path.basename(place.file))[0]
+            name = place.function.rpartition("<locals>.")[2]
+            self._wanted[place] = any(
+                fnmatch.fnmatchcase(module, wanted.rpartition(".")[2]) and fnmatch.fnmatchcase(name, pattern)
+                for wanted, pattern in self._patterns
+            )
+        return self._wanted[place]
+
+    def _is_watched(self, file):
+        if file.startswith("<"):  # <string>, <frozen os>
+            return False
+        real = os.path.realpath(file)
+        if real in self._elsewhere:
+            return True
+        return "site-packages" not in real and any(real.startswith(folder + os.sep) for folder in self._folders)
+
+
+def is_part(adapter, value):
+    """Tell whether a value is a tensor, a numpy array or a number."""
+    return adapter.is_tensor(value) or (
+        isinstance(value, (np.ndarray, np.generic, bool, int, float)) and np.asarray(value).dtype.kind in "fiub"
+    )
+
+
+def parts(adapter, value):
+    """Return (path, part) for every tensor, array and number in a nested value; nothing where they are too many."""
+    found = []
+    for pair in trees.leaves(value, lambda v: is_part(adapter, v)):
+        found.append(pair)
+        if len(found) > MOST_PARTS:
+            return []
+    return found
+
+
+def to_array(adapter, part):
+    """Return a part's values as an array of its own."""
+    return adapter.to_numpy(part) if adapter.is_tensor(part) else np.array(part, order="C")
+
+
+def like(adapter, own, array):
+    """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
+    mine = to_array(adapter, own)
+    shape = mine.shape if mine.size == array.size else array.shape
+    values = array.reshape(shape).astype(mine.dtype)
+    if array.dtype.kind == "f" and mine.dtype.kind != "f" and np.any(values != array.reshape(shape)):
+        mine, values = (
+            array,
+            array.reshape(shape),
+        )  # whole numbers where the reference has fractions: that is the mistake
+    if adapter.is_tensor(own):
+        new = adapter.from_numpy(values, like=own)
+        return new if mine is array else adapter.cast(new, adapter.dtype(own))
+    if isinstance(own, np.ndarray):
+        return values
+    return values[()] if isinstance(own, np.generic) else values.reshape(-1)[0].item()
+
+
+def _split(pattern):
+    module, _, name = pattern.rpartition(":")
+    return (module[:-3] if module.endswith(".py") else module) or "*", name
+
+
+def _files_of(modules):
+    found = [getattr(sys.modules.get(name), "__file__", None) for name in modules]
+    return {os.path.realpath(file) for file in found if file}
