@@ -8,25 +8,24 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.compare.tolerance import SAFETY
+from bisect_tool.code_search import CodeAnswer
+from bisect_tool.compare.tolerance import SAFETY, Interval
 from bisect_tool.culprit import Culprit, Line, Proof
 from bisect_tool.diagnosis.values.checks import describe, sentence
 from bisect_tool.diagnosis.values.evidence import Array, Evidence
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.forced_pass import error_of, floor_of, inputs_off, worst
-from bisect_tool.line_names import LinePairs, Variable, pair_by_name, paired
-from bisect_tool.probes.intervention import Intervention, Reading
-from bisect_tool.probes.port import Survey, WorkerPort
+from bisect_tool.forced_pass import STEP, error_of, floor_of, inputs_off, worst
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, variable_of
+from bisect_tool.statements import Lines, Statement
 from bisect_tool.trace import Trace
 
 MOST_TRIED = 32  # statements that are patched alone, one after the other
@@ -34,103 +33,56 @@ AGREES = Verdict.AGREES
 FLOOR = 2e-5  # relative; what a few float32 operations do
 
 
-@dataclass(frozen=True)
-class Statement:
-    """All assignments of one line to one variable: ``sites`` in the reference's names, and what a message calls it."""
+def with_lines(
+    code: CodeAnswer,
+    questions: Mapping[str, tuple[Question, Interval]],
+    port: WorkerPort,
+    capture: Capture,
+    trace: Trace,
+) -> CodeAnswer:
+    """Return the answer with lines for the culprits that are plain code: after the last layer, or around the layers.
 
-    sites: tuple[Site, ...]
-    ours: Variable
-    theirs: Variable
-
-    @property
-    def name(self) -> str:
-        """Return its function and variable."""
-        return variable_of(self.sites[0])
-
-
-class Lines:
-    """The variables that the port shares with the reference in one piece of code, while what it reads is the reference's.
-
-    ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
-    ``seen`` is the call that shows whether the code is right, where no target does.
-
-    Attributes: ``statements`` in the reference's order, ``order`` (its assignments), ``pairs``, ``survey`` (what the port
-    assigned and caught).
+    ``questions`` has each target that is asked about, with where it may lie once all layers are right.
     """
-
-    def __init__(
-        self,
-        port: WorkerPort,
-        capture: Capture,
-        layers: Intervention,
-        around: Site | None = None,
-        seen: Site | None = None,
-    ) -> None:
-        self.port = port
-        self.around = around
-        self.seen = seen
-        self.capture = capture
-        self.layers = layers
-        manifest = capture.manifest
-        ours = [
-            Variable(
-                Site(entry.site),
-                entry.around,
-                entry.kind == "parameter",
-                entry.place,
-                tuple((p, manifest.tensors[k].shape, manifest.tensors[k].dtype) for p, k in tensor_keys(entry.value)),
-            )
-            for entry in manifest.variables
-            if entry.around == around
-        ]
-        self.survey: Survey = port.survey(layers)
-        theirs = [variable for variable in self.survey.variables if variable.around == around]
-        self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
-        self.pairs = self._with_proposals(ours, theirs)
-        port.attach_variables(self.pairs.to_port)
-        self.order = [variable.site for variable in ours]
-        self.statements = _statements(ours, theirs, self.pairs)
-
-    def _with_proposals(self, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
-        found = self.port.identify(self.layers, self.pairs.ours, self.pairs.theirs)
-        return paired({**self.pairs.to_port, **found}, ours, theirs, found)
-
-    @property
-    def sites(self) -> list[Site]:
-        """Return every site of every statement."""
-        return [site for statement in self.statements for site in statement.sites]
-
-    def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
-        """Return the lines around the one where a variable is assigned."""
-        return (self.survey.excerpts if port else self.capture.manifest.excerpts).get(variable.place)
+    (question, _), *_ = questions.values()
+    coded = {variable.around for variable in capture.manifest.variables}
+    culprits: list[Culprit] = []
+    for culprit in code.culprits:
+        call = None if culprit.sites[0] == STEP else culprit.sites[0]
+        if culprit.doubts or call not in coded:
+            culprits.append(culprit)
+        elif not culprit.held:
+            lines = Lines(port, capture, question.base.patching(trace.outermost(trace.sites)))
+            culprits += _after_the_layers(code, culprit, questions, lines)
+        else:
+            seen = culprit.fed_wrong or culprit.sites[0]
+            around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
+            layers = question.base.patching(set(trace.sites) - around).feeding([call] if call else [])
+            culprits.append(_inside(question, Lines(port, capture, layers, call, seen), culprit, trace))
+    return dataclasses.replace(code, culprits=tuple(culprits))
 
 
-def _statements(ours: Sequence[Variable], theirs: Sequence[Variable], pairs: LinePairs) -> list[Statement]:
-    by_site = {variable.site: variable for variable in theirs}
-    groups: dict[tuple[str, str], list[Variable]] = {}
-    for variable in ours:
-        if variable.site in pairs.to_port:
-            groups.setdefault((variable_of(variable.site), variable.place), []).append(variable)
-    return [
-        Statement(tuple(v.site for v in group), group[0], by_site[pairs.to_port[group[0].site]])
-        for group in groups.values()
-    ]
-
-
-def blame_lines(question: Question, lines: Lines, after_the_last: Culprit) -> list[Culprit]:
-    """Return the lines that make a question's target diverge although all layers are the reference's.
+def _after_the_layers(
+    code: CodeAnswer, loss: Culprit, questions: Mapping[str, tuple[Question, Interval]], lines: Lines
+) -> list[Culprit]:
+    """Return the lines that make targets diverge although all layers are the reference's.
 
     Where no line can be proved, the culprit that was known is returned, with what was seen: the code after the last layer.
     """
-    search = _Search(question, lines, question.verdict)
-    held = search.healing()
-    if not held:
-        return [search.unplaced(after_the_last)]
-    return [search.culprit(statements, held) for statements in _by_line(held)]
+    found: list[Culprit] = []
+    for question, interval in questions.values():
+        asked = dataclasses.replace(question, interval=interval)
+        if code.forced is None or asked.verdict(code.forced.reading) is not Verdict.DIVERGES:
+            continue
+        search = _Search(asked, lines, asked.verdict)
+        held = search.healing()
+        named = [search.culprit(statements, held) for statements in _by_line(held)] or [search.unplaced(loss)]
+        found += [culprit for culprit in named if culprit.sites not in [other.sites for other in found]]
+    return found
 
 
-def line_inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) -> Culprit:
-    """Return a culprit, a module's own code, with the line that makes it wrong, where one can be proved.
+def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) -> Culprit:
+    """Return a culprit, the code around some calls, with the line that makes it wrong, where one can be proved.
 
     What it gets wrong is its output, or what it hands to a call inside it.
     """
@@ -143,8 +95,8 @@ def line_inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace
         return Verdict.DIVERGES if off else Verdict.AGREES
 
     search = _Search(question, lines, verdict)
-    held = search.healing()
-    if not held or search.verdict(search.free) is not Verdict.DIVERGES:
+    held = search.healing() if search.verdict(search.free) is Verdict.DIVERGES else []
+    if not held:
         return culprit
     findings = [found for statement in held for found in search.said(statement)]
     return dataclasses.replace(culprit, findings=(*culprit.findings, *findings), line=search.line(held[0]))
@@ -206,11 +158,9 @@ class _Search:
         In a loop a statement may be off where it does no harm (ties that are broken otherwise), before another one is
         where it does.
         """
-        last = self._place(self._off_sites(self.free, statement)[-1])
-        rivals = [s for s in later if self._place(self._off_sites(self.free, s)[0]) < last and self._heals([s])]
-        if not rivals:
-            return statement
-        return min([statement, *rivals], key=self._needed_from)
+        needed = self._needed_from(statement)
+        rivals = [s for s in later if self._place(self._off_sites(self.free, s)[0]) < needed and self._heals([s])]
+        return min([statement, *rivals], key=self._needed_from) if rivals else statement
 
     def _needed_from(self, statement: Statement) -> int:
         """Return the place of a statement's first assignment that cannot be left as it is."""

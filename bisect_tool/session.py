@@ -24,8 +24,8 @@ from bisect_tool.diagnosis.sizes import explained_text, row_counts
 from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import Finding, listed
-from bisect_tool.forced_pass import EVERYTHING, STEP
-from bisect_tool.line_search import Lines, blame_lines, line_inside
+from bisect_tool.forced_pass import EVERYTHING
+from bisect_tool.line_search import with_lines
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdict_on
@@ -107,7 +107,7 @@ def bisect(
     if code.forced is not None:
         code = replace(code, culprits=with_values(code.culprits, code.forced, trace, port, capture))
         asked_about = questions if target is None else {target: questions[target]}
-        code = _by_lines(code, asked_about, port, capture, trace)
+        code = with_lines(code, asked_about, port, capture, trace)
     return report_data(
         Answer(
             capture=capture.manifest,
@@ -163,49 +163,6 @@ def _local(questions: dict[str, tuple[Question, Interval]], trace: Trace, base: 
     if not trace.sites:
         return CodeAnswer((), ("no module call has a partner that could be patched",))
     return search_local(questions, trace)
-
-
-def _by_lines(
-    code: CodeAnswer,
-    questions: dict[str, tuple[Question, Interval]],
-    port: WorkerPort,
-    capture: Capture,
-    trace: Trace,
-) -> CodeAnswer:
-    """Return the answer with lines for the culprits that are plain code: after the last layer, or a module's own."""
-    first, _ = next(iter(questions.values()))
-    coded = {variable.around for variable in capture.manifest.variables}
-    culprits: list[Culprit] = []
-    for culprit in code.culprits:
-        call = None if not culprit.held or culprit.sites[0] == STEP else culprit.sites[0]
-        if culprit.doubts or call not in coded or (culprit.held and call is None):
-            culprits.append(culprit)
-        elif call is None:
-            culprits += _after_the_layers(code, culprit, questions, port, capture, trace)
-        else:
-            seen = culprit.fed_wrong or call
-            others = set(trace.sites) - {*trace.chain(call), *trace.chain(seen)[1:]}
-            lines = Lines(port, capture, first.base.patching(others).feeding([call]), call, seen)
-            culprits.append(line_inside(first, lines, culprit, trace))
-    return replace(code, culprits=tuple(culprits))
-
-
-def _after_the_layers(
-    code: CodeAnswer,
-    loss: Culprit,
-    questions: dict[str, tuple[Question, Interval]],
-    port: WorkerPort,
-    capture: Capture,
-    trace: Trace,
-) -> list[Culprit]:
-    found: list[Culprit] = []
-    first, _ = next(iter(questions.values()))
-    lines = Lines(port, capture, first.base.patching(trace.outermost(trace.sites)))
-    for question, interval in questions.values():
-        asked = replace(question, interval=interval)
-        if code.forced is not None and asked.verdict(code.forced.reading) is Verdict.DIVERGES:
-            found += [c for c in blame_lines(asked, lines, loss) if c.sites not in [f.sites for f in found]]
-    return found
 
 
 def _with_summation(run: _Run, question: Question, trace: Trace, loss: Interval) -> tuple[Question, Interval]:

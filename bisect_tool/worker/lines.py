@@ -15,6 +15,7 @@ import numpy as np
 from . import trees
 from .watching import Watcher, text_of
 
+MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
 MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
 AROUND = 3  # lines shown before and after a line
 METHODS = ("forward", "execute")  # the same method in different frameworks
@@ -48,6 +49,8 @@ class Lines:
                 return value
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
             counts[name] = counts.get(name, 0) + 1
+            if counts[name] > MOST_TIMES:
+                return value
             site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
             where = line if isinstance(line, tuple) and self._is_watched(line[0]) else (place.file, place.line)
             new = assigned(site, place, where, value)

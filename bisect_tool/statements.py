@@ -1,0 +1,96 @@
+"""The statements that both sides share in one piece of plain code, as sites of the port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.captures.reader import Capture, tensor_keys
+from bisect_tool.line_names import LinePairs, Variable, pair_by_name, paired
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.port import Survey, WorkerPort
+from bisect_tool.sites import Site, variable_of
+
+
+@dataclass(frozen=True)
+class Statement:
+    """All assignments of one line to one variable: ``sites`` in the reference's names, and what a message calls it."""
+
+    sites: tuple[Site, ...]
+    ours: Variable
+    theirs: Variable
+
+    @property
+    def name(self) -> str:
+        """Return its function and variable."""
+        return variable_of(self.sites[0])
+
+
+class Lines:
+    """The variables that the port shares with the reference in one piece of code, while what it reads is the reference's.
+
+    ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
+    ``seen`` is the call that shows whether the code is right, where no target does.
+
+    Attributes: ``statements`` in the reference's order, ``order`` (its assignments), ``pairs``, ``survey`` (what the port
+    assigned and caught).
+    """
+
+    def __init__(
+        self,
+        port: WorkerPort,
+        capture: Capture,
+        layers: Intervention,
+        around: Site | None = None,
+        seen: Site | None = None,
+    ) -> None:
+        self.port = port
+        self.around = around
+        self.seen = seen
+        self.capture = capture
+        self.layers = layers
+        manifest = capture.manifest
+        ours = [
+            Variable(
+                Site(entry.site),
+                entry.around,
+                entry.kind == "parameter",
+                entry.place,
+                tuple((p, manifest.tensors[k].shape, manifest.tensors[k].dtype) for p, k in tensor_keys(entry.value)),
+            )
+            for entry in manifest.variables
+            if entry.around == around
+        ]
+        self.survey: Survey = port.survey(layers)
+        theirs = [variable for variable in self.survey.variables if variable.around == around]
+        self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
+        self.pairs = self._with_proposals(ours, theirs)
+        port.attach_variables(self.pairs.to_port)
+        self.order = [variable.site for variable in ours]
+        self.statements = _statements(ours, theirs, self.pairs)
+
+    def _with_proposals(self, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
+        found = self.port.identify(self.layers, self.pairs.ours, self.pairs.theirs)
+        return paired({**self.pairs.to_port, **found}, ours, theirs, found)
+
+    @property
+    def sites(self) -> list[Site]:
+        """Return every site of every statement."""
+        return [site for statement in self.statements for site in statement.sites]
+
+    def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
+        """Return the lines around the one where a variable is assigned."""
+        return (self.survey.excerpts if port else self.capture.manifest.excerpts).get(variable.place)
+
+
+def _statements(ours: Sequence[Variable], theirs: Sequence[Variable], pairs: LinePairs) -> list[Statement]:
+    by_site = {variable.site: variable for variable in theirs}
+    groups: dict[tuple[str, str], list[Variable]] = {}
+    for variable in ours:
+        if variable.site in pairs.to_port:
+            groups.setdefault((variable_of(variable.site), variable.place), []).append(variable)
+    return [
+        Statement(tuple(v.site for v in group), group[0], by_site[pairs.to_port[group[0].site]])
+        for group in groups.values()
+    ]
