@@ -236,6 +236,10 @@ class _Search:
             f", and {counted(len(statement.sites) - 1, 'other assignment')} there" if len(statement.sites) > 1 else ""
         )
         yield Finding("line", statement.sites[:1], f"{where}: {site} gets {off}{rest}")
+        for value, expected in pairs[:1]:
+            if expected.size > 1 and value.size:
+                both = f"port {_statistics(value)}; reference {_statistics(expected)}"
+                yield Finding("statistics", (site,), both)
         framework = self.lines.port.described.framework
         for value, expected in pairs:
             words = describe(Evidence(site, value, expected, framework=framework, floor=SAFETY * FLOOR))
@@ -256,8 +260,9 @@ class _Search:
         return [(v.reshape(e.shape) if np.squeeze(v).shape == np.squeeze(e).shape else v, e) for v, e in pairs]
 
     def _context(self, statement: Statement) -> Iterator[Finding]:
-        if statement.sites[0] in self.lines.pairs.proposed:
-            words = f"the port's {statement.theirs.site} is taken for it: equal values"
+        why = self.lines.pairs.proposed.get(statement.sites[0])
+        if why:
+            words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
             yield Finding("name", statement.sites[:1], words)
         yield from self._between(statement)
         yield from self.swallowed()
@@ -298,4 +303,19 @@ class _Search:
                 f"the first variable that differs is {first.name}: {said}; no line could be proved to be the cause"
             )
             found.append(Finding("line", first.sites[:1], message))
+        skipped = {**self.lines.capture.manifest.skipped, **self.lines.survey.skipped}
+        if skipped:
+            message = listed([f"{name}: {why}" for name, why in skipped.items()])
+            found.append(Finding("not watched", (), message))
         return dataclasses.replace(after_the_last, findings=tuple(found))
+
+
+def _statistics(array: Array) -> str:
+    values = array.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    lost = f", {values.size - finite.size} not finite" if finite.size < values.size else ""
+    if not finite.size:
+        return f"{list(array.shape)} all NaN or infinite"
+    return (
+        f"{list(array.shape)} {finite.mean():.4g} ± {finite.std():.4g}, {finite.min():.4g} to {finite.max():.4g}{lost}"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.line_names import LinePairs, Variable, pair_by_name, paired
+from bisect_tool.line_names import LinePairs, Variable, pair_by_name, with_values
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import Survey, WorkerPort
 from bisect_tool.sites import Site, variable_of
@@ -65,14 +65,11 @@ class Lines:
         self.survey: Survey = port.survey(layers)
         theirs = [variable for variable in self.survey.variables if variable.around == around]
         self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
-        self.pairs = self._with_proposals(ours, theirs)
+        same = port.identify(layers, self.pairs.ours, self.pairs.theirs)
+        self.pairs = with_values(self.pairs, same, ours, theirs)
         port.attach_variables(self.pairs.to_port)
         self.order = [variable.site for variable in ours]
         self.statements = _statements(ours, theirs, self.pairs)
-
-    def _with_proposals(self, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
-        found = self.port.identify(self.layers, self.pairs.ours, self.pairs.theirs)
-        return paired({**self.pairs.to_port, **found}, ours, theirs, found)
 
     @property
     def sites(self) -> list[Site]:

@@ -32,11 +32,15 @@ Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught."""
+    """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
+
+    ``skipped`` says which functions could not be watched, and why.
+    """
 
     variables: tuple[Variable, ...] = ()
     excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
     caught: tuple[Caught, ...] = ()
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +142,7 @@ class WorkerPort:
                 tuple(Variable.from_json(self._to_reference_call, row) for row in found["variables"]),
                 {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()},
                 tuple(Caught.model_validate(row) for row in found["caught"]),
+                {str(name): str(why) for name, why in found["skipped"].items()},
             )
         except (ModelError, KeyError, TypeError, ValueError):
             return Survey()

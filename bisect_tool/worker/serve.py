@@ -117,7 +117,12 @@ class Session:
         how["variables"] = True
         run = self._probe(patch, survey=True, **how)
         run.run()
-        return {"variables": run.assigned, "excerpts": run.excerpts, "caught": run.caught}
+        return {
+            "variables": run.assigned,
+            "excerpts": run.excerpts,
+            "caught": run.caught,
+            "skipped": self._lines.watcher.skipped,
+        }
 
     def identify(self, patch, names, candidates, **how):
         """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
