@@ -166,7 +166,9 @@ def _blamed(culprit: Culprit) -> str:
     if any(variables):
         place = culprit.line.port if culprit.line else None
         where = f"line {place.line} of {place.file}" if place else "the line"
-        return f"{where}, which computes {sentence_list(variables)}"
+        unclear = culprit.line.unclear if culprit.line else ()
+        also = f", or what it is computed from ({sentence_list(unclear)})" if unclear else ""
+        return f"{where}, which computes {sentence_list(variables)}{also}"
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
 
 

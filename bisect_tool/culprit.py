@@ -22,10 +22,14 @@ class Proof:
 
 @dataclass(frozen=True)
 class Line:
-    """Where a variable is assigned on both sides: some lines of source around each, where they are known."""
+    """Where a variable is assigned on both sides: some lines of source around each, where they are known.
+
+    ``unclear`` are the port's lines before it that it rests on, and that nothing clears: the fault may lie there too.
+    """
 
     reference: Excerpt | None
     port: Excerpt | None
+    unclear: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

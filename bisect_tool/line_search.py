@@ -20,6 +20,8 @@ from bisect_tool.diagnosis.values.checks import describe, sentence
 from bisect_tool.diagnosis.values.evidence import Array, Evidence
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.forced_pass import STEP, error_of, floor_of, inputs_off, worst
+from bisect_tool.line_names import Variable
+from bisect_tool.line_reads import unclear_before
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
@@ -128,7 +130,11 @@ class _Search:
         return bool(self._off_sites(reading, statement))
 
     def _off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
-        return [s for s in statement.sites if s not in reading.watched or error_of(reading, s) > SAFETY * FLOOR]
+        return [site for site in statement.sites if self._is_off(reading, site)]
+
+    @staticmethod
+    def _is_off(reading: Reading, site: Site) -> bool:
+        return site not in reading.watched or error_of(reading, site) > SAFETY * FLOOR
 
     def suspects(self) -> list[Statement]:
         """Return the statements that are off as the port runs, in the order in which they are."""
@@ -218,7 +224,9 @@ class _Search:
 
     def line(self, statement: Statement) -> Line:
         """Return where a statement stands on both sides."""
-        return Line(self.lines.excerpt(statement.ours, port=False), self.lines.excerpt(statement.theirs, port=True))
+        mine = self.lines.excerpt(statement.theirs, port=True)
+        places = [v.place for v in self.unclear_before(statement)]
+        return Line(self.lines.excerpt(statement.ours, port=False), mine, tuple(dict.fromkeys(places)))
 
     def _right_before(self, statement: Statement) -> list[Site]:
         before = self.lines.statements[: self.lines.statements.index(statement)]
@@ -236,16 +244,17 @@ class _Search:
             f", and {counted(len(statement.sites) - 1, 'other assignment')} there" if len(statement.sites) > 1 else ""
         )
         yield Finding("line", statement.sites[:1], f"{where}: {site} gets {off}{rest}")
-        for value, expected in pairs[:1]:
+        framework = self.lines.port.described.framework
+        for value, expected in pairs:
+            if value.shape == expected.shape and np.allclose(value, expected, rtol=SAFETY * FLOOR, equal_nan=True):
+                continue
             if expected.size > 1 and value.size:
                 both = f"port {_statistics(value)}; reference {_statistics(expected)}"
                 yield Finding("statistics", (site,), both)
-        framework = self.lines.port.described.framework
-        for value, expected in pairs:
             words = describe(Evidence(site, value, expected, framework=framework, floor=SAFETY * FLOOR))
             if words:
                 yield Finding("values", (site,), sentence(f"the value of {site}", "; ".join(words)))
-                return
+            return
 
     def _values(self, site: Site) -> list[tuple[Array, Array]]:
         """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
@@ -264,24 +273,26 @@ class _Search:
         if why:
             words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
             yield Finding("name", statement.sites[:1], words)
-        yield from self._between(statement)
+        unclear = list(dict.fromkeys(f"{variable_of(v.site)} ({v.place})" for v in self.unclear_before(statement)))
+        if unclear:
+            words = (
+                f"{statement.name} is computed from {listed(unclear, 6)}: the reference has no counterpart that agrees"
+            )
+            yield Finding("reads", statement.sites[:1], words)
         yield from self.swallowed()
 
-    def _between(self, statement: Statement) -> Iterator[Finding]:
-        """Say what lies between the last variable that agrees and this one, and has no partner."""
-        order = [variable.site for variable in self.lines.survey.variables]
-        mine = order.index(statement.theirs.site)
-        agree = [s for s in self.lines.statements if not self.off(self.free, s) and order.index(s.theirs.site) < mine]
-        last = max(agree, key=lambda s: order.index(s.theirs.site), default=None)
-        start = order.index(last.theirs.site) + 1 if last is not None else 0
-        alone = {variable.site: variable for variable in self.lines.pairs.theirs}
-        between = dict.fromkeys(f"{variable_of(s)} ({alone[s].place})" for s in order[start:mine] if s in alone)
-        if between:
-            since = f"{last.name} (agrees)" if last is not None else "the start"
-            message = (
-                f"between {since} and {statement.name} (diverges) the port also computes {listed(list(between), 6)}"
-            )
-            yield Finding("between", statement.sites[:1], message)
+    def unclear_before(self, statement: Statement) -> list[Variable]:
+        """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
+        port = {theirs: mine for mine, theirs in self.lines.pairs.to_port.items()}
+
+        def is_clear(variable: Variable) -> bool:
+            site = port.get(variable.site)
+            return site is not None and site in self.free.watched and not self._is_off(self.free, site)
+
+        first = self.lines.pairs.to_port[self._off_sites(self.free, statement)[0]]
+        variable = next(v for v in self.lines.survey.variables if v.site == first)
+        found = unclear_before(variable, self.lines.survey.variables, self.lines.survey.excerpts, is_clear)
+        return [v for v in found if port.get(v.site) not in statement.sites]
 
     def swallowed(self) -> Iterator[Finding]:
         """Say which exceptions the port caught that the reference did not."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bisect_tool.compare.tolerance import Interval
-from bisect_tool.culprit import Culprit, Proof
+from bisect_tool.culprit import Culprit, Line, Proof
 from bisect_tool.errors import BisectError
 from bisect_tool.finding import Finding
 from bisect_tool.questions import LogRow, ProbeLog
@@ -46,12 +46,15 @@ def culprit_data(culprit: Culprit) -> dict[str, Any]:
         "findings": [finding_data(f) for f in culprit.findings],
         "sufficient": _proof_data(culprit.sufficient),
         "necessary": _proof_data(culprit.necessary),
-        "line": None
-        if culprit.line is None
-        else {
-            side: None if excerpt is None else excerpt.model_dump()
-            for side, excerpt in (("reference", culprit.line.reference), ("port", culprit.line.port))
-        },
+        "line": None if culprit.line is None else _line_data(culprit.line),
+    }
+
+
+def _line_data(line: Line) -> dict[str, Any]:
+    return {
+        "reference": None if line.reference is None else line.reference.model_dump(),
+        "port": None if line.port is None else line.port.model_dump(),
+        "unclear": list(line.unclear),
     }
 
 

@@ -66,7 +66,11 @@ def check_line(code: int, report: dict, line: str) -> None:
     (culprit,) = report["culprits"]
     assert (code, report["verdict"], culprit["kind"], culprit["confirmed"]) == (1, "diverges", "code", True)
     assert line in {site.partition("#")[0] for site in culprit["sites"]}
-    shown = {side: excerpt["text"][excerpt["line"] - excerpt["first"]] for side, excerpt in culprit["line"].items()}
+    shown = {
+        side: excerpt["text"][excerpt["line"] - excerpt["first"]]
+        for side, excerpt in culprit["line"].items()
+        if side != "unclear"
+    }
     assert all(text.strip() for text in shown.values())
     place = f"{culprit['line']['port']['file']}:{culprit['line']['port']['line']} (reference "
     assert all(f["message"].startswith(place) for f in culprit["findings"] if f["check"] == "line")

@@ -80,9 +80,10 @@ def _culprit(number: int, culprit: Mapping[str, Any], target: str, console: Cons
     table.add_row("sites", Text(shown, style="bold"))
     for finding in culprit["findings"]:
         table.add_row(finding["check"], Text(finding["message"]))
-    for side, excerpt in (culprit.get("line") or {}).items():  # reports saved before there were any are drawn too
-        if excerpt is not None:
-            table.add_row(side, _excerpt(excerpt))
+    line = culprit.get("line") or {}  # reports saved before there were any are drawn too
+    for side in ("reference", "port"):
+        if line.get(side) is not None:
+            table.add_row(side, _excerpt(line[side]))
     for name in ("sufficient", "necessary"):
         proof = culprit[name]
         if proof is not None:
