@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bisect_tool.captures.manifest import Described, Manifest
 from bisect_tool.code_search import CodeAnswer
 from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
-from bisect_tool.culprit import Culprit
+from bisect_tool.culprit import Culprit, Line
 from bisect_tool.diagnosis.sizes import sizes
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Reading
@@ -160,16 +160,40 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
 
 
 def _blamed(culprit: Culprit) -> str:
+    line = culprit.line
     if not culprit.held:
-        return "the code after the last layer, in the loss"
+        where = f": {_places([*line.unclear, _place(line)])}" if line and line.port else ""
+        return f"the code after the last layer, in the loss{where}"
     variables = list(dict.fromkeys(variable_of(site) for site in culprit.sites))
     if any(variables):
-        place = culprit.line.port if culprit.line else None
-        where = f"line {place.line} of {place.file}" if place else "the line"
-        unclear = culprit.line.unclear if culprit.line else ()
-        also = f", or what it is computed from ({sentence_list(unclear)})" if unclear else ""
+        where = _places([_place(line)]) if line and line.port else "the line"
+        also = f", or what it is computed from: {_places(line.unclear)}" if line and line.unclear else ""
         return f"{where}, which computes {sentence_list(variables)}{also}"
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
+
+
+def _place(line: Line) -> str:
+    assert line.port is not None
+    return f"{line.port.file}:{line.port.line}"
+
+
+def _places(places: Iterable[str]) -> str:
+    """Return lines in words: 'lines 24, 26 to 28 of port.py'."""
+    by_file: dict[str, set[int]] = {}
+    for place in places:
+        file, _, number = place.rpartition(":")
+        by_file.setdefault(file, set()).add(int(number))
+    said = []
+    for file, numbers in by_file.items():
+        runs: list[list[int]] = []
+        for line in sorted(numbers):
+            if runs and line == runs[-1][-1] + 1:
+                runs[-1].append(line)
+            else:
+                runs.append([line])
+        words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+        said.append(f"line{'s' if len(numbers) > 1 else ''} {sentence_list(words, 12)} of {file}")
+    return sentence_list(said)
 
 
 def apart(port: float | None, reference: float) -> tuple[str, str]:

@@ -21,25 +21,25 @@ def unclear_before(
     """Return what a line reads, and what that was computed from, as far back as nothing clears it, in order.
 
     ``assigned`` is all that the port assigned, in order; ``is_clear`` tells whether a variable agrees with its
-    counterpart. A line reads the variables of its function whose names stand in it, and what functions return whose
-    names do.
+    counterpart. A line reads the variables of its function whose names stand in it, whenever they were assigned, and
+    what the functions return that it calls.
     """
     order = {variable.site: number for number, variable in enumerate(assigned)}
-    found: dict[str, Variable] = {}
+    found: dict[tuple[str, str], Variable] = {}
     waiting = [culprit]
     while waiting and len(found) < MOST:
         variable = waiting.pop()
         function = _caller(variable, assigned) if variable.passed else variable.function
         words = set(re.findall(r"\w+", _text(variable, excerpts)))
-        latest: dict[str, Variable] = {}
-        for other in assigned[: order[variable.site]]:
+        now = order[variable.site]
+        # What ran since the function's last assignment was called by this statement, or by a condition before it.
+        since = max((n for n in range(now) if assigned[n].function == function), default=-1)
+        for number, other in enumerate(assigned[:now]):
             name = variable_of(other.site).partition(":")[2]
-            called = name == "return" and re.split(r"[.:]", other.function)[-1] in words
-            if called or (other.function == function and name in words):
-                latest[variable_of(other.site)] = other
-        for other in latest.values():
-            if other.site not in found and not is_clear(other):
-                found[other.site] = other
+            called = number > since and name == "return" and other.function != variable.function
+            reads = called or (other.function == function and name in words)
+            if reads and not is_clear(other) and (other.place, name) not in found:
+                found[other.place, name] = other
                 waiting.append(other)
     return sorted(found.values(), key=lambda v: order[v.site])
 

@@ -78,9 +78,26 @@ def _after_the_layers(
             continue
         search = _Search(asked, lines, asked.verdict)
         held = search.healing()
-        named = [search.culprit(statements, held) for statements in _by_line(held)] or [search.unplaced(loss)]
+        if len(held) == 1 and search.is_the_target(held[0]) and search.unclear_before(held[0]):
+            held, last = [], held[0]
+        else:
+            last = None
+        named = [search.culprit(statements, held) for statements in _by_line(held)] or [search.unplaced(loss, last)]
+        if len(questions) > 1:
+            named = [_naming(question.target, culprit) for culprit in named]
         found += [culprit for culprit in named if culprit.sites not in [other.sites for other in found]]
     return found
+
+
+def _naming(target: str, culprit: Culprit) -> Culprit:
+    """Return a culprit whose proofs say which target their values are of."""
+
+    def naming(one: Proof | None) -> Proof | None:
+        if one is None or one.value is None:
+            return one
+        return Proof(f"{one.what}: {target} {one.value:.7g}", None, one.verdict)
+
+    return dataclasses.replace(culprit, sufficient=naming(culprit.sufficient), necessary=naming(culprit.necessary))
 
 
 def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) -> Culprit:
@@ -100,7 +117,7 @@ def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) ->
     held = search.healing() if search.verdict(search.free) is Verdict.DIVERGES else []
     if not held:
         return culprit
-    findings = [found for statement in held for found in search.said(statement)]
+    findings = [found for statement in held for found in (*search.said(statement), *search.context(statement))]
     return dataclasses.replace(culprit, findings=(*culprit.findings, *findings), line=search.line(held[0]))
 
 
@@ -142,7 +159,7 @@ class _Search:
         return sorted(found, key=lambda s: self._place(self._off_sites(self.free, s)[0]))
 
     def _place(self, site: Site) -> int:
-        return self.lines.order.index(site)
+        return self.lines.order[site]
 
     def healing(self) -> list[Statement]:
         """Return the first statement that, patched alone, makes the target right; or those before it that make it right.
@@ -180,13 +197,19 @@ class _Search:
         return self.verdict(reading) is Verdict.AGREES and not self.off(reading, statement)
 
     def _fewest(self, statements: Sequence[Statement]) -> list[Statement]:
-        """Return those that must be patched to make the target right: what comes of others is dropped, so the last first."""
-        needed = list(statements)
-        for statement in reversed(statements):
-            fewer = [s for s in needed if s is not statement]
-            if fewer and self._heals(fewer):
-                needed = fewer
-        return needed
+        """Return those that must be patched to make the target right, the earlier ones where there is a choice.
+
+        The last of the shortest run from the start that heals is needed; then the last of the shortest run before it that
+        heals together with it, and so on. Names that mean something else may break the target alone and not together.
+        """
+        chosen: list[Statement] = []
+        rest = list(statements)
+        while not chosen or not self._heals(chosen):
+            number = next((n for n in range(1, len(rest) + 1) if self._heals([*rest[:n], *chosen])), None)
+            if number is None:
+                return list(statements)
+            chosen, rest = [rest[number - 1], *chosen], rest[: number - 1]
+        return chosen
 
     def _heals(self, statements: Sequence[Statement]) -> bool:
         return self.verdict(self._patched(statements)) is Verdict.AGREES
@@ -218,7 +241,7 @@ class _Search:
                 before.targets.get(target),
                 self.verdict(before) if still_off else Verdict.UNRESOLVED,
             ),
-            findings=(*(found for s in statements for found in self.said(s)), *self._context(first)),
+            findings=(*(found for s in statements for found in self.said(s)), *self.context(first), *self.swallowed()),
             line=self.line(first),
         )
 
@@ -268,7 +291,8 @@ class _Search:
         ]
         return [(v.reshape(e.shape) if np.squeeze(v).shape == np.squeeze(e).shape else v, e) for v, e in pairs]
 
-    def _context(self, statement: Statement) -> Iterator[Finding]:
+    def context(self, statement: Statement) -> Iterator[Finding]:
+        """Say what a statement was taken for, and what it rests on that nothing clears."""
         why = self.lines.pairs.proposed.get(statement.sites[0])
         if why:
             words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
@@ -279,7 +303,14 @@ class _Search:
                 f"{statement.name} is computed from {listed(unclear, 6)}: the reference has no counterpart that agrees"
             )
             yield Finding("reads", statement.sites[:1], words)
-        yield from self.swallowed()
+
+    def is_the_target(self, statement: Statement) -> bool:
+        """Tell whether a statement's value is the target itself: patching it proves nothing but that."""
+        site = self._off_sites(self.free, statement)[-1]
+        wanted = self.lines.capture.manifest.targets[self.question.target]
+        tree = next(entry.value for entry in self.lines.capture.manifest.variables if entry.site == site)
+        arrays = [self.lines.capture.read(key) for _, key in tensor_keys(tree)]
+        return any(a.size == 1 and np.isclose(float(a.reshape(-1)[0]), wanted, rtol=1e-5) for a in arrays)
 
     def unclear_before(self, statement: Statement) -> list[Variable]:
         """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
@@ -287,6 +318,8 @@ class _Search:
 
         def is_clear(variable: Variable) -> bool:
             site = port.get(variable.site)
+            if variable_of(variable.site) in self.lines.survey.cut:
+                return False
             return site is not None and site in self.free.watched and not self._is_off(self.free, site)
 
         first = self.lines.pairs.to_port[self._off_sites(self.free, statement)[0]]
@@ -302,11 +335,16 @@ class _Search:
                 message = f"{row.raised} raised {row.type}: {row.message}; caught at {row.place}, and the run went on"
                 yield Finding("swallowed exception", (), message)
 
-    def unplaced(self, after_the_last: Culprit) -> Culprit:
-        """Return the code after the last layer as the culprit, with the first variable that differs where one does."""
-        found = [*after_the_last.findings, *self.swallowed()]
-        first = next((s for s in self.lines.statements if self.off(self.free, s)), None)
-        if first is not None:
+    def unplaced(self, after_the_last: Culprit, last: Statement | None = None) -> Culprit:
+        """Return the code after the last layer as the culprit, with what is known of its lines.
+
+        ``last`` is the line that computes the target itself, where what it reads cannot be compared.
+        """
+        found = [*after_the_last.findings]
+        first = next(iter(self.suspects()), None)
+        if last is not None:
+            found += [*self.said(last), *self.context(last)]
+        elif first is not None:
             said = (
                 worst(self.free.watched[first.sites[0]].output) if first.sites[0] in self.free.watched else "no value"
             )
@@ -314,11 +352,13 @@ class _Search:
                 f"the first variable that differs is {first.name}: {said}; no line could be proved to be the cause"
             )
             found.append(Finding("line", first.sites[:1], message))
+        found += self.swallowed()
         skipped = {**self.lines.capture.manifest.skipped, **self.lines.survey.skipped}
         if skipped:
             message = listed([f"{name}: {why}" for name, why in skipped.items()])
             found.append(Finding("not watched", (), message))
-        return dataclasses.replace(after_the_last, findings=tuple(found))
+        line = self.line(last) if last is not None else None
+        return dataclasses.replace(after_the_last, findings=tuple(found), line=line)
 
 
 def _statistics(array: Array) -> str:

@@ -33,7 +33,7 @@ class Lines:
     ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
     ``seen`` is the call that shows whether the code is right, where no target does.
 
-    Attributes: ``statements`` and ``order`` (their sites) as the port runs, ``pairs``, ``survey`` (what the port
+    Attributes: ``statements`` as the port runs, ``order`` (the place of each of their sites), ``pairs``, ``survey`` (what the port
     assigned and caught).
     """
 
@@ -69,8 +69,9 @@ class Lines:
         self.pairs = with_values(self.pairs, same, ours, theirs)
         port.attach_variables(self.pairs.to_port)
         to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
-        self.order = [to_ours[variable.site] for variable in theirs if variable.site in to_ours]
-        self.statements = sorted(_statements(ours, theirs, self.pairs), key=lambda s: self.order.index(s.sites[0]))
+        shared = [to_ours[variable.site] for variable in theirs if variable.site in to_ours]
+        self.order = {site: number for number, site in enumerate(shared)}
+        self.statements = sorted(_statements(ours, theirs, self.pairs), key=lambda s: self.order[s.sites[0]])
 
     @property
     def sites(self) -> list[Site]:

@@ -486,3 +486,24 @@ def test_a_call_that_cannot_be_compared_is_named_beside_its_container(tmp_path: 
     assert confirmed(report) == ["net.outer"]
     messages = [finding["message"] for finding in report["culprits"][0]["findings"]]
     assert any("or of net.outer.inner inside it, which could not be compared" in message for message in messages)
+
+
+NUMBER = """
+class Roll(nn.Module):
+    def forward(self, x, by):
+        return torch.roll(x, by, 1)
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.roll, self.out = is_port, Roll(), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.roll(x, 1 if self.is_port else 2))
+"""
+
+
+def test_a_number_that_is_handed_to_a_module_is_compared(tmp_path: Path) -> None:
+    """The module is right; who hands it another number is to blame."""
+    report = run(tmp_path, NUMBER)
+    assert (report["verdict"], confirmed(report)) == ("diverges", ["net"])
+    assert "the number 1, reference 2" in report["culprits"][0]["findings"][0]["message"]

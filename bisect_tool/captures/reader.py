@@ -142,7 +142,7 @@ def _unordered(manifest: Manifest) -> Iterator[str]:
             yield f"site {entry.site!r} is not among the calls"
         seen.add(entry.site)
     for variable in manifest.variables:
-        if variable.site in seen or not re.fullmatch(r"[^:]+:[^:]+", variable.site):
+        if variable.site in seen or not re.fullmatch(r"[^:]*:[^:]+", variable.site):
             yield f"variable {variable.site!r} is there twice, or is none"
         if variable.around is not None and variable.around not in manifest.calls:
             yield f"variable {variable.site!r} lies in a call that is not among the calls"

@@ -34,13 +34,15 @@ Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 class Survey:
     """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
 
-    ``skipped`` says which functions could not be watched, and why.
+    ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
+    to look at every time.
     """
 
     variables: tuple[Variable, ...] = ()
     excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
     caught: tuple[Caught, ...] = ()
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cut: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +145,7 @@ class WorkerPort:
                 {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()},
                 tuple(Caught.model_validate(row) for row in found["caught"]),
                 {str(name): str(why) for name, why in found["skipped"].items()},
+                frozenset(map(str, found["cut"])),
             )
         except (ModelError, KeyError, TypeError, ValueError):
             return Survey()
@@ -207,9 +210,13 @@ class WorkerPort:
             self._restart(unusable)
             return Reading(failure=str(unusable))
         self._capture.check_recorded(read)
-        lost = sorted((intervention.patched & self._variables.keys()) - reading.receipts.keys())
+        lost = [
+            site for site in sorted(intervention.patched & self._variables.keys()) if not self._holds(site, reading)
+        ]
         if lost:
-            return Reading(failure=f"the port does not come to {listed(lost)}, which should be patched")
+            return Reading(
+                failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
+            )
         self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
@@ -297,13 +304,10 @@ class WorkerPort:
 
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
         manifest = self._capture.manifest
-        outputs = {entry.site: entry.output for entry in manifest.sites} | self._variables
-        for site in sorted(intervention.patched):
+        outputs = {entry.site: entry.output for entry in manifest.sites}
+        for site in sorted(intervention.patched - self._variables.keys()):
             keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
             expected = [manifest.tensors[key].hash for key in keys]
-            expected = (
-                sorted(expected) if site in self._variables else expected
-            )  # a dict may have its keys in any order
             got = reading.receipts.get(site)
             if got is None and self._may_be_unread(site, intervention.patched | intervention.kept):
                 continue
@@ -324,6 +328,11 @@ class WorkerPort:
                     f"the value does not survive the conversion to the port's framework",
                     hint="exclude it from the capture: `bisect capture --exclude`",
                 )
+
+    def _holds(self, variable: Site, reading: Reading) -> bool:
+        """Tell whether the port took the reference's value of a variable; a dict may have its keys in any order."""
+        hashes = [self._capture.manifest.tensors[key].hash for _, key in tensor_keys(self._variables[variable])]
+        return sorted(reading.receipts.get(variable, ())) == sorted(hashes)
 
     def _calls_owner(self, site: Site) -> bool:
         owner = parent_of(site)

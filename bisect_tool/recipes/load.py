@@ -173,6 +173,7 @@ def explain(error: ValidationError) -> str:
         elif item["type"] == "missing":
             parts.append(f"{where}: missing")
         else:
+            message = message.replace("valid tuple", "list")
             found = item["input"] if isinstance(item["input"], (str, int, float)) else type(item["input"]).__name__
             parts.append(f"{where}: {message}" + ("" if "found" in message else f", found {found!r}"))
     return "; ".join(parts)

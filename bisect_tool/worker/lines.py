@@ -33,6 +33,7 @@ class Lines:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
         self._elsewhere = _files_of([module for module, _ in self._patterns])
+        self.cut = set()  # variables that were assigned more often than that
         self._wanted = {}  # place -> whether a pattern asks for it
         self.watcher = Watcher(self._is_watched)
 
@@ -50,6 +51,7 @@ class Lines:
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
             counts[name] = counts.get(name, 0) + 1
             if counts[name] > MOST_TIMES:
+                self.cut.add(name)
                 return value
             site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
             where = line if isinstance(line, tuple) and self._is_watched(line[0]) else (place.file, place.line)
@@ -106,10 +108,14 @@ class Lines:
         if not self._patterns:
             return True
         if place not in self._wanted:
-            module = os.path.splitext(os.path.basename(place.file))[0]
+            shown = os.path.splitext(self.shown(place.file))[0].replace(os.sep, ".")
+            real = os.path.splitext(os.path.realpath(place.file))[0].replace(os.sep, ".")
+            modules = [path[: -len(".__init__")] if path.endswith(".__init__") else path for path in (shown, real)]
+            modules.append(modules[1].rpartition(".")[2])
             name = place.function.rpartition("<locals>.")[2]
             self._wanted[place] = any(
-                fnmatch.fnmatchcase(module, wanted.rpartition(".")[2]) and fnmatch.fnmatchcase(name, pattern)
+                fnmatch.fnmatchcase(name, pattern)
+                and any(fnmatch.fnmatchcase(m, wanted) or m == wanted.rpartition(".")[2] for m in modules)
                 for wanted, pattern in self._patterns
             )
         return self._wanted[place]
@@ -165,7 +171,7 @@ def like(adapter, own, array):
 
 def _split(pattern):
     module, _, name = pattern.rpartition(":")
-    return (module[:-3] if module.endswith(".py") else module) or "*", name
+    return (module[:-3] if module.endswith(".py") else module).replace("/", ".") or "*", name
 
 
 def _files_of(modules):

@@ -28,11 +28,14 @@ class Reference:
         self._tensors = tensors
         self._known = set()
         self._new = {}
+        self._shards = {}  # file -> the shard, open: its header has an entry for every tensor, and takes long to read
 
     def read(self, key):
         """Return one recorded array."""
-        with safe_open(os.path.join(self._folder, self._tensors[key]["file"]), framework="np") as shard:
-            array = shard.get_tensor(key)
+        file = self._tensors[key]["file"]
+        if file not in self._shards:
+            self._shards[file] = safe_open(os.path.join(self._folder, file), framework="np")
+        array = self._shards[file].get_tensor(key)
         if key not in self._known:
             self._known.add(key)
             self._new[key] = measure.digest(array)
@@ -261,7 +264,7 @@ class Probe:
         else:
             tree = self.reference.sites[site]["output"]
             new = trees.decode(tree, lambda key: replaced(parts[0][1], self.reference.read(key)))
-        self.receipts[site] = sorted(digests)
+        self.receipts[site] = digests
         return new
 
     def _arrived(self, call, args, kwargs, entry):
@@ -401,6 +404,10 @@ class Probe:
                 array = self.adapter.to_numpy(by_path[path])
                 row = measure.difference(array, self.reference.read(key))
                 rows.append(dict(row, path=path, variation=measure.variation(array)))
+        given = dict(trees.numbers(value))
+        for path, number in trees.recorded_numbers(tree):
+            if path in given and given[path] != number:
+                rows.append({"path": path, "mismatch": "the number %r, reference %r" % (given[path], number)})
         return rows
 
     def _batch(self):

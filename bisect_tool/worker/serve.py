@@ -122,6 +122,7 @@ class Session:
             "excerpts": run.excerpts,
             "caught": run.caught,
             "skipped": self._lines.watcher.skipped,
+            "cut": sorted(self._lines.cut),
         }
 
     def identify(self, patch, names, candidates, **how):

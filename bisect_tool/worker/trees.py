@@ -68,6 +68,26 @@ def keys(tree, path=""):
                 yield found
 
 
+def recorded_numbers(tree, path=""):
+    """Yield (path, number) for every number and boolean of a tree that is no tensor."""
+    ((kind, content),) = tree.items()
+    if kind == "scalar" and isinstance(content, (bool, int, float)):
+        yield path, content
+    elif kind == "dict":
+        for key, item in content:
+            for found in recorded_numbers(item, _join(path, key)):
+                yield found
+    elif kind in ("list", "tuple"):
+        for index, item in enumerate(content):
+            for found in recorded_numbers(item, _join(path, index)):
+                yield found
+
+
+def numbers(value):
+    """Return (path, number) for every number and boolean in a nested value."""
+    return leaves(value, lambda part: isinstance(part, (bool, int, float)))
+
+
 def plain(value):
     """Return a number, a word or a list of numbers as JSON has it, None for anything else."""
     if isinstance(value, (bool, int, float, str)):
@@ -89,12 +109,19 @@ def map_leaves(value, is_tensor, change):
         for key, item in changed.items():
             like[key] = item
         return like
-    if isinstance(value, list):
-        return [map_leaves(v, is_tensor, change) for v in value]
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         items = [map_leaves(v, is_tensor, change) for v in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return items if isinstance(value, list) else _like_tuple(value, items)
     return value
+
+
+def _like_tuple(value, items):
+    if hasattr(value, "_fields"):
+        return type(value)(*items)
+    try:
+        return type(value)(items)  # torch.Size is a tuple that can do more
+    except (TypeError, ValueError):
+        return tuple(items)
 
 
 def _join(path, key):

@@ -40,6 +40,7 @@ class Watcher:
         self._watched = {}  # file -> whether it is watched
         self._numbers = {}  # number in a hook's call -> Place
         self._modules = 0  # how many were loaded when functions were last looked for
+        self._looks = 0
         self._found = []  # (weak reference to a function, its code with hooks)
         self._hooked = {}  # id of a code object -> (it, the code with hooks or None); its hash would ignore its file
         # They stay: a function or generator made in a block may run long after it, and calls them. Then they do nothing.
@@ -71,10 +72,12 @@ class Watcher:
     def _functions(self):
         """Return (function, its code with hooks) for all that there are: closures and decorated ones have no name.
 
-        Looked for again where modules were loaded since: going through all objects of a process takes some 40 ms.
+        Looked for when the Watcher is made, once more before the first block (what a run made in between), and again
+        where modules were loaded since: going through all objects of a process takes some 40 ms.
         """
-        if self._modules != len(sys.modules):
+        if self._modules != len(sys.modules) or self._looks < 2:
             self._modules = len(sys.modules)
+            self._looks += 1
             texts = {}
             alive = [found for found in gc.get_objects() if type(found) is types.FunctionType]
             pairs = [(f, self._with_hooks(f, texts)) for f in alive if self._in_watched_file(f.__code__.co_filename)]

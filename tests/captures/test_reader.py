@@ -207,6 +207,84 @@ def test_a_site_that_is_no_call_is_refused(capture, name):
     assert f"site {name!r} is no call" in refused(folder, data)
 
 
+def variable(name, **fields):
+    """Return the entry of an assignment in step, of a tensor that is there."""
+    return {
+        "site": name, "kind": "assigned", "around": None, "after": 1, "place": "loss.py:3",
+        "value": {"tensor": "t000001"}, **fields,
+    }  # fmt: skip
+
+
+EXCERPT = {"file": "loss.py", "line": 3, "first": 2, "text": ["def f(x):", "    y = x", "    return y"]}
+CAUGHT = {"function": "f", "type": "KeyError", "message": "'a'", "raised": "loss.py:2", "place": "loss.py:3"}
+
+
+def test_variables_are_read_with_their_lines(capture):
+    """Assignments, in step and in a module's call, come with the text around them and the exceptions caught."""
+    folder, data = capture
+    variables = [variable("f:x", kind="parameter"), variable("f:x#2"), variable("m:y", around="m", kind="changed")]
+    data |= {"variables": variables, "excerpts": {"loss.py:3": EXCERPT}, "caught": [CAUGHT]}
+    (folder / "manifest.json").write_text(json.dumps({**data, "checksum": checksum(data)}))
+    manifest = Capture.open(folder).manifest
+    assert [(entry.site, entry.around, entry.after) for entry in manifest.variables] == [
+        ("f:x", None, 1), ("f:x#2", None, 1), ("m:y", "m", 1),
+    ]  # fmt: skip
+    assert manifest.excerpts[manifest.variables[0].place].text[1] == "    y = x"
+    assert manifest.caught[0].raised == "loss.py:2"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ([variable("f:x", value={"list": [{"tensor": "t9"}]})], "f:x names tensor 't9', which is not in the manifest"),
+        ([variable("f:x"), variable("f:y"), variable("f:x")], "variable 'f:x' is there twice, or is none"),
+        ([variable("fx")], "variable 'fx' is there twice, or is none"),
+        ([variable("m")], "variable 'm' is there twice, or is none"),
+        ([variable("f:x:y")], "variable 'f:x:y' is there twice, or is none"),
+        ([variable("f:x", around="n")], "variable 'f:x' lies in a call that is not among the calls"),
+        ([variable("f:x", around="")], "variable 'f:x' lies in a call that is not among the calls"),
+    ],
+)
+def test_a_variable_that_does_not_fit_is_named(capture, variables, words):
+    """Its tensors, its name and the call around it must be there, each variable once."""
+    folder, data = capture
+    assert words in refused(folder, changed(data, ["variables"], variables))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("kind", "caught", "variables.0.kind"),
+        ("kind", None, "variables.0.kind"),
+        ("around", 3, "variables.0.around"),
+        ("after", -1, "variables.0.after"),
+        ("place", None, "variables.0.place"),
+        ("value", {"pickle": "x"}, "variables.0.value: not a recorded value"),
+        ("colour", "red", "variables.0.colour: unknown key"),
+    ],
+)
+def test_a_field_of_a_variable_that_is_wrong_is_named(capture, field, value, words):
+    """A variable's entry is checked field by field."""
+    folder, data = capture
+    assert words in refused(folder, changed(data, ["variables"], [variable("f:x", **{field: value})]))
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("excerpts", {"loss.py:3": {**EXCERPT, "line": "third"}}, "excerpts.loss.py:3.line"),
+        ("excerpts", {"loss.py:3": {**EXCERPT, "text": "y = x"}}, "excerpts.loss.py:3.text"),
+        ("caught", [{"function": "f"}], "caught.0.type: missing"),
+        ("skipped", {"f": None}, "skipped.f"),
+        ("variables", DELETE, "variables: missing"),
+    ],
+)
+def test_what_is_known_of_lines_is_checked_too(capture, part, value, words):
+    """Excerpts, exceptions and what could not be watched have their kinds."""
+    folder, data = capture
+    assert words in refused(folder, changed(data, [part], value))
+
+
 def test_the_tensors_of_a_value_have_paths():
     """Every tensor inside a recorded value is found with the way to it, and what cannot be rebuilt is seen."""
     tree = {"dict": [["a", {"list": [{"tensor": "x"}, {"scalar": 1}]}], [3, {"tuple": [{"tensor": "y"}]}]]}

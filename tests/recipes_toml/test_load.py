@@ -1,5 +1,7 @@
 """Reading recipe.toml: every mistake at once, in words that say where."""
 
+import json
+
 import pytest
 
 from bisect_tool.errors import BisectError
@@ -49,6 +51,7 @@ def test_a_good_recipe_is_read_whole(folder):
     assert recipe.model("port").options == {"depth": 3}
     assert (recipe.targets["loss"].rtol, recipe.targets["loss"].atol) == (1e-3, None)
     assert recipe.names.rename == (("^model", "net"),)
+    assert recipe.watch.functions == ("loss.py:Loss.__call__",)
 
 
 def test_every_mistake_is_reported_together(folder):
@@ -96,6 +99,46 @@ def test_an_entry_is_a_file_and_a_function(folder, entry):
     """Anything but file.py:function is refused with both shown."""
     message = mistakes(folder, GOOD.replace("port.py:build", entry))
     assert f"models.port.entry: expected 'file.py:function', found {entry!r}" in message
+
+
+@pytest.mark.parametrize(
+    "pattern", ["Loss", "losses", ":Loss", "losses:", "", " : ", "losses: Loss", "losses:Loss:x", "losses:Loss.*\n"]
+)
+def test_a_watched_function_is_a_module_and_a_name(folder, pattern):
+    """Anything but module:function is refused on one line, with an example and what was found."""
+    text = GOOD.replace('"loss.py:Loss.__call__"', f'"losses:Loss.*", {json.dumps(pattern)}')
+    message = mistakes(folder, text)
+    expected = f"watch.functions.1: expected 'module:function' such as 'losses:Loss.*', found {pattern!r}"
+    assert message == f"{folder / 'recipe.toml'}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('"losses:Loss.*"', "watch.functions: "),
+        ("[3]", "watch.functions.0: "),
+        ('["Loss", "Assigner"]', "found 'Loss'; watch.functions.1: expected"),
+    ],
+)
+def test_watched_functions_are_a_list_of_words(folder, value, words):
+    """A single word, or something else in the list, is named by its place; several mistakes are told together."""
+    message = mistakes(folder, GOOD.replace('["loss.py:Loss.__call__"]', value))
+    assert words in message
+    assert "\n" not in message
+
+
+def test_another_key_beside_the_watched_functions_is_unknown(folder):
+    """A misspelt key is told, and does not watch everything instead."""
+    assert "watch.function: unknown key" in mistakes(folder, GOOD.replace("functions =", "function ="))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*:*", "losses:Loss.*", "ultralytics.utils.loss:v8*", "loss.py:assign", "a:b.<locals>.c"]
+)
+def test_patterns_of_functions_are_taken_as_they_are(folder, pattern):
+    """Modules with dots, endings and wildcards are all patterns."""
+    (folder / "recipe.toml").write_text(GOOD.replace("loss.py:Loss.__call__", pattern))
+    assert load_recipe(folder).watch.functions == (pattern,)
 
 
 def test_a_key_of_the_tool_s_own_is_unknown_in_the_file(folder):

@@ -1,0 +1,616 @@
+"""Faults in the plain code of a recipe, in its loss above all, named at their line: the real command line on torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import run_bisect
+
+RECIPE = """
+[models.ref]
+framework = "torch"
+entry = "ref.py:build"
+[models.port]
+framework = "torch"
+entry = "port.py:build"
+"""
+
+MODEL = """
+import torch
+from SIDE_loss import Loss
+from torch import nn
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(8))
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        apart = x - mean
+        wide = apart.square().mean(-1, keepdim=True)
+        return self.gamma * apart / (wide + 1e-5).sqrt()
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.norm, self.out = nn.Linear(6, 8), Scale(), nn.Linear(8, 5)
+
+    def forward(self, x):
+        hidden = self.norm(self.body(x))
+        gate = hidden.sigmoid()
+        return self.out(hidden * gate)
+
+
+def build(seed=0):
+    torch.manual_seed(seed)
+    net, loss = Net(), Loss()
+    draw = torch.Generator().manual_seed(0)
+    low = 6 * torch.rand(3, 2, generator=draw)
+    batch = {
+        "x": torch.randn(12, 6, generator=draw),
+        "anchors": 8 * torch.rand(12, 2, generator=draw),
+        "boxes": torch.cat([low, low + 1 + 2 * torch.rand(3, 2, generator=draw)], 1),
+    }
+
+    def step(batch):
+        x = batch["x"]
+        box, cls = loss(net(x), batch)
+        return {"box_loss": box, "cls_loss": cls}
+
+    return {"modules": {"net": net}, "batch": batch, "step": step}
+"""
+
+LOSS = '''
+"""Loss of a detector with one class."""
+
+import torch
+import torch.nn.functional as F
+from SIDE_boxes import covered, overlap
+
+STRIDE = 2.0
+
+
+def assign(scores, boxes, targets):
+    """Return for each target its best box and how good it is, and how many boxes are good at all."""
+    overlaps = overlap(boxes, targets)
+    quality = (scores.sqrt() * overlaps**2).detach().numpy()
+    best = quality.argmax(0)
+    weights = quality.max(0) / quality.sum(0)
+    count = int((quality > 0.01).sum())
+    return torch.from_numpy(best), torch.from_numpy(weights), count
+
+
+def crowding(boxes):
+    """Return how much of each box the others cover."""
+    shares = covered(boxes)
+    return shares.sum(1) - 1
+
+
+class Loss:
+    def __init__(self, gain=2.0):
+        self.gain = gain
+
+    def decode(self, out, anchors):
+        size = out[:, 2:].exp() * STRIDE
+        centre = anchors + out[:, :2]
+        return torch.cat([centre - size / 2, centre + size / 2], 1)
+
+    def __call__(self, out, batch):
+        logits = out[:, :1]
+        boxes = self.decode(out[:, 1:], batch["anchors"])
+        best, weights, count = assign(
+            logits.sigmoid(),
+            boxes,
+            batch["boxes"],
+        )
+        total = 0
+        for index, box in enumerate(batch["boxes"]):
+            apart = (boxes[best[index]] - box).abs()
+            part = apart.mean() * weights[index]
+            total = total + part
+        wanted = torch.zeros_like(logits)
+        wanted[best, 0] = weights
+        norm = max(count, 1)
+        entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
+        crowd = crowding(boxes).mean()
+        return self.gain * total / norm + crowd, entropy / norm
+'''
+
+BOXES = '''
+"""Overlap of boxes."""
+
+import torch
+
+
+def intersection(first, second):
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    sides = (high - low).clamp(min=0)
+    return sides.prod(-1)
+
+
+def overlap(first, second):
+    """Return the intersection over union of each pair."""
+    shared = intersection(first, second)
+    area = (first[:, 2:] - first[:, :2]).prod(-1)[:, None] + (second[:, 2:] - second[:, :2]).prod(-1)[None]
+    return shared / (area - shared + 1e-7)
+
+
+def covered(boxes):
+    """Return which share of each box (row) each box (column) covers."""
+    shared = intersection(boxes, boxes)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    return shared / area[:, None]
+'''
+
+FILES = {"": MODEL, "_loss": LOSS, "_boxes": BOXES}
+
+
+def write(folder: Path, side: str, *edits: tuple[str, str]) -> None:
+    """Write one side's files; each edit must find its place, which may be in several files or lines."""
+    texts = dict(FILES)
+    for old, new in edits:
+        assert any(old in text for text in texts.values()), old
+        texts = {end: text.replace(old, new) for end, text in texts.items()}
+    for end, text in texts.items():
+        (folder / f"{side}{end}.py").write_text(text.lstrip("\n").replace("SIDE", side))
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe with its reference, captured; the port is still to be written."""
+    folder = tmp_path_factory.mktemp("lines") / "pair"
+    folder.mkdir()
+    capture(folder)
+    return folder
+
+
+def capture(folder: Path, *edits: tuple[str, str]) -> None:
+    """Write and capture a reference."""
+    (folder / "recipe.toml").write_text(RECIPE)
+    write(folder, "ref", *edits)
+    write(folder, "port", *edits)
+    done = run_bisect("capture", "--captures", "captures", "--seeds", "0", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def pair(captured: Path, tmp_path: Path) -> Path:
+    """A copy of the captured recipe."""
+    return Path(shutil.copytree(captured, tmp_path / "pair"))
+
+
+def run(folder: Path, *edits: tuple[str, str], target: str | None = "box_loss") -> dict:
+    """Run the port, written with some edits; return the report."""
+    write(folder, "port", *edits)
+    return report_on(folder, target)
+
+
+def report_on(folder: Path, target: str | None) -> dict:
+    """Run the port as it is written; return the report."""
+    wanted = [] if target is None else ["--target", target]
+    done = run_bisect("run", "--captures", "captures", *wanted, "--json", cwd=folder)
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == {"agrees": 0, "diverges": 1, "inconclusive": 3}[report["verdict"]]
+    return report
+
+
+def named(report: dict) -> list[tuple[bool, list[str]]]:
+    """Return of each culprit whether it is confirmed, and its sites."""
+    return [(culprit["confirmed"], culprit["sites"]) for culprit in report["culprits"]]
+
+
+def stands(folder: Path, culprit: dict) -> tuple[str, str]:
+    """Return the port's file and the text of the line that a culprit names; the excerpt must be the file's own text."""
+    line = culprit["line"]["port"]
+    text = (folder / line["file"]).read_text().splitlines()
+    first = line["first"]
+    assert line["text"] == text[first - 1 : first - 1 + len(line["text"])]
+    assert first <= line["line"] < first + len(line["text"])
+    return line["file"], text[line["line"] - 1].strip()
+
+
+def findings(culprit: dict, check: str) -> list[str]:
+    """Return what a culprit's findings of one kind say."""
+    return [finding["message"] for finding in culprit["findings"] if finding["check"] == check]
+
+
+@pytest.mark.parametrize(
+    ("edits", "target", "sites", "file", "text"),
+    [
+        pytest.param(
+            [("apart.mean() * w", "apart.sum() * w")],
+            "box_loss",
+            ["Loss.__call__:part", "Loss.__call__:part#2", "Loss.__call__:part#3"],
+            "port_loss.py",
+            "part = apart.sum() * weights[index]",
+            id="every turn of a loop",
+        ),
+        pytest.param(
+            [("(high - low).clamp(min=0)", "high - low")],
+            "box_loss",
+            ["intersection:sides", "intersection:sides#2"],
+            "port_boxes.py",
+            "sides = high - low",
+            id="a helper of another file, called twice",
+        ),
+        pytest.param(
+            [("quality.max(0) / quality.sum(0)", "quality.max(0)")],
+            "cls_loss",
+            ["assign:weights"],
+            "port_loss.py",
+            "weights = quality.max(0)",
+            id="a numpy array",
+        ),
+        pytest.param(
+            [("quality > 0.01", "quality > 0.1")],
+            "cls_loss",
+            ["assign:count"],
+            "port_loss.py",
+            "count = int((quality > 0.1).sum())",
+            id="a number of Python",
+        ),
+        pytest.param(
+            [
+                ("int((quality > 0.01).sum())", "torch.tensor([(quality > 0.1).sum()])"),
+                ("max(count, 1)", "count.clamp(min=1)"),
+            ],
+            "cls_loss",
+            ["assign:count"],
+            "port_loss.py",
+            "count = torch.tensor([(quality > 0.1).sum()])",
+            id="a tensor where the reference has a number",
+        ),
+        pytest.param(
+            [("logits.sigmoid(),", "logits.exp(),")],
+            "cls_loss",
+            ["assign:scores"],
+            "port_loss.py",
+            "best, weights, count = assign(",
+            id="an argument, at the line of the call",
+        ),
+        pytest.param(
+            [("STRIDE = 2.0", "STRIDE = 3.0")],
+            "box_loss",
+            ["Loss.decode:size"],
+            "port_loss.py",
+            "size = out[:, 2:].exp() * STRIDE",
+            id="a constant, where it is first used",
+        ),
+        pytest.param(
+            [("shares.sum(1) - 1", "shares.sum(1)")],
+            "box_loss",
+            ["crowding:return"],
+            "port_loss.py",
+            "return shares.sum(1)",
+            id="what a function returns",
+        ),
+    ],
+)
+def test_one_wrong_line_is_named(
+    edits: list[tuple[str, str]], target: str, sites: list[str], file: str, text: str, pair: Path
+) -> None:
+    """A line that is wrong is the one culprit, with both probes, its number in the file and the text around it."""
+    report = run(pair, *edits, target=target)
+    assert (report["verdict"], named(report)) == ("diverges", [(True, sites)])
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit) == (file, text)
+    assert (culprit["sufficient"]["verdict"], culprit["necessary"]["verdict"]) == ("agrees", "diverges")
+    number = culprit["line"]["port"]["line"]
+    assert f"line {number} of {file}" in report["sentence"]
+    assert culprit["line"]["reference"]["line"] == number
+    assert culprit["line"]["reference"]["file"] == file.replace("port", "ref")
+
+
+WEIGHTS = ("quality.max(0) / quality.sum(0)", "quality.max(0)")
+PART = ("apart.mean() * w", "apart.sum() * w")
+TRANSPOSED = [("shared / area[:, None]", "(shared / area[:, None]).T"), ("shares.sum(1)", "shares.sum(0)")]
+IN_CELLS = [
+    ("size = out[:, 2:].exp() * STRIDE", "size = out[:, 2:].exp()"),
+    ("centre = anchors + out[:, :2]", "centre = (anchors + out[:, :2]) / STRIDE"),
+    ('            batch["boxes"],', '            batch["boxes"] / STRIDE,'),
+    ("(boxes[best[index]] - box).abs()", "(boxes[best[index]] * STRIDE - box).abs()"),
+]
+
+
+def test_two_faults_that_both_matter_are_both_named(pair: Path) -> None:
+    """The line that reads what both got wrong would heal alone, and is innocent."""
+    report = run(pair, PART, ("max(count, 1)", "max(count, 12)"))
+    assert report["verdict"] == "diverges"
+    parts = ["Loss.__call__:part", "Loss.__call__:part#2", "Loss.__call__:part#3"]
+    assert named(report) == [(True, parts), (True, ["Loss.__call__:norm"])]
+    assert [stands(pair, culprit)[1] for culprit in report["culprits"]] == [
+        "part = apart.sum() * weights[index]",
+        "norm = max(count, 12)",
+    ]
+
+
+def test_of_two_faults_in_a_row_no_line_between_them_is_accused(pair: Path) -> None:
+    """What one wrong line hands to another wrong one passes lines that are right."""
+    report = run(pair, WEIGHTS, ('reduction="sum"', 'reduction="mean"'), target="cls_loss")
+    sites = [site for culprit in report["culprits"] for site in culprit["sites"]]
+    assert (report["verdict"], "Loss.__call__:entropy" in sites) == ("diverges", True)
+    assert set(sites) <= {"assign:weights", "Loss.__call__:entropy"}
+
+
+def test_other_conventions_are_no_fault(pair: Path) -> None:
+    """A matrix that is the other way round and boxes in other units are what the port means by the same names."""
+    report = run(pair, *TRANSPOSED, *IN_CELLS, target=None)
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "target", "text"),
+    [
+        (PART, "box_loss", "part = apart.sum() * weights[index]"),
+        (WEIGHTS, "cls_loss", "weights = quality.max(0)"),
+    ],
+)
+def test_a_fault_beside_other_conventions_is_named(fault: tuple[str, str], target: str, text: str, pair: Path) -> None:
+    """Variables that mean another thing are off and heal nothing: they are passed over."""
+    report = run(pair, *TRANSPOSED, *IN_CELLS, fault, target=target)
+    assert (report["verdict"], len(report["culprits"])) == ("diverges", 1)
+    assert report["culprits"][0]["confirmed"]
+    assert stands(pair, report["culprits"][0])[1] == text
+
+
+def test_a_fault_between_other_conventions_accuses_none_of_them(pair: Path) -> None:
+    """No line can be put right alone where all around is in other units: the loss as a whole is to blame."""
+    report = run(pair, *TRANSPOSED, *IN_CELLS, ("(high - low).clamp(min=0)", "high - low"))
+    assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
+    (culprit,) = report["culprits"]
+    assert culprit["line"] is None
+    assert any("no line could be proved to be the cause" in message for message in findings(culprit, "line"))
+
+
+def test_two_faults_beside_other_conventions_are_the_only_ones_accused(pair: Path) -> None:
+    """Sizes and centres in other units need each other, and neither is to blame."""
+    report = run(pair, *TRANSPOSED, *IN_CELLS, PART, ("max(count, 1)", "max(count, 12)"))
+    sites = {site.partition("#")[0] for culprit in report["culprits"] for site in culprit["sites"]}
+    assert report["verdict"] == "diverges"
+    assert sites <= {"step", "Loss.__call__:part", "Loss.__call__:norm"}
+
+
+IOU = [("overlap(first", "iou(first"), ("overlap(boxes", "iou(boxes"), ("covered, overlap", "covered, iou")]
+AREA = ("area = (first", "area = 2 * (first")
+
+
+def test_a_function_of_another_name_is_paired_by_its_values(pair: Path) -> None:
+    """What goes into it agrees under another name: so the line inside it is found, and it is told what was taken for what."""
+    report = run(pair, *IOU, AREA, target="cls_loss")
+    assert named(report) == [(True, ["overlap:area"])]
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit)[0] == "port_boxes.py"
+    (said,) = findings(culprit, "name")
+    assert said.startswith("the port's iou:area is taken for overlap:area")
+
+
+def test_a_rename_rule_names_functions_too(pair: Path) -> None:
+    """With the rule that the user knows nothing has to be guessed."""
+    with (pair / "recipe.toml").open("a") as recipe:
+        recipe.write('[names]\nrename = [["^overlap:", "iou:"]]\n')
+    report = run(pair, *IOU, AREA, target="cls_loss")
+    assert named(report) == [(True, ["overlap:area"])]
+    assert stands(pair, report["culprits"][0])[0] == "port_boxes.py"
+    assert not findings(report["culprits"][0], "name")
+
+
+def test_a_helper_that_is_called_in_another_order_is_not_mixed_up(pair: Path) -> None:
+    """The first call on one side is the second on the other: the line that is wrong in both is among those listed."""
+    line = "        crowd = crowding(boxes).mean()\n"
+    moved = [(line, ""), ("        best, weights, count", line + "        best, weights, count")]
+    report = run(pair, *moved, ("(high - low).clamp(min=0)", "high - low"), target="cls_loss")
+    texts = [stands(pair, culprit)[1] for culprit in report["culprits"] if culprit["line"]]
+    assert report["verdict"] == "diverges"
+    boxes = (pair / "port_boxes.py").read_text().splitlines()
+    unclear = [place for culprit in report["culprits"] if culprit["line"] for place in culprit["line"]["unclear"]]
+    texts += [boxes[int(place.removeprefix("port_boxes.py:")) - 1].strip() for place in unclear]
+    assert texts == [] or "sides = high - low" in texts
+
+
+UNNAMED = [
+    ("= overlap(boxes", "= iou(boxes"),
+    ("def overlap", "def iou"),
+    ("covered, overlap", "covered, iou"),
+    ("overlaps", "ious"),
+    WEIGHTS,
+    ("quality", "metric"),
+    ("weights", "strength"),
+    ("assign", "allot"),
+    ("Loss", "Criterion"),
+    ("count", "number"),
+]
+
+
+def test_a_loss_with_other_names_is_paired_by_its_values(pair: Path) -> None:
+    """What agrees shows which function is which, and so which variable the wrong one is."""
+    report = run(pair, *UNNAMED, target="cls_loss")
+    assert named(report) == [(True, ["assign:weights"])]
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit) == ("port_loss.py", "strength = metric.max(0)")
+    (said,) = findings(culprit, "name")
+    assert said.startswith("the port's allot:strength is taken for assign:weights")
+
+
+# The loss of another author: turned, in tenths, other names throughout; and the weights are not normalised.
+ANOTHER = """
+import torch
+import torch.nn.functional as F
+
+
+def edges_of(turned, points):
+    middle = points - 10 * turned[1:3]
+    reach = 10 * (-turned[3:]).exp()
+    return torch.cat([middle - reach, middle + reach])
+
+
+def merits(edges, wished, odds):
+    low = torch.maximum(edges[:2, None], wished[:2, :, None])
+    common = (torch.minimum(edges[2:, None], wished[2:, :, None]) - low).clamp(min=0).prod(0)
+    sizes = (edges[2:] - edges[:2]).prod(0)[None] + (wished[2:] - wished[:2]).prod(0)[:, None]
+    return 10 * odds.sqrt() * (common / (sizes - common)) ** 2
+
+
+class Criterion:
+    def __call__(self, given, truth):
+        turned = -given.T
+        edges = edges_of(turned, 10 * truth["anchors"].T)
+        found = merits(edges, 10 * truth["boxes"].T, (-turned[0]).sigmoid()).detach()
+        hoped = torch.full((12,), -1.0)
+        hoped[found.argmax(1)] = found.amax(1) / 10 - 1
+        lost = F.binary_cross_entropy_with_logits(-turned[0], hoped + 1, reduction="none") * 10
+        return -lost.mean(), lost.sum() / 10 / (found > 0.1).sum()
+"""
+
+
+def test_a_loss_that_shares_no_variable_is_blamed_as_a_whole(pair: Path) -> None:
+    """Where the lines cannot be compared none is accused alone: all that the loss is computed in are listed."""
+    write(pair, "port")
+    (pair / "port_loss.py").write_text(ANOTHER)
+    model = pair / "port.py"
+    model.write_text(model.read_text().replace("Loss", "Criterion"))
+    report = report_on(pair, "cls_loss")
+    assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
+    assert "the code after the last layer, in the loss: line" in report["sentence"]
+
+
+def test_functions_that_are_not_watched_are_blamed_as_a_whole(pair: Path) -> None:
+    """A recipe that leaves the loss out has the answer that there was before lines were."""
+    with (pair / "recipe.toml").open("a") as recipe:
+        recipe.write('[watch]\nfunctions = ["*:Net.*"]\n')
+    report = run(pair, WEIGHTS, target="cls_loss")
+    assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
+    assert report["culprits"][0]["line"] is None
+
+
+def test_an_exception_that_the_port_swallows_is_told(pair: Path) -> None:
+    """Where it was raised and caught stands beside the line that came out wrong for it."""
+    line = "    weights = quality.max(0) / quality.sum(0)\n"
+    swallowing = (
+        "    try:\n        weights = quality.max(0) / quality.sum(0, keepdim=True)\n"
+        "    except TypeError:\n        weights = quality.max(0)\n"
+    )
+    report = run(pair, (line, swallowing), target="cls_loss")
+    assert named(report) == [(True, ["assign:weights"])]
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit)[1] == "weights = quality.max(0)"
+    (said,) = findings(culprit, "swallowed exception")
+    number = culprit["line"]["port"]["line"]
+    assert said.startswith(f"port_loss.py:{number - 2} raised TypeError: ")
+    assert said.endswith(f"caught at port_loss.py:{number - 1}, and the run went on")
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param(
+            [
+                ("overlaps**2).detach()", "overlaps**3).detach().half()"),
+                ("= quality.max(0) / quality.sum(0)", '= (quality.max(0) / quality.sum(0)).astype("float32")'),
+            ],
+            id="half precision",
+        ),
+        pytest.param([("int((quality > 0.01).sum())", "bool((quality > 0.01).any())")], id="a truth for a number"),
+    ],
+)
+def test_a_variable_that_cannot_hold_the_reference_s_value_ends_no_run(
+    edits: list[tuple[str, str]], pair: Path
+) -> None:
+    """A line that rounds too much, or keeps too little, is wrong; it is no mistake in the command or the recipe."""
+    report = run(pair, *edits, target="cls_loss")
+    assert report["verdict"] == "diverges"
+    assert all(culprit["confirmed"] for culprit in report["culprits"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "site", "variable", "text"),
+    [
+        (
+            ("mean = x.mean(-1, keepdim=True)", "mean = 0.9 * x.mean(-1, keepdim=True)"),
+            "net.norm",
+            "net.norm:mean",
+            "mean = 0.9 * x.mean(-1, keepdim=True)",
+        ),
+        (("gate = hidden.sigmoid()", "gate = hidden.exp()"), "net", "net:gate", "gate = hidden.exp()"),
+    ],
+)
+def test_a_module_s_own_code_has_a_line_too(
+    edit: tuple[str, str], site: str, variable: str, text: str, pair: Path
+) -> None:
+    """The module stays the culprit, as its output or what it hands on shows; the line comes on top."""
+    report = run(pair, edit, target="cls_loss")
+    assert named(report) == [(True, [site])]
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit) == ("port.py", text)
+    (said,) = findings(culprit, "line")
+    assert said.startswith(f"port.py:{culprit['line']['port']['line']} (reference ref.py:")
+    assert f": {variable} gets " in said
+
+
+def test_what_step_hands_the_model_has_a_line(pair: Path) -> None:
+    """The code of step around the model is watched like any other."""
+    report = run(pair, ('x = batch["x"]', 'x = 2 * batch["x"]'), target="cls_loss")
+    assert named(report) == [(True, ["step"])]
+    (culprit,) = report["culprits"]
+    assert stands(pair, culprit) == ("port.py", 'x = 2 * batch["x"]')
+    assert findings(culprit, "line")[0].startswith(f"port.py:{culprit['line']['port']['line']} ")
+
+
+def test_without_a_target_every_wrong_line_is_named(pair: Path) -> None:
+    """One run names the line in the loss and the one in a module."""
+    report = run(pair, WEIGHTS, ("gate = hidden.sigmoid()", "gate = hidden.exp()"), target=None)
+    assert (report["verdict"], named(report)) == ("diverges", [(True, ["assign:weights"]), (True, ["net"])])
+    assert [stands(pair, culprit)[1] for culprit in report["culprits"]] == [
+        "weights = quality.max(0)",
+        "gate = hidden.exp()",
+    ]
+
+
+def test_without_a_target_the_proof_names_the_loss_that_it_is_about(pair: Path) -> None:
+    """The values in the proof are of cls_loss, which is the second of the targets."""
+    report = run(pair, ('reduction="sum"', 'reduction="mean"'), target=None)
+    assert named(report) == [(True, ["Loss.__call__:entropy"])]
+    words = f"cls_loss {report['targets']['cls_loss']['reference']:.7g}"
+    assert report["culprits"][0]["sufficient"]["what"].endswith(words)
+    done = run_bisect("report", "captures/pair/reports/port-all.json", cwd=pair)
+    assert done.returncode == 1
+    assert f"{words} agrees" in " ".join(done.stdout.split())
+
+
+SHARED = [
+    ("from SIDE_loss import Loss", "from SIDE_loss import Loss, squash"),
+    ("STRIDE = 2.0\n", "STRIDE = 2.0\n\n\ndef squash(x):\n    low = -x\n    return 1 / (1 + low.exp())\n"),
+    ("gate = hidden.sigmoid()", "gate = squash(hidden)"),
+    ("logits.sigmoid(),", "squash(logits),"),
+    ("        self.gain = gain\n", "        self.gain = gain\n        self.calls = 0\n"),
+    ("        total = 0\n", "        self.calls += 1\n        total = 0\n"),
+]
+
+
+def test_a_function_that_a_module_and_the_loss_call_is_named_for_both(tmp_path: Path) -> None:
+    """Calls are told apart by what is around them; a count of steps, which cannot be put back, harms no proof."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    capture(folder, *SHARED)
+    report = run(folder, *SHARED, ("low = -x", "low = -2 * x"), target=None)
+    assert named(report) == [(True, ["squash:low#2"]), (True, ["net"])]
+    assert {stands(folder, culprit) for culprit in report["culprits"]} == {("port_loss.py", "low = -2 * x")}
+    report = run(folder, *SHARED, ("wanted[best, 0] = weights", "wanted[best, 0] = 2 * weights"), target="cls_loss")
+    assert named(report) == [(True, ["Loss.__call__:wanted#2"])]
+
+
+def test_a_model_without_a_name_can_be_captured(tmp_path: Path) -> None:
+    """A recipe whose one module is called '' has variables in it like any other."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    nameless = ('"modules": {"net": net}', '"modules": {"": net}')
+    capture(folder, nameless)
+    assert named(run(folder, nameless, WEIGHTS, target="cls_loss")) == [(True, ["assign:weights"])]
