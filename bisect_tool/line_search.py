@@ -353,7 +353,8 @@ class _Search:
             )
             found.append(Finding("line", first.sites[:1], message))
         found += self.swallowed()
-        skipped = {**self.lines.capture.manifest.skipped, **self.lines.survey.skipped}
+        cut = dict.fromkeys(sorted(self.lines.survey.cut), "assigned too often, only the first times were compared")
+        skipped = {**self.lines.capture.manifest.skipped, **self.lines.survey.skipped, **cut}
         if skipped:
             message = listed([f"{name}: {why}" for name, why in skipped.items()])
             found.append(Finding("not watched", (), message))
