@@ -20,6 +20,7 @@ test: $(STAMP)
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/capture.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/compare.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lines.py
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

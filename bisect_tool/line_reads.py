@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from bisect_tool.captures.manifest import Excerpt
@@ -30,14 +33,14 @@ def unclear_before(
     while waiting and len(found) < MOST:
         variable = waiting.pop()
         function = _caller(variable, assigned) if variable.passed else variable.function
-        words = set(re.findall(r"\w+", _text(variable, excerpts)))
+        names = _names(_text(variable, excerpts))
         now = order[variable.site]
         # What ran since the function's last assignment was called by this statement, or by a condition before it.
         since = max((n for n in range(now) if assigned[n].function == function), default=-1)
         for number, other in enumerate(assigned[:now]):
             name = variable_of(other.site).partition(":")[2]
             called = number > since and name == "return" and other.function != variable.function
-            reads = called or (other.function == function and name in words)
+            reads = called or (other.function == function and name in names)
             if reads and not is_clear(other) and (other.place, name) not in found:
                 found[other.place, name] = other
                 waiting.append(other)
@@ -69,6 +72,26 @@ def _text(variable: Variable, excerpts: Mapping[str, Excerpt]) -> str:
         lines.append(line)
         opened += _open_brackets(line)
     return "\n".join(lines)
+
+
+def _names(text: str) -> set[str]:
+    """Return the names that a statement reads, attributes as ``self.x``; every word where it is no Python by itself."""
+    text = textwrap.dedent(text)
+    for source in (text, f"{text}\n    pass"):  # the head of a block lacks its body
+        with contextlib.suppress(SyntaxError):
+            parsed = ast.parse(source).body
+            break
+    else:
+        return set(re.findall(r"\w+", re.sub(r"^[\w\s.,*()]+ = ", "", text)))  # what is assigned is not read
+    parts: list[ast.AST] = list(parsed)
+    if parsed and isinstance(parsed[0], ast.Assign):
+        places = [
+            node.slice for target in parsed[0].targets for node in ast.walk(target) if isinstance(node, ast.Subscript)
+        ]
+        parts = [parsed[0].value, *places]
+    nodes = [node for part in parts for node in ast.walk(part)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _open_brackets(line: str) -> int:

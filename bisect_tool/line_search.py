@@ -155,7 +155,7 @@ class _Search:
 
     def suspects(self) -> list[Statement]:
         """Return the statements that are off as the port runs, in the order in which they are."""
-        found = [s for s in self.lines.statements if self.off(self.free, s)]
+        found = [s for s in self.lines.statements if s.ours.parts and self.off(self.free, s)]
         return sorted(found, key=lambda s: self._place(self._off_sites(self.free, s)[0]))
 
     def _place(self, site: Site) -> int:

@@ -17,6 +17,7 @@ from .watching import Watcher, text_of
 
 MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
 MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
+LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
@@ -88,11 +89,17 @@ class Lines:
         return "%s:%d" % (self.shown(file), line)
 
     def excerpt(self, file, line):
-        """Return the lines around a line, as they were loaded: {"file", "line", "first", "text"}."""
+        """Return the lines around a line, as they were loaded, and all of its statement: {"file", "line", "first", "text"}."""
         text = text_of(file) or "".join(linecache.getlines(file))
         every = text.splitlines()
         first = max(1, line - AROUND)
-        return {"file": self.shown(file), "line": line, "first": first, "text": every[first - 1 : line + AROUND]}
+        last, opened = line, 0
+        for last in range(line, min(line + LONGEST, len(every)) + 1):
+            opened += sum(every[last - 1].count(c) for c in "([{") - sum(every[last - 1].count(c) for c in ")]}")
+            if opened <= 0:
+                break
+        last = max(last, line + AROUND)
+        return {"file": self.shown(file), "line": line, "first": first, "text": every[first - 1 : last]}
 
     def _label(self, function, call):
         name = function.rpartition("<locals>.")[2]
@@ -144,6 +151,13 @@ def parts(adapter, value):
         if len(found) > MOST_PARTS:
             return []
     return found
+
+
+def label(value):
+    """Return in words what a value without parts is: a function's name, a word, or a class."""
+    if value is None or isinstance(value, str):
+        return repr(value)[:80]
+    return str(getattr(value, "__name__", None) or type(value).__name__)
 
 
 def to_array(adapter, part):

@@ -148,18 +148,17 @@ class Recorder:
         def assigned(site, place, where, value):
             parts = watched.parts(self._adapter, value)
             self._adapter.sync([part for _, part in parts if self._adapter.is_tensor(part)])
-            if parts:
-                around = current()
-                self.variables.append(
-                    {
-                        "site": site,
-                        "kind": place.kind,
-                        "around": around.site if around else None,
-                        "after": len(self.sites),
-                        "place": self._place(*where),
-                        "value": trees.encode(value, self._part),
-                    }
-                )
+            around = current()
+            self.variables.append(
+                {
+                    "site": site,
+                    "kind": place.kind,
+                    "around": around.site if around else None,
+                    "after": len(self.sites),
+                    "place": self._place(*where),
+                    "value": trees.encode(value, self._part) if parts else {"opaque": watched.label(value)},
+                }
+            )
             return value
 
         return self._lines.watching(current, assigned, self._caught)

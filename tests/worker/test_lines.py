@@ -584,7 +584,7 @@ def test_a_recorded_variable_keeps_the_values_it_had(recorded: tuple) -> None:
 
 
 def test_a_recorded_variable_has_its_line_and_its_call(recorded: tuple) -> None:
-    """Kind, place and the call around it are kept, with the text of the line; what has no value is left out."""
+    """Kind, place and the call around it are kept, with the text of the line; of what cannot be compared, what it is."""
     recorder, _, _, name = recorded
     entries = {entry["site"]: entry for entry in recorder.variables}
     assert entries["net:y"]["around"] == "net"
@@ -598,7 +598,8 @@ def test_a_recorded_variable_has_its_line_and_its_call(recorded: tuple) -> None:
     )
     assert place.startswith(f"{name}:")
     assert all(entry["place"] in recorder.excerpts for entry in recorder.variables)
-    assert not {"step:note", "step:net", "net:self"} & set(entries)
+    assert entries["step:note"]["value"] == {"opaque": "'not a value'"}
+    assert "net:self" not in entries
     assert [(row["function"], row["type"]) for row in recorder.caught] == [("step", "KeyError")]
     json.dumps([recorder.variables, recorder.excerpts, recorder.caught])
 
