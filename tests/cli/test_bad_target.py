@@ -52,7 +52,7 @@ def test_a_target_that_the_port_does_not_return_is_refused(recorded: Desk, retur
     ("change", "site"),
     [
         ((HIDDEN, "hidden = self.first(x) * float('nan')"), "net"),
-        ((RETURN, 'return {"loss": (out**2).mean() * float("nan"), "size": out.sum()}'), "step"),
+        ((RETURN, 'return {"loss": (out**2).mean() * float("nan"), "size": out.sum()}'), "step:return"),
     ],
 )
 def test_a_nan_in_the_port_is_a_divergence_with_a_culprit(recorded: Desk, change: tuple[str, str], site: str) -> None:

@@ -171,7 +171,7 @@ def test_a_changed_value_accuses_no_model(recorded: Desk) -> None:
     two(recorded, FAULT)
     shard = recorded.captures / "port" / "shard-0000.safetensors"
     tensors = load_file(shard)
-    save_file({key: value + np.float32(0.5) for key, value in tensors.items()}, shard)
+    save_file({key: np.asarray(value + np.float32(0.5)) for key, value in tensors.items()}, shard)
     error = recorded.bisect("compare", REF, PORT).error(2)
     assert "in shard-0000.safetensors: the bytes are not those that were recorded" in error
 
