@@ -8,6 +8,7 @@ model runs: copying, hashing, statistics and writing. Nothing of it is left behi
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import shutil
@@ -18,6 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from rich.console import Console
@@ -35,10 +37,16 @@ def plain(model: build.Model, _folder: Path) -> None:
     model.run_step(model.batch)
 
 
+@functools.cache
+def watched_lines(adapter: ModuleType) -> lines.Lines:
+    """Return the recipe's watched functions: looked for once, when a model is built."""
+    return lines.Lines(adapter, [str(RECIPE), str(SHARED)], [])
+
+
 def captured(model: build.Model, folder: Path) -> None:
     """Run one step and record every call, as `bisect capture` does."""
-    watched = lines.Lines(model.adapter, [str(RECIPE), str(SHARED)], [])
-    recorder = record.Recorder(model.adapter, shards.ShardWriter(str(folder)), watched, [], [], lambda **_fields: None)
+    store = shards.ShardWriter(str(folder))
+    recorder = record.Recorder(model.adapter, store, watched_lines(model.adapter), [], [], lambda **_fields: None)
     with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         model.run_step(model.batch)
     recorder.store.flush()
