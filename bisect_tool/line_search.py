@@ -78,7 +78,7 @@ def _after_the_layers(
             continue
         search = _Search(asked, lines, asked.verdict)
         held = search.healing()
-        if len(held) == 1 and search.is_the_target(held[0]) and search.unclear_before(held[0]):
+        if len(held) == 1 and search.is_the_target(held[0]) and search.rests_on_unclear(held[0]):
             held, last = [], held[0]
         else:
             last = None
@@ -303,6 +303,10 @@ class _Search:
                 f"{statement.name} is computed from {listed(unclear, 6)}: the reference has no counterpart that agrees"
             )
             yield Finding("reads", statement.sites[:1], words)
+
+    def rests_on_unclear(self, statement: Statement) -> bool:
+        """Tell whether a line reads variables of its own function that nothing clears."""
+        return any(v.function == statement.theirs.function for v in self.unclear_before(statement))
 
     def is_the_target(self, statement: Statement) -> bool:
         """Tell whether a statement's value is the target itself: patching it proves nothing but that."""
