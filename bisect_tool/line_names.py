@@ -45,6 +45,11 @@ class Variable:
         """Return its function, or the module call whose forward method it is of."""
         return self.site.partition(":")[0]
 
+    @property
+    def name(self) -> str:
+        """Return what it is called in its function."""
+        return variable_of(self.site).partition(":")[2]
+
 
 @dataclass(frozen=True)
 class LinePairs:
@@ -99,7 +104,7 @@ def with_values(
         left = [v for v in ours if v.function == function]
         right = [v for v in theirs if v.function == partner]
         if function != partner:
-            named = _by_key(left, right, found, lambda v: (v.site.partition(":")[2].partition("#")[0], v.passed))
+            named = _by_key(left, right, found, lambda v: (v.name, v.passed))
             words |= dict.fromkeys(named, f"the name, in {partner}")
             found |= named
         placed = _in_the_gaps(left, right, found)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.line_names import Variable
-from bisect_tool.sites import variable_of
 
 MOST = 24  # what is listed for one line
 
@@ -38,11 +37,10 @@ def unclear_before(
         # What ran since the function's last assignment was called by this statement, or by a condition before it.
         since = max((n for n in range(now) if assigned[n].function == function), default=-1)
         for number, other in enumerate(assigned[:now]):
-            name = variable_of(other.site).partition(":")[2]
-            called = number > since and name == "return" and other.function != variable.function
-            reads = called or (other.function == function and name in names)
-            if reads and not is_clear(other) and (other.place, name) not in found:
-                found[other.place, name] = other
+            called = number > since and other.name == "return" and other.function != variable.function
+            reads = called or (other.function == function and other.name in names)
+            if reads and not is_clear(other) and (other.place, other.name) not in found:
+                found[other.place, other.name] = other
                 waiting.append(other)
     return sorted(found.values(), key=lambda v: order[v.site])
 

@@ -31,7 +31,6 @@ from bisect_tool.statements import Lines, Statement
 from bisect_tool.trace import Trace
 
 MOST_TRIED = 32  # statements that are patched alone, one after the other
-AGREES = Verdict.AGREES
 FLOOR = 2e-5  # relative; what a few float32 operations do
 
 
@@ -188,7 +187,10 @@ class _Search:
     def _needed_from(self, statement: Statement) -> int:
         """Return the place of a statement's first assignment that cannot be left as it is."""
         sites = self._off_sites(self.free, statement)
-        while len(sites) > 1 and self.verdict(self._ask(f"{statement.name} from {sites[1]} on", sites[1:])) is AGREES:
+        while (
+            len(sites) > 1
+            and self.verdict(self._ask(f"{statement.name} from {sites[1]} on", sites[1:])) is Verdict.AGREES
+        ):
             sites = sites[1:]
         return self._place(sites[0])
 
@@ -282,8 +284,7 @@ class _Search:
     def _values(self, site: Site) -> list[tuple[Array, Array]]:
         """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
         handed = self.lines.port.values(self.lines.layers.watching(self.lines.sites), [site]).get(site)
-        tree = next(entry.value for entry in self.lines.capture.manifest.variables if entry.site == site)
-        keys = list(tensor_keys(tree))
+        keys = list(tensor_keys(self.lines.capture.variables[site]))
         if handed is None or len(handed.output) != len(keys):
             return []
         pairs = [
@@ -312,8 +313,7 @@ class _Search:
         """Tell whether a statement's value is the target itself: patching it proves nothing but that."""
         site = self._off_sites(self.free, statement)[-1]
         wanted = self.lines.capture.manifest.targets[self.question.target]
-        tree = next(entry.value for entry in self.lines.capture.manifest.variables if entry.site == site)
-        arrays = [self.lines.capture.read(key) for _, key in tensor_keys(tree)]
+        arrays = [self.lines.capture.read(key) for _, key in tensor_keys(self.lines.capture.variables[site])]
         return any(a.size == 1 and np.isclose(float(a.reshape(-1)[0]), wanted, rtol=1e-5) for a in arrays)
 
     def unclear_before(self, statement: Statement) -> list[Variable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -64,6 +65,11 @@ class Capture:
         if data["checksum"] != checksum(data):
             raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=AGAIN)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
+
+    @functools.cached_property
+    def variables(self) -> dict[str, dict[str, Any]]:
+        """Return the recorded value of each variable by its site."""
+        return {entry.site: entry.value for entry in self.manifest.variables}
 
     def read(self, key: str) -> npt.NDArray[Any]:
         """Return one recorded array."""

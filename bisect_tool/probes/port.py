@@ -9,7 +9,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 from safetensors import SafetensorError
@@ -27,6 +27,7 @@ from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
 from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
+T = TypeVar("T")
 Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 
 
@@ -120,9 +121,8 @@ class WorkerPort:
         """Run one probe and return what some calls were handed and gave; empty where the run fails."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "values.safetensors"
-            hand = sorted(self._to_port[site] for site in sites)
-            try:
-                found = self._worker.ask("values", **self._request(intervention), hand=hand, file=str(file))
+
+            def read(found: Any) -> dict[Site, Handed]:
                 arrays = load_file(file) if file.exists() else {}
                 return {
                     Site(self._to_reference[site]): Handed(
@@ -130,51 +130,53 @@ class WorkerPort:
                     )
                     for site, parts in found.items()
                 }
-            except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
-                return {}
-            except WorkerError as error:
-                self._restart(error)
-                return {}
+
+            hand = sorted(self._to_port[site] for site in sites)
+            return self._asked("values", intervention, read, {}, hand=hand, file=str(file))
 
     def survey(self, intervention: Intervention) -> Survey:
         """Run one probe and return what the port's watched functions assigned; nothing where the run fails."""
-        try:
-            found = self._worker.ask("survey", **self._request(intervention))
+
+        def read(found: Any) -> Survey:
             return Survey(
-                tuple(Variable.from_json(self._to_reference_call, row) for row in found["variables"]),
+                tuple(Variable.from_json(self._in_reference, row) for row in found["variables"]),
                 {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()},
                 tuple(Caught.model_validate(row) for row in found["caught"]),
                 {str(name): str(why) for name, why in found["skipped"].items()},
                 frozenset(map(str, found["cut"])),
             )
-        except (ModelError, KeyError, TypeError, ValueError):
-            return Survey()
-        except WorkerError as error:
-            self._restart(error)
-            return Survey()
+
+        return self._asked("survey", intervention, read, Survey())
 
     def identify(
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
     ) -> dict[Site, Site]:
         """Run one probe and pair variables of the port with those of the reference's that have the same values."""
-        values = {entry.site: entry.value for entry in self._capture.manifest.variables}
-        candidates = {variable.site: values[variable.site] for variable in ours}
-        request = {"names": [variable.site for variable in theirs], "candidates": candidates}
+        candidates = {variable.site: self._capture.variables[variable.site] for variable in ours}
         if not candidates or not theirs:
             return {}
-        try:
-            found = self._worker.ask("identify", **self._request(intervention), **request)
+
+        def read(found: Any) -> dict[Site, Site]:
             return {Site(mine): Site(port) for mine, port in found.items() if mine in candidates}
-        except (ModelError, TypeError, ValueError, AttributeError):
-            return {}
+
+        names = [variable.site for variable in theirs]
+        return self._asked("identify", intervention, read, {}, names=names, candidates=candidates)
+
+    def _asked(
+        self, operation: str, intervention: Intervention, read: Callable[[Any], T], otherwise: T, **request: Any
+    ) -> T:
+        """Ask for something beside readings that the answer can do without: ``otherwise`` where it cannot be had."""
+        try:
+            return read(self._worker.ask(operation, **self._request(intervention), **request))
+        except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
+            return otherwise
         except WorkerError as error:
             self._restart(error)
-            return {}
+            return otherwise
 
     def attach_variables(self, pairs: Mapping[Site, Site]) -> None:
         """Take variables as sites: the reference's name of each to the port's own."""
-        values = {Site(entry.site): entry.value for entry in self._capture.manifest.variables}
-        self._variables |= {site: values[site] for site in pairs}
+        self._variables |= {site: self._capture.variables[site] for site in pairs}
         self._to_port.update((str(ours), str(port)) for ours, port in pairs.items())
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         self._attach_values()
@@ -183,8 +185,8 @@ class WorkerPort:
         if self._variables:
             self._worker.ask("attach_variables", sites={self._to_port[s]: tree for s, tree in self._variables.items()})
 
-    def _to_reference_call(self, site: str) -> str:
-        return self._to_reference.get(site, site)
+    def _in_reference(self, name: str) -> str:
+        return self._to_reference.get(name, name)
 
     def close(self) -> None:
         """End the worker."""
@@ -291,9 +293,7 @@ class WorkerPort:
         }
 
     def _in_reference_names(self, reading: Reading) -> Reading:
-        def back(name: str) -> str:
-            return self._to_reference.get(name, name)
-
+        back = self._in_reference
         return dataclasses.replace(
             reading,
             receipts={back(k): v for k, v in reading.receipts.items()},

@@ -88,6 +88,13 @@ class Lines:
         """Return a line as it is shown: ``losses.py:40``."""
         return "%s:%d" % (self.shown(file), line)
 
+    def noted(self, excerpts, file, line):
+        """Return a line as it is shown, and keep the lines around it in ``excerpts``."""
+        place = self.place(file, line)
+        if place not in excerpts:
+            excerpts[place] = self.excerpt(file, line)
+        return place
+
     def excerpt(self, file, line):
         """Return the lines around a line, as they were loaded, and all of its statement: {"file", "line", "first", "text"}."""
         text = text_of(file) or "".join(linecache.getlines(file))
@@ -158,6 +165,13 @@ def label(value):
     if value is None or isinstance(value, str):
         return repr(value)[:80]
     return str(getattr(value, "__name__", None) or type(value).__name__)
+
+
+def settled_parts(adapter, value):
+    """Return the parts of a value whose tensors are computed now: what is fused later would change the last digits."""
+    found = parts(adapter, value)
+    adapter.sync([part for _, part in found if adapter.is_tensor(part)])
+    return found
 
 
 def to_array(adapter, part):

@@ -174,9 +174,7 @@ class Probe:
         def assigned(site, place, where, value):
             if self.doubled:
                 return value
-            parts = watched.parts(self.adapter, value)
-            # Also where nobody looks: what is fused, and so the last digits, must not depend on who does.
-            self.adapter.sync([part for _, part in parts if self.adapter.is_tensor(part)])
+            parts = watched.settled_parts(self.adapter, value)  # also where nobody looks: who does changes no digit
             if self.survey:
                 self._noted(site, place.kind, current(), where, parts)
             if site in self.unnamed:
@@ -196,9 +194,7 @@ class Probe:
         self.caught.append(self.lines.caught(place, error))
 
     def _noted(self, site, kind, around, where, parts):
-        place = self.lines.place(*where)
-        if place not in self.excerpts:
-            self.excerpts[place] = self.lines.excerpt(*where)
+        place = self.lines.noted(self.excerpts, *where)
         arrays = [(path, watched.to_array(self.adapter, part)) for path, part in parts]
         self.assigned.append(
             {

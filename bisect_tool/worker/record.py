@@ -85,7 +85,7 @@ def _plain(model, lines):
     adapter = model.adapter
 
     def assigned(_site, _place, _where, value):
-        adapter.sync([part for _, part in watched.parts(adapter, value) if adapter.is_tensor(part)])
+        watched.settled_parts(adapter, value)
         return value
 
     def around(_call, compute, args, kwargs):
@@ -146,8 +146,7 @@ class Recorder:
         """Record variables while the block runs; see ``calls.wrapped``."""
 
         def assigned(site, place, where, value):
-            parts = watched.parts(self._adapter, value)
-            self._adapter.sync([part for _, part in parts if self._adapter.is_tensor(part)])
+            parts = watched.settled_parts(self._adapter, value)
             around = current()
             self.variables.append(
                 {
@@ -155,7 +154,7 @@ class Recorder:
                     "kind": place.kind,
                     "around": around.site if around else None,
                     "after": len(self.sites),
-                    "place": self._place(*where),
+                    "place": self._lines.noted(self.excerpts, *where),
                     "value": trees.encode(value, self._part) if parts else {"opaque": watched.label(value)},
                 }
             )
@@ -165,12 +164,6 @@ class Recorder:
 
     def _caught(self, place, error):
         self.caught.append(self._lines.caught(place, error))
-
-    def _place(self, file, line):
-        place = self._lines.place(file, line)
-        if place not in self.excerpts:
-            self.excerpts[place] = self._lines.excerpt(file, line)
-        return place
 
     def _part(self, value):
         if not watched.is_part(self._adapter, value):
