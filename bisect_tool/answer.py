@@ -12,11 +12,12 @@ from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.diagnosis.sizes import sizes
 from bisect_tool.finding import Finding
+from bisect_tool.gradient_search import GradientAnswer
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import verdict_on
 from bisect_tool.report import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import variable_of
+from bisect_tool.sites import STEP, variable_of
 from bisect_tool.start_search import StartAnswer
 from bisect_tool.trace import Trace
 
@@ -27,7 +28,7 @@ class Answer:
 
     Attributes: ``target`` (None: every call is judged by itself), ``own`` is the port as it is, ``base`` with the
     reference's weights; ``ranges`` (by target) and ``start_range`` say where a target agrees in the two questions
-    (None: not asked).
+    (None: not asked). ``about`` is the target where it is one of gradients, and ``gradients`` what was found of them.
     """
 
     capture: Manifest
@@ -40,6 +41,8 @@ class Answer:
     base: Reading
     code: CodeAnswer
     start: StartAnswer
+    about: str | None
+    gradients: GradientAnswer | None
     ranges: Mapping[str, Interval]
     start_range: Interval | None
     passed_over: tuple[str, ...]
@@ -49,8 +52,9 @@ class Answer:
 def report_data(answer: Answer) -> dict[str, Any]:
     """Return the report as plain data: the verdict, and all that it rests on."""
     target, code, start = answer.target, answer.code, answer.start
-    culprits = [*code.culprits, *start.culprits]
-    open_ends = [*code.open_ends, *start.open_ends]
+    pulled = answer.gradients or GradientAnswer()
+    culprits = [*code.culprits, *start.culprits, *pulled.culprits]
+    open_ends = [*code.open_ends, *start.open_ends, *pulled.open_ends]
     values = {"code": _value(answer.base, target), "start": _value(answer.own, target)}
     asked_about = answer.ranges if target is None else {target: answer.ranges[target]}
     off = [n for n, interval in asked_about.items() if verdict_on(answer.base, n, interval) is not Verdict.AGREES]
@@ -96,11 +100,27 @@ def report_data(answer: Answer) -> dict[str, Any]:
             "ruled_out": _ruled_out(answer, base_ok=base_ok),
             "preflight": [finding_data(f) for f in answer.findings],
             "census": answer.census,
+            "gradients": _gradients(answer),
             "sizes": sizes(answer.capture),
             "notes": _notes(answer),
             "probes": answer.probes,
         }
     )
+
+
+def _gradients(answer: Answer) -> dict[str, Any] | None:
+    """Return who gets a gradient and how large they are together, None where they were not compared."""
+    found, recorded = answer.gradients, answer.capture.gradients
+    if found is None or recorded is None:
+        return None
+    reference, port, own = found.norms
+    return {
+        "of": list(recorded.of),
+        "target": answer.about,
+        "norm": {"reference": reference, "port": own, "port_with_reference_weights": port},
+        "by_module": found.triage,
+        "said": list(found.said),
+    }
 
 
 def _value(reading: Reading, target: str | None) -> float | None:
@@ -119,7 +139,12 @@ def _agreement(answer: Answer) -> str:
     if answer.target is None:
         names = ", ".join(answer.ranges)
         verb = "does" if len(answer.ranges) == 1 else "do"
-        return f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} {names}."
+        pulled = (
+            f" Every gradient of {' + '.join(answer.capture.gradients.of)} agrees too."
+            if answer.gradients and answer.capture.gradients
+            else ""
+        )
+        return f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} {names}.{pulled}"
     asked = ", and starts the same" if answer.start_range else ""
     return f"{answer.target} agrees: the code computes the same with the reference's weights{asked}."
 
@@ -135,14 +160,31 @@ def _notes(answer: Answer) -> list[str]:
         f"{FEWEST_SEEDS - 1} are needed (`bisect capture --seeds 8`)"
     )
     asked = answer.start_range is not None or answer.target is None
-    return [*([] if asked else [unasked]), *answer.passed_over, *answer.code.rounded]
+    known = answer.capture.gradients is not None
+    how = (
+        "`bisect run --target grad_norm`" if known else "`bisect capture --grads`, then `bisect run --target grad_norm`"
+    )
+    forward = [] if answer.gradients is not None else [f"gradients were not compared: {how}"]
+    return [*([] if asked else [unasked]), *forward, *answer.passed_over, *answer.code.rounded]
 
 
 def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culprit]) -> str:
     """Say who is to blame for what; ``port`` has the target's value for each question."""
     target = answer.target
     if target is None:
-        return f"Wrong from the reference's inputs and weights: {', and '.join(map(_blamed, culprits))}."
+        proved = [c for c in culprits if c.confirmed]
+        sentences = []
+        for kinds, opening in (
+            (("code",), "Wrong from the reference's inputs and weights: "),
+            (("gradient",), "The backward pass is wrong, from the reference's values and gradients: "),
+            (("unfelt",), f"The backward pass is wrong, though {answer.about} does not feel it: "),
+            (("values",), "At the start others get no gradient: to blame is "),
+            (("step",), "The optimiser steps otherwise, from the reference's parameters and gradients: "),
+        ):
+            ours = [c for c in (culprits if kinds == ("code",) else proved) if _felt_as(c, answer.about) in kinds]
+            if ours:
+                sentences.append(f"{opening}{', and '.join(map(_blamed, ours))}.")
+        return " ".join(sentences)
     reference = answer.capture.targets[target]
     code, own = (", not ".join(apart(port[question], reference)) for question in ("code", "start"))
     openings = [
@@ -159,8 +201,17 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
     return " ".join(sentences)
 
 
+def _felt_as(culprit: Culprit, about: str | None) -> str:
+    """Return the kind of a culprit; "unfelt" where a target of gradients that is asked about does not show it."""
+    return "unfelt" if about is not None and culprit.kind == "gradient" and culprit.silent else culprit.kind
+
+
 def _blamed(culprit: Culprit) -> str:
     line = culprit.line
+    if culprit.kind == "step":
+        return culprit.findings[0].message
+    if culprit.kind == "gradient":
+        return _blamed_backward(culprit)
     if not culprit.held:
         where = f": {_places([*line.unclear, _place(line)])}" if line and line.port else ""
         return f"the code after the last layer, in the loss{where}"
@@ -170,6 +221,18 @@ def _blamed(culprit: Culprit) -> str:
         also = f", or what it is computed from: {_places(line.unclear)}" if line and line.unclear else ""
         return f"{where}, which computes {sentence_list(variables)}{also}"
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
+
+
+def _blamed_backward(culprit: Culprit) -> str:
+    line = culprit.line
+    checks = {finding.check for finding in culprit.findings}
+    where = f", at {_places([*line.unclear, _place(line)])}" if line and line.port else ""
+    if culprit.sites[0] == STEP:
+        return f"the code after the last layer, in the loss{where}"
+    for check, words in (("frozen", "is frozen"), ("not registered", "is not among the port's parameters")):
+        if check in checks:
+            return f"{sentence_list(culprit.sites)}, which {words if len(culprit.sites) == 1 else words.replace('is ', 'are ')}"
+    return f"the code of {sentence_list(culprit.sites)}{where}"
 
 
 def _place(line: Line) -> str:
@@ -212,6 +275,13 @@ def _ruled_out(answer: Answer, *, base_ok: bool) -> list[str]:
         words.append(
             f"{'the other' if len(right) < len(trace.sites) else 'all'} {len(right)} module calls: from the reference's "
             "inputs and weights each gives the reference's output, to within rounding"
+        )
+    if answer.gradients is not None and not answer.gradients.open_ends:
+        guilty = {site for c in answer.gradients.culprits for site in c.sites}
+        pulled = [site for site in trace.sites if site not in guilty and site not in blamed]
+        words.append(
+            f"the backward pass of {'the other' if len(pulled) < len(trace.sites) else 'all'} {len(pulled)} module calls: "
+            "from the reference's values and gradients each gives the reference's, to within rounding"
         )
     if base_ok and not any(c.after_the_layers for c in answer.code.culprits):
         agree = f"{answer.target} agrees" if answer.target else f"{', '.join(answer.ranges)} agree"

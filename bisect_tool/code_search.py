@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from bisect_tool.compare.tolerance import Interval
 from bisect_tool.culprit import Culprit, Proof, proof
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.forced_pass import STEP, Forced, force, inputs_off, worst
+from bisect_tool.forced_pass import Forced, force, inputs_off, worst
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.questions import Question
 from bisect_tool.search.cuts import bisect_cuts
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site, module_of
+from bisect_tool.sites import STEP, Site, module_of
 from bisect_tool.trace import Trace
 
 MOST_CULPRITS = 12

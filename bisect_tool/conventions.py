@@ -12,10 +12,10 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from bisect_tool.finding import counted
-from bisect_tool.forced_pass import AMBIGUOUS, STEP, error_of, exact_error_of, floor_of, force
+from bisect_tool.forced_pass import AMBIGUOUS, error_of, exact_error_of, floor_of, force
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import Question
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 from bisect_tool.trace import Trace
 
 MOST_ROUNDS = 8  # each passes over at least one more call

@@ -37,7 +37,7 @@ class Culprit:
     """What is to blame.
 
     Attributes:
-        kind: "code" or "values".
+        kind: "code", "values" or "gradient" (what it computes is right, its backward pass is not) or "step" (the optimiser's).
         sites: in the reference's names.
         held: what is patched to heal it.
         fed_wrong: for a container's own code, the site whose input it gets wrong.
@@ -65,7 +65,7 @@ class Culprit:
     @property
     def after_the_layers(self) -> bool:
         """Tell whether it lies in the code that computes the targets from the layers' outputs."""
-        return not self.held or bool(variable_of(self.sites[0]))
+        return self.kind == "code" and (not self.held or bool(variable_of(self.sites[0])))
 
     @property
     def confirmed(self) -> bool:
@@ -75,7 +75,7 @@ class Culprit:
         """
         if self.doubts:
             return False
-        if not self.held or (self.silent and self.kind == "code"):
+        if not self.held or (self.silent and self.kind != "values"):
             return self.necessary is not None and self.necessary.verdict is Verdict.DIVERGES
         return (
             self.sufficient is not None

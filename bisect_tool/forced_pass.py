@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
 from bisect_tool.probes.intervention import Comparison, Intervention, Reading
 from bisect_tool.questions import Question
-from bisect_tool.sites import Site, module_of
+from bisect_tool.sites import STEP, Site, module_of
 from bisect_tool.trace import Trace
 
 EVERYTHING = "everything patched, each site computed"
 AMBIGUOUS = 1e-2  # what is computed in float32, from the right inputs, is not made this wrong by rounding alone
 LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
-STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from bisect_tool.culprit import Culprit, Line, Proof
 from bisect_tool.diagnosis.values.checks import describe, sentence
 from bisect_tool.diagnosis.values.evidence import Array, Evidence
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.forced_pass import STEP, error_of, floor_of, inputs_off, worst
+from bisect_tool.forced_pass import error_of, floor_of, inputs_off, worst
 from bisect_tool.line_names import Variable
 from bisect_tool.line_reads import unclear_before
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.sites import STEP, Site, variable_of
 from bisect_tool.statements import Lines, Statement
 from bisect_tool.trace import Trace
 

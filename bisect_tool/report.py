@@ -67,8 +67,8 @@ def interval_data(interval: Interval | None) -> dict[str, Any] | None:
 
 def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
     """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
-    # Whether a call is right in float64, and what single lines give, is asked of kernels that no other probe needs.
-    plain = [row for row in log.rows if row.phase not in ("exact", "lines")]
+    # A call in float64, single lines and a backward pass are asked of kernels that no other probe needs.
+    plain = [row for row in log.rows if row.phase not in ("exact", "lines", "backward")]
     remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
     kernels = [row.kernels for row in plain if row.kernels is not None]
     return {

@@ -25,14 +25,18 @@ from bisect_tool.diagnosis.start import initialisation, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import Finding, listed
 from bisect_tool.forced_pass import EVERYTHING
+from bisect_tool.gradient_lines import with_backward_lines
+from bisect_tool.gradient_search import GradientAnswer, search_gradients
 from bisect_tool.line_search import with_lines
+from bisect_tool.probes.gradient_targets import ALL, NORM, PREFIX, gradient_interval, is_gradient_target, reference_rms
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdict_on
 from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site, module_of, parent_of
+from bisect_tool.sites import STEP, Site, module_of, parent_of
 from bisect_tool.start_search import StartAnswer, search_silent, search_start
+from bisect_tool.step_search import compare_steps
 from bisect_tool.trace import Trace, lies_in
 from bisect_tool.value_findings import with_values
 
@@ -66,10 +70,15 @@ def bisect(
 ) -> dict[str, Any]:
     """Find what makes a port's target diverge from a captured reference, and return the report as data.
 
-    Without a target: find every module call that is wrong by itself, and every target that perfect layers do not
-    make right. Raises BisectError for a target that the capture or the port does not have, InconclusiveError when the
-    port is not deterministic, changes when it is merely probed, or does not run at all.
+    Without a target: find every module call that is wrong by itself, every target that perfect layers do not make
+    right, and every call whose backward pass is wrong where the capture has gradients; so too for a target of gradients
+    (``grad_norm``, ``grad:<parameter>``). Raises BisectError for a target that the capture or the port does not have,
+    InconclusiveError when the port is not deterministic, changes when it is merely probed, or does not run at all.
     """
+    about = target if is_gradient_target(target) else None
+    if about is not None:
+        _check_gradients(capture.manifest, about)
+        target = None
     run = _Run(port, capture, target or next(iter(capture.manifest.targets)), tolerance, ProbeLog(on_row=on_row))
     _check_target(run)
     _check_batch(run)
@@ -104,6 +113,7 @@ def bisect(
         start = _start(starts, code, constants, pair, state, trace, own) if starts else StartAnswer()
     else:
         code, start = _doubted(_local(questions, trace, base), pair, trace, state), StartAnswer()
+    pulled = _gradients(run, about, state, code, trace, pair, constants) if target is None else None
     if code.forced is not None:
         code = replace(code, culprits=with_values(code.culprits, code.forced, trace, port, capture))
         asked_about = questions if target is None else {target: questions[target]}
@@ -120,12 +130,66 @@ def bisect(
             base=base,
             code=code,
             start=start,
+            about=about,
+            gradients=pulled,
             ranges={name: asked.interval for name, (asked, _) in questions.items()},
             start_range=start_range,
             passed_over=explained(passed_over),
             probes=log_data(run.log, len(trace.sites)),
         )
     )
+
+
+def _check_gradients(manifest: Manifest, target: str) -> None:
+    """Raise BisectError for a target of gradients that the capture does not have, or that says nothing."""
+    gradients, name = manifest.gradients, target.removeprefix(PREFIX)
+    if gradients is None:
+        raise BisectError(
+            f"target {target!r}: the capture has no gradients", hint="record them with `bisect capture --grads`"
+        )
+    if not target.startswith(PREFIX):
+        return
+    if name not in gradients.parameters:
+        close = [known for known in gradients.parameters if name in known] or list(gradients.parameters)
+        raise BisectError(f"target {target!r}: the reference trains no parameter {name!r}; it trains {listed(close)}")
+    rms = reference_rms(manifest, gradients, name)
+    if rms is None or rms <= SAFETY * gradients.noise.parameters.get(name, 0.0):
+        found = (
+            "has no gradient" if not rms else f"has one below its own rounding ({rms:.2g}): its true gradient is zero"
+        )
+        raise BisectError(
+            f"target {target!r}: in the reference {name} {found}; there is nothing to compare with",
+            hint=f"`bisect run --target {NORM}` compares them all",
+        )
+
+
+def _gradients(
+    run: _Run,
+    about: str | None,
+    state: list[Site],
+    code: CodeAnswer,
+    trace: Trace,
+    pair: Pair,
+    constants: list[Finding],
+) -> GradientAnswer | None:
+    """Compare gradients where the capture has any; calls that are wrong on the way forward are left out."""
+    gradients, target = run.capture.manifest.gradients, about or ALL
+    if gradients is None:
+        return None
+    if code.forced is None or code.forced.reading.failure is not None:
+        return GradientAnswer(open_ends=("gradients cannot be compared before the port runs with every layer patched",))
+    interval = gradient_interval(run.capture.manifest, gradients, target)
+    question = Question("gradients", run.port, run.log, target, interval, Intervention(frozenset(state)))
+    wrong = {*code.forced.suspects, *code.forced.fed_wrong.values(), *(s for c in code.culprits for s in c.sites)}
+    if any(culprit.after_the_layers for culprit in code.culprits):
+        wrong.add(STEP)
+    found = search_gradients(question, trace, pair, gradients, sorted(wrong), constants)
+    culprits = with_backward_lines(found.culprits, run.port, run.capture, question.base, trace)
+    if about is not None:
+        return replace(found, culprits=culprits)
+    untrained = {site for culprit in culprits for site in culprit.sites}
+    steps, said = compare_steps(run.port, run.capture, state, untrained)
+    return replace(found, culprits=(*culprits, *steps), said=(*found.said, *said))
 
 
 def _tight(run: _Run, target: str) -> Interval:

@@ -25,18 +25,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Keep a file's tests in one process, and all of Jittor's: they count the kernels in the cache that they share.
+    """Keep a file's tests in one process: the groups of pytest-xdist itself do nothing under pytest 9.
 
-    The groups of pytest-xdist itself do nothing under pytest 9: it no longer names a test by what they change.
+    It no longer names a test by what they change.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", maxsplit=1)[0]
-            return "jittor" if "mark.jittor" in (ROOT / file).read_text(encoding="utf-8") else file
+            return nodeid.split("::", maxsplit=1)[0]
 
     return Scheduling(config, log)
+
+
+def pytest_configure() -> None:
+    """Give each process of pytest-xdist but the first a Jittor cache of its own: the tests count the kernels in theirs."""
+    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if process != "gw0":
+        os.environ["cache_name"] = process
 
 
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -46,9 +52,9 @@ def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=1500)
 
 
-def capture_recipe(recipe: str, folder: Path, *options: str) -> Path:
+def capture_recipe(recipe: str, folder: Path, *options: str, words: Sequence[str] = ()) -> Path:
     """Capture a recipe's reference into a folder and return the folder."""
-    done = run_bisect("capture", "--recipe", recipe, "--captures", str(folder), *_flags(options))
+    done = run_bisect("capture", "--recipe", recipe, "--captures", str(folder), *words, *_flags(options))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -77,6 +83,36 @@ def check_line(code: int, report: dict, line: str) -> None:
     assert f"line {culprit['line']['port']['line']} of {culprit['line']['port']['file']}" in report["sentence"]
     assert "module calls: from the reference's inputs and weights each gives" in report["ruled_out"][0]
     assert report["ruled_out"][1].startswith("parameters and buffers")
+
+
+def check_backward(code: int, report: dict, fault: object) -> None:
+    """Check that a report blames just the calls or parameters whose backward pass is at fault, proves it, and names a line.
+
+    The line is one that the fault changed, or assigns the variable that the fault is said to be at.
+    """
+    culprits = report["culprits"]
+    assert (code, report["verdict"]) == (1, "diverges")
+    assert all((c["kind"], c["confirmed"]) == ("gradient", True) and c["findings"] for c in culprits)
+    assert {site for c in culprits for site in c["sites"]} == set(fault.sites or ("step",))
+    culprit = culprits[0]
+    if not fault.line:
+        return
+    port = culprit["line"]["port"]
+    named = [port["text"][port["line"] - port["first"]].strip()]
+    said = next(f["message"] for f in culprit["findings"] if f["check"] == "line")
+    places = [place.rpartition(":") for place in culprit["line"]["unclear"]]
+    inside = [int(number) for file, _, number in places if file == port["file"]]
+    named += [port["text"][n - port["first"]].strip() for n in inside if 0 <= n - port["first"] < len(port["text"])]
+    new = {line.strip() for edit in fault.edits for line in edit.new.splitlines()}
+    changed = any(line and any(line in text or text in line for text in new if text) for line in named)
+    assert changed or fault.line in said
+
+
+def check_steps(code: int, report: dict, fault: object) -> None:
+    """Check that a report blames the optimiser's step alone, with just the parameters that are stepped otherwise."""
+    (culprit,) = report["culprits"]
+    assert (code, report["verdict"], culprit["kind"], culprit["confirmed"]) == (1, "diverges", "step", True)
+    assert set(culprit["sites"]) == set(fault.sites)
 
 
 def _flags(options: Sequence[str]) -> list[str]:

@@ -90,6 +90,7 @@ def manifest(model: dict, **fields: Any) -> dict:
             "exact": {},
         },
         "spread": {"seeds": [], "targets": [], "state": {}},
+        "gradients": None,
         "seconds": {"plain": 0.1},
         "bytes": {"written": 0},
         **fields,

@@ -410,7 +410,8 @@ class Net(nn.Module):
 def test_a_container_that_rounds_more_is_not_accused(tmp_path: Path) -> None:
     """A variance in one pass loses digits in float32; in float64 it is the reference's."""
     report = run(tmp_path, ONE_PASS)
-    assert (report["verdict"], report["culprits"], report["notes"]) == ("agrees", [], [])
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+    assert [note for note in report["notes"] if "gradients" not in note] == []
 
 
 HALF = """

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-FORMAT = 2
+FORMAT = 3
 Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
@@ -197,11 +197,77 @@ class Spread(_Data):
     state: dict[str, tuple[StateStatistics, ...]]
 
 
+Pulled = dict[
+    str, tuple[str | None, float]
+]  # by path: the key of a gradient (None: no path leads there), and its floor
+
+
+class PieceEntry(_Data):
+    """The gradients at one call: of its outputs (all of it), and what it contributes to those of its inputs and parameters.
+
+    Each with the rms by which rounding moves it.
+    """
+
+    inputs: Pulled
+    output: Pulled
+    state: Pulled
+
+
+Projections = Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
+
+
+class GradientNoise(_Data):
+    """How far each parameter's gradient (rms), and the norm of all, move when every layer's gradient rounds badly."""
+
+    parameters: dict[str, float]
+    norm: float
+
+
+class OptimizerGroup(_Data):
+    """One group of an optimizer: its class, its settings, the parameters in it."""
+
+    class_: str = Field(alias="class")
+    settings: dict[str, bool | float]
+    parameters: tuple[str, ...]
+
+
+class Optimizer(_Data):
+    """An optimizer, and every parameter after the first and the second step that it takes with the recorded gradients."""
+
+    groups: tuple[OptimizerGroup, ...]
+    after: dict[str, tuple[str, str]]
+
+
+class Gradients(_Data):
+    """The gradients of the sum of some targets: of every parameter (None: no path leads there), and at every call.
+
+    ``statements`` has for the own code of each call, the last statement first, what it contributes to the gradient of what it
+    reads ("call|part|path" or "variable|value|path"): its norm and some random projections. ``variables`` are the
+    gradients of variables by path, ``connected`` tells whether one passes through each part of them, ``places`` is the line of each call; ``off``
+    are the calls that are made with gradients switched off.
+
+    The call "step" is the code of ``step``; ``later`` is how many parameters have one that is not zero after a small step
+    against these.
+    """
+
+    of: Annotated[tuple[str, ...], Field(min_length=1)]
+    parameters: dict[str, str | None]
+    noise: GradientNoise
+    sites: dict[str, PieceEntry]
+    later: Count
+    statements: dict[str, tuple[tuple[str, dict[str, Projections]], ...]]
+    variables: dict[str, dict[str, str]]
+    connected: dict[str, dict[str, bool]]
+    places: dict[str, str]
+    optimizer: Optimizer | None
+    off: tuple[str, ...]
+
+
 class Manifest(_Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
-    ``skipped`` says which functions could not be watched, and why.
+    ``skipped`` says which functions could not be watched, and why; ``gradients`` are there where they were asked for.
     """
 
     format: int
@@ -222,6 +288,7 @@ class Manifest(_Data):
     tensors: dict[str, TensorEntry]
     noise: Noise
     spread: Spread
+    gradients: Gradients | None
     seconds: dict[str, float]
     bytes: dict[str, Count]
     checksum: str

@@ -121,7 +121,7 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
         for _, key in tensor_keys(tree):
             if key not in manifest.tensors:
                 yield f"{where} names tensor {key!r}, which is not in the manifest"
-    for name, key in manifest.state.items():
+    for name, key in (*manifest.state.items(), *_gradient_keys(manifest)):
         if key not in manifest.tensors:
             yield f"{name} names tensor {key!r}, which is not in the manifest"
     shapes = {entry.name: entry.shape for entry in manifest.described.state}
@@ -131,6 +131,20 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
         entry = manifest.tensors.get(manifest.state[name])
         if entry is not None and entry.shape != shapes[name]:
             yield f"{name} has shape {list(shapes[name])}, its tensor {list(entry.shape)}"
+
+
+def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    gradients = manifest.gradients
+    if gradients is None:
+        return
+    yield from ((f"the gradient of {name}", key) for name, key in gradients.parameters.items() if key is not None)
+    for name, after in (gradients.optimizer.after if gradients.optimizer else {}).items():
+        yield from ((f"{name} after a step", key) for key in after)
+    for site, keys in gradients.variables.items():
+        yield from ((f"the gradient of {site}", key) for key in keys.values())
+    for site, entry in gradients.sites.items():
+        pairs = [pair for part in (entry.inputs, entry.output, entry.state) for pair in part.items()]
+        yield from ((f"the gradient at {site} {path}", key) for path, (key, _) in pairs if key is not None)
 
 
 def _unordered(manifest: Manifest) -> Iterator[str]:

@@ -32,6 +32,12 @@ def capture(
     seeds: Annotated[
         int, typer.Option("--seeds", min=0, max=1000, help="Other initialisations to learn the targets' spread from.")
     ] = 8,
+    grads: Annotated[
+        bool, typer.Option("--grads", help="Record gradients too: of the total loss, or of all that step returns.")
+    ] = False,
+    grads_of: Annotated[
+        str | None, typer.Option("--grads-of", metavar="TARGET", help="Record gradients of this target alone.")
+    ] = None,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -65,6 +71,7 @@ def capture(
                     include=include or [],
                     exclude=exclude or [],
                     seeds=numbers,
+                    grads={"of": grads_of} if grads or grads_of else None,
                 )
                 if not summary["sites"]:
                     raise BisectError(

@@ -30,7 +30,8 @@ def run(
         str | None,
         typer.Option(
             "--target",
-            help="The scalar to bisect, as step returns it, e.g. cls_loss. Without it: every call that is wrong by itself.",
+            help="The scalar to bisect, as step returns it, e.g. cls_loss; or grad_norm, or grad:<parameter>. "
+            "Without it: every call that is wrong by itself.",
         ),
     ] = None,
     model: Annotated[str, typer.Option("--model", help="Port of the recipe to look for the fault in.")] = "port",
@@ -54,7 +55,8 @@ def run(
 ) -> None:
     """Find the smallest part of the port that makes a target diverge, and prove it with two probes.
 
-    Without --target: find every module call that computes something else from the reference's inputs and weights.
+    Without --target: find every module call that computes something else from the reference's inputs and weights, or, in a
+    capture with gradients (`bisect capture --grads`), passes something else back.
 
     Exits with 0 when the port agrees, 1 when a culprit was found, 2 for a mistake in the recipe or the command,
     3 when no answer could be proved. An interrupted run keeps its probes and goes on from there.
@@ -86,7 +88,7 @@ def run(
             port.close()
         report["options"] = options
         report["probes"]["cached"] = sum(cached for _, _, cached in port.asked)
-        path = home / "reports" / f"{model}-{target or 'all'}.json"
+        path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         _print(report, json_=json_)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bisect_tool.sites import Site
 
@@ -25,6 +25,10 @@ class Intervention:
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it.
+        backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
+            way forward; "pieces" for one in which each watched call is pulled back by itself.
+        pulled: calls whose output takes the reference's gradient, whatever comes after.
+        thawed: parameters that take gradients although the port froze them.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -36,6 +40,9 @@ class Intervention:
     fed: frozenset[Site] = frozenset()
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[Site] = frozenset()
+    backward: Literal["", "own", "whole", "pieces"] = ""
+    pulled: frozenset[Site] = frozenset()
+    thawed: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
 
@@ -66,10 +73,8 @@ class Intervention:
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        sites = [
-            sorted(group) for group in (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
-        ]
-        text = json.dumps([*sites, self.echo, self.repeat])
+        groups = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed, self.pulled, self.thawed)
+        text = json.dumps([*(sorted(group) for group in groups), self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -109,6 +114,50 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class Pulled:
+    """One gradient against the reference's.
+
+    Attributes: ``none`` (no path leads there), ``rms`` and ``reference`` (None: no path leads there), ``apart`` (rms of the
+    difference), ``ratio`` (of what lies along the reference's), ``lost`` (places of ``size`` where it is 0 and the
+    reference's is not), ``mismatch`` (why there is nothing to compare), ``norm`` (where it is a parameter's, of all its
+    numbers).
+    """
+
+    none: bool = False
+    rms: float = 0.0
+    reference: float | None = None
+    apart: float = 0.0
+    ratio: float | None = None
+    lost: int = 0
+    size: int = 0
+    mismatch: str | None = None
+    norm: float = 0.0
+
+    @property
+    def missing(self) -> bool:
+        """Tell whether it is nothing, or zeros, where the reference has something."""
+        return self.mismatch is None and not self.rms and bool(self.reference)
+
+    def exceeds(self, floor: float) -> bool:
+        """Tell whether it is off by more than an rms, or does not compare at all."""
+        return self.mismatch is not None or not self.apart <= floor
+
+
+@dataclass(frozen=True)
+class PulledAt:
+    """A gradient at a call: ``part`` is "inputs", "output" or "state", ``path`` which of them; ``exact``: in float64.
+
+    The part "call" says that the call is made with gradients switched off.
+    """
+
+    site: str
+    part: str
+    path: str
+    exact: bool
+    gradient: Pulled
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one probe gave.
 
@@ -118,6 +167,8 @@ class Reading:
         standing: for a patched parameter whose module was not called, the hash of what it held after the run.
         watched: comparisons by site.
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
+        gradients: each parameter's, in a run with a whole backward pass.
+        pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
         kernels: kernels compiled during the run, None where the framework compiles none.
         seconds: wall time of the run.
         failure: why the reading is not usable, or None.
@@ -131,6 +182,8 @@ class Reading:
     standing: dict[str, str] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
+    gradients: dict[str, Pulled] = field(default_factory=dict)
+    pieces: tuple[PulledAt, ...] = ()
     kernels: int | None = None
     seconds: float = 0.0
     failure: str | None = None
@@ -163,6 +216,8 @@ class Reading:
             standing={str(k): str(v) for k, v in data.get("standing", {}).items()},
             watched=watched,
             calls=calls,
+            gradients={str(name): Pulled(**row) for name, row in data.get("gradients", {}).items()},
+            pieces=tuple(PulledAt(**{**row, "gradient": Pulled(**row["gradient"])}) for row in data.get("pieces", ())),
             kernels=data.get("kernels"),
             seconds=float(data.get("seconds", 0.0)),
             failure=data.get("failure"),

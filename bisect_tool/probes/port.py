@@ -15,15 +15,16 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from bisect_tool.captures.manifest import Caught, Described, Excerpt
+from bisect_tool.captures.manifest import Caught, Described, Excerpt, OptimizerGroup
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
 from bisect_tool.finding import listed
 from bisect_tool.line_names import Variable
 from bisect_tool.names import Matching, match
 from bisect_tool.probes.cache import ProbeCache
+from bisect_tool.probes.gradient_targets import with_gradient_targets
 from bisect_tool.probes.intervention import Intervention, Reading
-from bisect_tool.sites import Site, call_number, call_site, module_of, parent_of
+from bisect_tool.sites import STEP, Site, call_number, call_site, module_of, parent_of
 from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
@@ -44,6 +45,28 @@ class Survey:
     caught: tuple[Caught, ...] = ()
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class PulledStatements:
+    """What each statement contributes to the gradient of what it reads: its norm and some projections, the last first.
+
+    ``places``: the line of each call; ``excerpts``: the lines around these; ``stopped``: variables that the code stops in
+    place, after they were assigned.
+    """
+
+    edges: Mapping[str, Mapping[str, tuple[float, ...]]] = dataclasses.field(default_factory=dict)
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
+    stopped: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """What an optimizer made of the reference's parameters and gradients: each parameter after the first and second step."""
+
+    groups: tuple[OptimizerGroup, ...]
+    after: Mapping[str, list[npt.NDArray[Any]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,12 +185,77 @@ class WorkerPort:
         names = [variable.site for variable in theirs]
         return self._asked("identify", intervention, read, {}, names=names, candidates=candidates)
 
+    def statements(self, intervention: Intervention, owner: Site, variables: Iterable[Site]) -> PulledStatements:
+        """Run one probe and return what each statement of one call's own code contributes to gradients.
+
+        ``variables`` are those of the reference that the port has too, and that were attached.
+        """
+        recorded = self._capture.manifest.gradients
+        if recorded is None:
+            return PulledStatements()
+        shared = [site for site in variables if site in recorded.connected]
+        given = {
+            f"{self._to_port[site]}|{path}": key
+            for site in shared
+            for path, key in recorded.variables.get(site, {}).items()
+        }
+
+        def renamed(name: str) -> str:
+            site, bar, rest = name.partition("|")
+            return f"{self._in_reference(site)}{bar}{rest}"
+
+        def read(found: Any) -> PulledStatements:
+            rows = found["edges"].get(self._to_port.get(owner, owner), [])
+            return PulledStatements(
+                {
+                    renamed(statement): {renamed(name): tuple(map(float, edge)) for name, edge in edges.items()}
+                    for statement, edges in rows
+                },
+                {self._in_reference(site): str(place) for site, place in found["places"].items()},
+                {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()},
+                frozenset(map(renamed, found["stopped"])),
+            )
+
+        request = self._request(intervention)
+        request.update(
+            owners=[self._to_port.get(owner, owner)],
+            named=[self._to_port[site] for site in shared],
+            given=given,
+        )
+        del request["variables"]
+        return self._answered("pull_statements", request, read, PulledStatements())
+
+    def steps(self, patched: Iterable[Site]) -> Steps | None:
+        """Let the port's optimizer take its steps from the reference's parameters and gradients; None where it cannot."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "steps.safetensors"
+
+            def read(found: Any) -> Steps:
+                arrays = load_file(file)
+                groups = [OptimizerGroup.model_validate(group) for group in found["groups"]]
+                named = [
+                    group.model_copy(update={"parameters": tuple(map(self._in_reference, group.parameters))})
+                    for group in groups
+                ]
+                after = {
+                    self._in_reference(str(name)): [arrays[key] for key in keys]
+                    for name, keys in found["after"].items()
+                }
+                return Steps(tuple(named), after)
+
+            request = {"patch": sorted(self._to_port[site] for site in patched), "file": str(file)}
+            return self._answered("take_steps", request, read, None)
+
     def _asked(
         self, operation: str, intervention: Intervention, read: Callable[[Any], T], otherwise: T, **request: Any
     ) -> T:
+        """Run a probe for something beside its reading; see ``_answered``."""
+        return self._answered(operation, {**self._request(intervention), **request}, read, otherwise)
+
+    def _answered(self, operation: str, request: dict[str, Any], read: Callable[[Any], T], otherwise: T) -> T:
         """Ask for something beside readings that the answer can do without: ``otherwise`` where it cannot be had."""
         try:
-            return read(self._worker.ask(operation, **self._request(intervention), **request))
+            return read(self._worker.ask(operation, **request))
         except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
             return otherwise
         except WorkerError as error:
@@ -199,8 +287,10 @@ class WorkerPort:
     def _run_in_worker(self, intervention: Intervention) -> Reading:
         try:
             self._remember(intervention)
-            data = self._worker.ask("run", **self._request(intervention))
+            operation, request = self._operation(intervention)
+            data = self._worker.ask(operation, **request)
             reading = self._in_reference_names(Reading.from_json(data))
+            reading = with_gradient_targets(reading, self._capture.manifest)
             read = {str(key): str(found) for key, found in data["read"].items()}
         except ModelError as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)
@@ -222,6 +312,20 @@ class WorkerPort:
         self._check_receipts(intervention, reading)
         self._cache.put(intervention, reading)
         return reading
+
+    def _operation(self, intervention: Intervention) -> tuple[str, dict[str, Any]]:
+        """Return which request runs a probe, and its fields."""
+        request = self._request(intervention)
+        if intervention.backward == "pieces":
+            return "pull_pieces", request
+        if not intervention.backward:
+            return "run", request
+        extra = {
+            "pulled": sorted(self._to_port[site] for site in intervention.pulled),
+            "thawed": sorted(self._to_port[name] for name in intervention.thawed),
+            "straight": intervention.backward == "whole",
+        }
+        return "pull", {**request, **extra}
 
     def _request(self, intervention: Intervention) -> dict[str, Any]:
         def named(sites: frozenset[Site]) -> list[str]:
@@ -289,7 +393,36 @@ class WorkerPort:
             "state": state,
             "batch": manifest.batch,
             "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
+            "gradients": self._gradients_request(),
             "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
+        }
+
+    def _gradients_request(self) -> dict[str, Any] | None:
+        """Return the reference's gradients by the port's own names: keys alone, and which calls lie in which."""
+        recorded = self._capture.manifest.gradients
+        if recorded is None:
+            return None
+        sites = {}
+        for site, entry in recorded.sites.items():
+            if site == STEP or site in self._to_port:
+                sites[self._to_port.get(site, site)] = {
+                    "inputs": {path: key for path, (key, _) in entry.inputs.items()},
+                    "output": {path: key for path, (key, _) in entry.output.items()},
+                    "state": {self._to_port[n]: key for n, (key, _) in entry.state.items() if n in self._to_port},
+                }
+        inside: dict[str, list[str]] = {}
+        for call in self._to_port.keys() & self._parents.keys():
+            around = self._parents[call]
+            while around is not None:
+                if around in self._to_port:
+                    inside.setdefault(self._to_port[around], []).append(self._to_port[call])
+                around = self._parents[around]
+        return {
+            "of": recorded.of,
+            "off": [self._to_port[site] for site in recorded.off if site in self._to_port],
+            "parameters": {self._to_port[n]: key for n, key in recorded.parameters.items() if n in self._to_port},
+            "sites": sites,
+            "inside": inside,
         }
 
     def _in_reference_names(self, reading: Reading) -> Reading:
@@ -300,6 +433,11 @@ class WorkerPort:
             standing={back(k): v for k, v in reading.standing.items()},
             watched={back(k): v for k, v in reading.watched.items()},
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
+            gradients={back(k): v for k, v in reading.gradients.items()},
+            pieces=tuple(
+                dataclasses.replace(row, site=back(row.site), path=back(row.path) if row.part == "state" else row.path)
+                for row in reading.pieces
+            ),
         )
 
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:

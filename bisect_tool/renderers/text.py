@@ -13,6 +13,7 @@ from rich.text import Text
 from bisect_tool.renderers.census import census_table
 
 COLOURS = {"agrees": "green", "diverges": "red", "inconclusive": "yellow", "unresolved": "yellow"}
+KINDS = ("none", "zero", "tiny", "ordinary")
 MOST_SITES = 6
 MOST_ROWS = 14
 
@@ -40,6 +41,8 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
     if report.get("census"):  # reports saved before there was one are drawn too
         console.print()
         console.print(census_table(report["census"]))
+    if report.get("gradients"):
+        _gradients(report["gradients"], console)
     _lines(console, "Sizes", report.get("sizes", []))  # reports saved before there were any are drawn too
     _probes(report["probes"], target, console)
     _lines(console, "Notes", report["notes"])
@@ -120,6 +123,30 @@ def _preflight(findings: Sequence[Mapping[str, Any]], console: Console) -> None:
     if len(findings) > MOST_ROWS:
         table.add_row("", f"... and {len(findings) - MOST_ROWS} more (all of them with --json)")
     console.print()
+    console.print(table)
+
+
+def _gradients(gradients: Mapping[str, Any], console: Console) -> None:
+    """Draw who gets a gradient: what is said of it, and the modules whose parameters fare otherwise than the reference's."""
+    norm = gradients["norm"]
+    of = " + ".join(gradients["of"])
+    norms = (
+        f"the norm of all, of {of}: reference {_number(norm['reference'])}; port {_number(norm['port_with_reference_weights'])} "
+        f"with the reference's weights, {_number(norm['port'])} with its own"
+    )
+    _lines(console, "Gradients", [norms, *gradients["said"]])
+    rows = [row for row in gradients["by_module"] if not row["same"]]
+    if not rows:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("with its own weights", style="dim")
+    for side in ("reference", "port"):
+        for kind in KINDS:
+            table.add_column(f"{side}\n{kind}", justify="right")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(row["module"], *(str(row[side][kind] or "-") for side in ("reference", "port") for kind in KINDS))
+    if len(rows) > MOST_ROWS:
+        table.add_row(f"... and {len(rows) - MOST_ROWS} more modules")
     console.print(table)
 
 

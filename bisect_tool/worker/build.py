@@ -21,14 +21,18 @@ class RecipeError(Exception):
 
 
 class Model:
-    """A built model: ``roots`` (name to module), ``tree``, ``batch``, ``step`` and its untouched ``own`` state."""
+    """A built model: ``roots`` (name to module), ``tree``, ``batch``, ``step`` and its untouched ``own`` state.
 
-    def __init__(self, adapter, roots, batch, step):
+    ``optimizer`` is what the recipe trains it with, None where it does not say.
+    """
+
+    def __init__(self, adapter, roots, batch, step, optimizer=None):
         self.adapter = adapter
         self.roots = roots
         self.tree = adapter.module_tree(roots)
         self.batch = batch
         self.step = step
+        self.optimizer = optimizer
         self.state = {}
         self.state_of = {}  # id of a module -> [(name, tensor)]
         self.alias_of = {}  # a tied tensor's later names -> its first
@@ -125,6 +129,16 @@ def build(adapter, function, options):
     built = function(**options)
     if not isinstance(built, dict):
         raise RecipeError("build returned %s, expected a dict with 'modules', 'batch' and 'step'" % _say(built))
+    wrong = _mistakes_in(adapter, built)
+    if wrong:
+        raise RecipeError("build returned the wrong thing: " + "; ".join(wrong))
+    optimizer = built.get("optimizer")
+    if optimizer is not None:  # what it starts with would else be computed, and compiled, in the middle of a probe
+        adapter.sync([tensor for _, tensor in trees.leaves(vars(optimizer), adapter.is_tensor)])
+    return Model(adapter, built["modules"], built["batch"], built["step"], optimizer)
+
+
+def _mistakes_in(adapter, built):
     wrong = ["%r is missing" % key for key in ("modules", "batch", "step") if key not in built]
     modules = built.get("modules", {})
     if not isinstance(modules, dict) or ("modules" in built and not modules):
@@ -137,9 +151,10 @@ def build(adapter, function, options):
                 wrong.append("modules[%r] is %s, expected a module of this framework" % (name, _say(module)))
     if not callable(built.get("step", build)):
         wrong.append("'step' is %s, expected a function" % _say(built["step"]))
-    if wrong:
-        raise RecipeError("build returned the wrong thing: " + "; ".join(wrong))
-    return Model(adapter, modules, built["batch"], built["step"])
+    optimizer = built.get("optimizer")
+    if optimizer is not None and not adapter.is_optimizer(optimizer):
+        wrong.append("'optimizer' is %s, expected an optimizer of this framework" % _say(optimizer))
+    return wrong
 
 
 def describe(model, framework, seconds, folders=()):

@@ -10,9 +10,11 @@ import os
 
 import numpy as np
 
-from . import jittor_setup, trees
+from . import jittor_optimizer, jittor_setup, trees
 
 METHOD = "execute"
+OPTIMIZERS = jittor_optimizer
+NAMES = [0]  # names given so far to Vars that gradients are asked of
 # Jittor names its activation classes after the functions; "Conv" alone is its Conv2d.
 TORCH_NAMES = {
     "Conv": "Conv2d", "ConvTranspose": "ConvTranspose2d", "BatchNorm": "BatchNorm2d", "InstanceNorm": "InstanceNorm2d",
@@ -45,6 +47,13 @@ def is_tensor(value):
     import jittor
 
     return isinstance(value, jittor.Var)
+
+
+def is_optimizer(value):
+    """Tell whether a value is an optimizer of this framework."""
+    import jittor
+
+    return isinstance(value, jittor.optim.Optimizer)
 
 
 def module_tree(roots):
@@ -234,3 +243,155 @@ def kernels():
 
     folder = os.path.join(jittor.flags.cache_path, "jit")
     return sum(1 for name in os.listdir(folder) if name.endswith(".so")) if os.path.isdir(folder) else 0
+
+
+def leaf(var, values=None, exact=False):
+    """Return (a Var that a graph begins at, the same for the code to use); the first is None where none can begin.
+
+    ``values`` is an array to take in place of the Var's own; ``exact`` holds it in float64.
+    """
+    import jittor
+
+    array = to_numpy(var) if values is None else np.asarray(values).astype(str(var.dtype)).reshape(tuple(var.shape))
+    if array.dtype.kind != "f":
+        return None, from_numpy(array)
+    new = jittor.array(array.astype(np.float64), dtype="float64") if exact else from_numpy(array)
+    new.sync(False, False)
+    if new.is_stop_grad():  # made where the code switched gradients off
+        new.start_grad()
+    return new, new
+
+
+def gradients_on():
+    """Tell whether what is computed now keeps a path for gradients."""
+    import jittor
+
+    return not jittor.flags.no_grad
+
+
+def with_gradients():
+    """Return a context in which what is computed keeps a path for gradients."""
+    import jittor
+
+    return jittor.enable_grad()
+
+
+def has_path(var):
+    """Tell whether the Var may have been computed from something that takes gradients."""
+    return not var.is_stop_grad()
+
+
+def starting(var):
+    """Make a Var one that a graph begins at."""
+    var.start_grad()
+    return var
+
+
+def pull(roots, leaves):
+    """Return the gradients that gradients at ``roots``, (Var, array) pairs, make at ``leaves``: arrays, None without a path.
+
+    Each gradient is computed by itself, so that what is fused does not depend on what else is asked for.
+    """
+    import jittor
+
+    class Seed(jittor.Function):
+        def execute(self, _root):
+            return jittor.zeros((1,))
+
+        def grad(self, _one):
+            return self.gradient
+
+    known = [(var, array) for var, array in roots if not var.is_stop_grad()]
+    wanted = [number for number, var in enumerate(leaves) if not var.is_stop_grad()]
+    found = [None] * len(leaves)
+    if not known or not wanted:
+        return found
+    total = jittor.zeros((1,))
+    for var, array in known:
+        seed = Seed()
+        seed.gradient = jittor.array(array.astype(str(var.dtype)).reshape(tuple(var.shape)), dtype=str(var.dtype))
+        seed.gradient.sync(False, False)
+        total = total + seed(var)
+    gradients, without = _gradients(total, [leaves[number] for number in wanted])
+    for number, gradient, none in zip(wanted, gradients, without):
+        found[number] = None if none else to_numpy(gradient)
+    return found
+
+
+def _gradients(total, leaves):
+    """Return (the gradients, whether each is none at all): Jittor gives zeros, and warns, once for each name of a Var."""
+    import jittor
+
+    before = [var.name() for var in leaves]
+    silent = jittor.flags.log_silent
+    errors = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for var in leaves:
+        NAMES[0] += 1
+        var.name("leaf_%d" % NAMES[0])
+    try:
+        os.dup2(nowhere, 2)
+        jittor.flags.log_silent = 0
+        jittor.LOG.log_capture_start()
+        gradients = jittor.grad(total, leaves)
+    finally:
+        jittor.LOG.log_capture_stop()
+        jittor.flags.log_silent = silent
+        os.dup2(errors, 2)
+        os.close(errors)
+        os.close(nowhere)
+        for var, name in zip(leaves, before):
+            var.name(name)
+    said = " ".join(row["msg"] for row in jittor.LOG.log_capture_read() if "doesn't have gradient" in row["msg"])
+    return gradients, ["grads[%d] " % number in said for number in range(len(leaves))]
+
+
+def noting(var, note):
+    """Return the Var with ``note`` called with its gradient, once that is there; what it returns takes its place."""
+    return _through(var, var, note) if str(var.dtype).startswith("float") else var
+
+
+def distinct(var):
+    """Return the Var itself: ``noting`` makes another one of it."""
+    return var
+
+
+def through(own, values):
+    """Return a Var with an array's values whose gradient goes to ``own`` as it is."""
+    value = from_numpy(np.asarray(values).astype(str(own.dtype)).reshape(tuple(own.shape)))
+    return _through(own, value, lambda _gradient: None)
+
+
+def _through(own, value, note):
+    import jittor
+
+    class Through(jittor.Function):
+        def execute(self, _own, value):
+            return value
+
+        def grad(self, gradient):
+            if gradient is None:
+                return None, None
+            gradient.sync(False, False)
+            changed = note(gradient)
+            return gradient if changed is None else changed, None
+
+    new = Through()(own, value.detach() if value is own else value)
+    new.sync(False, False)
+    return new
+
+
+def unfrozen(var):
+    """Return a context in which a parameter takes gradients."""
+
+    @contextlib.contextmanager
+    def context():
+        before = var.is_stop_grad()
+        var.start_grad()
+        try:
+            yield
+        finally:
+            if before:
+                var.stop_grad()
+
+    return context()

@@ -62,6 +62,13 @@ class Lines:
         with self.watcher.watching(on_assigned, caught):
             yield
 
+    def caller(self):
+        """Return (file, line) of the recipe's code that runs, the innermost; None where it is not on the stack."""
+        frame = sys._getframe(1)
+        while frame is not None and not self._is_watched(frame.f_code.co_filename):
+            frame = frame.f_back
+        return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
     def shown(self, place_file):
         """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""
         real = os.path.realpath(place_file)

@@ -5,6 +5,8 @@ import zlib
 
 import numpy as np
 
+ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
+DRAWS = 4  # of bad rounding, to see how far it moves something
 LEVELS = 17  # quantiles at 1/18, 2/18 ... 17/18
 FEWEST = 64  # of fewer numbers the quantiles say no more than mean, std, min and max
 MOST = 65536
@@ -87,6 +89,43 @@ def difference(value, expected):
         return {"error": 0.0}
     # beside zeros there is no scale: the difference itself
     return {"error": math.sqrt(apart / count) / (math.sqrt(scale / count) or 1.0)}
+
+
+def pulled_apart(gradient, expected):
+    """Compare a gradient with the reference's; each is an array, or None where no path leads to it.
+
+    Returns ``none`` (there is no path), ``rms`` of both, ``apart`` (rms of the difference; no gradient counts as zeros),
+    ``ratio`` (of the part that lies along the reference's), ``lost`` (places where it is 0 and the reference is not) and
+    ``size``; or ``{"mismatch": sentence}``.
+    """
+    if gradient is None and expected is None:
+        return {"none": True, "rms": 0.0, "reference": None, "apart": 0.0, "ratio": None, "lost": 0, "size": 0}
+    some = expected if gradient is None else gradient
+    got = np.zeros(some.shape) if gradient is None else gradient.astype(np.float64)
+    want = np.zeros(some.shape) if expected is None else expected.astype(np.float64)
+    if [n for n in got.shape if n != 1] != [n for n in want.shape if n != 1]:
+        return {"mismatch": "shape %s, reference %s" % (list(got.shape), list(want.shape))}
+    got, want = got.reshape(-1), want.reshape(-1)
+    if not np.array_equal(np.isfinite(got), np.isfinite(want)):
+        return {"mismatch": "NaN or infinity in other places than the reference"}
+    finite = np.isfinite(want)
+    got, want = (got, want) if finite.all() else (got[finite], want[finite])
+    scale = float(np.dot(want, want))
+    return {
+        "none": gradient is None,
+        "rms": rms(got),
+        "reference": None if expected is None else rms(want),
+        "apart": rms(got - want),
+        "ratio": float(np.dot(got, want)) / scale if scale else None,
+        "lost": int(np.count_nonzero((got == 0) & (want != 0))),
+        "size": int(want.size),
+    }
+
+
+def rms(values):
+    """Return the root of the mean square, 0 of nothing."""
+    flat = values.reshape(-1).astype(np.float64)
+    return math.sqrt(float(np.dot(flat, flat)) / flat.size) if flat.size else 0.0
 
 
 def _finite_squares(got, want):

@@ -20,9 +20,10 @@ class Reference:
     buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
     """
 
-    def __init__(self, folder, sites, state, batch, tensors):
+    def __init__(self, folder, sites, state, batch, tensors, gradients=None):
         self.sites = sites
         self.state = state
+        self.gradients = gradients  # what the gradients of a recorded run were; see ``pullback``
         self.batch = batch
         self._folder = folder
         self._tensors = tensors
@@ -134,6 +135,7 @@ class Probe:
             with calls.wrapped(self.adapter, self.model.tree, self._around, lines) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
+                pulled = self._pulled(targets)
             for name in self.state - set(self.receipts):
                 self.standing[name] = self._receipt(self.model.state[name][0], self.dtypes[name])
         finally:
@@ -149,7 +151,12 @@ class Probe:
             "calls": self.calls,
             "kernels": None if before is None else after - before,
             "seconds": time.perf_counter() - start,
+            **pulled,
         }
+
+    def _pulled(self, _targets):
+        """Return what the reading says of gradients: nothing in a run without a backward pass."""
+        return {}
 
     def _around(self, call, compute, args, kwargs):
         if self.doubled:
@@ -393,9 +400,7 @@ class Probe:
     def _differences(self, tree, value):
         found = list(trees.leaves(value, self.adapter.is_tensor))
         expected = list(trees.keys(tree))
-        by_path = dict(found)
-        if len(found) == len(expected):  # a list for a tuple, a keyword for a position: the order says which is which
-            by_path.update((path, tensor) for (path, _), (own, tensor) in zip(expected, found) if path not in by_path)
+        by_path = {path: tensor for (path, _), (_, tensor) in zip(trees.partners(expected, found), found)}
         rows = []
         for path, key in expected:
             if path not in by_path:

@@ -12,21 +12,21 @@ import time
 import numpy as np
 
 from . import build as building
-from . import calls, measure, probe, trees
+from . import calls, gradients, measure, probe, trees
 from . import lines as watched
+from .measure import DRAWS, ROUNDING
 from .shards import ShardWriter, writing
 
-FORMAT = 2
-ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
+FORMAT = 3
 LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
-DRAWS = 4
 
 
-def record(model, rebuild, lines, wire, folder, include, exclude, seeds):
+def record(model, rebuild, lines, wire, folder, include, exclude, seeds, grads):
     """Write a capture into an existing, empty folder and return its manifest.
 
-    ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions. The targets of the hooked run are
-    compared bit for bit with those of a plain run. Raises RecipeError when they differ.
+    ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions.
+    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. The targets of the hooked
+    run are compared bit for bit with those of a plain run. Raises RecipeError when they differ.
     """
     plain, plain_seconds = building.timed(lambda: _plain(model, lines))
     model.restore()
@@ -36,7 +36,7 @@ def record(model, rebuild, lines, wire, folder, include, exclude, seeds):
     with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         hooked = model.read_targets(model.run_step(model.fresh_batch()))
     hooked_seconds = time.perf_counter() - start
-    if _bits(plain) != _bits(hooked):
+    if gradients.bits(plain) != gradients.bits(hooked):
         raise building.RecipeError(
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
             "switch dropout and other randomness off in build" % (plain[0], hooked[0])
@@ -52,6 +52,12 @@ def record(model, rebuild, lines, wire, folder, include, exclude, seeds):
     exact = measure_exactly(model, recorder, folder, batch, wire)
     noise = dict(measure_noise(model, recorder, hooked[0], exact, wire), exact=exact)
     spread = measure_spread(model, rebuild, seeds, wire)
+    pulled = (
+        None
+        if grads is None
+        else gradients.record(model, recorder, lines, gradients.bits(plain), grads["of"], wire, folder, batch)
+    )
+    recorder.store.flush()
     described = building.describe(model, model.adapter.__name__.rsplit(".")[-1][: -len("_adapter")], plain_seconds)
     manifest = {
         "format": FORMAT,
@@ -69,6 +75,7 @@ def record(model, rebuild, lines, wire, folder, include, exclude, seeds):
         "tensors": recorder.store.table,
         "noise": noise,
         "spread": spread,
+        "gradients": pulled,
         "seconds": {"plain": plain_seconds, "hooked": hooked_seconds},
         "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
@@ -301,11 +308,6 @@ def measure_spread(model, rebuild, seeds, wire):
             if other_statistics:
                 state.setdefault(name, []).append(other_statistics)
     return {"seeds": list(seeds), "targets": targets, "state": state}
-
-
-def _bits(read):
-    values, problems = read
-    return {name: float(value).hex() for name, value in values.items()}, problems
 
 
 def _progress(wire, kind):

@@ -8,7 +8,7 @@ import traceback
 import numpy as np
 from safetensors.numpy import save_file
 
-from . import build, lines, probe, record, shards, wire
+from . import backward, build, lines, optimizer, probe, pullback, record, shards, statements, wire
 
 
 def serve(sock, framework, path):
@@ -65,14 +65,14 @@ class Session:
         described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
-    def record(self, folder, include, exclude, seeds):
+    def record(self, folder, **how):
         """Record one run of the built model into a folder."""
-        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, include, exclude, seeds)
+        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, **how)
         return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
 
-    def attach(self, folder, sites, state, batch, tensors, largest):
+    def attach(self, folder, sites, state, batch, tensors, gradients, largest):
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
-        self._reference = probe.Reference(folder, sites, state, batch, tensors)
+        self._reference = probe.Reference(folder, sites, state, batch, tensors, gradients)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))
@@ -93,6 +93,14 @@ class Session:
         """Run one probe and return its reading."""
         return self._probe(patch, **how).run()
 
+    def pull(self, patch, **how):
+        """Run one probe whose backward pass is a whole one, and return its reading."""
+        return self._probe(patch, backward.Backward, **how).run()
+
+    def pull_pieces(self, patch, **how):
+        """Run one probe whose backward pass is in pieces, and return its reading."""
+        return self._probe(patch, pullback.Pullback, **how).run()
+
     def values(self, patch, hand, file, **how):
         """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
         run = self._probe(patch, hand=hand, **how)
@@ -109,8 +117,32 @@ class Session:
             save_file(arrays, file)
         return found
 
-    def _probe(self, patch, **how):
-        return probe.Probe(self._model, self._reference, self._line, self._memory, patch, lines=self._lines, **how)
+    def pull_statements(self, patch, **how):
+        """Run one probe that is pulled back statement by statement; return what each contributes, and the lines of calls."""
+        run = self._probe(patch, statements.Statements, **how)
+        run.run()
+        return {"edges": run.edges, "places": run.places, "excerpts": run.excerpts, "stopped": run.stopped()}
+
+    def take_steps(self, patch, file):
+        """Let the optimizer take its steps from the reference's parameters and gradients; write what comes out into a file.
+
+        Returns {"groups": its groups, "after": {parameter: [key after step 1, ...]}}.
+        """
+        model, reference = self._model, self._reference
+        for name in patch:
+            model.adapter.write(model.state[name][0], reference.read(reference.state[name]))
+        known = reference.gradients["parameters"]
+        gradients = {name: reference.read(key) for name, key in known.items() if key is not None}
+        after = optimizer.steps(model, gradients)
+        model.restore()
+        arrays = {"%d|%s" % (step, name): a for name, found in after.items() for step, a in enumerate(found)}
+        with shards.writing(os.path.dirname(file)):
+            save_file(arrays, file)
+        keys = {name: ["%d|%s" % (step, name) for step in range(len(found))] for name, found in after.items()}
+        return {"groups": optimizer.describe(model), "after": keys}
+
+    def _probe(self, patch, kind=probe.Probe, **how):
+        return kind(self._model, self._reference, self._line, self._memory, patch, lines=self._lines, **how)
 
     def survey(self, patch, **how):
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""

@@ -5,9 +5,10 @@ import os
 
 import numpy as np
 
-from . import trees
+from . import torch_optimizer, trees
 
 METHOD = "forward"
+OPTIMIZERS = torch_optimizer
 
 
 def prepare():
@@ -38,6 +39,13 @@ def is_tensor(value):
     import torch
 
     return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_complex()
+
+
+def is_optimizer(value):
+    """Tell whether a value is an optimizer of this framework."""
+    import torch
+
+    return isinstance(value, torch.optim.Optimizer)
 
 
 def module_tree(roots):
@@ -232,3 +240,106 @@ def perturb(tensor, size, draw):
 def kernels():
     """Return None: torch compiles nothing here."""
     return
+
+
+def leaf(tensor, values=None, exact=False):
+    """Return (a tensor that a graph begins at, the same for the code to use); the first is None where none can begin.
+
+    ``values`` is an array to take in place of the tensor's own; ``exact`` holds it in float64.
+    """
+    import torch
+
+    new = detached(tensor) if values is None else from_numpy(values, like=tensor).to(tensor.dtype)
+    if not new.is_floating_point():
+        return None, new
+    new = (new.double() if exact else new).requires_grad_()
+    with torch.enable_grad():
+        return new, new.clone()  # the code may write into what it uses
+
+
+def gradients_on():
+    """Tell whether what is computed now keeps a path for gradients."""
+    import torch
+
+    return torch.is_grad_enabled()
+
+
+def with_gradients():
+    """Return a context in which what is computed keeps a path for gradients."""
+    import torch
+
+    return torch.enable_grad()
+
+
+def has_path(tensor):
+    """Tell whether the tensor was computed from something that takes gradients."""
+    return tensor.requires_grad
+
+
+def starting(tensor):
+    """Make a tensor one that a graph begins at."""
+    tensor.requires_grad_()
+    return tensor
+
+
+def pull(roots, leaves):
+    """Return the gradients that gradients at ``roots``, (tensor, array) pairs, make at ``leaves``: arrays, None without a path."""
+    import torch
+
+    known = [(tensor, array) for tensor, array in roots if tensor.requires_grad]
+    wanted = [number for number, tensor in enumerate(leaves) if tensor.requires_grad]
+    found = [None] * len(leaves)
+    if known and wanted:
+        gradients = torch.autograd.grad(
+            [tensor for tensor, _ in known],
+            [leaves[number] for number in wanted],
+            [from_numpy(array.reshape(tuple(t.shape)), like=t).to(t.dtype) for t, array in known],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        for number, gradient in zip(wanted, gradients):
+            found[number] = None if gradient is None else to_numpy(gradient)
+    return found
+
+
+def noting(tensor, note):
+    """Return the tensor with ``note`` called with its gradient, once that is there; what it returns takes its place."""
+    if tensor.requires_grad:
+        tensor.register_hook(note)
+    return tensor
+
+
+def distinct(tensor):
+    """Return another tensor of the same values, with the gradient path through it."""
+    return tensor.clone()
+
+
+def through(own, values):
+    """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
+    import torch
+
+    class Through(torch.autograd.Function):
+        @staticmethod
+        def forward(_context, _own, new):
+            return new
+
+        @staticmethod
+        def backward(_context, gradient):
+            return gradient, None
+
+    return Through.apply(own, from_numpy(values.reshape(tuple(own.shape)), like=own).to(own.dtype))
+
+
+def unfrozen(tensor):
+    """Return a context in which a parameter takes gradients."""
+
+    @contextlib.contextmanager
+    def context():
+        before = tensor.requires_grad
+        tensor.requires_grad_()
+        try:
+            yield
+        finally:
+            tensor.requires_grad_(before)
+
+    return context()

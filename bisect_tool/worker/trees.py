@@ -68,6 +68,16 @@ def keys(tree, path=""):
                 yield found
 
 
+def partners(expected, found):
+    """Return for each of some found (path, value) the expected (path, key) that it stands for, (None, None) for none.
+
+    By path; or in order where as many are there: a list for a tuple, a keyword for a position.
+    """
+    by_path = dict(expected)
+    in_order = expected if len(expected) == len(found) else [(None, None)] * len(found)
+    return [(path, by_path[path]) if path in by_path else pair for (path, _), pair in zip(found, in_order)]
+
+
 def recorded_numbers(tree, path=""):
     """Yield (path, number) for every number and boolean of a tree that is no tensor."""
     ((kind, content),) = tree.items()

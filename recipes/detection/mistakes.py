@@ -26,7 +26,9 @@ class Fault:
     what: the mistake in one sentence.
     effect: what it does to the target.
     kind: "values" where initial values are wrong, "code" where a module computes something else, "loss" where the
-        code after the last module does, "unfelt" where cls_loss stays as it is, "none" for no mistake at all.
+        code after the last module does, "unfelt" where cls_loss stays as it is, "step" where the optimizer makes
+        something else of the same parameters and gradients, "gradient" where the losses are right and the backward pass
+        is wrong, "none" for no mistake at all.
     sites: the reference's sites that are to blame; empty for the loss.
     edits: make the mistake in the source.
     apply: makes the mistake in the built modules, where only some of several alike have it.
@@ -38,7 +40,7 @@ class Fault:
 
     what: str
     effect: str
-    kind: Literal["values", "code", "loss", "unfelt", "none"]
+    kind: Literal["values", "code", "loss", "unfelt", "step", "gradient", "none"]
     sites: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     apply: Callable[[dict], None] = lambda _modules: None
@@ -49,6 +51,16 @@ class Fault:
 def loss_fault(what: str, effect: str, line: str, *edits: Edit, target: str = "cls_loss") -> Fault:
     """Describe a mistake in the code after the last module."""
     return Fault(what, effect, "loss", edits=edits, target=target, line=line)
+
+
+def gradient_fault(what: str, effect: str, sites: tuple[str, ...], line: str, *edits: Edit) -> Fault:
+    """Describe a mistake in the backward pass: in the own code of these sites, or after the last module."""
+    return Fault(what, effect, "gradient", sites, edits, target="grad_norm", line=line)
+
+
+def step_fault(what: str, effect: str, sites: tuple[str, ...], *edits: Edit) -> Fault:
+    """Describe a mistake in the optimizer; its sites are the parameters that it updates wrongly."""
+    return Fault(what, effect, "step", sites, edits)
 
 
 def build_with(faults: Mapping[str, Fault], name: str, options: Mapping[str, Any]) -> dict:

@@ -1,6 +1,7 @@
 """Mistakes to switch on in the Jittor port; ``build`` is what the recipe calls."""
 
 from assigner_faults import IN_ATSS, IN_THE_ASSIGNER
+from gradient_faults import IN_THE_BACKWARD
 from layout import (
     ATTENTION_BLOCKS,
     BATCH_NORMS,
@@ -14,6 +15,7 @@ from layout import (
 )
 from loss_faults import IN_THE_LOSS
 from mistakes import Edit, Fault, build_with
+from optimizer_faults import IN_THE_STEP
 from overlap_faults import IN_THE_OVERLAPS
 
 
@@ -273,4 +275,6 @@ FAULTS = {
     **IN_THE_OVERLAPS,
     **IN_THE_ASSIGNER,
     **IN_ATSS,
+    **IN_THE_BACKWARD,
+    **IN_THE_STEP,
 }

@@ -3,6 +3,7 @@
 import jittor as jt
 from jittor import Var, nn
 
+from optimizer_groups import LEARNING_RATE, MOMENTUM, parameter_groups
 from port_blocks import CSPSPPF, ConvWrapper, RepBlock
 from port_head import Detect, init_head
 from port_loss import DetectionLoss
@@ -61,6 +62,8 @@ def build(
     net.train()
     criterion = DetectionLoss(warmup_epochs=warmup_epochs)
     img, targets = step_arrays(images, size, boxes, batch_seed)
+    groups = parameter_groups(net.modules(), nn.BatchNorm2d)
+    optimizer = jt.optim.SGD(groups, LEARNING_RATE, MOMENTUM, nesterov=True)
 
     def step(batch: dict) -> dict:
         iou_loss, dfl_loss, cls_loss = criterion(net(batch["img"]), batch["targets"], batch["img"], epoch=0)
@@ -70,4 +73,5 @@ def build(
         "modules": {"backbone": net.backbone, "neck": net.neck, "detect": net.detect},
         "batch": {"img": jt.array(img), "targets": jt.array(targets)},
         "step": step,
+        "optimizer": optimizer,
     }

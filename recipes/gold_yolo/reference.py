@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from optimizer_groups import LEARNING_RATE, MOMENTUM, parameter_groups
 from reference_blocks import CSPSPPF, ConvWrapper, RepBlock
 from reference_head import Detect, init_head
 from reference_loss import DetectionLoss
@@ -60,6 +61,8 @@ def build(
     net.train()
     criterion = DetectionLoss(warmup_epochs=warmup_epochs)
     img, targets = step_arrays(images, size, boxes, batch_seed)
+    groups = parameter_groups(net.modules(), nn.BatchNorm2d)
+    optimizer = torch.optim.SGD(groups, LEARNING_RATE, MOMENTUM, nesterov=True)
 
     def step(batch: dict) -> dict:
         iou_loss, dfl_loss, cls_loss = criterion(net(batch["img"]), batch["targets"], batch["img"], epoch=0)
@@ -69,4 +72,5 @@ def build(
         "modules": dict(net.named_children()),
         "batch": {"img": torch.from_numpy(img), "targets": torch.from_numpy(targets)},
         "step": step,
+        "optimizer": optimizer,
     }

@@ -6,9 +6,11 @@ from types import MethodType
 import jittor as jt
 from jittor import Var, nn
 
+from gradient_faults import IN_THE_BACKWARD
 from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES, CLASS_WEIGHTS
 from loss_faults import IN_THE_ASSIGNER, IN_THE_BOXES, IN_THE_LOSS
 from mistakes import Edit, Fault, build_with
+from optimizer_faults import IN_THE_STEP
 
 INIT_CLASS_BIAS = "        init.constant_(cls[-1].bias, class_bias(head.classes, stride))\n"
 FEED_FORWARD = "self.ffn = nn.Sequential(Conv(channels, 2 * channels), Conv(2 * channels, channels, act=False))\n"
@@ -148,6 +150,8 @@ FAULTS = {
     **IN_THE_LOSS,
     **IN_THE_ASSIGNER,
     **IN_THE_BOXES,
+    **IN_THE_BACKWARD,
+    **IN_THE_STEP,
 }
 
 

@@ -4,6 +4,7 @@ import jittor as jt
 from jittor import Var, nn
 
 from batch import detection_batch
+from optimizer_groups import LEARNING_RATE, MOMENTUM, parameter_groups
 from port_blocks import C2PSA, SPPF, C3k2, Concat, Conv
 from port_head import Detect, init_head
 from port_loss import DetectionLoss
@@ -62,6 +63,8 @@ def build(seed: int = 0, size: int = 320, images: int = 2, boxes: int = 4, batch
     net.train()
     criterion = DetectionLoss()
     arrays = detection_batch(images, size, boxes, seed=batch_seed)
+    groups = parameter_groups(net.modules(), nn.BatchNorm2d)
+    optimizer = jt.optim.SGD(groups, LEARNING_RATE, MOMENTUM, nesterov=True)
 
     def step(batch: dict) -> dict:
         return criterion(net(batch["img"]), batch)
@@ -70,4 +73,5 @@ def build(seed: int = 0, size: int = 320, images: int = 2, boxes: int = 4, batch
         "modules": {"model": net},
         "batch": {name: jt.array(array) for name, array in arrays.items()},
         "step": step,
+        "optimizer": optimizer,
     }

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from batch import detection_batch
+from optimizer_groups import LEARNING_RATE, MOMENTUM, parameter_groups
 from reference_blocks import C2PSA, SPPF, C3k2, Concat, Conv
 from reference_head import Detect, init_head
 from reference_loss import DetectionLoss
@@ -59,6 +60,8 @@ def build(seed: int = 0, size: int = 320, images: int = 2, boxes: int = 4, batch
     net.train()
     criterion = DetectionLoss()
     arrays = detection_batch(images, size, boxes, seed=batch_seed)
+    groups = parameter_groups(net.modules(), nn.BatchNorm2d)
+    optimizer = torch.optim.SGD(groups, LEARNING_RATE, MOMENTUM, nesterov=True)
 
     def step(batch: dict) -> dict:
         return criterion(net(batch["img"]), batch)
@@ -67,4 +70,5 @@ def build(seed: int = 0, size: int = 320, images: int = 2, boxes: int = 4, batch
         "modules": {"model": net},
         "batch": {name: torch.from_numpy(array) for name, array in arrays.items()},
         "step": step,
+        "optimizer": optimizer,
     }

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"
+from bisect_tool.captures.manifest import FORMAT
 
 
 def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None:
@@ -83,8 +84,8 @@ def _inside_itself(manifest: Manifest) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda m: m.update(format=0), "format 0, this version reads 2"),
-        (lambda m: m.pop("format"), "format None, this version reads 2"),
+        (lambda m: m.update(format=0), f"format 0, this version reads {FORMAT}"),
+        (lambda m: m.pop("format"), f"format None, this version reads {FORMAT}"),
         (lambda m: (m.pop("noise"), m.update(targets=[])), "targets: Input should be a valid dictionary"),
         (lambda m: m["tensors"]["t000000"].update(file="../../secret"), "tensors.t000000.file"),
         (lambda m: m["tensors"]["t000000"].update(shape=[-1]), "tensors.t000000.shape.0"),

@@ -1,0 +1,89 @@
+"""How far gradients are off, in what is allowed: in faithful ports, and in each fault of the backward pass.
+
+``python benchmarks/gradients.py`` prints for both recipes the worst gradient of a piece and of a whole backward pass, and
+what recording gradients costs against recording without.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bisect_tool.backward_pass import floor_of, owner_of
+from bisect_tool.captures.reader import Capture
+from bisect_tool.cli import run as command
+from bisect_tool.cli.progress import Progress
+from bisect_tool.diagnosis.pair import Pair
+from bisect_tool.probes.gradient_targets import ALL
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.questions import ProbeLog
+from bisect_tool.recipes.load import load_recipe
+from bisect_tool.session import Tolerance, _Run, _state, _trace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measured(recipe: str, captures: Path, fault: str) -> tuple[float, str, float]:
+    """Return the worst gradient of a piece in what is allowed, where it is, and the worst parameter's of a whole pass."""
+    with Progress(verbose=False) as progress:
+        loaded, capture = load_recipe(ROOT / "recipes" / recipe), Capture.open(captures / recipe / "ref")
+        port = command._start_port(loaded, "port", {"fault": fault}, capture, captures / "probes", 600, progress)
+        try:
+            gradients = capture.manifest.gradients
+            assert gradients is not None
+            own = port.run(Intervention())
+            pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
+            trace = _trace(_Run(port, capture, next(iter(capture.manifest.targets)), Tolerance(), ProbeLog()), pair)
+            state = frozenset(_state(pair))
+            pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites))
+            whole = port.run(Intervention(state, backward="whole"))
+        finally:
+            port.close()
+    worst, where = 0.0, ""
+    for row in pieces.pieces:
+        floor = floor_of(row, trace, gradients)
+        ratio = float("inf") if row.gradient.mismatch else row.gradient.apart / floor if floor else 0.0
+        if ratio > worst:
+            worst, where = ratio, owner_of(row, trace)
+    return worst, where, whole.targets[ALL]
+
+
+def capture(recipe: str, folder: Path, *words: str) -> float:
+    """Capture a recipe and return how long it took, in seconds."""
+    start = time.perf_counter()
+    arguments = ["capture", "--recipe", recipe, "--captures", str(folder), "--json", *words]
+    done = subprocess.run([sys.executable, "-m", "bisect_tool", *arguments], cwd=ROOT, capture_output=True, check=True)
+    json.loads(done.stdout)
+    return time.perf_counter() - start
+
+
+def faults(recipe: str) -> list[str]:
+    """Return the names of a recipe's faults in the backward pass."""
+    sys.path[:0] = [str(ROOT / "recipes" / recipe), str(ROOT / "recipes" / "detection")]
+    try:
+        import gradient_faults
+
+        return [name for name, fault in gradient_faults.IN_THE_BACKWARD.items() if fault.kind == "gradient"]
+    finally:
+        del sys.path[:2]
+        sys.modules.pop("gradient_faults", None)
+
+
+def main() -> None:
+    """Print the table of each recipe."""
+    for recipe in ("yolo11n", "gold_yolo"):
+        with tempfile.TemporaryDirectory() as folder:
+            plain, with_gradients = capture(recipe, Path(folder)), capture(recipe, Path(folder), "--grads")
+            print(f"{recipe}: recording with gradients takes {with_gradients / plain:.2f} times as long as without")
+            print("  worst gradient, in what is allowed (more than 1 is off)      piece   whole pass")
+            for fault in ["none", *faults(recipe)]:
+                piece, where, whole = measured(recipe, Path(folder), fault)
+                print(f"  {fault:30s} {where:28s} {piece:9.2g} {whole:12.2g}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

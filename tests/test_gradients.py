@@ -1,0 +1,212 @@
+"""Pairs whose values agree and whose gradients may not: the real command line on real torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import run_bisect
+
+RECIPE = """
+[models.ref]
+framework = "torch"
+entry = "pair.py:ref"
+[models.port]
+framework = "torch"
+entry = "pair.py:port"
+"""
+
+PAIR = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Signed(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        context.save_for_backward(x)
+        return torch.tanh(x)
+    @staticmethod
+    def backward(context, gradient):
+        (x,) = context.saved_tensors
+        return -gradient * (1 - torch.tanh(x) ** 2)
+
+class Block(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port = is_port
+        self.inner, self.act = nn.Linear(6, 6), nn.Tanh()
+
+    def forward(self, x):
+        hidden = self.act(self.inner(x))
+        {block}
+        return x + hidden
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port = is_port
+        self.norm, self.first, self.second = nn.BatchNorm1d(6), Block(is_port), Block(is_port)
+        self.before = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = self.norm(self.before(x))
+        {net}
+        return self.out(self.second(self.first(x)))
+
+def weight_of(logits, is_port):
+    weight = logits.softmax(-1).max(-1).values
+    {weight}
+    return weight
+
+def make(is_port, seed):
+    torch.manual_seed(seed)
+    net = Net(is_port)
+    {made}
+    draw = torch.Generator().manual_seed(0)
+    batch = {{"x": torch.randn(16, 6, generator=draw), "y": torch.arange(16) % 4}}
+
+    def step(batch):
+        logits = net(batch["x"])
+        {step}
+        losses = F.cross_entropy(logits, batch["y"], reduction="none")
+        weight = weight_of(logits, is_port)
+        return {{"loss": (losses * weight).mean()}}
+
+    return {{"modules": {{"net": net}}, "batch": batch, "step": step{optimizer}}}
+
+def ref(seed=0):
+    return make(False, seed)
+
+def port(seed=0):
+    return make(True, seed)
+"""
+PLACES = ("block", "net", "weight", "made", "step")
+SGD = ', "optimizer": torch.optim.SGD(net.parameters(), lr=0.1, momentum={momentum})'
+
+
+def report_of(folder: Path, optimizer: str = "", target: str | None = None, **lines: str) -> tuple[int, dict]:
+    """Capture the reference with gradients and run the port, which differs by some lines; return exit code and report."""
+    recipe = folder / "pair"
+    recipe.mkdir()
+    (recipe / "recipe.toml").write_text(RECIPE)
+    (recipe / "pair.py").write_text(
+        PAIR.format(optimizer=optimizer, **{place: lines.get(place, "pass") for place in PLACES})
+    )
+    done = run_bisect("capture", "--recipe", str(recipe), "--seeds", "4", "--grads", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    wanted = [] if target is None else ["--target", target]
+    done = run_bisect("run", "--recipe", str(recipe), "--json", *wanted, cwd=folder)
+    assert done.returncode in (0, 1, 3), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+FAULTS = {
+    "detached in a container": ({"net": "x = x.detach() if self.is_port else x"}, ["net"], "x = x.detach()"),
+    "half detached": (
+        {"net": "x = (x + x.detach()) / 2 if self.is_port else x"},
+        ["net"],
+        "x = (x + x.detach()) / 2",
+    ),
+    "detached in blocks": (
+        {"block": "hidden = hidden.detach() if self.is_port else hidden"},
+        ["net.first", "net.second"],
+        "hidden = hidden.detach()",
+    ),
+    "wrong sign": (
+        {"made": "net.first.act.forward = Signed.apply if is_port else net.first.act.forward"},
+        ["net.first.act"],
+        "",
+    ),
+    "detached in step": (
+        {"step": "logits = logits.detach() + 0 * logits if is_port else logits"},
+        ["step"],
+        "logits = logits.detach()",
+    ),
+    "not detached in a helper": (
+        {"weight": "weight = weight if is_port else weight.detach()"},
+        ["step"],
+        "weight = weight if is_port",
+    ),
+    "detached in a helper": (
+        {"weight": "weight = weight.detach() if is_port else weight"},
+        ["step"],
+        "weight = weight.detach()",
+    ),
+    "frozen": ({"made": "net.first.inner.bias.requires_grad_(not is_port)"}, ["net.first.inner.bias"], ""),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_backward_fault_is_named(fault: str, tmp_path: Path) -> None:
+    """Its calls or parameters, all and no others, and the line where there is one."""
+    lines, sites, line = FAULTS[fault]
+    code, report = report_of(tmp_path, **lines)
+    assert (code, report["verdict"]) == (1, "diverges")
+    (culprit,) = report["culprits"]
+    assert (culprit["kind"], culprit["confirmed"], sorted(culprit["sites"])) == ("gradient", True, sorted(sites))
+    if line:
+        port = culprit["line"]["port"]
+        assert line in port["text"][port["line"] - port["first"]]
+
+
+FAITHFUL = {
+    "the same": {},
+    "detached and frozen on both sides": {
+        "net": "x = x.detach()",
+        "made": "net.before.requires_grad_(False)",
+        "weight": "weight = weight.detach()",
+    },
+    "written otherwise": {
+        "block": "hidden = 2 * hidden - hidden if self.is_port else hidden",
+        "net": "x = x if not self.is_port else (x.clone() * 2) / 2",
+        "step": "logits = logits if not is_port else logits.transpose(0, 1).contiguous().transpose(0, 1)",
+    },
+    "silent layers": {"step": "logits = logits + 0 * net.norm.weight.sum()"},
+    "without gradients inside": {"net": "torch.no_grad()(self.before)(x)"},
+}
+
+
+@pytest.mark.parametrize("name", FAITHFUL)
+def test_a_faithful_port_agrees(name: str, tmp_path: Path) -> None:
+    """However it is written, and whatever the reference itself detaches."""
+    code, report = report_of(tmp_path, **FAITHFUL[name])
+    assert (code, report["verdict"], report["culprits"]) == (0, "agrees", []), report["sentence"]
+
+
+def test_targets_of_gradients(tmp_path: Path) -> None:
+    """What a fault does to one parameter's gradient is judged by itself; a true zero and a wrong name are refused."""
+    code, report = report_of(
+        tmp_path, target="grad:net.before.weight", net="x = x.detach() + 0.5 * (x - x.detach()) if self.is_port else x"
+    )
+    (culprit,) = report["culprits"]
+    assert (code, culprit["sites"], culprit["felt"]) == (1, ["net"], True)
+    (where,) = tmp_path.glob("pair")
+    words = ["run", "--recipe", str(where), "--target"]
+    done = run_bisect(*words, "grad:net.out.bias", cwd=tmp_path)
+    assert (done.returncode, "DIVERGES" in done.stdout) == (1, True)  # named, though this parameter does not feel it
+    assert "though grad:net.out.bias does not feel it" in " ".join(done.stdout.replace("│", " ").split())
+    refused = run_bisect(*words, "grad:net.before.bias", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "its true gradient is zero" in refused.stderr
+    unknown = run_bisect(*words, "grad:net.outer.bias", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert "the reference trains no parameter 'net.outer.bias'" in unknown.stderr
+
+
+def test_the_optimiser_is_compared(tmp_path: Path) -> None:
+    """Another momentum is named by the parameters after two steps."""
+    code, report = report_of(tmp_path, optimizer=SGD.format(momentum="0.5 if is_port else 0.9"))
+    (culprit,) = report["culprits"]
+    assert (code, culprit["kind"], culprit["confirmed"]) == (1, "step", True)
+    assert "momentum 0.5, reference 0.9" in report["sentence"]
+
+
+def test_zeroed_weights_silence_what_comes_before(tmp_path: Path) -> None:
+    """The initial values that keep the gradient from others are named, and proved by two passes."""
+    code, report = report_of(tmp_path, made="is_port and nn.init.zeros_(net.out.weight)")
+    (culprit,) = report["culprits"]
+    assert (code, culprit["kind"], culprit["sites"], culprit["confirmed"]) == (1, "values", ["net.out.weight"], True)
+    assert any("get no gradient in the port, with its own weights" in said for said in report["gradients"]["said"])
