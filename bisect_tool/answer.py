@@ -164,7 +164,8 @@ def _notes(answer: Answer) -> list[str]:
     how = (
         "`bisect run --target grad_norm`" if known else "`bisect capture --grads`, then `bisect run --target grad_norm`"
     )
-    forward = [] if answer.gradients is not None else [f"gradients were not compared: {how}"]
+    settled = answer.gradients is not None or answer.code.culprits or answer.start.culprits
+    forward = [] if settled else [f"gradients were not compared: {how}"]
     return [*([] if asked else [unasked]), *forward, *answer.passed_over, *answer.code.rounded]
 
 

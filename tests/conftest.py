@@ -135,8 +135,8 @@ def imports_from(*folders: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The captures folder of the tiny recipe."""
-    return capture_recipe(str(TINY), tmp_path_factory.mktemp("tiny"))
+    """The captures folder of the tiny recipe, with gradients."""
+    return capture_recipe(str(TINY), tmp_path_factory.mktemp("tiny"), words=["--grads"])
 
 
 @pytest.fixture(scope="session")

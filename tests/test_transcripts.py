@@ -26,6 +26,13 @@ def test_a_tiny_port_gets_the_expected_report(
     check_transcript(f"tiny_{fault}", done.stdout)
 
 
+def test_a_lost_gradient_gets_the_expected_report(tiny_captures: Path, check_transcript: Check) -> None:
+    """A detach that no value shows."""
+    done = run_bisect("run", "--recipe", str(TINY), "--captures", str(tiny_captures), "--option", "fault=detach")
+    assert done.returncode == 1, done.stderr
+    check_transcript("tiny_detach", done.stdout)
+
+
 @pytest.mark.jittor
 def test_the_founding_case_gets_the_expected_report(yolo11n_captures: Path, check_transcript: Check) -> None:
     """The class bias that never landed is named, with its two proofs, from capture to report."""

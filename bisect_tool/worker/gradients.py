@@ -141,7 +141,10 @@ def pulled(model, targets, of, names):
         for name in of
         if model.adapter.is_tensor(targets[name])
     ]
-    arrays = model.adapter.pull(roots, [model.state[name][0] for name in names])
+    try:
+        arrays = model.adapter.pull(roots, [model.state[name][0] for name in names])
+    except RuntimeError as error:
+        raise build.RecipeError("the backward pass of %s fails: %s" % (" + ".join(of), error)) from error
     if all(array is None for array in arrays):
         raise build.RecipeError(
             "no parameter has a gradient of %s: step must return tensors that were not detached" % " + ".join(of)

@@ -321,7 +321,7 @@ def through(own, values):
     class Through(torch.autograd.Function):
         @staticmethod
         def forward(_context, _own, new):
-            return new
+            return new.clone()  # the code may write into it
 
         @staticmethod
         def backward(_context, gradient):

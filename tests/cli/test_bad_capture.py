@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from bisect_tool.captures.manifest import FORMAT
 from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"
-from bisect_tool.captures.manifest import FORMAT
 
 
 def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None:

@@ -50,11 +50,13 @@ class Net(nn.Module):
         self.second = Block(8, act, fault)
         self.head = Head(8)
         self.register_buffer("scale", torch.full((1,), 0.5))
+        self._fault = fault
 
     def forward(self, x: torch.Tensor) -> dict:
         """Map images (N, 3, H, W) to the head's nested output."""
         stem = self.stem(x)
-        first = self.first(stem)
+        first = self.first(stem.clone())  # a convolution keeps its input for the backward pass
+        first = first.detach() if self._fault == "detach" else first
         stem.mul_(self.scale)  # the value that `stem` gave is gone from here on
         return self.head([first + stem, self.second(self.second(first))])
 

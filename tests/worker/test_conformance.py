@@ -200,6 +200,46 @@ def test_a_call_can_be_fed_the_references_inputs(asked: Asked) -> None:
     assert wrong.error > 1e-2
 
 
+def test_every_piece_of_the_backward_pass_agrees(asked: Asked) -> None:
+    """Each call, pulled back by itself from the reference's gradients, makes the reference's of them: in float64 too."""
+    gradients = asked.capture.manifest.gradients
+    assert gradients is not None
+    sites = frozenset(Site(s) for s in SITES)
+    reading = run(asked, asked.state, backward="pieces", watched=sites, exact=frozenset({Site("net.first.conv")}))
+    assert {row.site for row in reading.pieces if row.exact} == {"net.first.conv"}
+    for row in reading.pieces:
+        entry = gradients.sites[row.site]
+        floor = {"inputs": entry.inputs, "output": entry.output, "state": entry.state}[row.part][row.path][1]
+        assert row.gradient.mismatch is None
+        assert row.gradient.apart <= 3 * max(floor, 2e-5 * (row.gradient.reference or 0.0)), row
+    contributions = [row for row in reading.pieces if row.part == "state" and not row.exact]
+    assert len(contributions) == 20  # a call that is made twice contributes twice
+
+
+def test_a_whole_backward_pass_agrees(asked: Asked) -> None:
+    """Also where calls pass the reference's gradients back, or get them at their outputs; nothing is left behind."""
+    plain = run(asked).targets
+    for more in (
+        {},
+        {"pulled": frozenset({Site("net.second#2")})},
+        {"patched": asked.state | {Site("net.first"), Site("net.head.box")}},
+    ):
+        patched = more.pop("patched", asked.state)
+        assert run(asked, patched, backward="whole", **more).targets["gradients"] <= 1
+    assert run(asked, repeat=3).targets == plain
+
+
+def test_a_parameter_without_a_path_has_no_gradient(asked: Asked) -> None:
+    """None is told from zeros, although Jittor gives zeros for it: what is patched and not pulled gets the reference's."""
+    reading = run(asked, backward="own")
+    assert not any(row.none for row in reading.gradients.values())
+    lost = run(asked, asked.state, backward="whole", pulled=frozenset({Site("net.first"), Site("net.stem")}))
+    assert lost.targets["gradients"] <= 1
+    cut = run(asked, asked.state | {Site("net.head")}, backward="whole", pulled=frozenset({Site("net.first")}))
+    assert not cut.gradients["net.stem.weight"].none
+    assert cut.targets["gradients"] <= 1
+
+
 def test_an_unknown_site_is_an_error_and_the_worker_lives_on(asked: Asked) -> None:
     """A request that cannot be served is answered, not died of."""
     with pytest.raises(ModelError, match="no such site"):
