@@ -107,13 +107,19 @@ def whole_pass(
     question: Question,
     what: str,
     *,
-    patched: Iterable[Site] = (),
+    straight: Iterable[Site],
     pulled: Iterable[Site] = (),
+    severed: Iterable[Site] = (),
     thawed: Iterable[Site] = (),
 ) -> Reading:
     """Run a whole backward pass on top of a question's base, with the reference's values on the way forward."""
     intervention: Intervention = dataclasses.replace(
-        question.base.patching(patched), backward="whole", pulled=frozenset(pulled), thawed=frozenset(thawed)
+        question.base,
+        backward="whole",
+        straight=frozenset(straight),
+        pulled=frozenset(pulled),
+        severed=frozenset(severed),
+        thawed=frozenset(thawed),
     )
     return run_logged(
         question.port,
@@ -123,5 +129,5 @@ def whole_pass(
         what,
         question.target,
         question.verdict,
-        patched=len(frozenset(patched) | frozenset(pulled)),
+        patched=len(frozenset(severed) | frozenset(pulled)),
     )

@@ -12,29 +12,29 @@ import math
 from collections.abc import Sequence
 
 from bisect_tool.captures.manifest import Excerpt, Gradients
-from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.compare.tolerance import UNCHECKED
+from bisect_tool.captures.reader import Capture
+from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.finding import Finding
-from bisect_tool.line_names import Part
 from bisect_tool.line_reads import unclear_before
-from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import PulledStatements, WorkerPort
+from bisect_tool.questions import Question
 from bisect_tool.sites import STEP, Site, variable_of
-from bisect_tool.statements import Lines
+from bisect_tool.statements import FLOOR, Lines
 from bisect_tool.trace import Trace
 
 Edges = dict[str, dict[str, tuple[float, ...]]]  # by statement, the last first, and by what it reads
 
 
 def with_backward_lines(
-    culprits: Sequence[Culprit], port: WorkerPort, capture: Capture, base: Intervention, trace: Trace
+    culprits: Sequence[Culprit], port: WorkerPort, capture: Capture, question: Question, trace: Trace
 ) -> tuple[Culprit, ...]:
     """Return the culprits with the line whose backward pass is wrong, where their own code has one."""
-    return tuple(_with_line(c, port, capture, base, trace) if c.kind == "gradient" else c for c in culprits)
+    return tuple(_with_line(c, port, capture, question, trace) if c.kind == "gradient" else c for c in culprits)
 
 
-def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, base: Intervention, trace: Trace) -> Culprit:
+def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, question: Question, trace: Trace) -> Culprit:
+    base = question.base
     gradients, owner = capture.manifest.gradients, culprit.sites[0]
     around = None if owner == STEP else owner
     coded = {variable.around for variable in capture.manifest.variables}
@@ -45,7 +45,8 @@ def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, base: Inter
     else:
         layers = base.patching(set(trace.sites) - set(trace.chain(around))).feeding([around])
     lines = Lines(port, capture, layers, around)
-    pulled = port.statements(base.watching(trace.sites), owner, _alike(lines))
+    alike = _alike(lines, question)
+    pulled = port.statements(base.watching(trace.sites), owner, alike)
     wrong = _wrong(gradients, owner, pulled, frozenset(trace.sites))
     # Of a call that is made with gradients switched off nothing is pulled back: its own line is the one.
     off = [site for finding in culprit.findings if finding.check == "no_grad" for site in finding.sites[1:2]]
@@ -53,7 +54,7 @@ def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, base: Inter
         wrong = [(f"{off[0]}|inputs", f"{off[0]}|inputs", "no gradient")]
     if not wrong:
         return culprit
-    told = _Told(gradients, capture, lines, pulled)
+    told = _Told(gradients, capture, lines, pulled, frozenset(lines.pairs.to_port[site] for site in alike))
     statement, target, how = wrong[0]
     if target in pulled.stopped:
         line = told.line(target, target)
@@ -65,19 +66,12 @@ def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, base: Inter
     return dataclasses.replace(culprit, line=line, findings=(*culprit.findings, finding))
 
 
-def _alike(lines: Lines) -> list[Site]:
-    """Return the variables whose parts have as many numbers on both sides: under one name another thing may be meant."""
-    theirs = {variable.site: _sizes(variable.parts) for variable in lines.survey.variables}
-    manifest = lines.capture.manifest
-    ours = {
-        site: _sizes([(path, manifest.tensors[key].shape, "") for path, key in tensor_keys(tree)])
-        for site, tree in lines.capture.variables.items()
-    }
-    return [mine for mine, port in lines.pairs.to_port.items() if ours[str(mine)] == theirs.get(port)]
-
-
-def _sizes(parts: Sequence[Part]) -> list[int]:
-    return [math.prod(shape) for _, shape, _ in parts]
+def _alike(lines: Lines, question: Question) -> list[Site]:
+    """Return the variables that have the same values on both sides: under one name another thing may be meant."""
+    layers, shared = lines.layers, list(lines.pairs.to_port)
+    reading = question.ask("lines", "variables compared", layers.patched, (*layers.watched, *shared), fed=layers.fed)
+    seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
+    return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * FLOOR) for part in parts)]
 
 
 def _wrong(
@@ -165,6 +159,7 @@ class _Told:
     capture: Capture
     lines: Lines
     pulled: PulledStatements
+    alike: frozenset[Site]  # the port's own names of variables that have the reference's values
 
     def line(self, statement: str, target: str) -> Line:
         """Return the lines of a statement; where a call is handed something, that of the call."""
@@ -179,8 +174,7 @@ class _Told:
         variable = next((v for v in survey.variables if v.site == partner), None)
         if variable is None:
             return ()
-        alike = {self.lines.pairs.to_port[site] for site in _alike(self.lines)}
-        found = unclear_before(variable, survey.variables, survey.excerpts, lambda v: v.site in alike)
+        found = unclear_before(variable, survey.variables, survey.excerpts, lambda v: v.site in self.alike)
         passing = [v for v in found if any(dtype.startswith("float") for _, _, dtype in v.parts)]
         return tuple(dict.fromkeys(v.place for v in passing))
 

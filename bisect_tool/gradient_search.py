@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bisect_tool.backward_pass import Pieces, pull_pieces, whole_pass
-from bisect_tool.captures.manifest import Gradients
+from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.culprit import Culprit, Proof
 from bisect_tool.diagnosis.gradient_words import gradient_findings
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.diagnosis.triage import port_kinds, reference_kinds, silent, table, words
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.probes.gradient_targets import NORM, reference_norm, with_gradient_targets
+from bisect_tool.probes.gradient_targets import NORM, allowed, reference_norm, reference_rms, with_gradient_targets
 from bisect_tool.probes.intervention import Intervention, PulledAt, Reading
 from bisect_tool.questions import Question, run_logged
 from bisect_tool.search.verdict import Verdict
@@ -48,7 +48,7 @@ class _Group:
     """What is one culprit: calls whose own code is wrong in the same way, or parameters that take no gradient."""
 
     sites: tuple[Site, ...]
-    patched: tuple[Site, ...] = ()
+    severed: tuple[Site, ...] = ()
     pulled: tuple[Site, ...] = ()
     thawed: tuple[Site, ...] = ()
     given: tuple[Site, ...] = ()  # the port has no such parameter: nothing can be patched, only counted
@@ -63,24 +63,26 @@ def search_gradients(
     ``question`` judges the target of gradients; ``wrong`` are the calls that are wrong on the way forward already, which
     are not judged; ``constants`` the initial values that are constant on one side only.
     """
-    whole = whole_pass(question, "the port's own backward pass")
+    right = _put_right(trace, wrong)
+    whole = _whole(question, trace, [right], "the port's own backward pass")
     own = _own(question)
     if whole.failure is not None or own.failure is not None:
         return GradientAnswer(open_ends=(f"the port's backward pass fails: {whole.failure or own.failure}",))
     pieces = pull_pieces(question, trace, gradients)
     if pieces.reading.failure is not None:
         return GradientAnswer(open_ends=(f"the backward pass by pieces fails: {pieces.reading.failure}",))
-    groups = [*_groups(pieces, trace, wrong, _batch_size(pair)), *_left_out(pair, gradients, whole)]
-    proof = _Proof(question, trace, pair, tuple(groups))
-    culprits = [proof.culprit(group) for group in groups]
+    off = _off(pair.reference, gradients, whole)
+    groups = [*_groups(pieces, trace, wrong, _batch_size(pair)), *_left_out(pair, gradients, whole)] if off else []
+    proof = _Proof(question, trace, pair, right, tuple(groups))
+    found = [proof.culprit(group) for group in groups]
+    culprits = [culprit for culprit in found if not _agrees_without(culprit)]
     if not groups or all(c.confirmed for c in culprits):
         culprits += _silencing(question, pair, gradients, whole, own, constants)
-    verdict = question.verdict(whole)
     open_ends = []
-    if verdict is Verdict.DIVERGES and not culprits and not wrong:
+    if off and not culprits:
         open_ends.append(
-            f"{question.target} diverges in the port's whole backward pass, yet every call pulled back by itself is right: "
-            "gradients are lost or made between the calls, or rounding adds up"
+            f"the gradients of {listed(off)} are off in the port's whole backward pass, yet every call pulled back by itself is "
+            "right: they are lost or made between the calls, or rounding adds up"
         )
     triage, said = _triage(pair, gradients, whole, own)
     return GradientAnswer(
@@ -89,7 +91,50 @@ def search_gradients(
         triage,
         said,
         (reference_norm(pair.reference, gradients), whole.targets.get(NORM), own.targets.get(NORM)),
-        agrees=verdict is Verdict.AGREES and not culprits,
+        agrees=not off and not culprits,
+    )
+
+
+def _off(manifest: Manifest, gradients: Gradients, whole: Reading) -> list[str]:
+    """Return the parameters whose gradients are off by more than they may be."""
+    found = []
+    for name in gradients.parameters:
+        row = whole.gradients.get(name)
+        scale = reference_rms(manifest, gradients, name)
+        lost = row is None and bool(scale)
+        if lost or (row is not None and row.exceeds(allowed(manifest, gradients, name))):
+            found.append(name)
+    return found
+
+
+def _agrees_without(culprit: Culprit) -> bool:
+    """Tell whether every gradient agrees although a call is not put right: then how it splits them does no harm."""
+    return (
+        culprit.kind == "gradient"
+        and culprit.necessary is not None
+        and culprit.necessary.verdict is Verdict.AGREES
+        and not culprit.silent
+    )
+
+
+def _put_right(trace: Trace, sites: Sequence[Site], findings: Sequence[Finding] = ()) -> _Group:
+    """Return calls whose own code is to pass the reference's gradients on, with what makes it so."""
+    severed = tuple(site for site in sites if site in trace.sites)
+    pulled = tuple(trace.outermost(trace.sites)) if STEP in sites else ()
+    return _Group(tuple(sites), severed=severed, pulled=pulled, findings=tuple(findings))
+
+
+def _whole(
+    question: Question, trace: Trace, groups: Sequence[_Group], what: str, pulled: Sequence[Site] = ()
+) -> Reading:
+    """Run a whole backward pass with some groups put right."""
+    return whole_pass(
+        question,
+        what,
+        straight=trace.sites,
+        pulled={site for group in groups for site in group.pulled} | set(pulled),
+        severed={site for group in groups for site in group.severed},
+        thawed={site for group in groups for site in group.thawed},
     )
 
 
@@ -136,9 +181,7 @@ def _group(pieces: Pieces, trace: Trace, owners: Sequence[Site], batch: int) -> 
         findings.append(
             Finding("backward", tuple(owners[2:]), f"and so do {len(owners) - 2} more: {listed(owners[2:])}")
         )
-    if list(owners) == [STEP]:
-        return _Group((STEP,), pulled=tuple(trace.outermost(trace.sites)), findings=tuple(findings))
-    return _Group(tuple(owners), patched=tuple(owners), findings=tuple(findings))
+    return _put_right(trace, owners, findings)
 
 
 def _left_out(pair: Pair, gradients: Gradients, whole: Reading) -> list[_Group]:
@@ -168,45 +211,50 @@ def _left_out(pair: Pair, gradients: Gradients, whole: Reading) -> list[_Group]:
 
 @dataclass(frozen=True)
 class _Proof:
-    """Whole backward passes that prove the culprits."""
+    """Whole backward passes that prove the culprits; ``right`` is what is wrong on the way forward already."""
 
     question: Question
     trace: Trace
     pair: Pair
+    right: _Group
     groups: tuple[_Group, ...]
 
     def culprit(self, group: _Group) -> Culprit:
-        """Return a group as a culprit, with its two probes."""
+        """Return a group as a culprit, with its two probes; silent where the target alone does not feel it."""
         others = [other for other in self.groups if other is not group]
-        healed = self._with(self.groups, "all culprits", ())
-        sites = [s for s in group.sites if s in self.trace.sites]
-        before = self._with(others, "the others" if others else "nothing", sites)
+        healed = self._with(self.groups, ())
+        sites = [site for site in group.sites if site in group.severed]
+        before = self._with(others, sites)
         culprit = Culprit(
             "gradient",
             group.sites,
-            (*group.patched, *group.pulled, *group.thawed, *group.given),
-            sufficient=self._said(healed, f"{_names(self.groups)} passing the reference's gradients back"),
-            necessary=self._said(before, self._words(group, others)),
+            (*group.severed, *group.pulled, *group.thawed, *group.given),
+            sufficient=self._said(healed, f"{_names(self.groups)} passing the reference's gradients on"),
+            necessary=self._said(before, self._words(others, sites)),
             findings=group.findings,
         )
-        if culprit.necessary is not None and culprit.necessary.verdict is Verdict.AGREES and group.patched:
-            own = Proof("pulled back by itself, from the reference's inputs and gradients", None, Verdict.DIVERGES)
-            return dataclasses.replace(culprit, sufficient=None, necessary=own, silent=True)
+        felt = _off(self.pair.reference, self._gradients(), before)
+        if culprit.necessary is not None and culprit.necessary.verdict is Verdict.AGREES and felt:
+            words = f"{self._words(others, sites)}: the gradients of {listed(felt)} are off"
+            return dataclasses.replace(
+                culprit, sufficient=None, necessary=Proof(words, None, Verdict.DIVERGES), silent=True
+            )
         return culprit
 
-    def _with(self, groups: Sequence[_Group], what: str, pulled: Sequence[Site]) -> Reading:
-        given = {name for group in groups for name in group.given}
-        patched = {site for group in groups for site in group.patched}
-        patched = {site for site in patched if not set(self.trace.chain(site)[1:]) & patched}
-        at = {site for group in groups for site in group.pulled} - patched | (set(pulled) - patched)
-        thawed = [site for group in groups for site in group.thawed]
-        end = f"{what} given the reference's gradients" + (f", {listed(sorted(pulled))} pulled" if pulled else "")
-        reading = whole_pass(self.question, end, patched=patched, pulled=at, thawed=thawed)
-        return with_gradient_targets(reading, self.pair.reference, frozenset(given))
+    def _gradients(self) -> Gradients:
+        assert self.pair.reference.gradients is not None
+        return self.pair.reference.gradients
 
-    def _words(self, group: _Group, others: Sequence[_Group]) -> str:
-        rest = f"{_names(others)} right" if others else "all else as it is"
-        return f"{rest}, the reference's gradient at the output of {listed(group.sites)}" if group.patched else rest
+    def _with(self, groups: Sequence[_Group], pulled: Sequence[Site]) -> Reading:
+        given = frozenset(name for group in groups for name in group.given)
+        what = f"{_names(groups)} put right" if groups else "nothing put right"
+        end = what + (f", {listed(sorted(pulled))} pulled" if pulled else "")
+        reading = _whole(self.question, self.trace, [self.right, *groups], end, pulled)
+        return with_gradient_targets(reading, self.pair.reference, given)
+
+    def _words(self, others: Sequence[_Group], sites: Sequence[Site]) -> str:
+        rest = f"{_names(others)} put right" if others else "all else as it is"
+        return f"{rest}, the reference's gradient at the output of {listed(sites)}" if sites else rest
 
     def _said(self, reading: Reading, what: str) -> Proof:
         return Proof(what, reading.targets.get(self.question.target), self.question.verdict(reading))

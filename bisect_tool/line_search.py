@@ -27,11 +27,10 @@ from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, variable_of
-from bisect_tool.statements import Lines, Statement
+from bisect_tool.statements import FLOOR, Lines, Statement
 from bisect_tool.trace import Trace
 
 MOST_TRIED = 32  # statements that are patched alone, one after the other
-FLOOR = 2e-5  # relative; what a few float32 operations do
 
 
 def with_lines(

@@ -184,7 +184,7 @@ def _gradients(
     if any(culprit.after_the_layers for culprit in code.culprits):
         wrong.add(STEP)
     found = search_gradients(question, trace, pair, gradients, sorted(wrong), constants)
-    culprits = with_backward_lines(found.culprits, run.port, run.capture, question.base, trace)
+    culprits = with_backward_lines(found.culprits, run.port, run.capture, question, trace)
     if about is not None:
         return replace(found, culprits=culprits)
     untrained = {site for culprit in culprits for site in culprit.sites}

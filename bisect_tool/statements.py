@@ -12,6 +12,8 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import Survey, WorkerPort
 from bisect_tool.sites import Site, variable_of
 
+FLOOR = 2e-5  # relative; what a few float32 operations do
+
 
 @dataclass(frozen=True)
 class Statement:

@@ -210,3 +210,135 @@ def test_zeroed_weights_silence_what_comes_before(tmp_path: Path) -> None:
     (culprit,) = report["culprits"]
     assert (code, culprit["kind"], culprit["sites"], culprit["confirmed"]) == (1, "values", ["net.out.weight"], True)
     assert any("get no gradient in the port, with its own weights" in said for said in report["gradients"]["said"])
+
+
+NET = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+class Checkpoint(torch.autograd.Function):
+    @staticmethod
+    def forward(context, module, x, *parameters):
+        context.module, context.parameters = module, parameters
+        context.save_for_backward(x)
+        return module(x)
+    @staticmethod
+    def backward(context, gradient):
+        (x,) = context.saved_tensors
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            y = context.module(x)
+        return (None, *torch.autograd.grad(y, [x, *context.parameters], gradient))
+
+class Gate(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port, self.inner = is_port, nn.Linear(6, 6)
+    def forward(self, x):
+        gate = self.inner(x).sigmoid()
+        {gate}
+        return x * gate
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.is_port = is_port
+        self.a, self.b, self.out, self.id = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 4), nn.Identity()
+        self.chain = nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True))
+        self.rnn, self.gate = nn.LSTM(6, 6, batch_first=True), Gate(is_port)
+        self.norm = nn.LayerNorm(6, eps={eps})
+    def forward(self, x):
+        {net}
+        return self.out(x)
+
+def make(is_port, seed):
+    torch.manual_seed(seed)
+    net = Net(is_port)
+    draw = torch.Generator().manual_seed(0)
+    batch = {{"x": torch.randn(16, 6, generator=draw), "y": torch.arange(16) % 4}}
+
+    def step(batch):
+        logits = net(batch["x"])
+        log = logits.log_softmax(-1)
+        chosen = log.gather(1, batch["y"][:, None])[:, 0]
+        {step}
+        weight = (1 - chosen.exp()) ** 2
+        return {{"loss": -(weight * chosen).mean()}}
+
+    return {{"modules": {{"net": net}}, "batch": batch, "step": step}}
+
+def ref(seed=0):
+    return make(False, seed)
+
+def port(seed=0):
+    return make(True, seed)
+"""
+# Split otherwise between two names of one value, the two sides of an identity, detach and no_grad: no fault.
+SPLIT_OTHERWISE = {
+    "no_grad for detach": """y = self.a(x).detach() if not self.is_port else None
+        if self.is_port:
+            with torch.no_grad():
+                y = self.a(x)
+        x = self.b(x + y)""",
+    "two names of one value": """y, (hidden, _) = self.rnn(x[:, None])
+        x = hidden[0] if self.is_port else y[:, -1]""",
+    "the skip on the other side of an identity": """y = self.a(x)
+        x = self.b(self.id(y)) + y if self.is_port else (lambda z: self.b(z) + z)(self.id(y))""",
+    "a checkpoint of its own": """x = self.a(x)
+        x = Checkpoint.apply(self.b, x, *self.b.parameters()) if self.is_port else self.b(x)""",
+    "written over in place": "x = self.a(self.chain(x)); x += 1; x = self.gate(x)",
+}
+
+
+def verdict_of(folder: Path, **lines: str) -> tuple[int, dict]:
+    """Capture and run a pair of ``NET`` with some lines; return exit code and report."""
+    recipe = folder / "pair"
+    recipe.mkdir()
+    (recipe / "recipe.toml").write_text(RECIPE)
+    given = {"net": "x = self.gate(self.norm(self.a(x)))", "gate": "pass", "step": "pass", "eps": "1e-5"}
+    (recipe / "pair.py").write_text(NET.format(**{**given, **lines}))
+    done = run_bisect("capture", "--recipe", str(recipe), "--seeds", "0", "--grads", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    done = run_bisect("run", "--recipe", str(recipe), "--json", cwd=folder)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", SPLIT_OTHERWISE)
+def test_a_gradient_that_is_split_otherwise_is_no_fault(name: str, tmp_path: Path) -> None:
+    """Every parameter's gradient agrees: nobody is to blame."""
+    code, report = verdict_of(tmp_path, net=SPLIT_OTHERWISE[name])
+    assert (code, report["verdict"], report["culprits"]) == (0, "agrees", []), report["sentence"]
+
+
+def test_two_faults_do_not_hide_each_other(tmp_path: Path) -> None:
+    """One in a block, one in the code around the net."""
+    code, report = verdict_of(
+        tmp_path,
+        gate="gate = gate.detach() if self.is_port else gate",
+        step="chosen = (chosen + chosen.detach()) / 2 if is_port else chosen",
+    )
+    found = {site: c["confirmed"] for c in report["culprits"] for site in c["sites"]}
+    assert (code, found) == (1, {"net.gate": True, "step": True})
+
+
+def test_a_value_at_fault_does_not_hide_a_gradient(tmp_path: Path) -> None:
+    """Another eps in one layer, a detach in another: both are named."""
+    code, report = verdict_of(
+        tmp_path, gate="gate = gate.detach() if self.is_port else gate", eps="0.1 if is_port else 1e-5"
+    )
+    found = {(c["kind"], site): c["confirmed"] for c in report["culprits"] for site in c["sites"]}
+    assert (code, found) == (1, {("code", "net.norm"): True, ("gradient", "net.gate"): True})
+
+
+def test_a_detach_in_an_argument_is_named_at_the_call(tmp_path: Path) -> None:
+    """Not where the argument was computed."""
+    _, report = verdict_of(
+        tmp_path,
+        net="""y = self.a(x)
+        z = self.norm(y)
+        x = self.gate(z.detach() if self.is_port else z)""",
+    )
+    (culprit,) = report["culprits"]
+    port = culprit["line"]["port"]
+    assert "self.gate(z.detach()" in port["text"][port["line"] - port["first"]]

@@ -27,7 +27,9 @@ class Intervention:
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it.
         backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
             way forward; "pieces" for one in which each watched call is pulled back by itself.
+        straight: calls whose value is the reference's on the way forward, while gradients go the port's own way.
         pulled: calls whose output takes the reference's gradient, whatever comes after.
+        severed: calls whose own code passes the reference's gradients on: to its inputs, and to the calls inside it.
         thawed: parameters that take gradients although the port froze them.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
@@ -41,7 +43,9 @@ class Intervention:
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[Site] = frozenset()
     backward: Literal["", "own", "whole", "pieces"] = ""
+    straight: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
+    severed: frozenset[Site] = frozenset()
     thawed: frozenset[Site] = frozenset()
     echo: bool = False
     repeat: int = 0
@@ -73,7 +77,8 @@ class Intervention:
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
-        groups = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed, self.pulled, self.thawed)
+        forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
+        groups = (*forward, self.straight, self.pulled, self.severed, self.thawed)
         text = json.dumps([*(sorted(group) for group in groups), self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

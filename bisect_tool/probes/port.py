@@ -321,11 +321,15 @@ class WorkerPort:
         if not intervention.backward:
             return "run", request
         extra = {
-            "pulled": sorted(self._to_port[site] for site in intervention.pulled),
-            "thawed": sorted(self._to_port[name] for name in intervention.thawed),
-            "straight": intervention.backward == "whole",
+            "straight": intervention.straight,
+            "pulled": intervention.pulled,
+            "severed": intervention.severed,
+            "thawed": intervention.thawed,
         }
-        return "pull", {**request, **extra}
+        return "pull", {
+            **request,
+            **{key: sorted(map(self._to_port.__getitem__, names)) for key, names in extra.items()},
+        }
 
     def _request(self, intervention: Intervention) -> dict[str, Any]:
         def named(sites: frozenset[Site]) -> list[str]:
@@ -410,19 +414,11 @@ class WorkerPort:
                     "output": {path: key for path, (key, _) in entry.output.items()},
                     "state": {self._to_port[n]: key for n, (key, _) in entry.state.items() if n in self._to_port},
                 }
-        inside: dict[str, list[str]] = {}
-        for call in self._to_port.keys() & self._parents.keys():
-            around = self._parents[call]
-            while around is not None:
-                if around in self._to_port:
-                    inside.setdefault(self._to_port[around], []).append(self._to_port[call])
-                around = self._parents[around]
         return {
             "of": recorded.of,
             "off": [self._to_port[site] for site in recorded.off if site in self._to_port],
             "parameters": {self._to_port[n]: key for n, key in recorded.parameters.items() if n in self._to_port},
             "sites": sites,
-            "inside": inside,
         }
 
     def _in_reference_names(self, reading: Reading) -> Reading:

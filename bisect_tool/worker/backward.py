@@ -1,31 +1,33 @@
-"""A whole backward pass: the gradients of the parameters, with the reference's values everywhere on the way forward.
+"""A whole backward pass: the gradients of the parameters, with the reference's values on the way forward.
 
-A call that is patched takes the reference's value forward and passes the reference's gradients back; at a call that is
-``pulled`` all that comes after is given the reference's gradient. So a cut through the backward pass is a run like any
-other: what lies beyond it is the reference's, and the port's own code pulls back from there.
+A call that is *severed* has its own code pass the reference's gradients on: its inputs get what the reference's call
+contributes to them, its parameters too, and each call inside it gets the reference's gradient at its output, from where
+its own code pulls back. At a call that is *pulled* all that comes after is given the reference's gradient. So whoever is at
+fault can be put right, or be the only one that is not, and no other fault is hidden.
 """
 
 import contextlib
 
 import numpy as np
 
-from . import measure, probe, pullback, trees
+from . import build, measure, probe, pullback, trees
 
 
 class Backward(probe.Probe):
     """One run with its backward pass.
 
-    ``pulled``: calls whose output takes the reference's gradient. ``thawed``: parameters that take gradients although the
-    port froze them. ``straight``: every call's value is replaced by the reference's, while gradients go their own way.
+    ``straight``: calls whose value is replaced by the reference's, while gradients go their own way. ``thawed``: parameters
+    that take gradients although the port froze them. ``pulled`` and ``severed``: see above.
     """
 
-    def __init__(self, *args, pulled=(), thawed=(), straight=True, **how):
+    def __init__(self, *args, straight=(), pulled=(), severed=(), thawed=(), **how):
         super().__init__(*args, **how)
+        self.straight = set(straight)
         self.pulled = set(pulled)
+        self.severed = set(severed)
         self.thawed = set(thawed)
-        self.straight = straight
         self.roots = []
-        self.given = {}  # parameter -> the reference's gradient, of the calls that are patched
+        self.given = {}  # parameter -> the reference's gradient, of the calls that are severed
 
     def run(self):
         """Return the reading, with ``gradients``: {parameter: its gradient compared}."""
@@ -36,18 +38,23 @@ class Backward(probe.Probe):
 
     def _around(self, call, compute, args, kwargs):
         entry = self.reference.sites.get(call.site)
-        patched = call.site in self.sites
-        if patched:
+        inside = call.parent is not None and call.parent.site in self.severed
+        if call.site in self.severed:
             names = trees.partners(list(trees.keys(entry["inputs"])), self._found([list(args), kwargs]))
             self._end(call.site, "inputs", names, [list(args), kwargs])
             self._give(call.site)
+        if call.site in self.severed or inside:
+            args, kwargs = trees.map_leaves([list(args), kwargs], self.adapter.is_tensor, self.adapter.detached)
         output = super()._around(call, compute, args, kwargs)
-        if patched or entry is None or not self.straight:
+        if entry is None:
             return output
         names = trees.partners(list(trees.keys(entry["output"])), self._found(output))
-        if call.site in self.pulled:
+        if call.site in self.pulled or inside:
             self._end(call.site, "output", names, output)
+        if call.site in self.pulled | self.severed or inside:
             return self._substitute(call.site)
+        if call.site not in self.straight:
+            return output
         left = iter(names)
         return trees.map_leaves(
             output, self.adapter.is_tensor, lambda tensor: self._straightened(tensor, next(left)[1])
@@ -69,19 +76,18 @@ class Backward(probe.Probe):
                 self.roots.append((tensor, self.reference.read(key)))
 
     def _give(self, site):
-        gradients = self.reference.gradients
-        for inner in [site, *gradients["inside"].get(site, ())]:
-            for name, key in gradients["sites"].get(inner, {}).get("state", {}).items():
-                if key is not None:
-                    self.given[name] = self.given.get(name, 0.0) + self.reference.read(key)
+        for name, key in self.reference.gradients["sites"].get(site, {}).get("state", {}).items():
+            if key is not None:
+                self.given[name] = self.given.get(name, 0.0) + self.reference.read(key)
 
     def _pulled(self, targets):
         reference = self.reference.gradients
-        roots = [
-            (targets[name], np.ones(tuple(targets[name].shape), np.float32))
-            for name in reference["of"]
-            if self.adapter.is_tensor(targets.get(name))
-        ]
+        of = [name for name in reference["of"] if self.adapter.is_tensor(targets.get(name))]
+        if not of:
+            raise build.RecipeError(
+                "step returns plain numbers for %s: gradients need the tensors" % ", ".join(reference["of"])
+            )
+        roots = [(targets[name], np.ones(tuple(targets[name].shape), np.float32)) for name in of]
         names = [n for n, (_, _, trainable) in self.model.state.items() if trainable or n in self.thawed]
         names = [name for name in names if name not in self.model.alias_of]
         arrays = self.adapter.pull(roots + self.roots, [self.model.state[name][0] for name in names])

@@ -8,27 +8,32 @@ import numpy as np
 
 from . import build, calls, measure, optimizer, probe, pullback, statements, trees
 from . import lines as watched
-from .measure import DRAWS, ROUNDING
+from .measure import DRAWS, LOSS_ROUNDING, ROUNDING
 
 STEP_SIZE = 1e-4  # of the step after which it is looked again who has a gradient
 TOTALS = ("loss", "total_loss")  # what a target is called that is the whole of them
 
 
-def chosen(targets, given):
-    """Return the targets whose sum is differentiated: the one given, a total loss, or all that ``step`` returned.
+def chosen(model, given):
+    """Return the targets whose sum is differentiated: the one given, a total loss, or all tensors that ``step`` returns.
 
-    Raises RecipeError where the given one is not there.
+    Raises RecipeError where the given one is not there, or none is a tensor.
     """
-    if given is not None:
-        if given not in targets:
-            raise build.RecipeError("no target %r to take gradients of: step returned %s" % (given, ", ".join(targets)))
-        return [given]
-    return next(([name] for name in TOTALS if name in targets), list(targets))
+    targets = model.run_step(model.fresh_batch())
+    model.restore()
+    if given is not None and given not in targets:
+        raise build.RecipeError("no target %r to take gradients of: step returned %s" % (given, ", ".join(targets)))
+    tensors = [name for name in targets if model.adapter.is_tensor(targets[name]) and given in (None, name)]
+    if not tensors:
+        raise build.RecipeError(
+            "step returns plain numbers for %s: gradients need the tensors" % (given or ", ".join(targets))
+        )
+    return next(([name] for name in TOTALS if name in tensors), tensors)
 
 
 def record(model, recorder, lines, plain, given, wire, folder, batch):
     """Return what the manifest says of gradients; ``plain`` are the bits of the recorded run's targets."""
-    of = chosen(list(plain[0]), given)
+    of = [name for name in chosen(model, given) if name in plain[0]]
     names = [name for name, (_, _, trainable) in model.state.items() if trainable and name not in model.alias_of]
     whole, sites, connected = _whole(model, recorder, lines, of, names, plain)
     noise = _noise(model, recorder, of, names, whole, wire)
@@ -144,7 +149,9 @@ def pulled(model, targets, of, names):
     try:
         arrays = model.adapter.pull(roots, [model.state[name][0] for name in names])
     except RuntimeError as error:
-        raise build.RecipeError("the backward pass of %s fails: %s" % (" + ".join(of), error)) from error
+        why = str(error).strip().splitlines()[0][:300]
+        hint = " (switch gradient checkpointing off in build)" if "heckpoint" in type(error).__name__ + why else ""
+        raise build.RecipeError("the backward pass of %s fails: %s%s" % (" + ".join(of), why, hint)) from error
     if all(array is None for array in arrays):
         raise build.RecipeError(
             "no parameter has a gradient of %s: step must return tensors that were not detached" % " + ".join(of)
@@ -159,7 +166,10 @@ def bits(read):
 
 
 def _noise(model, recorder, of, names, whole, wire):
-    """Return how far each parameter's gradient (rms), and the norm of all, move when every layer's gradient is rounded badly."""
+    """Return how far each parameter's gradient (rms), and the norm of all, move when every layer's gradient is rounded badly.
+
+    And when what goes into the loss is off by ``LOSS_ROUNDING``: where a maximum or a clamp lies at its edge, that decides.
+    """
     adapter = model.adapter
     moved = dict.fromkeys(names, 0.0)
     norm, norms = norm_of(whole.values()), 0.0
@@ -169,15 +179,19 @@ def _noise(model, recorder, of, names, whole, wire):
         def around(call, compute, args, kwargs, draw=draw, number=number):
             wire.event("noise", done=draw, of=DRAWS)
             output = compute(*args, **kwargs)
-            if not call.leaf:
-                return output
             number[0] += 1
             seed = 1000003 * draw + number[0]
 
             def note(gradient):
                 return adapter.perturb(gradient, ROUNDING, seed)
 
-            return trees.map_leaves(output, adapter.is_tensor, lambda tensor: adapter.noting(tensor, note))
+            def rounded(tensor):
+                off = adapter.to_numpy(adapter.perturb(tensor, LOSS_ROUNDING, seed))
+                return adapter.through(tensor, off) if off.dtype.kind == "f" else tensor
+
+            if call.leaf:
+                output = trees.map_leaves(output, adapter.is_tensor, lambda tensor: adapter.noting(tensor, note))
+            return output if call.parent else trees.map_leaves(output, adapter.is_tensor, rounded)
 
         with calls.wrapped(adapter, model.tree, around):
             targets = model.run_step(model.fresh_batch())
@@ -194,8 +208,12 @@ def _steps(model, store, whole):
     """Return the optimizer's groups, and every parameter after each step that it takes with the recorded gradients."""
     if model.optimizer is None:
         return None
-    after = optimizer.steps(model, {name: array for name, array in whole.items() if array is not None})
-    model.restore()
+    try:
+        after = optimizer.steps(model, {name: array for name, array in whole.items() if array is not None})
+    except TypeError:  # one that asks for a closure (LBFGS): what it would evaluate is not known here
+        return None
+    finally:
+        model.restore()
     return {
         "groups": optimizer.describe(model),
         "after": {name: [store.add(array) for array in arrays] for name, arrays in after.items()},

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
+LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
 DRAWS = 4  # of bad rounding, to see how far it moves something
 LEVELS = 17  # quantiles at 1/18, 2/18 ... 17/18
 FEWEST = 64  # of fewer numbers the quantiles say no more than mean, std, min and max

@@ -14,11 +14,10 @@ import numpy as np
 from . import build as building
 from . import calls, gradients, measure, probe, trees
 from . import lines as watched
-from .measure import DRAWS, ROUNDING
+from .measure import DRAWS, LOSS_ROUNDING, ROUNDING
 from .shards import ShardWriter, writing
 
 FORMAT = 3
-LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
 
 
 def record(model, rebuild, lines, wire, folder, include, exclude, seeds, grads):

@@ -133,8 +133,10 @@ class Session:
             model.adapter.write(model.state[name][0], reference.read(reference.state[name]))
         known = reference.gradients["parameters"]
         gradients = {name: reference.read(key) for name, key in known.items() if key is not None}
-        after = optimizer.steps(model, gradients)
-        model.restore()
+        try:
+            after = optimizer.steps(model, gradients)
+        finally:
+            model.restore()
         arrays = {"%d|%s" % (step, name): a for name, found in after.items() for step, a in enumerate(found)}
         with shards.writing(os.path.dirname(file)):
             save_file(arrays, file)

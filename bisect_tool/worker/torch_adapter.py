@@ -298,7 +298,7 @@ def pull(roots, leaves):
             allow_unused=True,
         )
         for number, gradient in zip(wanted, gradients):
-            found[number] = None if gradient is None else to_numpy(gradient)
+            found[number] = None if gradient is None else to_numpy(gradient.to_dense())
     return found
 
 
