@@ -128,7 +128,7 @@ def _value(reading: Reading, target: str | None) -> float | None:
 
 
 def _unproved(target: str | None, off: list[str]) -> str:
-    if target is None:
+    if target is None and off:
         return (
             f"every call is right by itself, yet {', '.join(off)} diverges; --target {off[0]} says what was ruled out"
         )

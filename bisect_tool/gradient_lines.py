@@ -17,8 +17,10 @@ from bisect_tool.compare.tolerance import SAFETY, UNCHECKED
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.finding import Finding
 from bisect_tool.line_reads import unclear_before
-from bisect_tool.probes.port import PulledStatements, WorkerPort
-from bisect_tool.questions import Question
+from bisect_tool.probes.handed import PulledStatements
+from bisect_tool.probes.port import WorkerPort
+from bisect_tool.questions import Question, run_logged
+from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, variable_of
 from bisect_tool.statements import FLOOR, Lines
 from bisect_tool.trace import Trace
@@ -69,7 +71,16 @@ def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, question: Q
 def _alike(lines: Lines, question: Question) -> list[Site]:
     """Return the variables that have the same values on both sides: under one name another thing may be meant."""
     layers, shared = lines.layers, list(lines.pairs.to_port)
-    reading = question.ask("lines", "variables compared", layers.patched, (*layers.watched, *shared), fed=layers.fed)
+    reading = run_logged(
+        question.port,
+        question.log,
+        layers.watching(shared),
+        "lines",
+        "variables compared",
+        question.target,
+        lambda reading: Verdict.UNRESOLVED if reading.failure else Verdict.AGREES,
+        patched=len(layers.patched),
+    )
     seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
     return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * FLOOR) for part in parts)]
 

@@ -40,7 +40,6 @@ class GradientAnswer:
     triage: list[dict[str, Any]] = field(default_factory=list)
     said: tuple[str, ...] = ()
     norms: tuple[float | None, float | None, float | None] = (None, None, None)
-    agrees: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class _Group:
     thawed: tuple[Site, ...] = ()
     given: tuple[Site, ...] = ()  # the port has no such parameter: nothing can be patched, only counted
     findings: tuple[Finding, ...] = ()
+    rows: tuple[PulledAt, ...] = ()
 
 
 def search_gradients(
@@ -91,7 +91,6 @@ def search_gradients(
         triage,
         said,
         (reference_norm(pair.reference, gradients), whole.targets.get(NORM), own.targets.get(NORM)),
-        agrees=not off and not culprits,
     )
 
 
@@ -181,7 +180,8 @@ def _group(pieces: Pieces, trace: Trace, owners: Sequence[Site], batch: int) -> 
         findings.append(
             Finding("backward", tuple(owners[2:]), f"and so do {len(owners) - 2} more: {listed(owners[2:])}")
         )
-    return _put_right(trace, owners, findings)
+    rows = tuple(row for owner in owners for row in pieces.off[owner])
+    return dataclasses.replace(_put_right(trace, owners, findings), rows=rows)
 
 
 def _left_out(pair: Pair, gradients: Gradients, whole: Reading) -> list[_Group]:
@@ -233,6 +233,9 @@ class _Proof:
             necessary=self._said(before, self._words(others, sites)),
             findings=group.findings,
         )
+        if self._hidden(group, others):
+            words = "pulled back by itself; what it gets wrong goes no further than what must be put right too"
+            return dataclasses.replace(culprit, necessary=Proof(words, None, Verdict.DIVERGES))
         felt = _off(self.pair.reference, self._gradients(), before)
         if culprit.necessary is not None and culprit.necessary.verdict is Verdict.AGREES and felt:
             words = f"{self._words(others, sites)}: the gradients of {listed(felt)} are off"
@@ -240,6 +243,16 @@ class _Proof:
                 culprit, sufficient=None, necessary=Proof(words, None, Verdict.DIVERGES), silent=True
             )
         return culprit
+
+    def _hidden(self, group: _Group, others: Sequence[_Group]) -> bool:
+        """Tell whether all that a group gets wrong goes to code that is put right with the others: it cannot be seen beside them."""
+        severed = {site for other in others for site in other.severed}
+
+        def ends(row: PulledAt) -> bool:
+            around = self.trace.chain(Site(row.site))
+            return bool(severed & set(around if row.part == "output" else around[1:2])) and row.part != "state"
+
+        return bool(group.rows) and all(ends(row) for row in group.rows)
 
     def _gradients(self) -> Gradients:
         assert self.pair.reference.gradients is not None

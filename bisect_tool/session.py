@@ -28,7 +28,7 @@ from bisect_tool.forced_pass import EVERYTHING
 from bisect_tool.gradient_lines import with_backward_lines
 from bisect_tool.gradient_search import GradientAnswer, search_gradients
 from bisect_tool.line_search import with_lines
-from bisect_tool.probes.gradient_targets import ALL, NORM, PREFIX, gradient_interval, is_gradient_target, reference_rms
+from bisect_tool.probes.gradient_targets import ALL, check_gradient_target, gradient_interval, is_gradient_target
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdict_on
@@ -77,7 +77,7 @@ def bisect(
     """
     about = target if is_gradient_target(target) else None
     if about is not None:
-        _check_gradients(capture.manifest, about)
+        check_gradient_target(capture.manifest, about)
         target = None
     run = _Run(port, capture, target or next(iter(capture.manifest.targets)), tolerance, ProbeLog(on_row=on_row))
     _check_target(run)
@@ -138,29 +138,6 @@ def bisect(
             probes=log_data(run.log, len(trace.sites)),
         )
     )
-
-
-def _check_gradients(manifest: Manifest, target: str) -> None:
-    """Raise BisectError for a target of gradients that the capture does not have, or that says nothing."""
-    gradients, name = manifest.gradients, target.removeprefix(PREFIX)
-    if gradients is None:
-        raise BisectError(
-            f"target {target!r}: the capture has no gradients", hint="record them with `bisect capture --grads`"
-        )
-    if not target.startswith(PREFIX):
-        return
-    if name not in gradients.parameters:
-        close = [known for known in gradients.parameters if name in known] or list(gradients.parameters)
-        raise BisectError(f"target {target!r}: the reference trains no parameter {name!r}; it trains {listed(close)}")
-    rms = reference_rms(manifest, gradients, name)
-    if rms is None or rms <= SAFETY * gradients.noise.parameters.get(name, 0.0):
-        found = (
-            "has no gradient" if not rms else f"has one below its own rounding ({rms:.2g}): its true gradient is zero"
-        )
-        raise BisectError(
-            f"target {target!r}: in the reference {name} {found}; there is nothing to compare with",
-            hint=f"`bisect run --target {NORM}` compares them all",
-        )
 
 
 def _gradients(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.line_names import LinePairs, Variable, pair_by_name, with_values
+from bisect_tool.probes.handed import Survey
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.port import Survey, WorkerPort
+from bisect_tool.probes.port import WorkerPort
 from bisect_tool.sites import Site, variable_of
 
 FLOOR = 2e-5  # relative; what a few float32 operations do

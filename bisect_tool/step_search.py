@@ -10,7 +10,8 @@ from bisect_tool.culprit import Culprit, Proof
 from bisect_tool.diagnosis.optimizer import Group, step_findings
 from bisect_tool.diagnosis.stepped import Stepped
 from bisect_tool.finding import Finding, counted
-from bisect_tool.probes.port import Steps, WorkerPort
+from bisect_tool.probes.handed import Steps
+from bisect_tool.probes.port import WorkerPort
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
 

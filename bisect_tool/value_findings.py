@@ -17,7 +17,8 @@ from bisect_tool.diagnosis.values.checks import describe, sentence
 from bisect_tool.diagnosis.values.evidence import Evidence
 from bisect_tool.finding import Finding
 from bisect_tool.forced_pass import Forced
-from bisect_tool.probes.port import Arrays, Handed, WorkerPort
+from bisect_tool.probes.handed import Arrays, Handed
+from bisect_tool.probes.port import WorkerPort
 from bisect_tool.sites import Site, module_of
 from bisect_tool.trace import Trace
 

@@ -7,6 +7,8 @@ import math
 
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.compare.tolerance import SAFETY, Interval
+from bisect_tool.errors import BisectError
+from bisect_tool.finding import listed
 from bisect_tool.probes.intervention import Pulled, Reading
 
 NORM = "grad_norm"
@@ -17,6 +19,29 @@ PREFIX = "grad:"
 def is_gradient_target(target: str | None) -> bool:
     """Tell whether a target is one of gradients."""
     return target is not None and (target in (NORM, ALL) or target.startswith(PREFIX))
+
+
+def check_gradient_target(manifest: Manifest, target: str) -> None:
+    """Raise BisectError for a target of gradients that the capture does not have, or that says nothing."""
+    gradients, name = manifest.gradients, target.removeprefix(PREFIX)
+    if gradients is None:
+        raise BisectError(
+            f"target {target!r}: the capture has no gradients", hint="record them with `bisect capture --grads`"
+        )
+    if not target.startswith(PREFIX):
+        return
+    if name not in gradients.parameters:
+        close = [known for known in gradients.parameters if name in known] or list(gradients.parameters)
+        raise BisectError(f"target {target!r}: the reference trains no parameter {name!r}; it trains {listed(close)}")
+    rms = reference_rms(manifest, gradients, name)
+    if rms is None or rms <= SAFETY * gradients.noise.parameters.get(name, 0.0):
+        found = (
+            "has no gradient" if not rms else f"has one below its own rounding ({rms:.2g}): its true gradient is zero"
+        )
+        raise BisectError(
+            f"target {target!r}: in the reference {name} {found}; there is nothing to compare with",
+            hint=f"`bisect run --target {NORM}` compares them all",
+        )
 
 
 def reference_rms(manifest: Manifest, gradients: Gradients, name: str) -> float | None:

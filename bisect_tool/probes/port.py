@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -23,58 +22,13 @@ from bisect_tool.line_names import Variable
 from bisect_tool.names import Matching, match
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.gradient_targets import with_gradient_targets
+from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.sites import STEP, Site, call_number, call_site, module_of, parent_of
 from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
 T = TypeVar("T")
-Arrays = list[tuple[str, "npt.NDArray[Any]"]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Survey:
-    """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
-
-    ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
-    to look at every time.
-    """
-
-    variables: tuple[Variable, ...] = ()
-    excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
-    caught: tuple[Caught, ...] = ()
-    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    cut: frozenset[str] = frozenset()
-
-
-@dataclasses.dataclass(frozen=True)
-class PulledStatements:
-    """What each statement contributes to the gradient of what it reads: its norm and some projections, the last first.
-
-    ``places``: the line of each call; ``excerpts``: the lines around these; ``stopped``: variables that the code stops in
-    place, after they were assigned.
-    """
-
-    edges: Mapping[str, Mapping[str, tuple[float, ...]]] = dataclasses.field(default_factory=dict)
-    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    excerpts: Mapping[str, Excerpt] = dataclasses.field(default_factory=dict)
-    stopped: frozenset[str] = frozenset()
-
-
-@dataclasses.dataclass(frozen=True)
-class Steps:
-    """What an optimizer made of the reference's parameters and gradients: each parameter after the first and second step."""
-
-    groups: tuple[OptimizerGroup, ...]
-    after: Mapping[str, list[npt.NDArray[Any]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Handed:
-    """What a call of the port was given and what it gave: arrays by their path in the nested value."""
-
-    inputs: Arrays
-    output: Arrays
 
 
 class WorkerPort:

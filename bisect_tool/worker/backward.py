@@ -45,7 +45,9 @@ class Backward(probe.Probe):
             self._give(call.site)
         if call.site in self.severed or inside:
             args, kwargs = trees.map_leaves([list(args), kwargs], self.adapter.is_tensor, self.adapter.detached)
-        output = super()._around(call, compute, args, kwargs)
+        # Code that switches gradients off around a call is severed: its calls pull back all the same.
+        with self.adapter.with_gradients() if inside else contextlib.nullcontext():
+            output = super()._around(call, compute, args, kwargs)
         if entry is None:
             return output
         names = trees.partners(list(trees.keys(entry["output"])), self._found(output))
