@@ -21,6 +21,7 @@ bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/capture.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/compare.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lines.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/gradients.py
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

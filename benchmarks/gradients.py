@@ -40,7 +40,7 @@ def measured(recipe: str, captures: Path, fault: str) -> tuple[float, str, float
             trace = _trace(_Run(port, capture, next(iter(capture.manifest.targets)), Tolerance(), ProbeLog()), pair)
             state = frozenset(_state(pair))
             pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites))
-            whole = port.run(Intervention(state, backward="whole"))
+            whole = port.run(Intervention(state, backward="whole", straight=frozenset(trace.sites)))
         finally:
             port.close()
     worst, where = 0.0, ""

@@ -74,6 +74,8 @@ class Progress:
                 self.say(f"{event.get('sites', 0)} calls, {event.get('bytes', 0) / 1e6:.0f} MB written")
             elif kind == "noise":
                 self.say(f"rounding run {event.get('done', 0) + 1} of {event.get('of', 0)}")
+            elif kind == "gradients":
+                self.say(f"gradients piece by piece, run {event.get('done', 0) + 1} of {event.get('of', 0)}")
             elif kind == "seeds":
                 self.say(f"initialisation {event.get('done', 0) + 1} of {event.get('of', 0)}")
             elif kind == "waiting":

@@ -42,16 +42,17 @@ def record(model, recorder, lines, plain, given, wire, folder, batch):
     watch = [entry["site"] for entry in recorder.sites if entry["site"] in sites]
     recorder.store.flush()
     base = Recording(model, reference, wire, {}, patch=(), watch=watch, exact=watch, store=recorder.store)
-    wire.event("gradients", every=0.0, done=0, of=3)
+    wire.event("gradients", every=0.0, done=0, of=4)
     base.run()
     floors = dict(base.floors)
     recorder.store.flush()
     for draw in (1, 2):
-        wire.event("gradients", every=0.0, done=draw, of=3)
+        wire.event("gradients", every=0.0, done=draw, of=4)
         other = Disturbed(model, reference, wire, {}, patch=(), watch=watch, draw=draw)
         other.run()
         for name, size in other.floors.items():
             floors[name] = max(floors.get(name, 0.0), size)
+    wire.event("gradients", every=0.0, done=3, of=4)
     by_line = statements.Statements(
         model, reference, wire, {}, patch=(), watch=watch, lines=lines, named=connected, excerpts=recorder.excerpts
     )
