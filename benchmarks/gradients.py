@@ -63,6 +63,7 @@ def capture(recipe: str, folder: Path, *words: str) -> float:
 
 def faults(recipe: str) -> list[str]:
     """Return the names of a recipe's faults in the backward pass."""
+    before = set(sys.modules)
     sys.path[:0] = [str(ROOT / "recipes" / recipe), str(ROOT / "recipes" / "detection")]
     try:
         import gradient_faults
@@ -70,7 +71,8 @@ def faults(recipe: str) -> list[str]:
         return [name for name, fault in gradient_faults.IN_THE_BACKWARD.items() if fault.kind == "gradient"]
     finally:
         del sys.path[:2]
-        sys.modules.pop("gradient_faults", None)
+        for name in set(sys.modules) - before:  # the other recipe has files of the same names
+            del sys.modules[name]
 
 
 def main() -> None:
