@@ -10,6 +10,7 @@ from conftest import RECIPES, capture_recipe, check_backward, check_steps, impor
 pytestmark = pytest.mark.jittor
 
 with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
+    from layout import CLASS_WEIGHTS
     from gradient_faults import IN_THE_BACKWARD
     from optimizer_faults import IN_THE_STEP
 
@@ -38,6 +39,15 @@ def test_the_faithful_port_agrees(seed: int, captured: Path) -> None:
     code, report = report_of("yolo11n", captured, f"seed={seed}", target=None)
     assert (code, report["verdict"], report["culprits"], report["open_ends"]) == (0, "agrees", [], [])
     assert all(row["same"] for row in report["gradients"]["by_module"])
+
+
+def test_a_zeroed_head_is_named_by_those_that_get_no_gradient(captured: Path) -> None:
+    """No loss feels it at the start; 66 parameters do, proved by two passes."""
+    code, report = report_of("yolo11n", captured, "fault=head_weights_zeroed", target=None)
+    (culprit,) = report["culprits"]
+    assert (code, culprit["kind"], culprit["confirmed"]) == (1, "values", True)
+    assert set(culprit["sites"]) == set(CLASS_WEIGHTS)
+    assert any("get no gradient in the port, with its own weights" in said for said in report["gradients"]["said"])
 
 
 def test_without_gradients_the_values_agree(captured: Path) -> None:
