@@ -10,8 +10,8 @@ from conftest import RECIPES, capture_recipe, check_backward, check_steps, impor
 pytestmark = pytest.mark.jittor
 
 with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
-    from layout import CLASS_WEIGHTS
     from gradient_faults import IN_THE_BACKWARD
+    from layout import CLASS_WEIGHTS
     from optimizer_faults import IN_THE_STEP
 
 
