@@ -175,14 +175,14 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
     if target is None:
         proved = [c for c in culprits if c.confirmed]
         sentences = []
-        for kinds, opening in (
-            (("code",), "Wrong from the reference's inputs and weights: "),
-            (("gradient",), "The backward pass is wrong, from the reference's values and gradients: "),
-            (("unfelt",), f"The backward pass is wrong, though {answer.about} does not feel it: "),
-            (("values",), "At the start others get no gradient: to blame is "),
-            (("step",), "The optimiser steps otherwise, from the reference's parameters and gradients: "),
+        for kind, opening in (
+            ("code", "Wrong from the reference's inputs and weights: "),
+            ("gradient", "The backward pass is wrong, from the reference's values and gradients: "),
+            ("unfelt", f"The backward pass is wrong, though {answer.about} does not feel it: "),
+            ("values", "At the start others get no gradient: to blame is "),
+            ("step", "The optimiser steps otherwise, from the reference's parameters and gradients: "),
         ):
-            ours = [c for c in (culprits if kinds == ("code",) else proved) if _felt_as(c, answer.about) in kinds]
+            ours = [c for c in (culprits if kind == "code" else proved) if _felt_as(c, answer.about) == kind]
             if ours:
                 sentences.append(f"{opening}{', and '.join(map(_blamed, ours))}.")
         return " ".join(sentences)

@@ -37,7 +37,7 @@ class Culprit:
     """What is to blame.
 
     Attributes:
-        kind: "code", "values" or "gradient" (what it computes is right, its backward pass is not) or "step" (the optimiser's).
+        kind: "code", "values", "gradient" (what it computes is right, its backward pass is not) or "step" (the optimiser's).
         sites: in the reference's names.
         held: what is patched to heal it.
         fed_wrong: for a container's own code, the site whose input it gets wrong.

@@ -23,7 +23,7 @@ from bisect_tool.probes.gradient_targets import NORM, allowed, reference_norm, r
 from bisect_tool.probes.intervention import Intervention, PulledAt, Reading
 from bisect_tool.questions import Question, run_logged
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import STEP, Site
+from bisect_tool.sites import STEP, Site, module_of
 from bisect_tool.trace import Trace
 
 
@@ -161,11 +161,7 @@ def _groups(pieces: Pieces, trace: Trace, wrong: Sequence[Site], batch: int) -> 
     for owner, rows in pieces.off.items():
         if owner in wrong:
             continue
-        kin = (
-            STEP
-            if owner == STEP
-            else (trace.classes.get(owner.partition("#")[0]), tuple(sorted({_way(r) for r in rows})))
-        )
+        kin = STEP if owner == STEP else (trace.classes.get(module_of(owner)), tuple(sorted({_way(r) for r in rows})))
         found.setdefault(kin, []).append(owner)
     return [_group(pieces, trace, owners, batch) for owners in found.values()]
 

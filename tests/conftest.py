@@ -16,6 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "tiny"
 RECIPES = ROOT / "recipes"
+PAIR_RECIPE = """
+[models.ref]
+framework = "torch"
+entry = "pair.py:ref"
+[models.port]
+framework = "torch"
+entry = "pair.py:port"
+"""
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

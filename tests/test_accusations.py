@@ -6,16 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import run_bisect
-
-RECIPE = """
-[models.ref]
-framework = "torch"
-entry = "pair.py:ref"
-[models.port]
-framework = "torch"
-entry = "pair.py:port"
-"""
+from conftest import PAIR_RECIPE, run_bisect
 
 PAIR = """
 import json
@@ -164,7 +155,7 @@ class Net(nn.Module):
 
 def run(tmp_path: Path, net: str, names: str = "") -> dict:
     """Capture and run a pair; return the report."""
-    (tmp_path / "recipe.toml").write_text(RECIPE + names)
+    (tmp_path / "recipe.toml").write_text(PAIR_RECIPE + names)
     (tmp_path / "pair.py").write_text(PAIR.format(net=net))
     done = run_bisect("capture", "--captures", "captures", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -233,7 +224,7 @@ def test_mended_rename_rules_are_believed_at_once(tmp_path: Path) -> None:
     net = net.replace("self.bn(self.a(x))", "self.bn(self.a(x) - torch.relu(self.b(x)))")
     swapped = '[names]\nrename = [["^net.a", "net.x"], ["^net.b\\\\.", "net.a."], ["^net.x", "net.b"]]\n'
     assert run(tmp_path, net, swapped)["verdict"] != "agrees"
-    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "recipe.toml").write_text(PAIR_RECIPE)
     assert again(tmp_path)["verdict"] == "agrees"
 
 

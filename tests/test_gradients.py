@@ -6,16 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import run_bisect
-
-RECIPE = """
-[models.ref]
-framework = "torch"
-entry = "pair.py:ref"
-[models.port]
-framework = "torch"
-entry = "pair.py:port"
-"""
+from conftest import PAIR_RECIPE, run_bisect
 
 PAIR = """
 import torch
@@ -91,7 +82,7 @@ def report_of(folder: Path, optimizer: str = "", target: str | None = None, **li
     """Capture the reference with gradients and run the port, which differs by some lines; return exit code and report."""
     recipe = folder / "pair"
     recipe.mkdir()
-    (recipe / "recipe.toml").write_text(RECIPE)
+    (recipe / "recipe.toml").write_text(PAIR_RECIPE)
     (recipe / "pair.py").write_text(
         PAIR.format(optimizer=optimizer, **{place: lines.get(place, "pass") for place in PLACES})
     )
@@ -295,7 +286,7 @@ def verdict_of(folder: Path, **lines: str) -> tuple[int, dict]:
     """Capture and run a pair of ``NET`` with some lines; return exit code and report."""
     recipe = folder / "pair"
     recipe.mkdir()
-    (recipe / "recipe.toml").write_text(RECIPE)
+    (recipe / "recipe.toml").write_text(PAIR_RECIPE)
     given = {"net": "x = self.gate(self.norm(self.a(x)))", "gate": "pass", "step": "pass", "eps": "1e-5"}
     (recipe / "pair.py").write_text(NET.format(**{**given, **lines}))
     done = run_bisect("capture", "--recipe", str(recipe), "--seeds", "0", "--grads", cwd=folder)

@@ -22,7 +22,7 @@ def gradient_findings(owner: Site, rows: Sequence[PulledAt], batch: int) -> Iter
         none = all(row.gradient.none for row in missing)
         word = "no gradient" if none else "a gradient that is exactly zero"
         names = listed([place(row) for row in missing], 4)
-        message = f"{_end(owner)}; {names} {'gets' if len(missing) == 1 else 'get'} {word}"
+        message = f"{_end(owner)}; {names} {_gets(missing)} {word}"
         yield Finding("path cut" if none else "zero gradient", (owner,), message)
     by_words: dict[str, list[PulledAt]] = {}
     for row in rows:

@@ -40,7 +40,7 @@ class Backward(probe.Probe):
         entry = self.reference.sites.get(call.site)
         inside = call.parent is not None and call.parent.site in self.severed
         if call.site in self.severed:
-            names = trees.partners(list(trees.keys(entry["inputs"])), self._found([list(args), kwargs]))
+            names = self._partners(entry["inputs"], [list(args), kwargs])
             self._end(call.site, "inputs", names, [list(args), kwargs])
             self._give(call.site)
         if call.site in self.severed or inside:
@@ -50,7 +50,7 @@ class Backward(probe.Probe):
             output = super()._around(call, compute, args, kwargs)
         if entry is None:
             return output
-        names = trees.partners(list(trees.keys(entry["output"])), self._found(output))
+        names = self._partners(entry["output"], output)
         if call.site in self.pulled or inside:
             self._end(call.site, "output", names, output)
         if call.site in self.pulled | self.severed or inside:
@@ -62,9 +62,6 @@ class Backward(probe.Probe):
             output, self.adapter.is_tensor, lambda tensor: self._straightened(tensor, next(left)[1])
         )
 
-    def _found(self, value):
-        return list(trees.leaves(value, self.adapter.is_tensor))
-
     def _straightened(self, tensor, key):
         array = None if key is None else self.reference.read(key)
         if array is None or array.dtype.kind != "f" or array.size != int(np.prod(tensor.shape)):
@@ -72,10 +69,10 @@ class Backward(probe.Probe):
         return self.adapter.through(tensor, array)
 
     def _end(self, site, part, names, value):
-        for (path, _), (_, tensor) in zip(names, self._found(value)):
-            key = pullback.known_gradient(self.reference.gradients["sites"], (site, part, path))
-            if key is not None:
-                self.roots.append((tensor, self.reference.read(key)))
+        for (path, _), (_, tensor) in zip(names, self._tensors(value)):
+            gradient = self.reference.gradient((site, part, path))
+            if gradient is not None:
+                self.roots.append((tensor, gradient))
 
     def _give(self, site):
         for name, key in self.reference.gradients["sites"].get(site, {}).get("state", {}).items():
@@ -89,7 +86,7 @@ class Backward(probe.Probe):
             raise build.RecipeError(
                 "step returns plain numbers for %s: gradients need the tensors" % ", ".join(reference["of"])
             )
-        roots = [(targets[name], np.ones(tuple(targets[name].shape), np.float32)) for name in of]
+        roots = [(targets[name], pullback.of_one(targets[name])) for name in of]
         names = [n for n, (_, _, trainable) in self.model.state.items() if trainable or n in self.thawed]
         names = [name for name in names if name not in self.model.alias_of]
         arrays = self.adapter.pull(roots + self.roots, [self.model.state[name][0] for name in names])

@@ -6,7 +6,7 @@ pieces of the backward pass (see ``pullback``) once more in float64 and from val
 
 import numpy as np
 
-from . import build, calls, measure, optimizer, probe, pullback, statements, trees
+from . import build, calls, measure, optimizer, pullback, statements, trees
 from . import lines as watched
 from .measure import DRAWS, LOSS_ROUNDING, ROUNDING
 
@@ -37,7 +37,7 @@ def record(model, recorder, lines, plain, given, wire, folder, batch):
     names = [name for name, (_, _, trainable) in model.state.items() if trainable and name not in model.alias_of]
     whole, sites, connected = _whole(model, recorder, lines, of, names, plain)
     noise = _noise(model, recorder, of, names, whole, wire)
-    reference = probe.Reference(folder, _sites(recorder), {}, batch, recorder.store.table)
+    reference = recorder.reference(folder, batch)
     reference.gradients = {"of": of, "sites": sites, "off": []}
     watch = [entry["site"] for entry in recorder.sites if entry["site"] in sites]
     recorder.store.flush()
@@ -83,10 +83,6 @@ def _by_site(gradients):
     for (site, _, path), key in gradients.items():
         found.setdefault(site, {})[path] = key
     return found
-
-
-def _sites(recorder):
-    return {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in recorder.sites}
 
 
 def _whole(model, recorder, lines, of, names, plain):
@@ -142,11 +138,7 @@ def _whole(model, recorder, lines, of, names, plain):
 
 def pulled(model, targets, of, names):
     """Return the gradients of the sum of some targets. Raises RecipeError where none of them has a path to a parameter."""
-    roots = [
-        (targets[name], np.ones(tuple(targets[name].shape), np.float32))
-        for name in of
-        if model.adapter.is_tensor(targets[name])
-    ]
+    roots = [(targets[name], pullback.of_one(targets[name])) for name in of if model.adapter.is_tensor(targets[name])]
     try:
         arrays = model.adapter.pull(roots, [model.state[name][0] for name in names])
     except RuntimeError as error:
@@ -251,7 +243,7 @@ class Recording(pullback.Pullback):
         self._store = store
 
     def _gradient(self, name):
-        key = pullback.known_gradient(self.reference.gradients["sites"], name)
+        key = self.reference.gradient_key(name)
         return None if key is None else self._store.read(key)
 
     def _switched_off(self, site):

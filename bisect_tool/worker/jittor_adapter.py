@@ -381,17 +381,13 @@ def _through(own, value, note):
     return new
 
 
+@contextlib.contextmanager
 def unfrozen(var):
-    """Return a context in which a parameter takes gradients."""
-
-    @contextlib.contextmanager
-    def context():
-        before = var.is_stop_grad()
-        var.start_grad()
-        try:
-            yield
-        finally:
-            if before:
-                var.stop_grad()
-
-    return context()
+    """Let a parameter take gradients while the block runs."""
+    before = var.is_stop_grad()
+    var.start_grad()
+    try:
+        yield
+    finally:
+        if before:
+            var.stop_grad()

@@ -42,6 +42,16 @@ class Reference:
             self._new[key] = measure.digest(array)
         return array
 
+    def gradient_key(self, name):
+        """Return the key of a recorded gradient, (call, part, path), None where there is none."""
+        site, part, path = name
+        return self.gradients["sites"].get(site, {}).get(part, {}).get(path)
+
+    def gradient(self, name):
+        """Return a recorded gradient, None where there is none."""
+        key = self.gradient_key(name)
+        return None if key is None else self.read(key)
+
     def first_read(self):
         """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
         new, self._new = self._new, {}
@@ -397,12 +407,18 @@ class Probe:
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
         return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
 
+    def _tensors(self, value):
+        return list(trees.leaves(value, self.adapter.is_tensor))
+
+    def _partners(self, tree, value):
+        """Return for each tensor of a value the recorded (path, key) that it stands for; see ``trees.partners``."""
+        return trees.partners(list(trees.keys(tree)), self._tensors(value))
+
     def _differences(self, tree, value):
-        found = list(trees.leaves(value, self.adapter.is_tensor))
-        expected = list(trees.keys(tree))
-        by_path = {path: tensor for (path, _), (_, tensor) in zip(trees.partners(expected, found), found)}
+        pairs = zip(self._partners(tree, value), self._tensors(value))
+        by_path = {path: tensor for (path, _), (_, tensor) in pairs}
         rows = []
-        for path, key in expected:
+        for path, key in trees.keys(tree):
             if path not in by_path:
                 rows.append({"path": path, "missing": True})
             else:

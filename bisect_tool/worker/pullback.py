@@ -34,7 +34,7 @@ class Pullback(probe.Probe):
         super().__init__(*args, **how)
         self.pieces = [Piece(STEP, exact=False)]
         self.rows = []
-        called = {probe_module(site) for site in self.watch}
+        called = {site.partition("#")[0] for site in self.watch}
         self.loose = [
             (name, tensor)
             for name, (tensor, _, trainable) in self.model.state.items()
@@ -48,7 +48,7 @@ class Pullback(probe.Probe):
         if call.site not in self.watch or entry is None:
             return compute(*args, **kwargs)
         around = self.pieces[-1]
-        names = trees.partners(list(trees.keys(entry["inputs"])), self._tensors([list(args), kwargs]))
+        names = self._partners(entry["inputs"], [list(args), kwargs])
         if self.adapter.gradients_on():
             around.roots += self._named(call.site, "inputs", names, [list(args), kwargs])
         elif not around.exact:
@@ -70,9 +70,6 @@ class Pullback(probe.Probe):
         if site not in self.reference.gradients["off"] and any(key is not None for key in known.values()):
             row = {"mismatch": "called with gradients switched off"}
             self.rows.append({"site": site, "part": "call", "path": "", "exact": False, "gradient": row})
-
-    def _tensors(self, value):
-        return list(trees.leaves(value, self.adapter.is_tensor))
 
     def _named(self, site, part, names, value):
         found = zip(names, self._tensors(value))
@@ -97,7 +94,7 @@ class Pullback(probe.Probe):
             output = compute(*args, **kwargs)
         finally:
             self.pieces.pop()
-        ends = trees.partners(list(trees.keys(self.reference.sites[call.site]["output"])), self._tensors(output))
+        ends = self._partners(self.reference.sites[call.site]["output"], output)
         piece.roots += self._named(call.site, "output", ends, output)
         self._pull(piece, call.site, self._own_parameters(call, exact))
         return output
@@ -154,12 +151,11 @@ class Pullback(probe.Probe):
 
     def _whole(self, name, tensor):
         """Return the gradient of a place where a piece ends; of a target (no name) it is 1."""
-        return np.ones(tuple(tensor.shape), np.float32) if name is None else self._gradient(name)
+        return of_one(tensor) if name is None else self._gradient(name)
 
     def _gradient(self, name):
         """Return the reference's gradient somewhere: an array, None where there is none."""
-        key = known_gradient(self.reference.gradients["sites"], name)
-        return None if key is None else self.reference.read(key)
+        return self.reference.gradient(name)
 
     def _settle(self, name, array, exact):
         site, part, path = name
@@ -177,12 +173,6 @@ class Pullback(probe.Probe):
         return {"pieces": self.rows}
 
 
-def known_gradient(sites, name):
-    """Return the key of a recorded gradient, None where there is none."""
-    site, part, path = name
-    return sites.get(site, {}).get(part, {}).get(path)
-
-
-def probe_module(site):
-    """Return the module of a call."""
-    return site.partition("#")[0]
+def of_one(tensor):
+    """Return the gradient that a target starts with."""
+    return np.ones(tuple(tensor.shape), np.float32)

@@ -205,6 +205,11 @@ class Recorder:
             self._seen_bytes = size
         self._seen[id(value)] = (value, count, key)
 
+    def reference(self, folder, batch):
+        """Return what was recorded as values to probe the model itself with; it must have been written."""
+        sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
+        return probe.Reference(folder, sites, {}, batch, self.store.table)
+
     def _wanted(self, name):
         if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):
             return False
@@ -271,10 +276,8 @@ def measure_exactly(model, recorder, folder, batch, wire):
     """
     if model.adapter.kernels() is not None:
         return {}
-    sites = {
-        entry["site"]: {"inputs": entry["inputs"], "output": entry["output"], "inside": {}} for entry in recorder.sites
-    }
-    reference = probe.Reference(folder, sites, {}, batch, recorder.store.table)
+    reference = recorder.reference(folder, batch)
+    sites = reference.sites
     with model.adapter.casting_no_float64_down():
         reading = probe.Probe(model, reference, wire, {}, patch=sites, watch=sites, exact=sites).run()
     return {

@@ -98,10 +98,8 @@ class Statements(pullback.Pullback):
 
     def _whole(self, name, tensor):
         """Return the gradient of a place where a statement ends: the reference's, of a variable what was summed up."""
-        if name is None:
-            return np.ones(tuple(tensor.shape), np.float32)
-        if name[1] != "value":
-            return self._gradient(name)
+        if name is None or name[1] != "value":
+            return super()._whole(name, tensor)
         if self.given is None:
             return self.gradients.get(name)
         key = self.given.get("%s|%s" % (name[0], name[2]))

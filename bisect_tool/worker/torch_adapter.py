@@ -330,16 +330,12 @@ def through(own, values):
     return Through.apply(own, from_numpy(values.reshape(tuple(own.shape)), like=own).to(own.dtype))
 
 
+@contextlib.contextmanager
 def unfrozen(tensor):
-    """Return a context in which a parameter takes gradients."""
-
-    @contextlib.contextmanager
-    def context():
-        before = tensor.requires_grad
-        tensor.requires_grad_()
-        try:
-            yield
-        finally:
-            tensor.requires_grad_(before)
-
-    return context()
+    """Let a parameter take gradients while the block runs."""
+    before = tensor.requires_grad
+    tensor.requires_grad_()
+    try:
+        yield
+    finally:
+        tensor.requires_grad_(before)

@@ -63,6 +63,31 @@ def step_fault(what: str, effect: str, sites: tuple[str, ...], *edits: Edit) -> 
     return Fault(what, effect, "step", sites, edits)
 
 
+def silu_by_hand(*backward: str) -> str:
+    """Return the source of a SiLU in Jittor whose backward pass is these lines, for a file that imports jt, nn and Var."""
+    return SILU + "".join(f"        {line}\n" for line in backward) + SILU_MODULE
+
+
+SILU = '''\
+class SiLUFunction(jt.Function):
+    """x * sigmoid(x), with a backward of its own."""
+
+    def execute(self, x: Var) -> Var:
+        self.x = x
+        return x * x.sigmoid()
+
+    def grad(self, grad: Var) -> Var:
+'''
+SILU_MODULE = """
+
+class SiLU(nn.Module):
+    def execute(self, x: Var) -> Var:
+        return SiLUFunction.apply(x)
+
+
+"""
+
+
 def build_with(faults: Mapping[str, Fault], name: str, options: Mapping[str, Any]) -> dict:
     """Build the recipe's ``port.py`` with the fault called ``name`` in it. Raises ValueError for an unknown one."""
     if name not in faults:

@@ -5,27 +5,9 @@ of 314 parameters have one that is off by more than 0.1 %.
 """
 
 from layout import ATTENTION_BLOCKS, CONVS, FUSIONS, INJECTIONS, POOLED_PAIRS
-from mistakes import Edit, Fault, gradient_fault
+from mistakes import Edit, Fault, gradient_fault, silu_by_hand
 
-SILU_BY_HAND = '''\
-class SiLUFunction(jt.Function):
-    """x * sigmoid(x), with a backward of its own."""
-
-    def execute(self, x: Var) -> Var:
-        self.x = x
-        return x * x.sigmoid()
-
-    def grad(self, grad: Var) -> Var:
-        gate = self.x.sigmoid()
-        return grad * gate * (1 - self.x * (1 - gate))
-
-
-class SiLU(nn.Module):
-    def execute(self, x: Var) -> Var:
-        return SiLUFunction.apply(x)
-
-
-'''
+SILU_BY_HAND = silu_by_hand("gate = self.x.sigmoid()", "return grad * gate * (1 - self.x * (1 - gate))")
 
 HARD_SIGMOID_BY_HAND = '''\
 class HardSigmoidFunction(jt.Function):

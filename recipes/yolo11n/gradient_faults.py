@@ -5,31 +5,14 @@ of 255 parameters have one that is off by more than 0.1 %. Eight get none from t
 """
 
 from layout import ACTIVATIONS, BATCH_NORMS, CLASS_BIASES
-from mistakes import Edit, gradient_fault
+from mistakes import Edit, gradient_fault, silu_by_hand
 
 BOX_BIASES = tuple(f"model.23.cv2.{level}.2.bias" for level in range(3))
 # No box lies at stride 32 in this batch: its box branch gets a gradient of zeros, whatever its code makes of it.
 IDLE = "model.23.cv2.2."
 CONCATS = tuple(f"model.{i}" for i in (12, 15, 18, 21))
 
-SILU_BY_HAND = '''\
-class SiLUFunction(jt.Function):
-    """x * sigmoid(x), with a backward of its own."""
-
-    def execute(self, x: Var) -> Var:
-        self.x = x
-        return x * x.sigmoid()
-
-    def grad(self, grad: Var) -> Var:
-        return grad * self.x.sigmoid()
-
-
-class SiLU(nn.Module):
-    def execute(self, x: Var) -> Var:
-        return SiLUFunction.apply(x)
-
-
-'''
+SILU_BY_HAND = silu_by_hand("return grad * self.x.sigmoid()")
 
 NORM_BY_HAND = '''\
 class BatchNorm(nn.BatchNorm2d):
