@@ -1,78 +1,219 @@
-"""How near a faithful port comes to being accused: its distance from the reference over the tolerance.
+"""Whether a faithful port is ever accused, over many ways to build one; and how near it comes.
 
-    python benchmarks/faithful.py yolo11n
-    python benchmarks/faithful.py gold_yolo
+    python benchmarks/faithful.py yolo11n --captures 24
+    python benchmarks/faithful.py gold_yolo --captures 24 --json FILE
+    python benchmarks/faithful.py yolo11n --framework jittor --captures 4
 
-Captures a recipe for several batches, image sizes and ways to build it, and runs the faithful Jittor port on each, with
-several seeds and targets. Prints each distance in units of the tolerance; every verdict must be "agrees".
+Records the reference for batches, image sizes and initial weights that a seed draws, every other time with gradients. For
+each it asks about the port as it is, and, of the torch twin, about ports that compute the same in other words
+(rewrites.py): without a target, with one, and with that of gradients. Any verdict but "agrees" is a false accusation.
+Prints, for each kind of port, the worst error in parts of what is allowed.
 """
 
+import argparse
 import itertools
 import json
+import multiprocessing
+import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import mutant_build
+import numpy as np
+from faithful_errors import WORST, Noting, worst
+from mutants import OPTIONS, SILENCE, TARGETS, Bench
+from rewrites import FORWARD_ONLY, names
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-# For each recipe what both sides are built with, the port's seeds, and the targets.
-CASES = {
-    "yolo11n": (
-        [[f"size={size}", f"batch_seed={seed}"] for seed, size in enumerate((320, 320, 320, 192, 224))],
-        range(3),
-        ("cls_loss", "box_loss", "dfl_loss"),
-    ),
-    "gold_yolo": (
-        [
-            [f"size={size}", f"batch_seed={seed}", f"zero_heads={zero}", f"warmup_epochs={epochs}"]
-            for size, seed, zero, epochs in itertools.product((320, 500), range(3), ("false", "true"), (0, 1))
-        ],
-        range(1),
-        ("cls_loss", "iou_loss"),
-    ),
-}
+from bisect_tool import session
+from bisect_tool.captures.reader import Capture
+from bisect_tool.errors import BisectError
+from bisect_tool.probes.gradient_targets import NORM
+from bisect_tool.recipes.load import load_recipe
+from bisect_tool.workers.start import build_model, start_worker
 
-
-def bisect(*arguments: str) -> str:
-    """Run the command line in the repository and return its stdout."""
-    command = [sys.executable, "-m", "bisect_tool", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1, 3):
-        raise SystemExit(done.stderr)
-    return done.stdout
+HERE = Path(__file__).resolve().parent
+SIZES = {"yolo11n": range(64, 321, 32), "gold_yolo": (*range(96, 321, 32), 150, 236)}
 
 
 def main() -> None:
-    """Measure and print the table."""
-    recipe = sys.argv[1] if len(sys.argv) == 2 and sys.argv[1] in CASES else sys.exit(__doc__)
-    table = Table(box=None)
-    for heading in ("built with", "seed", "target", "verdict", "error / tolerance", "start", "tolerance (relative)"):
-        table.add_column(heading, overflow="fold")
-    cases, seeds, targets = CASES[recipe]
-    for options in cases:
-        with tempfile.TemporaryDirectory() as folder:
-            common = ["--recipe", recipe, "--captures", folder]
-            common += [word for option in options for word in ("--option", option)]
-            bisect("capture", *common)
-            for seed, target in itertools.product(seeds, targets):
-                more = ["--target", target, "--option", f"seed={seed}", "--json"]
-                report = json.loads(bisect("run", *common, *more))
-                table.add_row(" ".join(options), str(seed), target, report["verdict"], *figures(report))
-    Console(width=120).print(table)
+    """Ask about all ports and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=OPTIONS)
+    parser.add_argument(
+        "--framework", choices=("torch", "jittor"), default="torch", help="the twin, or the port itself"
+    )
+    parser.add_argument("--captures", type=int, default=12, help="of the reference, each built otherwise")
+    parser.add_argument("--ports", type=int, default=12, help="rewritten ports for each of them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="rewrites that start with this")
+    parser.add_argument("--json", type=Path, help="write every answer to this file")
+    asked = parser.parse_args()
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Rewritten(asked.recipe, asked.framework, Path(folder))
+        jobs = [(bench, case) for case in cases(asked)]
+        with (
+            multiprocessing.get_context("spawn").Pool(asked.jobs) as pool,
+            Progress(console=Console(stderr=True)) as bar,
+        ):
+            task = bar.add_task("captures", total=len(jobs))
+            for answers in pool.imap_unordered(_answers, jobs):
+                found += answers
+                bar.advance(task)
+                if asked.json:
+                    asked.json.write_text(json.dumps(found, indent=1))
+    show(asked.recipe, found)
 
 
-def figures(report: dict) -> list[str]:
-    """Return the distances from the reference in units of the tolerance, and the tolerance."""
-    code, start = report["questions"]["code"], report["questions"]["start"]
-    width = code["high"] - code["centre"]
-    return [
-        f"{abs(code['value'] - code['centre']) / width:.3f}",
-        f"{abs(start['value'] - start['centre']) / (start['high'] - start['centre']):.2f}",
-        f"{width / abs(code['centre']):.1e}",
-    ]
+class Rewritten(Bench):
+    """A recipe's references and ports whose port can be rewritten, and loads weights like those of a trained net."""
+
+    def __init__(self, recipe: str, framework: str, folder: Path) -> None:
+        super().__init__(recipe, framework, folder)
+        rewritten = (folder / "recipe.toml").read_text().replace("mutant_build.py:reference", "rewrites.py:reference")
+        if framework == "torch":  # a process of Jittor shall not import torch
+            rewritten = rewritten.replace("mutant_build.py:port", "rewrites.py:port")
+        (folder / "recipe.toml").write_text(rewritten)
+
+    def trained(self, seed: int) -> str:
+        """Write weights that are scattered as training scatters them, and return their file."""
+        rng, path = np.random.default_rng(seed), self.folder / f"weights-{seed}.npz"
+        with np.load(self.weights) as arrays:
+            np.savez(path, **{name: _scattered(name, arrays[name], rng) for name in arrays.files})
+        return str(path)
+
+
+def _scattered(name: str, array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if array.dtype.kind != "f" or "running_" in name or "dfl" in name or "proj_conv" in name or name.endswith(".proj"):
+        return array
+    if array.ndim == 1:
+        return (array * rng.lognormal(0, 0.4, array.shape) + rng.normal(0, 0.3, array.shape)).astype(array.dtype)
+    return (array * rng.lognormal(0, 0.5, (len(array), *[1] * (array.ndim - 1)))).astype(array.dtype)
+
+
+def cases(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield for each capture what both sides are built with, and the ports to ask about."""
+    rng, rewrites = random.Random(asked.seed), list[str]()
+    sizes = [s for s in SIZES[asked.recipe] if asked.framework == "torch" or s > 160]  # Jittor pools no smaller maps
+    if asked.framework == "torch":
+        rewrites = names(asked.recipe, mutant_build.port(asked.recipe, **OPTIONS[asked.recipe])["modules"])
+        rewrites = [name for name in rewrites if name.startswith(asked.only)]
+    dealt = itertools.cycle(
+        [*((name, None) for name in rewrites), *((name, 1) for name in rewrites if name[0].isupper())]
+    )
+    for number in range(asked.captures):
+        grads, weights = number % 2 == 1, ("drawn", "loaded", "scattered")[number % 3]
+        options = {
+            "seed": 0,
+            "size": rng.choice(sizes),
+            "images": rng.choice((1, 2, 2, 3)),
+            "batch_seed": number,
+        }
+        options |= {"boxes": rng.choice((1, 4, 9))}
+        if asked.recipe == "gold_yolo":
+            zero = weights == "drawn" and rng.random() < 0.5
+            options |= {"zero_heads": zero, "warmup_epochs": rng.choice((0, 1))}
+        ports = [{"name": "as it is", "seed": rng.randrange(1000)} for _ in range(3 if weights == "drawn" else 1)]
+        for i in range(asked.ports if rewrites else 0):
+            name, single = next(dealt) if i % 4 < 3 else ("", None)
+            if grads and name in FORWARD_ONLY:
+                continue
+            draw = rng.randrange(10**6) if single or not name else None
+            kind = f"{name}, one layer" if single else name or "each layer by a way of its own"
+            ports.append({"name": kind, "seed": number, "rewrites": [name] if name else [], "draw": draw})
+        if asked.only:
+            ports = [port for port in ports if port.get("rewrites")]
+        target = rng.choice(TARGETS[asked.recipe])
+        yield {
+            "number": number,
+            "weights": weights,
+            "grads": grads,
+            "options": options,
+            "ports": ports,
+            "target": target,
+        }
+
+
+def _answers(job: tuple[Rewritten, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Record the reference of one case and ask about all of its ports."""
+    bench, case = job
+    options = dict(case["options"])
+    if case["weights"] != "drawn":
+        options["weights"] = bench.trained(case["number"]) if case["weights"] == "scattered" else bench.weights
+    with tempfile.TemporaryDirectory(dir=bench.folder) as home:
+        command = [sys.executable, "-m", "bisect_tool", "capture", "--recipe", bench.folder, "--captures", home]
+        command += [word for k, v in options.items() for word in ("--option", f"{k}={json.dumps(v)}")]
+        done = subprocess.run(
+            [*command, *["--grads"][: case["grads"]]], check=False, capture_output=True, cwd=HERE.parent
+        )
+        if done.returncode:
+            raise RuntimeError(f"{case}: {done.stderr.decode()}")
+        capture = Capture.open(Path(home).resolve() / bench.folder.name / "ref")
+        targets = [None, *([NORM] if case["grads"] else []), case["target"]]
+        return [
+            {**{k: v for k, v in case.items() if k != "ports"}, "port": port, "target": target, **answer}
+            for port in case["ports"]
+            for target, answer in _asked(bench, capture, {**options, **port}, targets)
+        ]
+
+
+def _asked(
+    bench: Rewritten, capture: Capture, options: dict[str, Any], targets: list[str | None]
+) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    recipe = load_recipe(bench.folder)
+    del options["name"]
+
+    def start() -> Any:
+        return (worker := start_worker(recipe, recipe.model("port"), silence_limit=SILENCE)), build_model(
+            worker, recipe, "port", options
+        )
+
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            port = Noting(start, capture, recipe.names.rename, Path(cache), ())
+        except BisectError as error:
+            yield None, {"verdict": "crashed", "said": str(error), "worst": {}}
+            return
+        try:
+            for target in targets:
+                try:
+                    report = session.bisect(port, capture, target=target)
+                    answer = {"verdict": report["verdict"], "said": report["sentence"], "culprits": report["culprits"]}
+                    answer["worst"] = worst(capture.manifest, port.noted, report["questions"])
+                except Exception as error:  # noqa: BLE001 - a defect of the tool is an answer too
+                    answer = {"verdict": "crashed", "said": f"{type(error).__name__}: {error}", "worst": {}}
+                yield target, answer
+        finally:
+            port.close()
+
+
+def show(recipe: str, found: list[dict[str, Any]]) -> None:
+    """Print each kind of port with the worst of its errors, and every accusation."""
+    console = Console(width=140)
+    table = Table("port", "runs", "accused", *WORST, title=f"{recipe}: worst error, 1 is allowed", title_justify="left")
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        kind = one["port"]["name"]
+        heads = ", heads of zeros" if one["options"].get("zero_heads") else ""
+        rows.setdefault(f"{kind}: {one['weights']} weights{heads}" if kind == "as it is" else kind, []).append(one)
+    for kind, answers in [*sorted(rows.items()), ("all", found)]:
+        accused = sum(one["verdict"] != "agrees" for one in answers)
+        most = [max((one["worst"][key] for one in answers if key in one["worst"]), default=None) for key in WORST]
+        table.add_row(escape(kind), str(len(answers)), str(accused), *("" if m is None else f"{m:.2g}" for m in most))
+    console.print(table)
+    for one in found:
+        if one["verdict"] != "agrees":
+            built = {k: one[k] for k in ("weights", "grads", "options", "port", "target")}
+            console.print(f"{one['verdict']}: {one['said']}\n   {built}", markup=False)
 
 
 if __name__ == "__main__":

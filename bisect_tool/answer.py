@@ -11,6 +11,7 @@ from bisect_tool.code_search import CodeAnswer
 from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.diagnosis.sizes import sizes
+from bisect_tool.diagnosis.start import is_fixed
 from bisect_tool.finding import Finding
 from bisect_tool.gradient_search import GradientAnswer
 from bisect_tool.probes.intervention import Reading
@@ -145,7 +146,7 @@ def _agreement(answer: Answer) -> str:
             else ""
         )
         return f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} {names}.{pulled}"
-    asked = ", and starts the same" if answer.start_range else ""
+    asked = ", and starts the same" if answer.start_range and not answer.start.said else ""
     return f"{answer.target} agrees: the code computes the same with the reference's weights{asked}."
 
 
@@ -166,7 +167,7 @@ def _notes(answer: Answer) -> list[str]:
     )
     settled = answer.gradients is not None or answer.code.culprits or answer.start.culprits
     forward = [] if settled else [f"gradients were not compared: {how}"]
-    return [*([] if asked else [unasked]), *forward, *answer.passed_over, *answer.code.rounded]
+    return [*([] if asked else [unasked]), *forward, *answer.start.said, *answer.passed_over, *answer.code.rounded]
 
 
 def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culprit]) -> str:
@@ -188,18 +189,25 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
         return " ".join(sentences)
     reference = answer.capture.targets[target]
     code, own = (", not ".join(apart(port[question], reference)) for question in ("code", "start"))
-    openings = [
-        ("code", False, f"With the reference's weights {target} is {code}: to blame is "),
-        ("values", False, f"With its own weights {target} starts at {own}: to blame is "),
-        ("code", True, f"Wrong from the reference's inputs and weights, though {target} alone does not show it: "),
-        ("values", True, f"Constant, so that it carries no signal, though {target} does not feel it yet: "),
-    ]
+    openings = {
+        "code": f"With the reference's weights {target} is {code}: to blame is ",
+        "values": f"With its own weights {target} starts at {own}: to blame is ",
+        "silent code": f"Wrong from the reference's inputs and weights, though {target} alone does not show it: ",
+        "silent values": f"Constant, so that it carries no signal, though {target} does not feel it yet: ",
+        "fixed values": f"Not what the reference starts with at every seed, though {target} alone does not show it: ",
+    }
     sentences = []
-    for kind, silent, opening in openings:
-        ours = [c for c in culprits if (c.kind, c.silent) == (kind, silent) and c.confirmed]
+    for manner, opening in openings.items():
+        ours = [c for c in culprits if _manner(c) == manner and c.confirmed]
         if ours:
             sentences.append(f"{opening}{', and '.join(_blamed(c) for c in ours)}.")
     return " ".join(sentences)
+
+
+def _manner(culprit: Culprit) -> str:
+    if culprit.silent and any(map(is_fixed, culprit.findings)):
+        return "fixed values"
+    return f"silent {culprit.kind}" if culprit.silent else culprit.kind
 
 
 def _felt_as(culprit: Culprit, about: str | None) -> str:

@@ -134,7 +134,8 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     def verdict_at(cut: int) -> Verdict:
         return question.test("search", f"up to {sites[cut - 1]}", [*held, *sites[:cut]])
 
-    likely = [i for i, site in enumerate(sites) if site not in held and _is_witness(search, site)]
+    suspects, known = frozenset(search.forced.suspects), frozenset(held)
+    likely = [i for i, s in enumerate(sites) if s not in known and (s in suspects or _is_fed_wrongly(search, s))]
     boundary = bisect_cuts(len(sites), verdict_at, likely=likely)
     if boundary.exact:
         return _changed_by_skipping(question, search.trace, held, boundary.low) or _locate(search, held, boundary.low)
@@ -144,10 +145,9 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     )
 
 
-def _is_witness(search: _Search, site: Site) -> bool:
-    """Tell whether a call is wrong by itself, or is the innermost that is fed wrongly: what is inside it is fed first."""
-    forced, trace = search.forced, search.trace
-    return site in forced.suspects or (site not in trace.containers and inputs_off(forced.reading, site, trace))
+def _is_fed_wrongly(search: _Search, site: Site) -> bool:
+    """Tell whether a call is the innermost that is fed wrongly: what is inside it is fed first."""
+    return site not in search.trace.containers and inputs_off(search.forced.reading, site, search.trace)
 
 
 def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:

@@ -2,7 +2,7 @@
 
 A port may add a residual inside a block where the reference adds it outside, or keep a bias that a batch norm takes away.
 The two calls of one name then differ although nothing is wrong, and neither can stand for the other. What is around them
-must feel them: a block whose gate is zero is right whatever is inside it, and excuses nobody. Where a real fault lies
+must feel an error of that size: a block whose gate is zero is right whatever is inside it, and excuses nobody. Where a real fault lies
 beside such a call, what is around them is right once the fault alone is patched.
 """
 
@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from bisect_tool.finding import counted
-from bisect_tool.forced_pass import AMBIGUOUS, error_of, exact_error_of, floor_of, force
+from bisect_tool.forced_pass import AMBIGUOUS, Forced, error_of, exact_error_of, floor_of, force, own_error
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import Question
 from bisect_tool.sites import STEP, Site
@@ -21,26 +21,27 @@ from bisect_tool.trace import Trace
 MOST_ROUNDS = 8  # each passes over at least one more call
 MOST_ALONE = 6  # calls that are disturbed one by one; more of them together
 FEW = 4  # calls that are asked about in float64 at a time
+CLEARLY = 10  # times what rounding explains: an error that would move a call so far does not vanish in it by chance
 MOST_HELD = 2  # kinds of faulty calls that are looked for beside calls that are placed otherwise
 
 
-def conventions(question: Question, trace: Trace, right_targets: Callable[[Reading], bool]) -> dict[Site, Site]:
+def conventions(question: Question, trace: Trace, off_targets: Callable[[Reading], float]) -> dict[Site, Site]:
     """Return the calls that are off although what is around them is right, each with the innermost such call.
 
-    ``right_targets`` tells whether a run's targets are the reference's to within the rounding of the loss: then
-    ``step`` excuses what is off in it. The rest is judged anew without the calls that are passed over, until nothing
-    more is.
+    ``off_targets`` tells how far a run's targets are off from the reference's, over what rounding in the loss explains:
+    up to 1 ``step`` excuses what is off in it. The rest is judged anew without the calls that are passed over, until
+    nothing more is.
     """
     found: dict[Site, Site] = {}
     for _ in range(MOST_ROUNDS):
-        more = _passed_over(question, trace.without(found), right_targets)
+        more = _passed_over(question, trace.without(found), off_targets)
         if not more:
             break
         found |= more
     return found
 
 
-def _passed_over(question: Question, trace: Trace, right_targets: Callable[[Reading], bool]) -> dict[Site, Site]:
+def _passed_over(question: Question, trace: Trace, off_targets: Callable[[Reading], float]) -> dict[Site, Site]:
     if not trace.sites:
         return {}
     forced = force(question, trace)
@@ -51,13 +52,13 @@ def _passed_over(question: Question, trace: Trace, right_targets: Callable[[Read
         inside: dict[Site, list[Site]] = {}
         for site, chain in pending.items():
             inside.setdefault(chain[0], []).append(site)
-        right = _right(question, trace, inside, right_targets)
+        right = _right(question, trace, inside, off_targets)
         excused = {site: call for call in right for site in inside[call]}
-        found |= _felt(question, trace, excused, right_targets)
+        found |= _felt(question, trace, forced, excused, off_targets)
         for call in inside.keys() - right:
-            beside, held = _beside_a_fault(question, trace, call, inside[call], right_targets)
+            beside, held = _beside_a_fault(question, trace, call, inside[call], off_targets)
             excused |= beside
-            found |= _felt(question, trace, beside, right_targets, held)
+            found |= _felt(question, trace, forced, beside, off_targets, held)
         pending = {s: chain[1:] for s, chain in pending.items() if s not in excused and len(chain) > 1}
     # A call that is right with what is inside it left alone is only off in the forced pass.
     return {site: around for site, around in found.items() if site not in found.values()}
@@ -67,7 +68,7 @@ def _right(
     question: Question,
     trace: Trace,
     calls: Iterable[Site],
-    right_targets: Callable[[Reading], bool],
+    off_targets: Callable[[Reading], float],
     held: Sequence[Site] = (),
 ) -> set[Site]:
     """Return which calls give the reference's output from the reference's inputs, nothing but ``held`` patched inside them.
@@ -77,7 +78,7 @@ def _right(
     wanted = set(calls)
     what = f", {counted(len(held), 'call')} inside patched" if held else ""
     right = set()
-    if STEP in wanted and right_targets(question.ask("around", f"all parameters and buffers{what}", held)):
+    if STEP in wanted and off_targets(question.ask("around", f"all parameters and buffers{what}", held)) <= 1:
         right.add(STEP)
     known = [call for call in trace.sites if call in wanted]
     if not known:
@@ -102,19 +103,19 @@ def _right(
 
 
 def _beside_a_fault(
-    question: Question, trace: Trace, call: Site, off: Sequence[Site], right_targets: Callable[[Reading], bool]
+    question: Question, trace: Trace, call: Site, off: Sequence[Site], off_targets: Callable[[Reading], float]
 ) -> tuple[dict[Site, Site], tuple[Site, ...]]:
     """Return what is off in a call that is right once a few of them are patched: the others, and those few.
 
     Calls of one kind are patched together, as few kinds as do. Nothing when no such choice makes the call right.
     """
-    kinds = list(dict.fromkeys(tuple(s for s in off if s in {site, *trace.kin(site)}) for site in off))
+    kinds = trace.kinds(off)
     if not 1 < len(kinds) <= MOST_ALONE:
         return {}, ()
     for number in range(1, min(MOST_HELD, len(kinds) - 1) + 1):
         for chosen in itertools.combinations(kinds, number):
             held = tuple(site for kind in chosen for site in kind if site in trace.sites)
-            if held and _right(question, trace, [call], right_targets, held):
+            if held and _right(question, trace, [call], off_targets, held):
                 return {site: call for site in off if site not in held}, held
     return {}, ()
 
@@ -122,22 +123,27 @@ def _beside_a_fault(
 def _felt(
     question: Question,
     trace: Trace,
+    forced: Forced,
     excused: Mapping[Site, Site],
-    right_targets: Callable[[Reading], bool],
+    off_targets: Callable[[Reading], float],
     held: Collection[Site] = (),
 ) -> dict[Site, Site]:
-    """Return those excused calls whose surroundings feel them: disturbed on purpose, they make what is around wrong."""
+    """Return those excused calls whose surroundings would feel them: an error of their size makes what is around wrong.
+
+    That something is right in spite of an error tells only as much as any other error of that size would move it.
+    """
     sites = list(excused)
     groups = [[site] for site in sites] if len(sites) <= MOST_ALONE else [sites]
     found: dict[Site, Site] = {}
     for group in groups:
         around = [call for call in dict.fromkeys(excused[site] for site in group) if call != STEP]
         what = f"{group[0] if len(group) == 1 else counted(len(group), 'call')} disturbed"
-        reading = question.ask("around", what, held, around, fed=around, disturbed=group)
+        sizes = {site: min(own_error(forced, site), 1.0) for site in group}
+        reading = question.ask("around", what, held, around, fed=around, disturbed=sizes)
         for site in group:
             call = excused[site]
-            moved = not right_targets(reading) if call == STEP else error_of(reading, call) > floor_of(trace, call)
-            if reading.failure is None and moved:
+            moved = off_targets(reading) if call == STEP else error_of(reading, call) / floor_of(trace, call)
+            if reading.failure is None and moved > CLEARLY:
                 found[site] = call
     return found
 

@@ -6,6 +6,7 @@ when it is off by more than rounding explains, also when it is computed in float
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Forced:
     misshapen: tuple[Site, ...] = ()
     intervention: Intervention = field(default_factory=Intervention)
 
-    @property
+    @functools.cached_property
     def suspects(self) -> list[Site]:
         """Return the calls that are wrong by themselves, in execution order."""
         return [site for site, own in self.off.items() if own.suspect]
@@ -114,11 +115,9 @@ def _sample(trace: Trace, errors: Mapping[Site, float]) -> set[Site]:
     Where float64 confirms the least wrong, it need not be asked about the others: they differ by the same setting.
     """
     found: set[Site] = set()
-    for site in errors:
-        kin = [other for other in (site, *trace.kin(site)) if other in errors]
-        differs = module_of(site) in trace.differences
+    for kin in trace.kinds(errors):
         ordered = sorted(kin, key=lambda s: errors[s])
-        found |= {*ordered[:LEAST], ordered[-1]} if differs else {site}
+        found |= {*ordered[:LEAST], ordered[-1]} if module_of(kin[0]) in trace.differences else set(kin)
     return found
 
 
@@ -184,6 +183,12 @@ def error_of(reading: Reading, site: Site) -> float:
     """Return how far a watched call's output is off, infinity where it does not compare."""
     watched = reading.watched.get(site)
     return 0.0 if watched is None else _largest(watched.output)
+
+
+def own_error(forced: Forced, site: Site) -> float:
+    """Return how far a call is off that is wrong by itself or handed something else: its output's or its inputs' error."""
+    own, watched = forced.off.get(site), forced.reading.watched.get(site)
+    return max(own.error if own else 0.0, _largest(watched.inputs) if watched else 0.0)
 
 
 def exact_error_of(reading: Reading, site: Site) -> float | None:

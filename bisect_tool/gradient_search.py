@@ -221,6 +221,11 @@ class _Proof:
         healed = self._with(self.groups, ())
         sites = [site for site in group.sites if site in group.severed]
         before = self._with(others, sites)
+        felt = _off(self.pair.reference, self._gradients(), before)
+        if len(sites) > 1 and not felt and self.question.verdict(before) is Verdict.AGREES:
+            # They follow one another: the reference's gradient at one's output stands for what the next one loses.
+            sites, before = [], self._with(others, ())
+            felt = _off(self.pair.reference, self._gradients(), before)
         culprit = Culprit(
             "gradient",
             group.sites,
@@ -232,7 +237,6 @@ class _Proof:
         if self._hidden(group, others):
             words = "pulled back by itself; what it gets wrong goes no further than what must be put right too"
             return dataclasses.replace(culprit, necessary=Proof(words, None, Verdict.DIVERGES))
-        felt = _off(self.pair.reference, self._gradients(), before)
         if culprit.necessary is not None and culprit.necessary.verdict is Verdict.AGREES and felt:
             words = f"{self._words(others, sites)}: the gradients of {listed(felt)} are off"
             return dataclasses.replace(

@@ -23,8 +23,8 @@ def unclear_before(
     """Return what a line reads, and what that was computed from, as far back as nothing clears it, in order.
 
     ``assigned`` is all that the port assigned, in order; ``is_clear`` tells whether a variable agrees with its
-    counterpart. A line reads the variables of its function whose names stand in it, whenever they were assigned, and
-    what the functions return that it calls.
+    counterpart. A line reads the variables of its function whose names stand in it, whenever they were assigned since the
+    function returned before, and what the functions return that it calls.
     """
     order = {variable.site: number for number, variable in enumerate(assigned)}
     found: dict[tuple[str, str], Variable] = {}
@@ -36,9 +36,11 @@ def unclear_before(
         now = order[variable.site]
         # What ran since the function's last assignment was called by this statement, or by a condition before it.
         since = max((n for n in range(now) if assigned[n].function == function), default=-1)
+        returned = (n for n in range(now) if assigned[n].function == function and assigned[n].name == "return")
+        entered = max(returned, default=-1)
         for number, other in enumerate(assigned[:now]):
             called = number > since and other.name == "return" and other.function != variable.function
-            reads = called or (other.function == function and other.name in names)
+            reads = called or (number > entered and other.function == function and other.name in names)
             if reads and not is_clear(other) and (other.place, other.name) not in found:
                 found[other.place, other.name] = other
                 waiting.append(other)

@@ -26,7 +26,7 @@ from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import STEP, Site, variable_of
+from bisect_tool.sites import STEP, Site, call_number, variable_of
 from bisect_tool.statements import FLOOR, Lines, Statement
 from bisect_tool.trace import Trace
 
@@ -297,11 +297,18 @@ class _Search:
         if why:
             words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
             yield Finding("name", statement.sites[:1], words)
-        unclear = list(dict.fromkeys(f"{variable_of(v.site)} ({v.place})" for v in self.unclear_before(statement)))
+        port = {theirs: mine for mine, theirs in self.lines.pairs.to_port.items()}
+        unclear = []
+        for variable in self.unclear_before(statement):
+            shown = f"{variable_of(variable.site)} ({variable.place})"
+            anew = self._replaced(port.get(variable.site))
+            if anew is None:
+                unclear.append(shown)
+            else:
+                words = f"{statement.name} is computed from {shown}: the reference assigns it anew at {anew.place}, the port does not"
+                yield Finding("not assigned", statement.sites[:1], words)
         if unclear:
-            words = (
-                f"{statement.name} is computed from {listed(unclear, 6)}: the reference has no counterpart that agrees"
-            )
+            words = f"{statement.name} is computed from {listed(list(dict.fromkeys(unclear)), 6)}: the reference has no counterpart that agrees"
             yield Finding("reads", statement.sites[:1], words)
 
     def rests_on_unclear(self, statement: Statement) -> bool:
@@ -321,7 +328,7 @@ class _Search:
 
         def is_clear(variable: Variable) -> bool:
             site = port.get(variable.site)
-            if variable_of(variable.site) in self.lines.survey.cut:
+            if variable_of(variable.site) in self.lines.survey.cut or self._replaced(site):
                 return False
             return site is not None and site in self.free.watched and not self._is_off(self.free, site)
 
@@ -329,6 +336,13 @@ class _Search:
         variable = next(v for v in self.lines.survey.variables if v.site == first)
         found = unclear_before(variable, self.lines.survey.variables, self.lines.survey.excerpts, is_clear)
         return [v for v in found if port.get(v.site) not in statement.sites]
+
+    def _replaced(self, site: Site | None) -> Variable | None:
+        """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there."""
+        if site is None:
+            return None
+        later = (v for v in self.lines.pairs.ours if variable_of(v.site) == variable_of(site) and not v.passed)
+        return next((v for v in later if call_number(v.site) > call_number(site)), None)
 
     def swallowed(self) -> Iterator[Finding]:
         """Say which exceptions the port caught that the reference did not."""

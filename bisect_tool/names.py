@@ -42,9 +42,8 @@ def match(
     """
     rename = _renamer(rules)
     state, how = _by_name([n for n, _ in reference], {n for n, _ in port}, rename)
-    by_shape = _by_shape(
-        [(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in set(state.values())]
-    )
+    taken = set(state.values())
+    by_shape = _by_shape([(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in taken])
     state.update(by_shape)
     how.update(_how_by_shape(by_shape))
     names = list(reference_modules)

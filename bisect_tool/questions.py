@@ -6,7 +6,7 @@ same?* are never mixed: each hides the other's faults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,11 +98,11 @@ class Question:
         *,
         fed: Iterable[Site] = (),
         exact: Iterable[Site] = (),
-        disturbed: Iterable[Site] = (),
+        disturbed: Mapping[Site, float] | None = None,
     ) -> Reading:
         """Run one probe on top of the base and log it."""
         intervention = self.base.patching(patched).watching(watched).feeding(fed).computing_exactly(exact)
-        intervention = intervention.disturbing(disturbed)
+        intervention = intervention.disturbing(disturbed or {})
         return run_logged(
             self.port, self.log, intervention, phase, what, self.target, self.verdict, patched=len(frozenset(patched))
         )

@@ -21,10 +21,10 @@ from bisect_tool.diagnosis.laws import laws
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.diagnosis.preflight import preflight, setting_differences
 from bisect_tool.diagnosis.sizes import explained_text, row_counts
-from bisect_tool.diagnosis.start import initialisation, unlike
+from bisect_tool.diagnosis.start import initialisation, not_loaded, unlike
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import Finding, listed
-from bisect_tool.forced_pass import EVERYTHING
+from bisect_tool.forced_pass import EVERYTHING, floor_of
 from bisect_tool.gradient_lines import with_backward_lines
 from bisect_tool.gradient_search import GradientAnswer, search_gradients
 from bisect_tool.line_search import with_lines
@@ -35,7 +35,7 @@ from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdic
 from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, module_of, parent_of
-from bisect_tool.start_search import StartAnswer, search_silent, search_start
+from bisect_tool.start_search import StartAnswer, search_start, search_unfelt
 from bisect_tool.step_search import compare_steps
 from bisect_tool.trace import Trace, lies_in
 from bisect_tool.value_findings import with_values
@@ -96,13 +96,13 @@ def bisect(
     asked = _question(run, state, _code_interval(run))
     base = asked.ask("split", "all parameters and buffers")
     judge = functools.partial(
-        _right_targets, {name: _tight(run, name) for name in base.targets if name in capture.manifest.targets}
+        _off_targets, {name: _tight(run, name) for name in base.targets if name in capture.manifest.targets}
     )
     passed_over = conventions(asked, trace, judge) if trace.sites and base.failure is None else {}
     trace = trace.without(passed_over)
     questions = _questions(run, pair, trace, state, base)
     question, _ = questions[run.target]
-    start_range, constants = _start_interval(run, question.interval), initialisation(pair)
+    start_range, constants = _start_interval(run, question.interval), [*initialisation(pair), *not_loaded(pair)]
     if target is not None:
         code = _doubted(_code(question, trace, base, questions[run.target][1]), pair, trace, state)
         starts = (
@@ -175,8 +175,11 @@ def _tight(run: _Run, target: str) -> Interval:
     return loss_interval(_code_interval(one), noise.loss.get(target, math.inf), noise.rounding)
 
 
-def _right_targets(intervals: dict[str, Interval], reading: Reading) -> bool:
-    return all(verdict_on(reading, name, interval) is Verdict.AGREES for name, interval in intervals.items())
+def _off_targets(intervals: dict[str, Interval], reading: Reading) -> float:
+    """Return how far the worst target lies from the reference's, over how far it may; infinity where there is none."""
+    if reading.failure is not None:
+        return math.inf
+    return max((interval.off(reading.targets.get(name, math.nan)) for name, interval in intervals.items()), default=0.0)
 
 
 def _question(run: _Run, state: list[Site], interval: Interval) -> Question:
@@ -322,7 +325,8 @@ def _trace(run: _Run, pair: Pair) -> Trace:
     ]
     sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
-    misshapen = tuple(Site(e.site) for e in comparable if e.site not in sites)
+    fitting = frozenset(sites)
+    misshapen = tuple(Site(e.site) for e in comparable if e.site not in fitting)
     noise = manifest.noise
     return Trace(sites, manifest.calls, classes, setting_differences(pair), noise.rounding, noise.exact, misshapen)
 
@@ -394,6 +398,15 @@ def _start_interval(run: _Run, rounding: Interval) -> Interval | None:
     return replace(interval, low=min(interval.low, rounding.low), high=max(interval.high, rounding.high))
 
 
+def _rare_draw(question: Question, own: Reading) -> str:
+    reach = question.interval
+    return (
+        f"{question.target} starts at {own.targets[question.target]:.6g}, outside {reach.low:.6g} to {reach.high:.6g} "
+        f"({reach.origin}); yet every parameter starts by the reference's law, and no part of them explains it: "
+        "a rare draw (`bisect capture --seeds 32` tells more)"
+    )
+
+
 def _code(question: Question, trace: Trace, base: Reading, loss: Interval) -> CodeAnswer:
     verdict = question.verdict(base)
     if verdict is Verdict.UNRESOLVED:
@@ -424,6 +437,10 @@ def _start(
     if verdict is Verdict.UNRESOLVED:
         return StartAnswer(open_ends=(f"the port fails with its own weights: {own.failure}",))
     if verdict is Verdict.DIVERGES:
-        return search_start(question, state, constants, trace, unlike=unlike(pair))
-    owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.sites}
-    return search_silent(question, constants, owners)
+        differing = unlike(pair)
+        found = search_start(question, state, constants, trace, unlike=differing)
+        if any(c.confirmed for c in found.culprits) or found.open_ends or constants or differing or laws(pair):
+            return found
+        return StartAnswer(said=(_rare_draw(question, own),))
+    owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.members}
+    return search_unfelt(question, state, constants, owners, functools.partial(floor_of, trace))

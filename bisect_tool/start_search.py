@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.culprit import Culprit, Proof, proof
+from bisect_tool.diagnosis.start import is_fixed
 from bisect_tool.finding import Finding, listed
+from bisect_tool.forced_pass import error_of
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.questions import Question
 from bisect_tool.search.ddmin import ddmin, descend
@@ -21,10 +23,14 @@ OTHERS = "every other parameter and buffer patched"
 
 @dataclass(frozen=True)
 class StartAnswer:
-    """What the values search found: at most one AND-set. ``open_ends`` says in words what it could not settle."""
+    """What the values search found: at most one AND-set.
+
+    Attributes: ``open_ends`` (what it could not settle, in words), ``said`` (what accuses nobody).
+    """
 
     culprits: tuple[Culprit, ...] = ()
     open_ends: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,66 @@ def search_start(
     if doubtful:
         open_ends.append(f"whether {listed(doubtful)} must be right too: the port fails with the others alone")
     return StartAnswer((culprit,), tuple(open_ends))
+
+
+def search_unfelt(
+    question: Question,
+    state: Sequence[Site],
+    suspects: Sequence[Finding],
+    owners: Mapping[str, Site],
+    floors: Callable[[Site], float],
+) -> StartAnswer:
+    """Prove tensors that start wrong although the target does not feel it; ``owners`` maps one to its module's first call.
+
+    ``floors`` is what rounding explains in a call. What cannot be proved by its own layer's output stays a finding.
+    """
+    silent = search_silent(question, suspects, owners)
+    fixed = _search_fixed(question, state, suspects, owners, floors)
+    return StartAnswer((*silent.culprits, *fixed.culprits))
+
+
+def _search_fixed(
+    question: Question,
+    state: Sequence[Site],
+    suspects: Sequence[Finding],
+    owners: Mapping[str, Site],
+    floors: Callable[[Site], float],
+) -> StartAnswer:
+    """Prove tensors that the reference starts the same at every seed: their own layer is wrong from its inputs."""
+    lost = {Site(f.sites[0]): f for f in suspects if is_fixed(f) and f.sites[0] in owners}
+    if not lost:
+        return StartAnswer()
+    watched = sorted({owners[site] for site in lost})
+    rest = [site for site in state if site not in lost]
+    own = question.ask("confirm", f"everything but {_named(list(lost))}", rest, watched, fed=watched)
+    healed = question.ask("confirm", "all parameters and buffers", state, watched, fed=watched)
+    wrong = {
+        site for site in lost if error_of(own, owners[site]) > floors(owners[site]) >= error_of(healed, owners[site])
+    }
+    proven = tuple(site for site in lost if site in wrong)
+    if not proven:
+        return StartAnswer()
+    first = owners[proven[0]]
+    culprit = Culprit(
+        "values",
+        proven,
+        proven,
+        None,
+        Proof(
+            f"all parameters and buffers patched: from the reference's inputs {first} is off by "
+            f"{error_of(healed, first):.1e}",
+            None,
+            Verdict.AGREES,
+        ),
+        Proof(
+            f"all but these patched: from the reference's inputs {first} is off by {error_of(own, first):.2g}",
+            None,
+            Verdict.DIVERGES,
+        ),
+        tuple(lost[site] for site in proven),
+        silent=True,
+    )
+    return StartAnswer((culprit,))
 
 
 def search_silent(question: Question, suspects: Sequence[Finding], owners: Mapping[str, Site]) -> StartAnswer:

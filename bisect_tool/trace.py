@@ -44,6 +44,11 @@ class Trace:
         """Return the calls that have calls inside them."""
         return frozenset(self.parents.values())
 
+    @functools.cached_property
+    def members(self) -> frozenset[Site]:
+        """Return the sites without their order, to look one up in."""
+        return frozenset(self.sites)
+
     def untouched_by(self, modules: Iterable[str]) -> frozenset[Site]:
         """Return the outermost calls that are complete before any of these modules, or what lies in them, is called."""
         owners = tuple(modules)
@@ -57,11 +62,11 @@ class Trace:
 
     def unseen_in(self, site: Site) -> list[Site]:
         """Return the calls inside a call that belong to its own code as far as probes can tell: none of them a site."""
-        between = {Site(call): self.chain(Site(call))[1:] for call in self.parents if call not in self.sites}
+        between = {Site(call): self.chain(Site(call))[1:] for call in self.parents if call not in self.members}
         return [
             call
             for call, around in between.items()
-            if site in around and not set(around[: around.index(site)]) & set(self.sites)
+            if site in around and not set(around[: around.index(site)]) & self.members
         ]
 
     def chain(self, site: Site) -> list[Site]:
@@ -71,6 +76,22 @@ class Trace:
             found.append(Site(around))
             around = self.parents.get(around)
         return found
+
+    def kinds(self, sites: Iterable[Site]) -> list[tuple[Site, ...]]:
+        """Return some calls by their kind: those of one are of the same classes, and differ in the same settings."""
+        groups: dict[tuple[str, str] | None, list[tuple[object, list[Site]]]] = {}
+        found: list[list[Site]] = []
+        for site in sites:
+            module = module_of(site)
+            differences = self.differences.get(module)
+            alike = groups.setdefault(self.classes.get(module), [])
+            group = next((group for wanted, group in alike if wanted == differences), None)
+            if group is None:
+                group = []
+                alike.append((differences, group))
+                found.append(group)
+            group.append(site)
+        return [tuple(group) for group in found]
 
     def kin(self, site: Site) -> list[Site]:
         """Return the other sites of the same classes that differ in the same settings, whichever call they are."""

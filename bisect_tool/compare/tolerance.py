@@ -40,6 +40,13 @@ class Interval:
             return math.isnan(value)
         return value == self.centre or self.low <= value <= self.high
 
+    def off(self, value: float) -> float:
+        """Return how far a value lies from the centre over how far it may: up to 1 it agrees."""
+        width = self.high - self.centre
+        if not math.isfinite(value) or not width:
+            return 0.0 if self.holds(value) else math.inf
+        return abs(value - self.centre) / width
+
 
 def code_interval(
     reference: float, noise: float, rounding: float, *, rtol: float | None = None, atol: float | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect_tool.captures.manifest import StateEntry
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.finding import Finding
 
+NOT_LOADED = "not loaded"  # the check of a tensor that a port which loads weights has otherwise
 REPEATS = 1e-6  # relative; a float32 constant computed in another order
 
 
@@ -33,6 +35,47 @@ def initialisation(pair: Pair) -> list[Finding]:
             message = f"{ours.name}: starts as {word}, reference random at every seed (std {ours.std:.4g})"
             found.append(Finding("initialisation", (ours.name,), message))
     return found
+
+
+def is_fixed(finding: Finding) -> bool:
+    """Tell whether a finding is about a tensor that the reference starts with the same numbers at every seed."""
+    return finding.check == NOT_LOADED or "reference as the constant" in finding.message
+
+
+def not_loaded(pair: Pair) -> list[Finding]:
+    """List tensors that a port which loads the reference's weights does not have as the reference does.
+
+    Numbers that are as drawn, and yet the same in every recorded initialisation, are loaded or seeded by the reference
+    itself. A port that has most of them to the last bit has them from there, and then every one that it has otherwise is
+    a mistake.
+    """
+    fixed = [
+        (ours, theirs) for ours, theirs in pair.state() if ours.min != ours.max and _same_at_every_seed(pair, ours)
+    ]
+    loaded = sum(ours.hash == theirs.hash for ours, theirs in fixed)
+    if 2 * loaded <= len(fixed):
+        return []
+    found = []
+    for ours, theirs in fixed:
+        if ours.hash == theirs.hash or None in (theirs.mean, theirs.std):
+            continue
+        alike = all(_close(getattr(ours, key), getattr(theirs, key)) for key in ("mean", "std", "min", "max"))
+        if alike and ours.shape == theirs.shape:
+            what = (
+                f"holds the reference's numbers in another order, of shape {list(ours.shape)}: transposed, or permuted"
+            )
+        else:
+            what = f"starts as {theirs.mean:.4g} ± {theirs.std:.4g}, reference {ours.mean:.4g} ± {ours.std:.4g} at every seed"
+        message = f"{ours.name}: {what}; {loaded} of {len(fixed)} such tensors are the reference's to the last bit"
+        found.append(Finding(NOT_LOADED, (ours.name,), message))
+    return found
+
+
+def _same_at_every_seed(pair: Pair, ours: StateEntry) -> bool:
+    others = pair.reference.spread.state.get(ours.name, ())
+    return bool(others) and all(
+        (o.mean, o.std, o.min, o.max) == (ours.mean, ours.std, ours.min, ours.max) for o in others
+    )
 
 
 def unlike(pair: Pair) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class ProbeCache:
     def put(self, intervention: Intervention, reading: Reading) -> None:
         """Keep a reading, on disk before this returns. Raises BisectError when the disk does not take it."""
         self._readings[intervention.key] = reading
-        line = json.dumps({"key": intervention.key, "reading": dataclasses.asdict(reading)})
+        line = json.dumps({"key": intervention.key, "reading": reading}, default=vars)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ class Intervention:
         kept: calls that take the value they had with the port's own parameters, and so need not be computed again.
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
-        disturbed: calls whose outputs are made wrong on purpose, to see who feels it.
+        disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
         backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
             way forward; "pieces" for one in which each watched call is pulled back by itself.
         straight: calls whose value is the reference's on the way forward, while gradients go the port's own way.
@@ -41,7 +41,7 @@ class Intervention:
     kept: frozenset[Site] = frozenset()
     fed: frozenset[Site] = frozenset()
     exact: frozenset[Site] = frozenset()
-    disturbed: frozenset[Site] = frozenset()
+    disturbed: frozenset[tuple[Site, float]] = frozenset()
     backward: Literal["", "own", "whole", "pieces"] = ""
     straight: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
@@ -70,9 +70,9 @@ class Intervention:
         """Return this intervention with more watched calls computed in float64 too."""
         return dataclasses.replace(self, exact=self.exact | frozenset(sites))
 
-    def disturbing(self, sites: Iterable[Site]) -> Intervention:
-        """Return this intervention with more calls disturbed."""
-        return dataclasses.replace(self, disturbed=self.disturbed | frozenset(sites))
+    def disturbing(self, sizes: Mapping[Site, float]) -> Intervention:
+        """Return this intervention with more calls disturbed, each by relative noise of a size."""
+        return dataclasses.replace(self, disturbed=self.disturbed | frozenset(sizes.items()))
 
     @property
     def key(self) -> str:

@@ -63,7 +63,9 @@ class WorkerPort:
         self._remembered: tuple[list[str], list[str]] = ([], [])
         self._to_port: dict[str, str] = {}
         self._parents: dict[str, str | None] = dict(capture.manifest.calls)
-        self._modules_called = {module_of(call) for call in capture.manifest.calls}
+        self._calls_of: dict[str, list[Site]] = {}
+        for call in capture.manifest.calls:
+            self._calls_of.setdefault(module_of(call), []).append(Site(call))
         self._attachment = self._attach_request()
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         self._variables: dict[Site, dict[str, Any]] = {}
@@ -295,7 +297,9 @@ class WorkerPort:
             "keep": named(intervention.kept),
             "feed": named(intervention.fed),
             "exact": named(intervention.exact),
-            "disturb": named(intervention.disturbed),
+            "disturb": {
+                self._to_port[site]: size for site, size in sorted(intervention.disturbed) if site in self._to_port
+            },
             "variables": not self._variables.keys().isdisjoint(intervention.patched | intervention.watched),
             "echo": intervention.echo,
         }
@@ -393,11 +397,12 @@ class WorkerPort:
     def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
         manifest = self._capture.manifest
         outputs = {entry.site: entry.output for entry in manifest.sites}
+        unread = intervention.patched | intervention.kept
         for site in sorted(intervention.patched - self._variables.keys()):
             keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
             expected = [manifest.tensors[key].hash for key in keys]
             got = reading.receipts.get(site)
-            if got is None and self._may_be_unread(site, intervention.patched | intervention.kept):
+            if got is None and self._may_be_unread(site, unread):
                 continue
             if got is None and [reading.standing.get(site)] == expected and not self._calls_owner(site):
                 continue  # read by other code than its module's own call, as functional calls do
@@ -436,10 +441,8 @@ class WorkerPort:
                 around = self._parents.get(around)
             return False
         owner = parent_of(site)
-        if owner not in self._modules_called:
-            return True
-        calls = [s for s in self._parents if module_of(s) == owner]
-        return all(call in patched or self._may_be_unread(Site(call), patched) for call in calls)
+        calls = self._calls_of.get(owner, ())
+        return all(call in patched or self._may_be_unread(call, patched) for call in calls)
 
 
 def _match(ours: Described, theirs: Described, rename: Sequence[tuple[str, str]]) -> Matching:

@@ -1,16 +1,14 @@
 """Run a port under an intervention: put the reference's values at some sites, and say what was consumed."""
 
-import os
 import time
 
 import numpy as np
-from safetensors import safe_open
 
 from . import calls, measure, trees
 from . import lines as watched
+from .shards import OpenShards
 
 SAME = 2e-5  # relative; two variables that are no further apart have the same values
-DISTURBANCE = 0.1  # relative: what feels a call at all moves by more than rounding
 
 
 class Reference:
@@ -25,18 +23,14 @@ class Reference:
         self.state = state
         self.gradients = gradients  # what the gradients of a recorded run were; see ``pullback``
         self.batch = batch
-        self._folder = folder
         self._tensors = tensors
         self._known = set()
         self._new = {}
-        self._shards = {}  # file -> the shard, open: its header has an entry for every tensor, and takes long to read
+        self._shards = OpenShards(folder)
 
     def read(self, key):
         """Return one recorded array."""
-        file = self._tensors[key]["file"]
-        if file not in self._shards:
-            self._shards[file] = safe_open(os.path.join(self._folder, file), framework="np")
-        array = self._shards[file].get_tensor(key)
+        array = self._shards.read(self._tensors[key]["file"], key)
         if key not in self._known:
             self._known.add(key)
             self._new[key] = measure.digest(array)
@@ -113,7 +107,7 @@ class Probe:
         self.watch = set(watch)
         self.exact = set(exact)
         self.hand = set(hand)
-        self.disturb = set(disturb)
+        self.disturb = dict(disturb)
         self.handed = {}  # site -> the port's own (path, array) pairs of inputs and output, where they are to be handed over
         self.doubled = False  # while a call is computed once more in float64, on the side
         self.echo = echo
@@ -293,13 +287,14 @@ class Probe:
         self._sign(call.module)
 
     def _compute(self, call, compute, args, kwargs, entry):
-        before = dict(self.counts)
         exact = call.site in self.exact and entry is not None
+        before = dict(self.counts) if exact or call.site in self.remember else {}
         # Before the call, which may write into what it is given.
         doubled = trees.map_leaves([args, kwargs], self.adapter.is_tensor, self.adapter.doubled) if exact else None
         output = compute(*args, **kwargs)
         if call.site in self.disturb:
-            output = trees.map_leaves(output, self.adapter.is_tensor, lambda t: self.adapter.perturb(t, DISTURBANCE, 0))
+            size = self.disturb[call.site]
+            output = trees.map_leaves(output, self.adapter.is_tensor, lambda t: self.adapter.perturb(t, size, 0))
         self._learn(call.site, output)
         self._computed(call.site, output, entry)
         if exact:

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from . import measure
 
 SHARD_BYTES = 64 << 20
+MOST_OPEN = 8  # shards that are read from
 SAMPLE = 1024  # elements looked at before two tensors are compared in full
 
 
@@ -25,6 +26,27 @@ def writing(folder):
         yield
     except (OSError, SafetensorError) as error:
         raise DiskError("cannot write into %s: %s" % (folder, error)) from error
+
+
+class OpenShards:
+    """The shards of a folder, open: a shard's header has an entry for every tensor in it, and takes long to read.
+
+    Only those used last stay open: what was read of an open shard stays in memory.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._open = {}
+
+    def read(self, file, key):
+        """Return one array of a shard."""
+        shard = self._open.pop(file, None)
+        if shard is None:
+            shard = safe_open(os.path.join(self._folder, file), framework="np")
+            while len(self._open) >= MOST_OPEN:
+                del self._open[next(iter(self._open))]
+        self._open[file] = shard  # the last of them
+        return shard.get_tensor(key)
 
 
 class ShardWriter:
@@ -43,6 +65,7 @@ class ShardWriter:
         self._pending_bytes = 0
         self._shards = 0
         self._by_sample = {}
+        self._readable = OpenShards(folder)
         self._on_progress = on_progress or (lambda **_fields: None)
 
     def add(self, array):
@@ -66,8 +89,7 @@ class ShardWriter:
         """Return a stored array, from memory or from its shard."""
         if key in self._pending:
             return self._pending[key]
-        with safe_open(os.path.join(self._folder, self.table[key]["file"]), framework="np") as shard:
-            return shard.get_tensor(key)
+        return self._readable.read(self.table[key]["file"], key)
 
     def flush(self):
         """Write what is pending as one shard."""

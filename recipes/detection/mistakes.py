@@ -1,5 +1,6 @@
 """Mistakes to build a port with, so that a search for culprits can be checked against the truth."""
 
+import functools
 import importlib
 import inspect
 import sys
@@ -113,20 +114,20 @@ class EditingFinder:
         edits = [edit for edit in self.edits if edit.file == f"{name}.py"]
         spec = PathFinder.find_spec(name, path) if edits else None
         if spec is not None:
-            spec.loader = EditingLoader(name, str(spec.origin), edits)
+            spec.loader = EditingLoader(name, str(spec.origin), functools.partial(edited, edits=edits))
         return spec
 
 
 class EditingLoader(SourceFileLoader):
     """Loads a file as if its text were another, which is also the source that it tells; Python's bytecode is passed by."""
 
-    def __init__(self, name: str, path: str, edits: Sequence[Edit]) -> None:
+    def __init__(self, name: str, path: str, rewrite: Callable[[str], str]) -> None:
         super().__init__(name, path)
-        self.edits = edits
+        self.rewrite = rewrite
 
     def get_data(self, path: str) -> bytes:
         data = super().get_data(path)
-        return edited(data.decode(), self.edits).encode() if path == self.path else data
+        return self.rewrite(data.decode()).encode() if path == self.path else data
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
