@@ -7,19 +7,20 @@ import importlib
 import importlib.util
 import re
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import tomllib
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 sys.path += [str(RECIPES / "detection"), str(Path(__file__).resolve().parent)]
 
-from mistakes import EditingLoader  # noqa: E402
 from mutating_modules import apply, named_state, write  # noqa: E402
+
+from mistakes import EditingLoader  # noqa: E402
 
 
 def reference(recipe: str, *, weights: str = "", seed: int = 0, **options: object) -> dict:
@@ -82,7 +83,8 @@ class Finder:
         self.edits = edits
         self.translate = translate
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find one of the port's own files; Python's import asks this."""
         if not re.match(r"port(_|$)|jittor_", name) or name.startswith("jittor_utils"):
             return None
         spec = PathFinder.find_spec(name, path)

@@ -80,6 +80,7 @@ def _modules(culprit: Mapping[str, Any]) -> list[str]:
 
 
 def among(blamed: Iterable[str], modules: Sequence[str]) -> str:
+    """Return exact where all that is blamed are of these modules, enclosing where all are around them, else wrong."""
     blamed = list(blamed)
     if all(name in modules for name in blamed):
         return "exact"

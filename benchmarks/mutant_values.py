@@ -63,20 +63,7 @@ class Values:
             for module in built["modules"].values():
                 for parameter in module.parameters():
                     parameter.data *= 1 + LAST_BIT * torch.randn(parameter.shape, generator=generator)
-        found: dict[str, Tensor | None] = {}
-        counts: dict[str, int] = {}
-
-        def keep(name: str) -> Any:
-            def hook(_module: nn.Module, _args: tuple, output: Any) -> None:
-                counts[name] = counts.get(name, 0) + 1
-                for i, tensor in enumerate(_tensors(output)):
-                    found[f"output {name}#{counts[name]}/{i}"] = tensor.detach().clone()
-
-            return hook
-
-        for root, top in built["modules"].items():
-            for inner, module in top.named_modules():
-                module.register_forward_hook(keep(f"{root}.{inner}"))
+        found = _outputs_of(built["modules"])
         found.update({f"state {name}": t.detach().clone() for name, t in named_state(built["modules"]).items()})
         targets = built["step"](built["batch"])
         if any(target.numel() != 1 for target in targets.values()):
@@ -86,6 +73,25 @@ class Values:
         for root, top in built["modules"].items():
             found.update({f"gradient {root}.{n}": p.grad for n, p in top.named_parameters()})
         return found
+
+
+def _outputs_of(modules: Mapping[str, nn.Module]) -> dict[str, Tensor | None]:
+    """Return a dict that fills with every module's outputs as they are computed."""
+    found: dict[str, Tensor | None] = {}
+    counts: dict[str, int] = {}
+
+    def keep(name: str) -> Any:
+        def hook(_module: nn.Module, _args: tuple, output: Any) -> None:
+            counts[name] = counts.get(name, 0) + 1
+            for i, tensor in enumerate(_tensors(output)):
+                found[f"output {name}#{counts[name]}/{i}"] = tensor.detach().clone()
+
+        return hook
+
+    for root, top in modules.items():
+        for inner, module in top.named_modules():
+            module.register_forward_hook(keep(f"{root}.{inner}"))
+    return found
 
 
 def distance(value: Tensor | None, plain: Tensor | None) -> float:

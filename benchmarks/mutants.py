@@ -13,9 +13,11 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import random
-import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +27,7 @@ from typing import Any
 import mutant_build
 import numpy as np
 from mutant_score import OUTCOMES, outcome, pair_outcome
+from mutant_values import Values
 from mutating_modules import module_mutants, named_state, to_numpy
 from mutating_source import source_mutants
 from rich.console import Console
@@ -75,7 +78,7 @@ class Bench:
         rules = (mutant_build.RECIPES / recipe / "recipe.toml").read_text().partition("[names]")
         places = [mutant_build.RECIPES / recipe, mutant_build.RECIPES / "detection"]
         shared = f"path = {json.dumps([str(p) for p in places])}\noptions = {{ recipe = {json.dumps(recipe)} "
-        entry = Path(shutil.os.path.relpath(HERE / "mutant_build.py", folder))
+        entry = Path(os.path.relpath(HERE / "mutant_build.py", folder))
         twin = json.dumps(framework == "torch")
         (folder / "recipe.toml").write_text(
             f'[models.ref]\nframework = "torch"\nentry = "{entry}:reference"\n{shared}}}\n'
@@ -92,9 +95,6 @@ class Bench:
         """Record the reference once for each way to build it; return the capture's folder."""
         home = self.folder / ("loaded" if "weights" in options else "drawn") / ("grads" if grads else "plain")
         if not home.exists():
-            import subprocess
-            import sys
-
             command = [sys.executable, "-m", "bisect_tool", "capture", "--recipe", str(self.folder), "--captures", home]
             command += [word for k, v in options.items() for word in ("--option", f"{k}={json.dumps(v)}")]
             subprocess.run([*command, *["--grads"][: int(grads)]], check=True, capture_output=True, cwd=HERE.parent)
@@ -112,15 +112,8 @@ def candidates(recipe: str) -> Iterator[dict[str, Any]]:
 
 def chosen(bench: Bench, count: int, pairs: int, seed: int, only: str) -> tuple[list[list[dict]], dict[str, Any]]:
     """Choose mutants that change something, evenly over kinds, and pairs of them; say how many were left out and why."""
-    from mutant_values import Values
-
     rng = random.Random(seed)
-    by_kind: dict[str, list[dict]] = {}
-    for mutant in candidates(bench.recipe):
-        if mutant["kind"].startswith(only):
-            by_kind.setdefault(mutant["kind"], []).append(mutant)
-    for kind in by_kind:
-        rng.shuffle(by_kind[kind])
+    by_kind = _by_kind(bench.recipe, rng, only)
     values = {
         drawn: Values(bench.recipe, "" if drawn else bench.weights, OPTIONS[bench.recipe]) for drawn in (False, True)
     }
@@ -139,16 +132,30 @@ def chosen(bench: Bench, count: int, pairs: int, seed: int, only: str) -> tuple[
             else:
                 counts = left_out.setdefault(kind, {})
                 counts[effect["status"]] = counts.get(effect["status"], 0) + 1
-    singles = found[:count]
+    return [*found[:count], *_pairs(found, pairs, rng, values[False])], left_out
+
+
+def _by_kind(recipe: str, rng: random.Random, only: str) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for mutant in candidates(recipe):
+        if mutant["kind"].startswith(only):
+            found.setdefault(mutant["kind"], []).append(mutant)
+    for waiting in found.values():
+        rng.shuffle(waiting)
+    return found
+
+
+def _pairs(found: list[list[dict]], count: int, rng: random.Random, values: Any) -> list[list[dict]]:
+    """Choose pairs of mutants in the code that change a loss, at different places."""
     pool = [m for (m,) in found if m["status"] == "changed" and m["kind"] != "parameter" and "initial" not in m["kind"]]
     both: list[list[dict]] = []
-    for _ in range(20 * pairs):
+    for _ in range(20 * count):
         pair = rng.sample(pool, 2)
-        if len(both) < pairs and _apart(*pair):
-            effect = values[False].effect(pair)
+        if len(both) < count and _apart(*pair):
+            effect = values.effect(pair)
             if effect["status"] == "changed":
                 both.append([{**m, "targets": effect["targets"]} for m in pair])
-    return [*singles, *both], left_out
+    return both
 
 
 def _apart(one: Mapping, other: Mapping) -> bool:

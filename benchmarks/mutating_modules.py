@@ -52,8 +52,17 @@ def module_mutants(modules: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _changes(module: Any) -> Iterator[tuple[str, str, dict]]:
     """Yield kind, words and change of every mistake in one module."""
     cls = type(module).__name__
+    if cls == "Sequential":
+        yield from _chain(module)
+    elif not type(module).__module__.startswith("torch"):
+        yield from _own(module)
+    else:
+        yield from _library_layer(module, cls)
+
+
+def _library_layer(module: Any, cls: str) -> Iterator[tuple[str, str, dict]]:
     if cls == "BatchNorm2d":
-        for eps in {1e-5, 1e-3, 1e-2} - {module.eps}:
+        for eps in sorted({1e-5, 1e-3, 1e-2} - {module.eps}):
             yield "setting", f"eps {eps}", {"op": "set", "attribute": "eps", "value": eps}
         yield "setting", "evaluation mode", {"op": "eval"}
     elif cls == "Conv2d":
@@ -67,19 +76,19 @@ def _changes(module: Any) -> Iterator[tuple[str, str, dict]]:
     elif cls in OTHER_ACTIVATION:
         yield "setting", f"{OTHER_ACTIVATION[cls]} for {cls}", {"op": "activation", "class": OTHER_ACTIVATION[cls]}
         yield "wiring", "skipped", {"op": "skipped"}
-    elif cls == "Sequential":
-        yield from _chain(module)
-    elif not type(module).__module__.startswith("torch"):
-        for key, value in vars(module).items():
-            if isinstance(value, float) and key not in ("drop_prob",):
-                yield "setting", f"{key} doubled", {"op": "set", "attribute": key, "value": 2 * value}
-        inputs = list(inspect.signature(module.forward).parameters)
-        if len(inputs) > 1 or inputs[0] in ("maps", "feats"):
-            yield "wiring", "inputs reversed", {"op": "reversed"}
-        yield "wiring", "skipped", {"op": "skipped"}
-        yield "wiring", "called twice", {"op": "twice"}
-        yield "gradient", "input detached", {"op": "input detached"}
-    return
+
+
+def _own(module: Any) -> Iterator[tuple[str, str, dict]]:
+    """Yield the mistakes in a module that the port's author wrote."""
+    for key, value in vars(module).items():
+        if isinstance(value, float) and key != "drop_prob":
+            yield "setting", f"{key} doubled", {"op": "set", "attribute": key, "value": 2 * value}
+    inputs = list(inspect.signature(module.forward).parameters)
+    if len(inputs) > 1 or inputs[0] in ("maps", "feats"):
+        yield "wiring", "inputs reversed", {"op": "reversed"}
+    yield "wiring", "skipped", {"op": "skipped"}
+    yield "wiring", "called twice", {"op": "twice"}
+    yield "gradient", "input detached", {"op": "input detached"}
 
 
 def _chain(module: Any) -> Iterator[tuple[str, str, dict]]:

@@ -39,6 +39,7 @@ class Module(torch.nn.Module):
     """A module whose ``__init__`` need not call that of its parent, as in Jittor."""
 
     def __new__(cls, *_args: object, **_kwargs: object) -> "Module":
+        """Make it a torch module before anything of its own is done."""
         module = super().__new__(cls)
         torch.nn.Module.__init__(module)
         return module

@@ -25,6 +25,7 @@ from bisect_tool.sites import STEP, Site, variable_of
 from bisect_tool.statements import FLOOR, Lines
 from bisect_tool.trace import Trace
 
+MOST_TRIED = 2  # calls of one culprit: what the first hands back may reach nothing that learns, and is not judged then
 Edges = dict[str, dict[str, tuple[float, ...]]]  # by statement, the last first, and by what it reads
 
 
@@ -32,12 +33,22 @@ def with_backward_lines(
     culprits: Sequence[Culprit], port: WorkerPort, capture: Capture, question: Question, trace: Trace
 ) -> tuple[Culprit, ...]:
     """Return the culprits with the line whose backward pass is wrong, where their own code has one."""
-    return tuple(_with_line(c, port, capture, question, trace) if c.kind == "gradient" else c for c in culprits)
+    found = []
+    for culprit in culprits:
+        lined = culprit
+        for owner in culprit.sites[:MOST_TRIED] if culprit.kind == "gradient" else ():
+            lined = _with_line(culprit, owner, port, capture, question, trace)
+            if lined.line is not None:
+                break
+        found.append(lined)
+    return tuple(found)
 
 
-def _with_line(culprit: Culprit, port: WorkerPort, capture: Capture, question: Question, trace: Trace) -> Culprit:
+def _with_line(
+    culprit: Culprit, owner: Site, port: WorkerPort, capture: Capture, question: Question, trace: Trace
+) -> Culprit:
     base = question.base
-    gradients, owner = capture.manifest.gradients, culprit.sites[0]
+    gradients = capture.manifest.gradients
     around = None if owner == STEP else owner
     coded = {variable.around for variable in capture.manifest.variables}
     if gradients is None or around not in coded or (around is not None and around not in trace.sites):

@@ -8,6 +8,7 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -25,8 +26,9 @@ from bisect_tool.line_reads import unclear_before
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
+from bisect_tool.search.ddmin import ddmin
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import STEP, Site, call_number, variable_of
+from bisect_tool.sites import STEP, Site, variable_of
 from bisect_tool.statements import FLOOR, Lines, Statement
 from bisect_tool.trace import Trace
 
@@ -80,7 +82,13 @@ def _after_the_layers(
             held, last = [], held[0]
         else:
             last = None
-        named = [search.culprit(statements, held) for statements in _by_line(held)] or [search.unplaced(loss, last)]
+        lines_held = _by_line(held)
+        named = [
+            search.beside([s for other in lines_held if other is not statements for s in other]).culprit(
+                statements, held
+            )
+            for statements in lines_held
+        ] or [search.unplaced(loss, last)]
         if len(questions) > 1:
             named = [_naming(question.target, culprit) for culprit in named]
         found += [culprit for culprit in named if culprit.sites not in [other.sites for other in found]]
@@ -129,16 +137,28 @@ def _by_line(statements: Sequence[Statement]) -> list[list[Statement]]:
 class _Search:
     """The probes about some lines, and what the first of them showed: the port while all that they read is right."""
 
-    def __init__(self, question: Question, lines: Lines, verdict: Callable[[Reading], Verdict]) -> None:
+    def __init__(
+        self,
+        question: Question,
+        lines: Lines,
+        verdict: Callable[[Reading], Verdict],
+        others: Sequence[Statement] = (),
+    ) -> None:
         self.lines = lines
         self.question = question
         self.verdict = verdict
+        self.others = others  # what else is to blame: it is patched in every probe
         self.free = self._ask("all that the lines read patched, lines watched", ())
+
+    def beside(self, others: Sequence[Statement]) -> _Search:
+        """Return the search for what is wrong once some other statements are right."""
+        return _Search(self.question, self.lines, self.verdict, others) if others else self
 
     def _ask(self, what: str, patched: Sequence[Site]) -> Reading:
         layers, seen = self.lines.layers, self.lines.seen
         watched = (*self.lines.sites, *([seen] if seen else []))
-        return self.question.ask("lines", what, (*layers.patched, *patched), watched, fed=layers.fed)
+        held = [site for other in self.others for site in other.sites]
+        return self.question.ask("lines", what, (*layers.patched, *held, *patched), watched, fed=layers.fed)
 
     def off(self, reading: Reading, statement: Statement) -> bool:
         """Tell whether a statement gives another value than the reference's, in any of its assignments."""
@@ -160,6 +180,43 @@ class _Search:
         return self.lines.order[site]
 
     def healing(self) -> list[Statement]:
+        """Return the statements that, patched together, make the target right, none of them for nothing.
+
+        One that heals alone may only bring together what others got wrong: then it is right once all before it is.
+        """
+        wrong = self._wrong()
+        if len(wrong) == 1 and self._heals(wrong):
+            return wrong
+        return self._several(wrong) or self._healing_alone()
+
+    def _wrong(self) -> list[Statement]:
+        """Return the statements that are off although all that they read was given the reference's value.
+
+        What does not compare means something else on both sides: it is left as it is.
+        """
+        known = self._comparable()
+        sites = [site for statement in known for site in statement.sites]
+        forced = self._ask("each line computed, compared and patched", sites)
+        return [s for s in known if forced.failure is None and self.off(forced, s)]
+
+    def _comparable(self) -> list[Statement]:
+        def compares(site: Site) -> bool:
+            return site in self.free.watched and math.isfinite(error_of(self.free, site))
+
+        return [s for s in self.lines.statements if s.ours.parts and all(map(compares, s.sites))]
+
+    def _several(self, wrong: Sequence[Statement]) -> list[Statement]:
+        """Return the fewest of these that heal together, where all that compares is right then.
+
+        What stays off means something else on both sides, or is in other units: then what heals may only undo that.
+        """
+        if not 1 < len(wrong) <= MOST_TRIED or not self._heals(wrong):
+            return []
+        found = ddmin(wrong, lambda chosen: self.verdict(self._patched([s for s in wrong if s in chosen])))
+        reading = self._patched([s for s in wrong if s in found])
+        return [] if any(self.off(reading, s) for s in self._comparable() if s not in found) else found
+
+    def _healing_alone(self) -> list[Statement]:
         """Return the first statement that, patched alone, makes the target right; or those before it that make it right.
 
         Where one line reads what two others got wrong, it alone heals too: it is not to blame, since it is right once
@@ -223,10 +280,9 @@ class _Search:
         """Return what one line assigns as a culprit, with its two probes and what is known of it."""
         first, target = statements[0], self.question.target
         sites = tuple(site for statement in statements for site in statement.sites)
-        healed = self._patched(held)
+        healed = self._patched(statements)
         right = self._right_before(first)
-        others = [site for other in held if other not in statements for site in other.sites]
-        before = self._ask(f"everything before {first.name} that agrees", [*right, *others])
+        before = self._ask(f"everything before {first.name} that agrees", right)
         still_off = any(self.off(before, statement) for statement in statements)
         return Culprit(
             "code",
@@ -338,11 +394,18 @@ class _Search:
         return [v for v in found if port.get(v.site) not in statement.sites]
 
     def _replaced(self, site: Site | None) -> Variable | None:
-        """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there."""
+        """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.
+
+        Another call of the function has variables of its own.
+        """
         if site is None:
             return None
-        later = (v for v in self.lines.pairs.ours if variable_of(v.site) == variable_of(site) and not v.passed)
-        return next((v for v in later if call_number(v.site) > call_number(site)), None)
+        alone = {variable.site: variable for variable in self.lines.pairs.ours if not variable.passed}
+        name = variable_of(site)
+        ends = (name, f"{name.partition(':')[0]}:return")
+        recorded = [Site(entry.site) for entry in self.lines.capture.manifest.variables]
+        after = next((v for v in recorded[recorded.index(site) + 1 :] if variable_of(v) in ends), None)
+        return alone.get(after) if after is not None and variable_of(after) == name else None
 
     def swallowed(self) -> Iterator[Finding]:
         """Say which exceptions the port caught that the reference did not."""

@@ -30,6 +30,7 @@ class Block(nn.Module):
         self.inner, self.act = nn.Linear(6, 6), nn.Tanh()
 
     def forward(self, x):
+        {entry}
         hidden = self.act(self.inner(x))
         {block}
         return x + hidden
@@ -74,7 +75,7 @@ def ref(seed=0):
 def port(seed=0):
     return make(True, seed)
 """
-PLACES = ("block", "net", "weight", "made", "step")
+PLACES = ("entry", "block", "net", "weight", "made", "step")
 SGD = ', "optimizer": torch.optim.SGD(net.parameters(), lr=0.1, momentum={momentum})'
 
 
@@ -105,6 +106,11 @@ FAULTS = {
         {"block": "hidden = hidden.detach() if self.is_port else hidden"},
         ["net.first", "net.second"],
         "hidden = hidden.detach()",
+    ),
+    "detached at the start of blocks in a chain": (
+        {"entry": "x = x.detach() if self.is_port else x", "net": "x = x.detach()"},
+        ["net.first", "net.second"],
+        "x = x.detach()",
     ),
     "wrong sign": (
         {"made": "net.first.act.forward = Signed.apply if is_port else net.first.act.forward"},

@@ -47,6 +47,12 @@ EXCERPTS = {
 }
 
 
+TWICE = [
+    variable("helper:x", 8, passed=True), variable("helper:y", 2), variable("helper:return", 3), variable("loss:c", 8),
+    variable("helper:x#2", 8, passed=True), variable("helper:y#2", 2), variable("helper:return#2", 3),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("culprit", "unclear", "found"),
     [
@@ -66,4 +72,18 @@ def test_what_a_line_reads_is_followed_back_as_far_as_nothing_clears_it(
     """By the names in the line, and by the functions that it calls."""
     by_site = {v.site: v for v in ASSIGNED}
     result = unclear_before(by_site[Site(culprit)], ASSIGNED, EXCERPTS, lambda v: v.site not in unclear.split())
+    assert [v.site for v in result] == found
+
+
+@pytest.mark.parametrize(
+    ("unclear", "found"),
+    [
+        ("helper:y helper:return", []),
+        ("helper:y#2", ["helper:y#2"]),
+        ("helper:y helper:x helper:y#2 helper:x#2", ["helper:x#2", "helper:y#2"]),
+    ],
+)
+def test_an_earlier_call_of_the_same_function_is_not_read(unclear: str, found: list[str]) -> None:
+    """Variables of one name are those of the call that the line runs in."""
+    result = unclear_before(TWICE[-1], TWICE, EXCERPTS, lambda v: v.site not in unclear.split())
     assert [v.site for v in result] == found

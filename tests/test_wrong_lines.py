@@ -416,6 +416,36 @@ def test_a_helper_that_is_called_in_another_order_is_not_mixed_up(pair: Path) ->
     assert texts == [] or "sides = high - low" in texts
 
 
+def test_a_statement_that_the_port_lacks_is_said(tmp_path: Path) -> None:
+    """The line that reads what is out of date is named, with where the reference assigns it anew and the port did before."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    line = "        wanted[best, 0] = weights\n"
+    capture(folder, (line, f"{line}        wanted = 0.9 * wanted\n"))
+    report = run(folder, target="cls_loss")
+    assert named(report) == [(True, ["Loss.__call__:entropy"])]
+    (culprit,) = report["culprits"]
+    assert stands(folder, culprit)[1].startswith("entropy = F.binary_cross_entropy_with_logits(")
+    number = (folder / "port_loss.py").read_text().splitlines().index(line.rstrip()) + 1
+    (said,) = findings(culprit, "not assigned")
+    words = f"the reference assigns it anew at ref_loss.py:{number + 1}, the port does not"
+    assert said.endswith(f"Loss.__call__:wanted (port_loss.py:{number}): {words}")
+    assert culprit["line"]["unclear"] == [f"port_loss.py:{number}"]
+
+
+def test_what_another_call_of_a_helper_assigns_is_not_said_to_lack(pair: Path) -> None:
+    """The port calls the helper less often, and assigns all that a call of it assigns."""
+    written_out = (
+        "intersection(boxes, boxes)",
+        "(boxes[:, None, 2:].minimum(boxes[:, 2:]) - boxes[:, None, :2].maximum(boxes[:, :2])).clamp(min=0).prod(-1)",
+    )
+    report = run(pair, written_out, ("(high - low).clamp(min=0)", "high - low"), target="cls_loss")
+    assert named(report) == [(True, ["intersection:sides"])]
+    (culprit,) = report["culprits"]
+    assert not findings(culprit, "not assigned")
+    assert culprit["line"]["unclear"] == []
+
+
 UNNAMED = [
     ("= overlap(boxes", "= iou(boxes"),
     ("def overlap", "def iou"),

@@ -43,7 +43,7 @@ class Interval:
     def off(self, value: float) -> float:
         """Return how far a value lies from the centre over how far it may: up to 1 it agrees."""
         width = self.high - self.centre
-        if not math.isfinite(value) or not width:
+        if not (math.isfinite(value) and width > 0):
             return 0.0 if self.holds(value) else math.inf
         return abs(value - self.centre) / width
 

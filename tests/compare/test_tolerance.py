@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisect_tool.compare.tolerance import FEWEST_SEEDS, SAFETY, T_999, code_interval, start_interval
+from bisect_tool.compare.tolerance import FEWEST_SEEDS, SAFETY, T_999, Interval, code_interval, start_interval
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -86,3 +86,29 @@ def test_the_quantiles_fall_with_the_degrees_of_freedom():
 def test_too_few_or_broken_values_give_no_spread(values):
     """Fewer than four values, or one that is not finite, say nothing about the next."""
     assert start_interval(values) is None
+
+
+@given(FINITE, st.floats(1e-3, 1e3), FINITE)
+def test_how_far_off_a_value_is_says_whether_it_agrees(centre, width, value):
+    """Up to 1 it agrees, and beyond it grows with the distance."""
+    interval = Interval(centre - width, centre + width, centre, "")
+    off = interval.off(value)
+    assert off == pytest.approx(abs(value - centre) / width, rel=1e-6)
+    assert interval.holds(value) == (off <= 1) or off == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("low", "centre", "value", "off"),
+    [
+        (1.0, 1.0, 1.0, 0.0),  # a width of zero
+        (1.0, 1.0, 1.5, math.inf),
+        (0.5, 1.0, math.nan, math.inf),
+        (0.5, 1.0, math.inf, math.inf),
+        (math.nan, math.nan, math.nan, 0.0),
+        (math.nan, math.nan, 1.0, math.inf),
+        (-math.inf, 1.0, 5.0, 0.0),  # a tolerance without an end
+    ],
+)
+def test_what_has_no_distance_is_right_or_infinitely_off(low, centre, value, off):
+    """A NaN, an infinity, and an interval that is one point."""
+    assert Interval(low, 2 * centre - low, centre, "").off(value) == off

@@ -7,7 +7,7 @@ from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
 from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.diagnosis.start import initialisation, unlike
+from bisect_tool.diagnosis.start import initialisation, is_fixed, not_loaded, unlike
 from bisect_tool.names import match
 
 RANDOM = [(-0.9, 1.1), (-1.2, 0.8), (-1.0, 1.05), (-0.95, 0.97)]
@@ -113,3 +113,54 @@ def test_statistics_far_outside_the_seeds_are_unlike(port, listed):
 def test_one_seed_alone_makes_nothing_unlike():
     """Without other seeds nothing is known of the reference's own spread."""
     assert unlike(pair_of(RANDOM[:1], (-9.0, 9.0))) == []
+
+
+FIXED = (-1.0, 1.0)
+
+
+def loading(*port, reference=FIXED, seeds=3):
+    """Return what is said of some tensors that the reference starts the same at every seed: the port's hash and range."""
+    names = [f"m.{number}" for number in range(len(port))]
+    ours = manifest(
+        described(state=[tensor(name, hash="same", **statistics(*FIXED)) for name in names]),
+        spread={
+            "seeds": list(range(seeds)),
+            "targets": [{"loss": 1.0}] * seeds,
+            "state": {name: [statistics(*reference)] * seeds for name in names if seeds},
+        },
+    )
+    theirs = described(state=[tensor(n, hash=h, **statistics(*r)) for n, (h, r) in zip(names, port, strict=True)])
+    entries = [(name, (3, 3)) for name in names]
+    return not_loaded(
+        Pair(Manifest.model_validate(ours), Described.model_validate(theirs), match(entries, entries, [], []), {})
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (FIXED, "holds the reference's numbers in another order, of shape [3, 3]: transposed, or permuted"),
+        ((-2.0, 4.0), "starts as 1 ± 1.5, reference 0 ± 0.5 at every seed"),
+    ],
+)
+def test_the_one_tensor_that_is_not_loaded_is_said(other, said):
+    """A port that has most tensors to the last bit has loaded them: what it has otherwise is listed, and how."""
+    (finding,) = loading(("same", FIXED), ("same", FIXED), ("other", other))
+    assert finding.sites == ("m.2",)
+    assert finding.message == f"m.2: {said}; 2 of 3 such tensors are the reference's to the last bit"
+    assert is_fixed(finding)
+
+
+@pytest.mark.parametrize(
+    ("port", "how"),
+    [
+        ([("same", FIXED)] * 3, {}),
+        ([("other", FIXED)] * 3, {}),  # it draws its own
+        ([("same", FIXED), ("other", FIXED)], {}),  # half of them may be chance
+        ([("same", FIXED)] * 2 + [("other", FIXED)], {"reference": (-2.0, 1.0)}),  # drawn anew at every seed
+        ([("same", FIXED)] * 2 + [("other", FIXED)], {"seeds": 0}),
+    ],
+)
+def test_a_port_that_loads_all_or_draws_its_own_has_nothing_listed(port, how):
+    """What the reference draws anew, or nothing is known of, need not be loaded."""
+    assert loading(*port, **how) == []
