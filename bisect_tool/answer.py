@@ -11,7 +11,7 @@ from bisect_tool.code_search import CodeAnswer
 from bisect_tool.compare.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.diagnosis.sizes import sizes
-from bisect_tool.diagnosis.start import is_fixed
+from bisect_tool.diagnosis.start import NOT_LOADED
 from bisect_tool.finding import Finding
 from bisect_tool.gradient_search import GradientAnswer
 from bisect_tool.probes.intervention import Reading
@@ -205,7 +205,7 @@ def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culp
 
 
 def _manner(culprit: Culprit) -> str:
-    if culprit.silent and any(map(is_fixed, culprit.findings)):
+    if culprit.silent and any(finding.check == NOT_LOADED for finding in culprit.findings):
         return "fixed values"
     return f"silent {culprit.kind}" if culprit.silent else culprit.kind
 

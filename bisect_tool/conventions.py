@@ -22,6 +22,8 @@ MOST_ROUNDS = 8  # each passes over at least one more call
 MOST_ALONE = 6  # calls that are disturbed one by one; more of them together
 FEW = 4  # calls that are asked about in float64 at a time
 CLEARLY = 10  # times what rounding explains: an error that would move a call so far does not vanish in it by chance
+CHANCE = 1e-3  # of what an error of some size moves the targets by; no nearer to the reference's they come by chance
+ALL_STATE = "all parameters and buffers"
 MOST_HELD = 2  # kinds of faulty calls that are looked for beside calls that are placed otherwise
 
 
@@ -78,7 +80,7 @@ def _right(
     wanted = set(calls)
     what = f", {counted(len(held), 'call')} inside patched" if held else ""
     right = set()
-    if STEP in wanted and off_targets(question.ask("around", f"all parameters and buffers{what}", held)) <= 1:
+    if STEP in wanted and off_targets(question.ask("around", f"{ALL_STATE}{what}", held)) <= 1:
         right.add(STEP)
     known = [call for call in trace.sites if call in wanted]
     if not known:
@@ -130,8 +132,10 @@ def _felt(
 ) -> dict[Site, Site]:
     """Return those excused calls whose surroundings would feel them: an error of their size makes what is around wrong.
 
-    That something is right in spite of an error tells only as much as any other error of that size would move it.
+    That something is right in spite of an error tells only as much as any other error of that size would move it. A few
+    targets come out near the reference's by chance, as the many numbers of a call's output do not.
     """
+    off = off_targets(question.ask("around", ALL_STATE, held))
     sites = list(excused)
     groups = [[site] for site in sites] if len(sites) <= MOST_ALONE else [sites]
     found: dict[Site, Site] = {}
@@ -143,7 +147,8 @@ def _felt(
         for site in group:
             call = excused[site]
             moved = off_targets(reading) if call == STEP else error_of(reading, call) / floor_of(trace, call)
-            if reading.failure is None and moved > CLEARLY:
+            by_chance = call == STEP and off > CHANCE * moved
+            if reading.failure is None and moved > CLEARLY and not by_chance:
                 found[site] = call
     return found
 

@@ -198,7 +198,8 @@ def exact_error_of(reading: Reading, site: Site) -> float | None:
 
 
 def _largest(comparisons: Iterable[Comparison]) -> float:
-    return max((math.inf if c.mismatch else c.error or 0.0 for c in comparisons), default=0.0)
+    errors = (math.inf if c.mismatch else c.error or 0.0 for c in comparisons)
+    return max((math.inf if math.isnan(error) else error for error in errors), default=0.0)
 
 
 def worst(comparisons: Sequence[Comparison]) -> str:

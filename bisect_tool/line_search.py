@@ -8,7 +8,6 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -201,7 +200,7 @@ class _Search:
 
     def _comparable(self) -> list[Statement]:
         def compares(site: Site) -> bool:
-            return site in self.free.watched and math.isfinite(error_of(self.free, site))
+            return site in self.free.watched and all(c.mismatch is None for c in self.free.watched[site].output)
 
         return [s for s in self.lines.statements if s.ours.parts and all(map(compares, s.sites))]
 

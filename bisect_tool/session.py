@@ -102,7 +102,7 @@ def bisect(
     trace = trace.without(passed_over)
     questions = _questions(run, pair, trace, state, base)
     question, _ = questions[run.target]
-    start_range, constants = _start_interval(run, question.interval), [*initialisation(pair), *not_loaded(pair)]
+    start_range, constants = _start_interval(run, question.interval), _initial_values(pair)
     if target is not None:
         code = _doubted(_code(question, trace, base, questions[run.target][1]), pair, trace, state)
         starts = (
@@ -396,6 +396,13 @@ def _start_interval(run: _Run, rounding: Interval) -> Interval | None:
         return None
     # Initialisations that do not differ (weights that are loaded) are no narrower than honest rounding.
     return replace(interval, low=min(interval.low, rounding.low), high=max(interval.high, rounding.high))
+
+
+def _initial_values(pair: Pair) -> list[Finding]:
+    """Return what starts otherwise than the reference by its kind, each tensor once."""
+    lost = not_loaded(pair)
+    known = {site for finding in lost for site in finding.sites}
+    return [*(f for f in initialisation(pair) if not known & set(f.sites)), *lost]
 
 
 def _rare_draw(question: Question, own: Reading) -> str:

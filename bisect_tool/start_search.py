@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.culprit import Culprit, Proof, proof
-from bisect_tool.diagnosis.start import is_fixed
+from bisect_tool.diagnosis.start import NOT_LOADED
 from bisect_tool.finding import Finding, listed
 from bisect_tool.forced_pass import error_of
 from bisect_tool.probes.intervention import Reading
@@ -150,7 +150,7 @@ def _search_fixed(
     floors: Callable[[Site], float],
 ) -> StartAnswer:
     """Prove tensors that the reference starts the same at every seed: their own layer is wrong from its inputs."""
-    lost = {Site(f.sites[0]): f for f in suspects if is_fixed(f) and f.sites[0] in owners}
+    lost = {Site(f.sites[0]): f for f in suspects if f.check == NOT_LOADED and f.sites[0] in owners}
     if not lost:
         return StartAnswer()
     watched = sorted({owners[site] for site in lost})

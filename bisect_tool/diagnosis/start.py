@@ -37,36 +37,32 @@ def initialisation(pair: Pair) -> list[Finding]:
     return found
 
 
-def is_fixed(finding: Finding) -> bool:
-    """Tell whether a finding is about a tensor that the reference starts with the same numbers at every seed."""
-    return finding.check == NOT_LOADED or "reference as the constant" in finding.message
-
-
 def not_loaded(pair: Pair) -> list[Finding]:
     """List tensors that a port which loads the reference's weights does not have as the reference does.
 
     Numbers that are as drawn, and yet the same in every recorded initialisation, are loaded or seeded by the reference
     itself. A port that has most of them to the last bit has them from there, and then every one that it has otherwise is
-    a mistake.
+    a mistake, constants included.
     """
-    fixed = [
-        (ours, theirs) for ours, theirs in pair.state() if ours.min != ours.max and _same_at_every_seed(pair, ours)
-    ]
-    loaded = sum(ours.hash == theirs.hash for ours, theirs in fixed)
-    if 2 * loaded <= len(fixed):
+    fixed = [(ours, theirs) for ours, theirs in pair.state() if _same_at_every_seed(pair, ours)]
+    drawn = [ours.hash == theirs.hash for ours, theirs in fixed if ours.min != ours.max]
+    loaded = sum(drawn)
+    if 2 * loaded <= len(drawn):
         return []
     found = []
     for ours, theirs in fixed:
         if ours.hash == theirs.hash or None in (theirs.mean, theirs.std):
             continue
         alike = all(_close(getattr(ours, key), getattr(theirs, key)) for key in ("mean", "std", "min", "max"))
+        if alike and ours.min == ours.max:
+            continue
         if alike and ours.shape == theirs.shape:
             what = (
                 f"holds the reference's numbers in another order, of shape {list(ours.shape)}: transposed, or permuted"
             )
         else:
             what = f"starts as {theirs.mean:.4g} ± {theirs.std:.4g}, reference {ours.mean:.4g} ± {ours.std:.4g} at every seed"
-        message = f"{ours.name}: {what}; {loaded} of {len(fixed)} such tensors are the reference's to the last bit"
+        message = f"{ours.name}: {what}; {loaded} of {len(drawn)} such tensors are the reference's to the last bit"
         found.append(Finding(NOT_LOADED, (ours.name,), message))
     return found
 

@@ -7,7 +7,7 @@ from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
 from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.diagnosis.start import initialisation, is_fixed, not_loaded, unlike
+from bisect_tool.diagnosis.start import initialisation, not_loaded, unlike
 from bisect_tool.names import match
 
 RANDOM = [(-0.9, 1.1), (-1.2, 0.8), (-1.0, 1.05), (-0.95, 0.97)]
@@ -148,7 +148,7 @@ def test_the_one_tensor_that_is_not_loaded_is_said(other, said):
     (finding,) = loading(("same", FIXED), ("same", FIXED), ("other", other))
     assert finding.sites == ("m.2",)
     assert finding.message == f"m.2: {said}; 2 of 3 such tensors are the reference's to the last bit"
-    assert is_fixed(finding)
+    assert finding.check == "not loaded"
 
 
 @pytest.mark.parametrize(
