@@ -181,12 +181,9 @@ class _Search:
     def healing(self) -> list[Statement]:
         """Return the statements that, patched together, make the target right, none of them for nothing.
 
-        One that heals alone may only bring together what others got wrong: then it is right once all before it is.
+        Where none heals alone, those are asked that are wrong by themselves.
         """
-        wrong = self._wrong()
-        if len(wrong) == 1 and self._heals(wrong):
-            return wrong
-        return self._several(wrong) or self._healing_alone()
+        return self._healing_alone() or self._several(self._wrong())
 
     def _wrong(self) -> list[Statement]:
         """Return the statements that are off although all that they read was given the reference's value.

@@ -47,7 +47,7 @@ def not_loaded(pair: Pair) -> list[Finding]:
     fixed = [(ours, theirs) for ours, theirs in pair.state() if _same_at_every_seed(pair, ours)]
     drawn = [ours.hash == theirs.hash for ours, theirs in fixed if ours.min != ours.max]
     loaded = sum(drawn)
-    if 2 * loaded <= len(drawn):
+    if 2 * loaded <= sum(ours.min != ours.max for ours, _ in pair.state()):  # a table of constants is in every port
         return []
     found = []
     for ours, theirs in fixed:
