@@ -15,8 +15,6 @@ import itertools
 import json
 import multiprocessing
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +23,7 @@ from typing import Any
 import mutant_build
 import numpy as np
 from faithful_errors import WORST, Noting, worst
-from mutants import OPTIONS, SILENCE, TARGETS, Bench
+from mutants import OPTIONS, TARGETS, Bench, arguments
 from rewrites import FORWARD_ONLY, names
 from rich.console import Console
 from rich.markup import escape
@@ -36,26 +34,15 @@ from bisect_tool import session
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.gradient_targets import NORM
-from bisect_tool.recipes.load import load_recipe
-from bisect_tool.workers.start import build_model, start_worker
 
-HERE = Path(__file__).resolve().parent
 SIZES = {"yolo11n": range(64, 321, 32), "gold_yolo": (*range(96, 321, 32), 150, 236)}
 
 
 def main() -> None:
     """Ask about all ports and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", choices=OPTIONS)
-    parser.add_argument(
-        "--framework", choices=("torch", "jittor"), default="torch", help="the twin, or the port itself"
-    )
+    parser = arguments(str(__doc__))
     parser.add_argument("--captures", type=int, default=12, help="of the reference, each built otherwise")
     parser.add_argument("--ports", type=int, default=12, help="rewritten ports for each of them")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", default="", help="rewrites that start with this")
-    parser.add_argument("--json", type=Path, help="write every answer to this file")
     asked = parser.parse_args()
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -79,10 +66,9 @@ class Rewritten(Bench):
 
     def __init__(self, recipe: str, framework: str, folder: Path) -> None:
         super().__init__(recipe, framework, folder)
-        rewritten = (folder / "recipe.toml").read_text().replace("mutant_build.py:reference", "rewrites.py:reference")
         if framework == "torch":  # a process of Jittor shall not import torch
-            rewritten = rewritten.replace("mutant_build.py:port", "rewrites.py:port")
-        (folder / "recipe.toml").write_text(rewritten)
+            file = folder / "recipe.toml"
+            file.write_text(file.read_text().replace("mutant_build.py:port", "rewrites.py:port"))
 
     def trained(self, seed: int) -> str:
         """Write weights that are scattered as training scatters them, and return their file."""
@@ -150,14 +136,7 @@ def _answers(job: tuple[Rewritten, dict[str, Any]]) -> list[dict[str, Any]]:
     if case["weights"] != "drawn":
         options["weights"] = bench.trained(case["number"]) if case["weights"] == "scattered" else bench.weights
     with tempfile.TemporaryDirectory(dir=bench.folder) as home:
-        command = [sys.executable, "-m", "bisect_tool", "capture", "--recipe", bench.folder, "--captures", home]
-        command += [word for k, v in options.items() for word in ("--option", f"{k}={json.dumps(v)}")]
-        done = subprocess.run(
-            [*command, *["--grads"][: case["grads"]]], check=False, capture_output=True, cwd=HERE.parent
-        )
-        if done.returncode:
-            raise RuntimeError(f"{case}: {done.stderr.decode()}")
-        capture = Capture.open(Path(home).resolve() / bench.folder.name / "ref")
+        capture = Capture.open(bench.record(options, Path(home).resolve(), grads=case["grads"]))
         targets = [None, *([NORM] if case["grads"] else []), case["target"]]
         return [
             {**{k: v for k, v in case.items() if k != "ports"}, "port": port, "target": target, **answer}
@@ -169,21 +148,9 @@ def _answers(job: tuple[Rewritten, dict[str, Any]]) -> list[dict[str, Any]]:
 def _asked(
     bench: Rewritten, capture: Capture, options: dict[str, Any], targets: list[str | None]
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    recipe = load_recipe(bench.folder)
     del options["name"]
-
-    def start() -> Any:
-        return (worker := start_worker(recipe, recipe.model("port"), silence_limit=SILENCE)), build_model(
-            worker, recipe, "port", options
-        )
-
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            port = Noting(start, capture, recipe.names.rename, Path(cache), ())
-        except BisectError as error:
-            yield None, {"verdict": "crashed", "said": str(error), "worst": {}}
-            return
-        try:
+    try:
+        with bench.port(capture, options, Noting) as port:
             for target in targets:
                 try:
                     report = session.bisect(port, capture, target=target)
@@ -192,8 +159,8 @@ def _asked(
                 except Exception as error:  # noqa: BLE001 - a defect of the tool is an answer too
                     answer = {"verdict": "crashed", "said": f"{type(error).__name__}: {error}", "worst": {}}
                 yield target, answer
-        finally:
-            port.close()
+    except BisectError as error:  # of its start: what a run raises is an answer
+        yield None, {"verdict": "crashed", "said": str(error), "worst": {}}
 
 
 def show(recipe: str, found: list[dict[str, Any]]) -> None:

@@ -24,8 +24,13 @@ from mistakes import EditingLoader  # noqa: E402
 
 
 def reference(recipe: str, *, weights: str = "", seed: int = 0, **options: object) -> dict:
-    """Build the reference; with a file of weights, as if it loaded them: the same whatever the seed."""
-    return _entry(recipe, "reference")(seed=0 if weights else seed, **options)
+    """Build the reference; with a file of weights, it loads them: the same whatever the seed."""
+    built = _entry(recipe, "reference")(seed=seed, **options)
+    if weights:
+        with np.load(weights) as arrays:
+            for name, tensor in named_state(built["modules"]).items():
+                write(tensor, arrays[name])
+    return built
 
 
 def port(
@@ -41,6 +46,7 @@ def port(
         from twin import install, translated
 
         install()
+        without_compiler()
         translate = translated
     sys.meta_path.insert(0, Finder(edits, translate))
     built = _entry(recipe, "port")(**options)
@@ -50,6 +56,23 @@ def port(
         for change in mutant.get("changes", ()):
             apply(built["modules"], change)
     return built
+
+
+def without_compiler() -> None:
+    """Let PyTorch's optimizers be made without its compiler, whose import takes longer than a mutant's whole run.
+
+    They only ask it to leave a function alone, and keep the answer where this puts one.
+    """
+    from torch.optim import Optimizer
+
+    for function in (getattr(wrapper, "__wrapped__", None) for wrapper in vars(Optimizer).values()):
+        if function is not None:
+            setattr(function, "__dynamo_disable", function)
+
+
+def port_files(recipe: str) -> list[Path]:
+    """Return the files that a recipe's port is made of."""
+    return [*sorted((RECIPES / recipe).glob("port*.py")), *sorted(RECIPES.glob("detection/jittor_*.py"))]
 
 
 def load(modules: Mapping, weights: str, recipe: str) -> None:

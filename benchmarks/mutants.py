@@ -10,6 +10,7 @@ port's own files, translated. Prints how right the answers are, by kind, and wri
 """
 
 import argparse
+import contextlib
 import json
 import math
 import multiprocessing
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,22 +51,28 @@ SILENCE = 300.0  # seconds
 
 def main() -> None:
     """Make the mutants, have them looked for, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", choices=OPTIONS)
-    parser.add_argument(
-        "--framework", choices=("torch", "jittor"), default="torch", help="the twin, or the port itself"
-    )
+    parser = arguments(str(__doc__))
     parser.add_argument("--count", type=int, default=100, help="single mutants")
     parser.add_argument("--pairs", type=int, default=0, help="pairs of mutants")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", default="", help="kinds that start with this")
-    parser.add_argument("--json", type=Path, help="write every mutant with its answer to this file")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(asked.recipe, asked.framework, Path(folder))
         found = run(bench, asked)
     show(found)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark of a recipe's port takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=OPTIONS)
+    parser.add_argument(
+        "--framework", choices=("torch", "jittor"), default="torch", help="the twin, or the port itself"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="kinds, or rewrites, that start with this")
+    parser.add_argument("--json", type=Path, help="write every answer to this file")
+    return parser
 
 
 class Bench:
@@ -94,32 +102,61 @@ class Bench:
     def capture(self, options: Mapping[str, Any], *, grads: bool) -> Path:
         """Record the reference once for each way to build it; return the capture's folder."""
         home = self.folder / ("loaded" if "weights" in options else "drawn") / ("grads" if grads else "plain")
-        if not home.exists():
-            command = [sys.executable, "-m", "bisect_tool", "capture", "--recipe", str(self.folder), "--captures", home]
-            command += [word for k, v in options.items() for word in ("--option", f"{k}={json.dumps(v)}")]
-            subprocess.run([*command, *["--grads"][: int(grads)]], check=True, capture_output=True, cwd=HERE.parent)
+        return home / self.folder.name / "ref" if home.exists() else self.record(options, home, grads=grads)
+
+    def record(self, options: Mapping[str, Any], home: Path, *, grads: bool) -> Path:
+        """Record the reference into a folder of captures; return the capture's folder."""
+        command = [
+            sys.executable,
+            "-m",
+            "bisect_tool",
+            "capture",
+            "--recipe",
+            str(self.folder),
+            "--captures",
+            str(home),
+        ]
+        command += [word for k, v in options.items() for word in ("--option", f"{k}={json.dumps(v)}")]
+        command += ["--grads"][: int(grads)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=HERE.parent)
+        if done.returncode:
+            raise RuntimeError(f"cannot record with {dict(options)}: {done.stderr}")
         return home / self.folder.name / "ref"
+
+    @contextlib.contextmanager
+    def port(
+        self, capture: Capture, options: Mapping[str, Any], kind: type[WorkerPort] = WorkerPort
+    ) -> Iterator[WorkerPort]:
+        """Start the port in a worker of its own, with no probe kept from before. Raises BisectError when it cannot be."""
+        recipe = load_recipe(self.folder)
+
+        def start() -> Any:
+            worker = start_worker(recipe, recipe.model("port"), silence_limit=SILENCE)
+            return worker, build_model(worker, recipe, "port", dict(options))
+
+        with tempfile.TemporaryDirectory() as cache:
+            port = kind(start, capture, recipe.names.rename, Path(cache), ())
+            try:
+                yield port
+            finally:
+                port.close()
 
 
 def candidates(recipe: str) -> Iterator[dict[str, Any]]:
     """Yield every single mutant that a recipe's port offers."""
-    folder = mutant_build.RECIPES
-    yield from source_mutants(
-        [*sorted((folder / recipe).glob("port*.py")), *sorted(folder.glob("detection/jittor_*.py"))]
-    )
+    yield from source_mutants(mutant_build.port_files(recipe))
     yield from module_mutants(mutant_build.port(recipe, **OPTIONS[recipe])["modules"])
 
 
-def chosen(bench: Bench, count: int, pairs: int, seed: int, only: str) -> tuple[list[list[dict]], dict[str, Any]]:
-    """Choose mutants that change something, evenly over kinds, and pairs of them; say how many were left out and why."""
-    rng = random.Random(seed)
-    by_kind = _by_kind(bench.recipe, rng, only)
+def chosen(bench: Bench, asked: argparse.Namespace, left_out: list[str]) -> Iterator[list[dict]]:
+    """Yield mutants that change something, evenly over kinds, then pairs of them; list why others are left out."""
+    rng = random.Random(asked.seed)
+    by_kind = _by_kind(bench.recipe, rng, asked.only)
     values = {
         drawn: Values(bench.recipe, "" if drawn else bench.weights, OPTIONS[bench.recipe]) for drawn in (False, True)
     }
-    left_out: dict[str, dict[str, int]] = {}
-    found: list[list[dict]] = []
-    wanted = count + (2 * pairs if not count else 0)
+    found: list[dict] = []
+    wanted = asked.count or 2 * asked.pairs
     while len(found) < wanted and any(by_kind.values()):
         for kind in [k for k, waiting in by_kind.items() if waiting]:
             mutant = by_kind[kind].pop()
@@ -128,11 +165,12 @@ def chosen(bench: Bench, count: int, pairs: int, seed: int, only: str) -> tuple[
             effect = values[kind.startswith("initial")].effect([mutant])
             if effect["status"] in ("changed", "gradient"):
                 truth = {"state": effect["state"]} if kind.startswith("initial") else mutant["truth"]
-                found.append([{**mutant, **effect, "truth": truth}])
+                found.append({**mutant, **effect, "truth": truth})
+                if asked.count:
+                    yield found[-1:]
             else:
-                counts = left_out.setdefault(kind, {})
-                counts[effect["status"]] = counts.get(effect["status"], 0) + 1
-    return [*found[:count], *_pairs(found, pairs, rng, values[False])], left_out
+                left_out.append(f"{kind}: {effect['status']}")
+    yield from _pairs(found, asked.pairs, rng, values[False])
 
 
 def _by_kind(recipe: str, rng: random.Random, only: str) -> dict[str, list[dict]]:
@@ -145,17 +183,17 @@ def _by_kind(recipe: str, rng: random.Random, only: str) -> dict[str, list[dict]
     return found
 
 
-def _pairs(found: list[list[dict]], count: int, rng: random.Random, values: Any) -> list[list[dict]]:
-    """Choose pairs of mutants in the code that change a loss, at different places."""
-    pool = [m for (m,) in found if m["status"] == "changed" and m["kind"] != "parameter" and "initial" not in m["kind"]]
-    both: list[list[dict]] = []
+def _pairs(found: list[dict], count: int, rng: random.Random, values: Any) -> Iterator[list[dict]]:
+    """Yield pairs of mutants in the code that change a loss, at different places."""
+    pool = [m for m in found if m["status"] == "changed" and m["kind"] != "parameter" and "initial" not in m["kind"]]
+    both = 0
     for _ in range(20 * count):
         pair = rng.sample(pool, 2)
-        if len(both) < count and _apart(*pair):
+        if both < count and _apart(*pair):
             effect = values.effect(pair)
             if effect["status"] == "changed":
-                both.append([{**m, "targets": effect["targets"]} for m in pair])
-    return both
+                both += 1
+                yield [{**m, "targets": effect["targets"]} for m in pair]
 
 
 def _apart(one: Mapping, other: Mapping) -> bool:
@@ -167,20 +205,24 @@ def _apart(one: Mapping, other: Mapping) -> bool:
 def run(bench: Bench, asked: argparse.Namespace) -> dict[str, Any]:
     """Have mutants looked for and return all that is to be said of them; what is known so far is in the file asked for."""
     started = time.time()
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("choosing mutants", total=None)
-        mutants, left_out = chosen(bench, asked.count, asked.pairs, asked.seed, asked.only)
-        for group in mutants:
+    found: dict[str, Any] = {"recipe": bench.recipe, "seed": asked.seed, "left_out": [], "answers": []}
+
+    def jobs() -> Iterator[tuple[Bench, list[dict]]]:
+        for group in chosen(bench, asked, found["left_out"]):
             bench.capture(bench.options(group), grads=_by_gradient(group))
-        progress.update(task, description="looking for them", total=len(mutants))
-        found = {"recipe": bench.recipe, "seed": asked.seed, "left_out": left_out, "answers": []}
-        with multiprocessing.get_context("spawn").Pool(asked.jobs) as pool:
-            for answer in pool.imap_unordered(_answer, [(bench, group) for group in mutants]):
-                found["answers"].append(answer)
-                found["seconds"] = round(time.time() - started)
-                if asked.json:
-                    asked.json.write_text(json.dumps(found, indent=1))
-                progress.advance(task)
+            yield bench, group
+
+    with (
+        Progress(console=Console(stderr=True)) as progress,
+        multiprocessing.get_context("spawn").Pool(asked.jobs) as pool,
+    ):
+        task = progress.add_task("looking for mutants", total=asked.count + asked.pairs)
+        for answer in pool.imap_unordered(_answer, jobs()):  # which chooses the next ones meanwhile
+            found["answers"].append(answer)
+            found["seconds"] = round(time.time() - started)
+            if asked.json:
+                asked.json.write_text(json.dumps(found, indent=1))
+            progress.advance(task)
     return found
 
 
@@ -200,7 +242,6 @@ def _answer(job: tuple[Bench, list[dict]]) -> dict[str, Any]:
 
 def looked_for(bench: Bench, mutants: list[dict], targets: list[str | None]) -> Iterator[dict[str, Any]]:
     """Have mutants looked for, and yield for each target how right the answer is and what it cost."""
-    recipe = load_recipe(bench.folder)
     options = bench.options(mutants)
     capture = Capture.open(bench.capture(options, grads=_by_gradient(mutants)).resolve())
     classes: dict[str, list[str]] = {}
@@ -209,23 +250,13 @@ def looked_for(bench: Bench, mutants: list[dict], targets: list[str | None]) -> 
         classes.setdefault(module.class_.rpartition(".")[2], []).append(module.name)
     ours = {mutant_build.renamed(e.name, bench.recipe): e.name for e in (*described.modules, *described.state)}
     named = [{**m, "truth": _in_reference(m["truth"], ours)} for m in mutants]
-
-    def start() -> Any:
-        worker = start_worker(recipe, recipe.model("port"), silence_limit=SILENCE)
-        own = [{k: mutant[k] for k in ("edits", "changes") if k in mutant} for mutant in mutants]
-        return worker, build_model(worker, recipe, "port", {**options, "mutants": own})
-
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            port = WorkerPort(start, capture, recipe.names.rename, Path(cache), ())
-        except BisectError as error:
-            yield {"target": None, "outcome": "crashed", "said": str(error)}
-            return
-        try:
+    own = [{k: mutant[k] for k in ("edits", "changes") if k in mutant} for mutant in mutants]
+    try:
+        with bench.port(capture, {**options, "mutants": own}) as port:
             for target in targets:
                 yield {"target": target, **_one(port, capture, target, named, classes)}
-        finally:
-            port.close()
+    except BisectError as error:  # of its start: what a run raises is an answer
+        yield {"target": None, "outcome": "crashed", "said": str(error)}
 
 
 def _in_reference(truth: Mapping[str, Any], ours: Mapping[str, str]) -> dict[str, Any]:
@@ -285,7 +316,7 @@ def show(found: Mapping[str, Any]) -> None:
     paired = [a["answers"][0]["outcome"] for a in found["answers"] if len(a["mutants"]) == 2]
     if paired:
         console.print("pairs:", {name: paired.count(name) for name in sorted(set(paired))})
-    console.print("left out:", found["left_out"])
+    console.print("left out:", dict(sorted(Counter(found["left_out"]).items())))
     console.print(f"{found['seconds']} s")
 
 

@@ -46,7 +46,6 @@ from rich.progress import track
 from rich.table import Table
 from torch import nn
 
-from bisect_tool.recipes.load import load_recipe
 from bisect_tool.worker.jittor_setup import import_jittor
 
 WORDS = ("exact", "enclosing", "wrong", "nothing named", "cannot")
@@ -69,8 +68,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every answer to this file")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.framework == "jittor":
-        OPTIONS[asked.recipe]["size"] = 192  # its pooling wants maps larger than the kernel
     singles = [a["mutants"][0] for a in json.loads(asked.mutants.read_text())["answers"] if len(a["mutants"]) == 1]
     singles = singles[:: -(-len(singles) // (asked.count or len(singles)))]
     with tempfile.TemporaryDirectory() as folder:
@@ -90,8 +87,8 @@ class Sides:
         self.bench, self.twin = bench, twin
         if not twin:
             import_jittor()
-        self.rename = load_recipe(bench.folder).names.rename
-        self.outputs = {(self.renamed(name), call): o for (name, call), o in outputs(self.reference()).items()}
+        known = outputs(self.reference()).items()
+        self.outputs = {(mutant_build.renamed(name, bench.recipe), call): o for (name, call), o in known}
         self.saved = bench.folder / "auto_diff"
         if not twin:
             auto_diff(self.reference(), self.saved, "save")
@@ -101,12 +98,6 @@ class Sides:
             self.classes.setdefault(type(module).__name__, []).append(name)
         if twin:
             self.minimizers = Minimizers(nn.Sequential(OrderedDict(port["modules"])), port["batch"]["img"])
-
-    def renamed(self, name: str) -> str:
-        """Return the port's name for a module of the reference."""
-        for pattern, replacement in self.rename:
-            name = re.sub(pattern, replacement, name)
-        return name
 
     def reference(self) -> dict[str, Any]:
         """Build the reference."""

@@ -1,4 +1,4 @@
-"""A faithful port in other words: the same mathematics, rounded otherwise; the entries of the recipes of faithful.py.
+"""A faithful port in other words: the same mathematics, rounded otherwise; the port of the recipes of faithful.py.
 
 `LAYERS` compute what a layer of a class computes in another way, `FUNCTIONS` what a function of the framework does, and
 `SOURCES` write lines of the port's files otherwise. All are for the port's twin in torch.
@@ -11,27 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MethodType
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 sys.path.append(str(Path(__file__).resolve().parent))
 
-from mutant_build import RECIPES
 from mutant_build import port as built_port
-from mutant_build import reference as built_reference
-from mutating_modules import named_state, write
-
-
-def reference(recipe: str, *, weights: str = "", seed: int = 0, **options: object) -> dict:
-    """Build the reference; with a file of weights, it loads them."""
-    built = built_reference(recipe, weights=weights, seed=seed, **options)
-    if weights:
-        with np.load(weights) as arrays:
-            for name, tensor in named_state(built["modules"]).items():
-                write(tensor, arrays[name])
-    return built
+from mutant_build import port_files
 
 
 def port(recipe: str, *, rewrites: Sequence[str] = (), draw: int | None = None, **options: object) -> dict:
@@ -75,8 +62,7 @@ def _name(module: nn.Module, way: str) -> str:
 
 
 def _files(recipe: str) -> dict[str, str]:
-    paths = [*(RECIPES / recipe).glob("port*.py"), *RECIPES.glob("detection/jittor_*.py")]
-    return {path.name: path.read_text() for path in sorted(paths)}
+    return {path.name: path.read_text() for path in port_files(recipe)}
 
 
 def _text(recipe: str) -> str:

@@ -35,7 +35,7 @@ from bisect_tool.questions import LogRow, ProbeLog, Question, run_logged, verdic
 from bisect_tool.report import log_data
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, module_of, parent_of
-from bisect_tool.start_search import StartAnswer, search_start, search_unfelt
+from bisect_tool.start_search import StartAnswer, search_fixed, search_silent, search_start
 from bisect_tool.step_search import compare_steps
 from bisect_tool.trace import Trace, lies_in
 from bisect_tool.value_findings import with_values
@@ -450,4 +450,6 @@ def _start(
             return found
         return StartAnswer(said=(_rare_draw(question, own),))
     owners = {str(name): Site(parent_of(name)) for name in state if parent_of(name) in trace.members}
-    return search_unfelt(question, state, constants, owners, functools.partial(floor_of, trace))
+    silent = search_silent(question, constants, owners)
+    fixed = search_fixed(question, state, constants, owners, functools.partial(floor_of, trace))
+    return StartAnswer((*silent.culprits, *fixed.culprits))

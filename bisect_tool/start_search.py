@@ -126,30 +126,18 @@ def search_start(
     return StartAnswer((culprit,), tuple(open_ends))
 
 
-def search_unfelt(
+def search_fixed(
     question: Question,
     state: Sequence[Site],
     suspects: Sequence[Finding],
     owners: Mapping[str, Site],
     floors: Callable[[Site], float],
 ) -> StartAnswer:
-    """Prove tensors that start wrong although the target does not feel it; ``owners`` maps one to its module's first call.
+    """Prove tensors that a port which loads weights has otherwise, although the target does not feel them.
 
-    ``floors`` is what rounding explains in a call. What cannot be proved by its own layer's output stays a finding.
+    The proof is their own layer's output, wrong from the reference's inputs. ``owners`` maps a tensor to the first call of
+    its module, ``floors`` is what rounding explains in a call. What cannot be proved so stays a preflight finding.
     """
-    silent = search_silent(question, suspects, owners)
-    fixed = _search_fixed(question, state, suspects, owners, floors)
-    return StartAnswer((*silent.culprits, *fixed.culprits))
-
-
-def _search_fixed(
-    question: Question,
-    state: Sequence[Site],
-    suspects: Sequence[Finding],
-    owners: Mapping[str, Site],
-    floors: Callable[[Site], float],
-) -> StartAnswer:
-    """Prove tensors that the reference starts the same at every seed: their own layer is wrong from its inputs."""
     lost = {Site(f.sites[0]): f for f in suspects if f.check == NOT_LOADED and f.sites[0] in owners}
     if not lost:
         return StartAnswer()

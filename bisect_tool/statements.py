@@ -36,8 +36,8 @@ class Lines:
     ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
     ``seen`` is the call that shows whether the code is right, where no target does.
 
-    Attributes: ``statements`` as the port runs, ``order`` (the place of each of their sites), ``pairs``, ``survey`` (what the port
-    assigned and caught).
+    Attributes: ``statements`` as the port runs, ``order`` (the place of each of their sites), ``pairs``,
+    ``to_ours`` (the port's site to the reference's), ``survey`` (what the port assigned and caught).
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Lines:
         same = port.identify(layers, self.pairs.ours, self.pairs.theirs)
         self.pairs = with_values(self.pairs, same, ours, theirs)
         port.attach_variables(self.pairs.to_port)
-        to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
-        shared = [to_ours[variable.site] for variable in theirs if variable.site in to_ours]
+        self.to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
+        shared = [self.to_ours[variable.site] for variable in theirs if variable.site in self.to_ours]
         self.order = {site: number for number, site in enumerate(shared)}
         self.statements = sorted(_statements(ours, theirs, self.pairs), key=lambda s: self.order[s.sites[0]])
 
