@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mutant_build import RECIPES, port
+from mutant_build import RECIPES, Finder, port
 from mutating_modules import named_state
 from torch import Tensor, nn
 
@@ -71,7 +71,9 @@ class Values:
         sum(t.sum() for t in targets.values()).backward()
         found.update({f"target {name}": value.detach().reshape(-1) for name, value in targets.items()})
         for root, top in built["modules"].items():
-            found.update({f"gradient {root}.{n}": p.grad for n, p in top.named_parameters()})
+            for name, parameter in top.named_parameters():
+                none = torch.zeros_like(parameter)  # which is what a framework says that knows no missing gradient
+                found[f"gradient {root}.{name}"] = none if parameter.grad is None else parameter.grad
         return found
 
 
@@ -112,7 +114,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def forget() -> None:
     """Forget the port's modules, which the next mutant loads anew."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "Finder"]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
     for name, module in list(sys.modules.items()):
         if RECIPES in Path(getattr(module, "__file__", None) or ".").parents and name != "mistakes":
             del sys.modules[name]

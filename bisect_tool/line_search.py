@@ -22,7 +22,7 @@ from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.forced_pass import error_of, floor_of, inputs_off, worst
 from bisect_tool.line_names import Variable
 from bisect_tool.line_reads import unclear_before
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.intervention import Comparison, Reading
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import Question
 from bisect_tool.search.ddmin import ddmin
@@ -166,14 +166,20 @@ class _Search:
     def _off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
         return [site for site in statement.sites if self._is_off(reading, site)]
 
+    def _first_off(self, statement: Statement) -> Site:
+        """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
+        return next(iter(self._off_sites(self.free, statement)), statement.sites[0])
+
     @staticmethod
     def _is_off(reading: Reading, site: Site) -> bool:
-        return site not in reading.watched or error_of(reading, site) > SAFETY * FLOOR
+        if site not in reading.watched or error_of(reading, site) > SAFETY * FLOOR:
+            return True
+        return any(c.misplaced for c in reading.watched[site].output)
 
     def suspects(self) -> list[Statement]:
         """Return the statements that are off as the port runs, in the order in which they are."""
         found = [s for s in self.lines.statements if s.ours.parts and self.off(self.free, s)]
-        return sorted(found, key=lambda s: self._place(self._off_sites(self.free, s)[0]))
+        return sorted(found, key=lambda s: self._place(self._first_off(s)))
 
     def _place(self, site: Site) -> int:
         return self.lines.order[site]
@@ -202,15 +208,18 @@ class _Search:
         return [s for s in self.lines.statements if s.ours.parts and all(map(compares, s.sites))]
 
     def _several(self, wrong: Sequence[Statement]) -> list[Statement]:
-        """Return the fewest of these that heal together, where all that compares is right then.
+        """Return the fewest of these that heal together, where all else that compares is right then.
 
-        What stays off means something else on both sides, or is in other units: then what heals may only undo that.
+        What stays off means something else on both sides, or is in other units: then what heals may only undo that. It
+        may stay off where a line of these reads it, which is said beside the line.
         """
         if not 1 < len(wrong) <= MOST_TRIED or not self._heals(wrong):
             return []
         found = ddmin(wrong, lambda chosen: self.verdict(self._patched([s for s in wrong if s in chosen])))
         reading = self._patched([s for s in wrong if s in found])
-        return [] if any(self.off(reading, s) for s in self._comparable() if s not in found) else found
+        read = {(v.place, v.name) for s in found for v in self.unclear_before(s)}
+        stays_off = [s for s in self._comparable() if s not in found and self.off(reading, s)]
+        return found if all((s.theirs.place, s.theirs.name) in read for s in stays_off) else []
 
     def _healing_alone(self) -> list[Statement]:
         """Return the first statement that, patched alone, makes the target right; or those before it that make it right.
@@ -233,7 +242,7 @@ class _Search:
         where it does.
         """
         needed = self._needed_from(statement)
-        rivals = [s for s in later if self._place(self._off_sites(self.free, s)[0]) < needed and self._heals([s])]
+        rivals = [s for s in later if self._place(self._first_off(s)) < needed and self._heals([s])]
         return min([statement, *rivals], key=self._needed_from) if rivals else statement
 
     def _needed_from(self, statement: Statement) -> int:
@@ -310,8 +319,10 @@ class _Search:
 
     def said(self, statement: Statement) -> Iterator[Finding]:
         """Say how far a statement's value is off and where it stands, and what is wrong with it where that is known."""
-        site = self._off_sites(self.free, statement)[0]
-        off = worst(self.free.watched[site].output) if site in self.free.watched else "no value: it is never assigned"
+        site = self._first_off(statement)
+        off = (
+            _how_far(self.free.watched[site].output) if site in self.free.watched else "no value: it is never assigned"
+        )
         pairs = self._values(site)
         if len(pairs) == 1 and pairs[0][0].size == pairs[0][1].size == 1:
             off = "{:.6g} for {:.6g}".format(*(float(array.reshape(-1)[0]) for array in pairs[0]))
@@ -349,11 +360,10 @@ class _Search:
         if why:
             words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
             yield Finding("name", statement.sites[:1], words)
-        port = {theirs: mine for mine, theirs in self.lines.pairs.to_port.items()}
         unclear = []
         for variable in self.unclear_before(statement):
             shown = f"{variable_of(variable.site)} ({variable.place})"
-            anew = self._replaced(port.get(variable.site))
+            anew = self._replaced(self.lines.to_ours.get(variable.site))
             if anew is None:
                 unclear.append(shown)
             else:
@@ -369,25 +379,24 @@ class _Search:
 
     def is_the_target(self, statement: Statement) -> bool:
         """Tell whether a statement's value is the target itself: patching it proves nothing but that."""
-        site = self._off_sites(self.free, statement)[-1]
+        site = next(reversed(self._off_sites(self.free, statement)), statement.sites[-1])
         wanted = self.lines.capture.manifest.targets[self.question.target]
         arrays = [self.lines.capture.read(key) for _, key in tensor_keys(self.lines.capture.variables[site])]
         return any(a.size == 1 and np.isclose(float(a.reshape(-1)[0]), wanted, rtol=1e-5) for a in arrays)
 
     def unclear_before(self, statement: Statement) -> list[Variable]:
         """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
-        port = {theirs: mine for mine, theirs in self.lines.pairs.to_port.items()}
 
         def is_clear(variable: Variable) -> bool:
-            site = port.get(variable.site)
+            site = self.lines.to_ours.get(variable.site)
             if variable_of(variable.site) in self.lines.survey.cut or self._replaced(site):
                 return False
             return site is not None and site in self.free.watched and not self._is_off(self.free, site)
 
-        first = self.lines.pairs.to_port[self._off_sites(self.free, statement)[0]]
+        first = self.lines.pairs.to_port[self._first_off(statement)]
         variable = next(v for v in self.lines.survey.variables if v.site == first)
         found = unclear_before(variable, self.lines.survey.variables, self.lines.survey.excerpts, is_clear)
-        return [v for v in found if port.get(v.site) not in statement.sites]
+        return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
 
     def _replaced(self, site: Site | None) -> Variable | None:
         """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.
@@ -436,6 +445,13 @@ class _Search:
             found.append(Finding("not watched", (), message))
         line = self.line(last) if last is not None else None
         return dataclasses.replace(after_the_last, findings=tuple(found), line=line)
+
+
+def _how_far(output: Sequence[Comparison]) -> str:
+    """Say how far a variable is off: by its norm, or by the elements that are wholly wrong where that hides them."""
+    misplaced = sum(c.misplaced for c in output)
+    hidden = misplaced and not any(c.exceeds(SAFETY * FLOOR) for c in output)
+    return f"{counted(misplaced, 'element')} that are wholly wrong" if hidden else worst(output)
 
 
 def _statistics(array: Array) -> str:

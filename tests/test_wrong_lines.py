@@ -310,6 +310,22 @@ def test_one_wrong_line_is_named(
     assert culprit["line"]["reference"]["file"] == file.replace("port", "ref")
 
 
+DILUTED = (
+    "        crowd = crowding(boxes).mean()\n",
+    """        far = torch.cat([boxes[:, 0] - boxes[:, 2], boxes.new_full((1,), 1e10)])
+        crowd = crowding(boxes).mean() + far.clamp(max=50).mean()
+""",
+)
+
+
+def test_a_line_is_named_whose_fault_one_huge_number_hides(tmp_path: Path) -> None:
+    """Beside 1e10 the norm of all others is nothing: that they are wholly wrong is seen one by one."""
+    capture(tmp_path, DILUTED)
+    report = run(tmp_path, DILUTED, ("boxes[:, 0] - boxes[:, 2]", "boxes[:, 0] + boxes[:, 2]"))
+    assert named(report) == [(True, ["Loss.__call__:far"])]
+    assert "12 elements that are wholly wrong" in findings(report["culprits"][0], "line")[0]
+
+
 WEIGHTS = ("quality.max(0) / quality.sum(0)", "quality.max(0)")
 PART = ("apart.mean() * w", "apart.sum() * w")
 TRANSPOSED = [("shared / area[:, None]", "(shared / area[:, None]).T"), ("shares.sum(1)", "shares.sum(0)")]

@@ -88,7 +88,8 @@ class Comparison:
     """One watched tensor against the reference's.
 
     Attributes: ``error`` (relative), ``mismatch`` (why there is no error), ``missing`` (the port passes no such
-    tensor, which alone says nothing), ``variation`` (max - min of the port's own values, within a channel).
+    tensor, which alone says nothing), ``variation`` (max - min of the port's own values, within a channel),
+    ``misplaced`` (how many elements of a variable are wholly wrong, whatever their share).
     """
 
     path: str
@@ -96,6 +97,7 @@ class Comparison:
     mismatch: str | None = None
     missing: bool = False
     variation: float | None = None
+    misplaced: int = 0
 
     def exceeds(self, tolerance: float) -> bool:
         """Tell whether the tensor is off by more than a relative tolerance, or does not compare at all."""

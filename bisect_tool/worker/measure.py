@@ -11,6 +11,8 @@ DRAWS = 4  # of bad rounding, to see how far it moves something
 LEVELS = 17  # quantiles at 1/18, 2/18 ... 17/18
 FEWEST = 64  # of fewer numbers the quantiles say no more than mean, std, min and max
 MOST = 65536
+WHOLLY = 1e-2  # of an element: what is off by more has hardly a digit right
+TYPICAL = 1e-3  # of the median element: what is off by less may be what a cancellation left
 BLOCK = 1 << 15  # elements compared at a time: in float64 they stay in a core's cache
 
 
@@ -90,6 +92,27 @@ def difference(value, expected):
         return {"error": 0.0}
     # beside zeros there is no scale: the difference itself
     return {"error": math.sqrt(apart / count) / (math.sqrt(scale / count) or 1.0)}
+
+
+def misplaced(value, expected):
+    """Return how many elements are wholly wrong, which the norm of many others hides (values of one shape).
+
+    Whole numbers and booleans are where they are unequal. Of others those are not counted that lie far below the
+    median of what is not zero: of a difference of large numbers rounding leaves nothing.
+    """
+    if expected.dtype.kind != "f":
+        return int(np.count_nonzero(value != expected))
+    got, want = value.astype(np.float64), expected.astype(np.float64)
+    some = np.abs(want[np.isfinite(want) & (want != 0)])
+    if not some.size:
+        return 0
+    with np.errstate(invalid="ignore"):  # infinity in the same places: compared by ``difference``
+        apart = np.abs(got - want)
+        return int(
+            np.count_nonzero(
+                apart > np.maximum(WHOLLY * np.maximum(np.abs(got), np.abs(want)), TYPICAL * np.median(some))
+            )
+        )
 
 
 def pulled_apart(gradient, expected):

@@ -447,4 +447,5 @@ def _apart(value, expected):
     """Compare two variables; axes of length 1 may be there or not, and the dtypes may differ."""
     if [n for n in value.shape if n != 1] == [n for n in expected.shape if n != 1]:
         value = value.reshape(expected.shape)
-    return measure.difference(value, expected)
+    row = measure.difference(value, expected)
+    return row if "mismatch" in row else dict(row, misplaced=measure.misplaced(value.reshape(expected.shape), expected))

@@ -78,6 +78,16 @@ def test_the_difference_is_relative(array, amount):
     assert found["error"] == pytest.approx(amount if np.any(array) else 0.0, rel=1e-6, abs=1e-12)
 
 
+def test_elements_that_are_wholly_wrong_are_counted_beside_a_huge_one():
+    """The norm does not show them; what rounding leaves of a difference of large numbers is not counted."""
+    expected = np.array([1.0, 2.0, 3.0, 1e-6, 0.0, 1e10, np.inf], np.float32)
+    value = np.array([1.001, 2.1, 0.0, 5e-6, 1e-6, 1e10, np.inf], np.float32)
+    assert measure.difference(value, expected)["error"] < 1e-9
+    assert measure.misplaced(value, expected) == 2
+    assert measure.misplaced(np.array([1, 2, 3]), np.array([1, 2, 4])) == 1
+    assert measure.misplaced(np.full(3, 1e-9), np.zeros(3)) == 0
+
+
 def test_a_difference_from_nothing_is_taken_as_it_is():
     """Where the reference is zero throughout there is no scale, and rounding stays small."""
     assert measure.difference(np.full(2, 1e-13), np.zeros(2))["error"] == pytest.approx(1e-13)
