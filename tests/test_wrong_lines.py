@@ -449,6 +449,24 @@ def test_a_statement_that_the_port_lacks_is_said(tmp_path: Path) -> None:
     assert culprit["line"]["unclear"] == [f"port_loss.py:{number}"]
 
 
+def test_two_faults_are_named_where_one_makes_a_line_wrong_that_the_culprit_reads(tmp_path: Path) -> None:
+    """What stays off is said to be read by the culprit; more lines are off than are tried one by one."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    line = "        wanted[best, 0] = weights\n"
+    doubled = "        doubled = 2 * wanted\n"
+    read = ("(logits, wanted, red", "(logits, doubled - wanted, red")
+    passed_on = "".join(f"        entropy{n + 1} = 1 * entropy{n or ''}\n" for n in range(40))
+    crowd = "        crowd = crowding(boxes).mean()\n"
+    many = [(crowd, passed_on + crowd), ("entropy / norm", "entropy40 / norm")]
+    capture(folder, (line, f"{line}        wanted = 0.9 * wanted\n{doubled}"), read, *many)
+    report = run(folder, (line, line + doubled), read, *many, ("max(count, 1)", "max(count, 12)"), target="cls_loss")
+    assert named(report) == [(True, ["Loss.__call__:norm"]), (True, ["Loss.__call__:entropy"])]
+    (said,) = findings(report["culprits"][1], "reads")
+    assert "Loss.__call__:doubled" in said
+    assert findings(report["culprits"][1], "not assigned")
+
+
 def test_what_another_call_of_a_helper_assigns_is_not_said_to_lack(pair: Path) -> None:
     """The port calls the helper less often, and assigns all that a call of it assigns."""
     written_out = (
