@@ -17,12 +17,11 @@ from bisect_tool.backward_pass import floor_of, owner_of
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
+from bisect_tool.comparable import state_of, trace_of
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.probes.gradient_targets import ALL
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.questions import ProbeLog
 from bisect_tool.recipes.load import load_recipe
-from bisect_tool.session import Tolerance, _Run, _state, _trace
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,8 +36,8 @@ def measured(recipe: str, captures: Path, fault: str) -> tuple[float, str, float
             assert gradients is not None
             own = port.run(Intervention())
             pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
-            trace = _trace(_Run(port, capture, next(iter(capture.manifest.targets)), Tolerance(), ProbeLog()), pair)
-            state = frozenset(_state(pair))
+            trace = trace_of(port, pair)
+            state = frozenset(state_of(pair))
             pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites))
             whole = port.run(Intervention(state, backward="whole", straight=frozenset(trace.sites)))
         finally:

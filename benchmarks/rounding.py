@@ -21,10 +21,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool import forced_pass, session
+from bisect_tool import forced_pass
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
+from bisect_tool.comparable import state_of, trace_of
 from bisect_tool.compare.tolerance import SAFETY, UNCHECKED, Interval
 from bisect_tool.diagnosis.pair import Pair
 from bisect_tool.forced_pass import Forced, OwnError, error_of, exact_error_of, floor_of, force
@@ -193,9 +194,8 @@ def prepare(port: WorkerPort, capture: Capture) -> Ready:
     pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
     target, value = next(iter(capture.manifest.targets.items()))
     anywhere = Interval(value, value, value, "the target is not judged here")
-    run = session._Run(port, capture, target, session.Tolerance(), ProbeLog())
-    base = Intervention(frozenset(session._state(pair)))
-    return Ready(session._trace(run, pair), Question("code", port, run.log, target, anywhere, base))
+    base = Intervention(frozenset(state_of(pair)))
+    return Ready(trace_of(port, pair), Question("code", port, ProbeLog(), target, anywhere, base))
 
 
 def usable(reading: Reading) -> Reading:

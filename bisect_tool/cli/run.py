@@ -18,6 +18,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions import LogRow
+from bisect_tool.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.renderers.text import draw
 from bisect_tool.report import EXIT_CODES, load_report, save_report
@@ -151,11 +152,11 @@ def _start_port(
     return WorkerPort(start, capture, recipe.names.rename, cache_folder, words)
 
 
-def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> session.Tolerance:
+def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolerance:
     spec = recipe.targets.get(target) if target is not None else None
     if rtol is not None:
-        return session.Tolerance(rtol=rtol)
-    return session.Tolerance(spec.rtol, spec.atol) if spec else session.Tolerance()
+        return Tolerance(rtol=rtol)
+    return Tolerance(spec.rtol, spec.atol) if spec else Tolerance()
 
 
 def _show(progress: Progress) -> Any:
