@@ -15,21 +15,26 @@ MOST_TRIED = 32  # statements that are patched alone, one after the other
 def healing(probes: LineProbes) -> list[Statement]:
     """Return the statements that, patched together, make the target right, none of them for nothing.
 
-    Where none heals alone, those are asked that are wrong by themselves.
+    Where none of the first heals alone, those are asked that are wrong by themselves.
     """
-    return _healing_alone(probes) or _several(probes, _wrong(probes))
+    suspects = probes.suspects()
+    first, later = suspects[:MOST_TRIED], suspects[MOST_TRIED:]
+    found = _healing_alone(probes, suspects, first)
+    if found:
+        return found
+    itself = wrong(probes)
+    return _healing_alone(probes, suspects, [s for s in later if s in itself]) or several(probes, itself)
 
 
-def _healing_alone(probes: LineProbes) -> list[Statement]:
-    """Return the first statement that, patched alone, makes the target right; or those before it that make it right.
+def _healing_alone(probes: LineProbes, suspects: Sequence[Statement], among: Sequence[Statement]) -> list[Statement]:
+    """Return the first statement among some that, patched alone, makes the target right; or those before it that make it right.
 
     Where one line reads what two others got wrong, it alone heals too: it is not to blame, since it is right once
     those before it are.
     """
-    suspects = probes.suspects()
-    for number, statement in enumerate(suspects[:MOST_TRIED]):
+    for statement in among[:MOST_TRIED]:
         if probes.heals([statement]):
-            first = _first_needed(probes, statement, suspects[number + 1 :])
+            first = _first_needed(probes, statement, suspects[suspects.index(statement) + 1 :])
             before = suspects[: suspects.index(first)]
             return _fewest(probes, before) if before and _made_by(probes, before, first) else [first]
     return []
@@ -78,22 +83,22 @@ def _fewest(probes: LineProbes, statements: Sequence[Statement]) -> list[Stateme
     return chosen
 
 
-def _several(probes: LineProbes, wrong: Sequence[Statement]) -> list[Statement]:
+def several(probes: LineProbes, among: Sequence[Statement]) -> list[Statement]:
     """Return the fewest of these that heal together, where all else that compares is right then.
 
     What stays off means something else on both sides, or is in other units: then what heals may only undo that. It
     may stay off where a line of these reads it, which is said beside the line.
     """
-    if not 1 < len(wrong) <= MOST_TRIED or not probes.heals(wrong):
+    if not 1 < len(among) <= MOST_TRIED or not probes.heals(among):
         return []
-    found = ddmin(wrong, lambda chosen: probes.verdict(probes.patched([s for s in wrong if s in chosen])))
-    reading = probes.patched([s for s in wrong if s in found])
+    found = ddmin(among, lambda chosen: probes.verdict(probes.patched([s for s in among if s in chosen])))
+    reading = probes.patched([s for s in among if s in found])
     read = {(v.place, v.name) for s in found for v in probes.unclear_before(s)}
     stays_off = [s for s in probes.comparable() if s not in found and probes.off(reading, s)]
     return found if all((s.theirs.place, s.theirs.name) in read for s in stays_off) else []
 
 
-def _wrong(probes: LineProbes) -> list[Statement]:
+def wrong(probes: LineProbes) -> list[Statement]:
     """Return the statements that are off although all that they read was given the reference's value.
 
     What does not compare means something else on both sides: it is left as it is.

@@ -78,7 +78,9 @@ class LineProbes:
         """Return the statements whose values can be compared: those of the same shape as the reference's."""
 
         def compares(site: Site) -> bool:
-            return site in self.free.watched and all(c.mismatch is None for c in self.free.watched[site].output)
+            if site not in self.free.watched:
+                return False
+            return all(c.mismatch is None or c.misplaced for c in self.free.watched[site].output)
 
         return [s for s in self.lines.statements if s.ours.parts and all(map(compares, s.sites))]
 

@@ -8,7 +8,7 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from bisect_tool.compare.tolerance import Interval
 from bisect_tool.culprit import Culprit, Proof
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.forced_pass import error_of, floor_of, inputs_off, worst
-from bisect_tool.line_healing import healing
+from bisect_tool.line_healing import healing, several, wrong
 from bisect_tool.line_probes import LineProbes
 from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
@@ -73,29 +73,69 @@ def _after_the_layers(
             continue
         probes = LineProbes(asked, lines, asked.verdict)
         held = healing(probes)
-        if len(held) == 1 and _is_the_target(probes, held[0]) and _rests_on_unclear(probes, held[0]):
-            held, last = [], held[0]
-        else:
-            last = None
-        named = [
-            _culprit(probes.beside([s for s in held if s not in statements]), statements, held)
-            for statements in _by_line(held)
-        ] or [_unplaced(probes, loss, last)]
+        last = held[0] if len(held) == 1 and _rests_on_unclear(probes, held[0]) else None
+        named = _with_what_it_reads(probes, last) if last else []
+        if last and not named and _is_the_target(probes, last):
+            named = [_unplaced(probes, loss, last)]
+        named = named or _culprits(probes, held) or [_unplaced(probes, loss)]
         if len(questions) > 1:
             named = [_naming(question.target, culprit) for culprit in named]
         found += [culprit for culprit in named if culprit.sites not in [other.sites for other in found]]
     return found
 
 
+def _culprits(probes: LineProbes, held: Sequence[Statement]) -> list[Culprit]:
+    found = []
+    for statements in _by_line(held):
+        others = [s for s in held if s not in statements]
+        beside = probes.beside(others)
+        if beside.free.failure is not None:  # what is patched later may not fit what is wrong before it
+            earlier = probes.lines.statements[: probes.lines.statements.index(statements[0])]
+            beside = probes.beside([s for s in others if s in earlier])
+        found.append(_culprit(beside, statements, held))
+    return found
+
+
+def _with_what_it_reads(probes: LineProbes, last: Statement) -> list[Culprit]:
+    """Return the lines that make wrong what a line reads that heals alone, and that line where it is wrong by itself.
+
+    The target shows only that line: it is right once that is patched, whatever it reads. So the others are asked about
+    what it reads. Nothing is named unless all that compares is right then: in other units it would not be.
+    """
+    itself = wrong(probes)
+    if last not in itself:
+        return _culprits(probes, several(probes, itself))
+    unclear = {(v.place, v.name) for v in probes.unclear_before(last)}
+    # What is wrong by itself is so in every reading, also where it is patched.
+    known = [s for s in probes.comparable() if s not in itself and probes.off(probes.free, s)]
+    reads = [s for s in known if (s.theirs.place, s.theirs.name) in unclear]
+
+    def verdict(reading: Reading) -> Verdict:
+        if reading.failure is not None:
+            return Verdict.UNRESOLVED
+        return Verdict.DIVERGES if any(probes.off(reading, s) for s in reads) else Verdict.AGREES
+
+    before = LineProbes(probes.question, probes.lines, verdict)
+    held = healing(before) if reads else []
+    healed = probes.beside(held).patched([last])
+    if not held or any(probes.off(healed, s) for s in probes.comparable() if s not in [*held, last]):
+        return []
+    others = [_reworded(c, lambda proof: f"{proof.what}: what {last.name} reads") for c in _culprits(before, held)]
+    return [*others, _culprit(probes.beside(held), [last], [*held, last])]
+
+
 def _naming(target: str, culprit: Culprit) -> Culprit:
     """Return a culprit whose proofs say which target their values are of."""
+    return _reworded(culprit, lambda proof: f"{proof.what}: {target} {proof.value:.7g}")
 
-    def naming(one: Proof | None) -> Proof | None:
-        if one is None or one.value is None:
-            return one
-        return Proof(f"{one.what}: {target} {one.value:.7g}", None, one.verdict)
 
-    return dataclasses.replace(culprit, sufficient=naming(culprit.sufficient), necessary=naming(culprit.necessary))
+def _reworded(culprit: Culprit, words: Callable[[Proof], str]) -> Culprit:
+    """Return a culprit whose proofs say in words what their values are, where they have any."""
+
+    def reworded(one: Proof | None) -> Proof | None:
+        return one if one is None or one.value is None else Proof(words(one), None, one.verdict)
+
+    return dataclasses.replace(culprit, sufficient=reworded(culprit.sufficient), necessary=reworded(culprit.necessary))
 
 
 def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) -> Culprit:
@@ -134,7 +174,7 @@ def _culprit(probes: LineProbes, statements: Sequence[Statement], held: Sequence
     """Return what one line assigns as a culprit, with its two probes and what is known of it."""
     first, target = statements[0], probes.question.target
     sites = tuple(site for statement in statements for site in statement.sites)
-    healed = probes.patched(statements)
+    healed = probes.patched(held)
     right = probes.right_before(first)
     before = probes.ask(f"everything before {first.name} that agrees", right)
     still_off = any(probes.off(before, statement) for statement in statements)

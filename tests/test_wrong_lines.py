@@ -349,6 +349,34 @@ def test_two_faults_that_both_matter_are_both_named(pair: Path) -> None:
     ]
 
 
+def test_the_line_of_the_target_itself_and_what_it_reads_are_both_named(pair: Path) -> None:
+    """The target is right once that line alone is patched, which hides that it reads something wrong as well."""
+    report = run(pair, WEIGHTS, ("entropy / norm", "entropy * norm"), target="cls_loss")
+    assert named(report) == [(True, ["assign:weights"]), (True, ["Loss.__call__:return"])]
+    assert [stands(pair, culprit)[1] for culprit in report["culprits"]] == [
+        "weights = quality.max(0)",
+        "return self.gain * total / norm + crowd, entropy * norm",
+    ]
+    assert report["culprits"][0]["necessary"]["what"].endswith(": what Loss.__call__:return reads")
+
+
+def test_two_faults_are_proved_of_which_one_gives_what_the_other_reads_another_shape(tmp_path: Path) -> None:
+    """The later one's right value does not fit the port while the earlier one is wrong."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    crowd = "        crowd = crowding(boxes).mean()\n"
+    high = """        level = logits.mean()
+        high = logits[logits > level]
+        spread = high.square()
+        extra = (spread * high).mean()
+"""
+    both = [(crowd, high + crowd), ("entropy / norm", "entropy / norm + extra")]
+    capture(folder, *both)
+    faults = [("logits.mean()", "logits.mean() + 0.2"), ("spread = high", "spread = 3 * high")]
+    report = run(folder, *both, *faults, target="cls_loss")
+    assert named(report) == [(True, ["Loss.__call__:level"]), (True, ["Loss.__call__:spread"])]
+
+
 def test_of_two_faults_in_a_row_no_line_between_them_is_accused(pair: Path) -> None:
     """What one wrong line hands to another wrong one passes lines that are right."""
     report = run(pair, WEIGHTS, ('reduction="sum"', 'reduction="mean"'), target="cls_loss")

@@ -97,22 +97,20 @@ def difference(value, expected):
 def misplaced(value, expected):
     """Return how many elements are wholly wrong, which the norm of many others hides (values of one shape).
 
-    Whole numbers and booleans are where they are unequal. Of others those are not counted that lie far below the
-    median of what is not zero: of a difference of large numbers rounding leaves nothing.
+    Whole numbers and booleans are where they are unequal, others where one side alone is finite, too. Those are not
+    counted that lie far below the median of what is not zero: of a difference of large numbers rounding leaves nothing.
     """
     if expected.dtype.kind != "f":
         return int(np.count_nonzero(value != expected))
     got, want = value.astype(np.float64), expected.astype(np.float64)
-    some = np.abs(want[np.isfinite(want) & (want != 0)])
-    if not some.size:
-        return 0
-    with np.errstate(invalid="ignore"):  # infinity in the same places: compared by ``difference``
-        apart = np.abs(got - want)
-        return int(
-            np.count_nonzero(
-                apart > np.maximum(WHOLLY * np.maximum(np.abs(got), np.abs(want)), TYPICAL * np.median(some))
-            )
-        )
+    finite = np.isfinite(got) & np.isfinite(want)
+    some = np.abs(want[finite & (want != 0)])
+    far = np.isfinite(got) != np.isfinite(want)
+    if some.size:
+        with np.errstate(invalid="ignore"):
+            least = np.maximum(WHOLLY * np.maximum(np.abs(got), np.abs(want)), TYPICAL * np.median(some))
+            far |= finite & (np.abs(got - want) > least)
+    return int(np.count_nonzero(far))
 
 
 def pulled_apart(gradient, expected):

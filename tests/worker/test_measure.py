@@ -86,6 +86,7 @@ def test_elements_that_are_wholly_wrong_are_counted_beside_a_huge_one():
     assert measure.misplaced(value, expected) == 2
     assert measure.misplaced(np.array([1, 2, 3]), np.array([1, 2, 4])) == 1
     assert measure.misplaced(np.full(3, 1e-9), np.zeros(3)) == 0
+    assert measure.misplaced(np.array([np.nan, 1.0, np.inf]), np.array([0.0, 1.0, np.inf])) == 1
 
 
 def test_a_difference_from_nothing_is_taken_as_it_is():
