@@ -92,8 +92,14 @@ def force(question: Question, trace: Trace) -> Forced:
         exact = _exactly(question, trace, fed, [site for site in sites if site in asked])
     misshapen = _misshapen(trace, first)
     off = {site: _own_error(trace, reading, exact, site, of_its_kind=site not in asked) for site in above}
+    excused = _reading_what_stays_wrong(trace, misshapen)
+    off = {site: own for site, own in off.items() if site not in excused}
     off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
-    fed_wrong = {site: around for site, around in fed_wrong.items() if not _handed_exactly(exact, site, trace)}
+    fed_wrong = {
+        site: around
+        for site, around in fed_wrong.items()
+        if around not in excused and not _handed_exactly(exact, site, trace)
+    }
     return Forced(first, off, fed_wrong, misshapen, question.base.patching(trace.sites).feeding(fed))
 
 
@@ -142,6 +148,17 @@ def _misshapen(trace: Trace, reading: Reading) -> tuple[Site, ...]:
     """Return the innermost calls whose outputs have another shape although their inputs are the reference's."""
     found = [s for s in trace.misshapen if math.isinf(error_of(reading, s)) and not inputs_off(reading, s, trace)]
     return tuple(site for site in found if not any(site in trace.chain(other)[1:] for other in found))
+
+
+def _reading_what_stays_wrong(trace: Trace, misshapen: Sequence[Site]) -> set[Site]:
+    """Return the calls whose own code reads an output that cannot be replaced: they are wrong by that, if they are."""
+    found: set[Site] = set()
+    for site in misshapen:
+        for around in (*trace.chain(site)[1:], STEP):
+            found.add(around)
+            if around in trace.members:
+                break
+    return found
 
 
 def _fed_wrong(trace: Trace, first: Reading, reading: Reading) -> dict[Site, Site]:

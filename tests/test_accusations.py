@@ -496,6 +496,37 @@ class Net(nn.Module):
 """
 
 
+POOLED = """
+class Pool(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+    def forward(self, x):
+        return F.adaptive_avg_pool1d(x, self.size)
+
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.pool, self.fc = Pool(size), nn.Linear(6, 6)
+    def forward(self, x):
+        return self.fc(x + self.pool(x).square().mean(-1, keepdim=True))
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.block, self.out = Block(2 if is_port else 3), nn.Linear(6, 4)
+    def forward(self, x):
+        return self.out(self.block(x))
+"""
+
+
+def test_code_that_reads_an_output_of_another_shape_is_not_accused(tmp_path: Path) -> None:
+    """That output cannot be replaced by the reference's, and so the code around hands something wrong to the next call."""
+    report = run(tmp_path, POOLED)
+    assert (report["verdict"], confirmed(report)) == ("diverges", ["net.block.pool"])
+    assert len(report["culprits"]) == 1
+
+
 def test_a_number_that_is_handed_to_a_module_is_compared(tmp_path: Path) -> None:
     """The module is right; who hands it another number is to blame."""
     report = run(tmp_path, NUMBER)
