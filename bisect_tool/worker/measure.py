@@ -102,15 +102,17 @@ def misplaced(value, expected):
     """
     if expected.dtype.kind != "f":
         return int(np.count_nonzero(value != expected))
-    got, want = value.astype(np.float64), expected.astype(np.float64)
-    finite = np.isfinite(got) & np.isfinite(want)
-    some = np.abs(want[finite & (want != 0)])
-    far = np.isfinite(got) != np.isfinite(want)
-    if some.size:
-        with np.errstate(invalid="ignore"):
-            least = np.maximum(WHOLLY * np.maximum(np.abs(got), np.abs(want)), TYPICAL * np.median(some))
-            far |= finite & (np.abs(got - want) > least)
-    return int(np.count_nonzero(far))
+    with np.errstate(all="ignore"):
+        apart = np.abs(value - expected)
+        far = apart > WHOLLY * np.maximum(np.abs(value), np.abs(expected))
+    lost = 0
+    if not np.isfinite(apart).all():  # where both are infinite or NaN alike nothing is wrong
+        lost = int(np.count_nonzero(np.isfinite(value) != np.isfinite(expected)))
+        far &= np.isfinite(apart)
+    if far.any():
+        some = np.abs(expected[np.isfinite(expected) & (expected != 0)])
+        far &= apart > TYPICAL * np.median(some) if some.size else False
+    return lost + int(np.count_nonzero(far))
 
 
 def pulled_apart(gradient, expected):
