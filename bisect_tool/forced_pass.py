@@ -91,9 +91,9 @@ def force(question: Question, trace: Trace) -> Forced:
         asked = unclear | set(above)
         exact = _exactly(question, trace, fed, [site for site in sites if site in asked])
     misshapen = _misshapen(trace, first)
-    off = {site: _own_error(trace, reading, exact, site, of_its_kind=site not in asked) for site in above}
     excused = _reading_what_stays_wrong(trace, misshapen)
-    off = {site: own for site, own in off.items() if site not in excused}
+    judged = [site for site in above if site not in excused]
+    off = {site: _own_error(trace, reading, exact, site, of_its_kind=site not in asked) for site in judged}
     off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
     fed_wrong = {
         site: around

@@ -448,5 +448,5 @@ def _apart(value, expected):
     if [n for n in value.shape if n != 1] == [n for n in expected.shape if n != 1]:
         value = value.reshape(expected.shape)
     row = measure.difference(value, expected)
-    same = value.size == expected.size and (value.shape == expected.shape or value.size == 1)
+    same = value.shape == expected.shape or value.size == expected.size == 1
     return dict(row, misplaced=measure.misplaced(value.reshape(expected.shape), expected)) if same else row
