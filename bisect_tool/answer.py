@@ -22,6 +22,15 @@ from bisect_tool.sites import STEP, variable_of
 from bisect_tool.start_search import StartAnswer
 from bisect_tool.trace import Trace
 
+# What a report lacks where the port fails at what it is asked beside probes, by the operation.
+UNANSWERED = {
+    "values": "what the culprits compute was not looked at",
+    "survey": "lines of code were not looked for",
+    "identify": "variables of other names were not recognised by their values",
+    "pull_statements": "the lines of the backward pass were not looked for",
+    "take_steps": "the optimiser step was not compared",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -30,6 +39,7 @@ class Answer:
     Attributes: ``target`` (None: every call is judged by itself), ``own`` is the port as it is, ``base`` with the
     reference's weights; ``ranges`` (by target) and ``start_range`` say where a target agrees in the two questions
     (None: not asked). ``about`` is the target where it is one of gradients, and ``gradients`` what was found of them.
+    ``unanswered`` says why the worker could not answer what was asked beside probes, by the operation.
     """
 
     capture: Manifest
@@ -47,6 +57,7 @@ class Answer:
     ranges: Mapping[str, Interval]
     start_range: Interval | None
     passed_over: tuple[str, ...]
+    unanswered: Mapping[str, str]
     probes: dict[str, Any]
 
 
@@ -167,7 +178,9 @@ def _notes(answer: Answer) -> list[str]:
     )
     settled = answer.gradients is not None or answer.code.culprits or answer.start.culprits
     forward = [] if settled else [f"gradients were not compared: {how}"]
-    return [*([] if asked else [unasked]), *forward, *answer.start.said, *answer.passed_over, *answer.code.rounded]
+    failed = [f"{UNANSWERED[operation]}: {why}" for operation, why in answer.unanswered.items()]
+    said = (*answer.start.said, *answer.passed_over, *answer.code.rounded)
+    return [*([] if asked else [unasked]), *forward, *said, *failed]
 
 
 def _sentence(answer: Answer, port: dict[str, float | None], culprits: list[Culprit]) -> str:

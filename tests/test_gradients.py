@@ -132,6 +132,14 @@ FAULTS = {
         ["step"],
         "weight = weight.detach()",
     ),
+    "not detached beside what numpy reads": (
+        {
+            "step": 'logits = logits * float(batch["x"].numpy().max())',
+            "weight": "weight = weight if is_port else weight.detach()",
+        },
+        ["step"],
+        "weight = weight if is_port",
+    ),
     "frozen": ({"made": "net.first.inner.bias.requires_grad_(not is_port)"}, ["net.first.inner.bias"], ""),
 }
 
@@ -161,6 +169,7 @@ FAITHFUL = {
         "net": "x = x if not self.is_port else (x.clone() * 2) / 2",
         "step": "logits = logits if not is_port else logits.transpose(0, 1).contiguous().transpose(0, 1)",
     },
+    "read by numpy": {"step": 'logits = logits * float(batch["x"].numpy().max())'},
     "silent layers": {"step": "logits = logits + 0 * net.norm.weight.sum()"},
     "without gradients inside": {"net": "torch.no_grad()(self.before)(x)"},
 }
@@ -339,3 +348,16 @@ def test_a_detach_in_an_argument_is_named_at_the_call(tmp_path: Path) -> None:
     (culprit,) = report["culprits"]
     port = culprit["line"]["port"]
     assert "self.gate(z.detach()" in port["text"][port["line"] - port["first"]]
+
+
+def test_what_the_port_cannot_be_asked_is_said(tmp_path: Path) -> None:
+    """Code that looks whether a tensor takes gradients fails where the graph begins anew: the call is named, and why no line."""
+    code, report = report_of(
+        tmp_path,
+        step='assert not (is_port and batch["x"].requires_grad); logits = logits.detach() + 0 * logits if is_port else logits',
+    )
+    (culprit,) = report["culprits"]
+    assert (code, culprit["sites"], culprit["line"]) == (1, ["step"], None)
+    (note,) = report["notes"]
+    assert note.startswith("the lines of the backward pass were not looked for: pull_statements failed at ")
+    assert note.endswith("AssertionError:")

@@ -73,6 +73,7 @@ class WorkerPort:
         words = json.dumps([*cache_words, capture.key, described, self._to_port, list(rename), worker_digest()])
         self._cache = ProbeCache(cache_folder / f"{hashlib.blake2b(words.encode(), digest_size=8).hexdigest()}.jsonl")
         self.asked: list[tuple[Intervention, Reading, bool]] = []
+        self.unanswered: dict[str, str] = {}
         self.sum_error = self._attach()
 
     def can_patch(self, site: str) -> bool:
@@ -209,14 +210,18 @@ class WorkerPort:
         return self._answered(operation, {**self._request(intervention), **request}, read, otherwise)
 
     def _answered(self, operation: str, request: dict[str, Any], read: Callable[[Any], T], otherwise: T) -> T:
-        """Ask for something beside readings that the answer can do without: ``otherwise`` where it cannot be had."""
+        """Ask for something beside readings that the answer can do without: ``otherwise`` where it cannot be had.
+
+        Why it could not is kept in ``unanswered``, by the operation.
+        """
         try:
             return read(self._worker.ask(operation, **request))
-        except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
-            return otherwise
+        except (ModelError, KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError) as error:
+            self.unanswered[operation] = str(error)
         except WorkerError as error:
             self._restart(error)
-            return otherwise
+            self.unanswered[operation] = str(error)
+        return otherwise
 
     def attach_variables(self, pairs: Mapping[Site, Site]) -> None:
         """Take variables as sites: the reference's name of each to the port's own."""

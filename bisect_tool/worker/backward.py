@@ -32,6 +32,7 @@ class Backward(probe.Probe):
     def run(self):
         """Return the reading, with ``gradients``: {parameter: its gradient compared}."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self.adapter.numpy_reads_all())
             for name in self.thawed:
                 stack.enter_context(self.adapter.unfrozen(self.model.state[name][0]))
             return super().run()

@@ -41,6 +41,11 @@ class Pullback(probe.Probe):
             if trainable and name.rpartition(".")[0] not in called and name not in self.model.alias_of
         ]
 
+    def run(self):
+        """Return the reading, with ``pieces``: the gradients that each gives, compared."""
+        with self.adapter.numpy_reads_all():
+            return super().run()
+
     def _around(self, call, compute, args, kwargs):
         self.wire.event("running", site=call.site)
         self._sign(call.module)

@@ -103,7 +103,7 @@ def _plain(model, lines):
         adapter.sync([tensor for _, tensor in trees.leaves(output, adapter.is_tensor)])
         return output
 
-    if adapter.kernels() is None:
+    if not adapter.COMPILES:
         return model.read_targets(model.run_step(model.fresh_batch()))
     with calls.wrapped(adapter, model.tree, around, lambda current: lines.watching(current, assigned)):
         return model.read_targets(model.run_step(model.fresh_batch()))
@@ -278,7 +278,7 @@ def measure_exactly(model, recorder, folder, batch, wire):
 
     Sites whose code does not run in float64 are left out, and all of them in a framework that would have to compile it.
     """
-    if model.adapter.kernels() is not None:
+    if model.adapter.COMPILES:
         return {}
     reference = recorder.reference(folder, batch)
     sites = reference.sites
@@ -298,7 +298,7 @@ def measure_loss_exactly(model, targets):
     otherwise. Empty where the code of step does not run in float64, and in a framework that would have to compile it.
     """
     adapter = model.adapter
-    if adapter.kernels() is not None:
+    if adapter.COMPILES:
         return {}
     outputs = []
 

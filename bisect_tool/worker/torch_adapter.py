@@ -8,6 +8,7 @@ import numpy as np
 from . import torch_optimizer, trees
 
 METHOD = "forward"
+COMPILES = False
 OPTIMIZERS = torch_optimizer
 
 
@@ -238,7 +239,7 @@ def perturb(tensor, size, draw):
 
 
 def kernels():
-    """Return None: torch compiles nothing here."""
+    """Return None: torch has all its kernels from the start."""
     return
 
 
@@ -269,6 +270,19 @@ def with_gradients():
     import torch
 
     return torch.enable_grad()
+
+
+@contextlib.contextmanager
+def numpy_reads_all():
+    """Let numpy read tensors that take gradients: where a graph begins here, the model's own run has no gradient."""
+    import torch
+
+    plain = torch.Tensor.numpy
+    torch.Tensor.numpy = lambda tensor, **how: plain(tensor.detach(), **how)
+    try:
+        yield
+    finally:
+        torch.Tensor.numpy = plain
 
 
 def has_path(tensor):

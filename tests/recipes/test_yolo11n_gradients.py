@@ -14,36 +14,38 @@ with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
     from layout import CLASS_WEIGHTS
     from optimizer_faults import IN_THE_STEP
 
+SIZE = "size=192"  # pixels: a third of the usual work
+
 
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The captures folder of the recipe, with gradients."""
-    return capture_recipe("yolo11n", tmp_path_factory.mktemp("gradients"), words=["--grads"])
+    return capture_recipe("yolo11n", tmp_path_factory.mktemp("gradients"), SIZE, words=["--grads"])
 
 
 @pytest.mark.parametrize("fault", IN_THE_BACKWARD)
 def test_each_fault_of_the_backward_pass_is_named(fault: str, captured: Path) -> None:
     """One culprit, proved, with exactly the calls or parameters at fault, and the line where one is known."""
-    check_backward(*report_of("yolo11n", captured, f"fault={fault}", target=None), IN_THE_BACKWARD[fault])
+    check_backward(*report_of("yolo11n", captured, SIZE, f"fault={fault}", target=None), IN_THE_BACKWARD[fault])
 
 
 @pytest.mark.parametrize("fault", IN_THE_STEP)
 def test_each_fault_of_the_optimiser_is_named(fault: str, captured: Path) -> None:
     """One culprit: the parameters that the optimiser steps otherwise."""
-    check_steps(*report_of("yolo11n", captured, f"fault={fault}", target=None), IN_THE_STEP[fault])
+    check_steps(*report_of("yolo11n", captured, SIZE, f"fault={fault}", target=None), IN_THE_STEP[fault])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_faithful_port_agrees(seed: int, captured: Path) -> None:
     """Its values, its gradients and its optimiser step, whatever its own seed."""
-    code, report = report_of("yolo11n", captured, f"seed={seed}", target=None)
+    code, report = report_of("yolo11n", captured, SIZE, f"seed={seed}", target=None)
     assert (code, report["verdict"], report["culprits"], report["open_ends"]) == (0, "agrees", [], [])
     assert all(row["same"] for row in report["gradients"]["by_module"])
 
 
 def test_a_zeroed_head_is_named_by_those_that_get_no_gradient(captured: Path) -> None:
     """No loss feels it at the start; 66 parameters do, proved by two passes."""
-    code, report = report_of("yolo11n", captured, "fault=head_weights_zeroed", target=None)
+    code, report = report_of("yolo11n", captured, SIZE, "fault=head_weights_zeroed", target=None)
     (culprit,) = report["culprits"]
     assert (code, culprit["kind"], culprit["confirmed"]) == (1, "values", True)
     assert set(culprit["sites"]) == set(CLASS_WEIGHTS)
@@ -53,6 +55,6 @@ def test_a_zeroed_head_is_named_by_those_that_get_no_gradient(captured: Path) ->
 def test_without_gradients_the_values_agree(captured: Path) -> None:
     """A run on the way forward alone says so, and how to compare gradients."""
     fault = next(iter(IN_THE_BACKWARD))
-    code, report = report_of("yolo11n", captured, f"fault={fault}")
+    code, report = report_of("yolo11n", captured, SIZE, f"fault={fault}")
     assert (code, report["verdict"], report["culprits"]) == (0, "agrees", [])
     assert any("gradients were not compared" in note for note in report["notes"])
