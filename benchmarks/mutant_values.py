@@ -43,14 +43,13 @@ class Values:
             return {"status": "fails", "why": f"{type(error).__name__}: {error}"[:200]}
         moved = {name: distance(found.get(name), value) for name, value in self.plain.items()}
         felt = {name for name, far in moved.items() if not far <= MARGIN * self.noise[name]}
-        extra = set(found) - set(self.plain)
+        # A call more whose output changes nothing after it (ReLU of a ReLU) is not felt.
+        felt |= {name for name in found if name not in self.plain and not name.startswith("output ")}
         targets = {name.removeprefix("target "): moved[name] for name in moved if name.startswith("target ")}
         status = "changed"
-        if not any(moved.values()) and not extra:
-            status = "equivalent"
-        elif not felt and not extra:
-            status = "below rounding"
-        elif not extra and all(name.startswith("gradient ") for name in felt):
+        if not felt:
+            status = "below rounding" if any(moved.values()) else "equivalent"
+        elif all(name.startswith("gradient ") for name in felt):
             status = "gradient"
         state = [name.removeprefix("state ") for name, far in moved.items() if far and name.startswith("state ")]
         return {"status": status, "targets": targets, "state": state}

@@ -70,7 +70,7 @@ def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
     # A call in float64, single lines and a backward pass are asked of kernels that no other probe needs.
     plain = [row for row in log.rows if row.phase not in ("exact", "lines", "backward")]
     remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
-    kernels = [row.kernels for row in plain if row.kernels is not None]
+    first = plain[0].kernels if plain else None  # None where it was kept from an earlier run, too
     return {
         "count": len(log.rows),
         "sites": sites,
@@ -80,8 +80,8 @@ def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
         "search_passes": round(log.passes("search", "start") + remembered, 3),
         "passes": round(sum(row.share for row in log.rows) + remembered, 3),
         "seconds": round(sum(row.seconds for row in log.rows), 3),
-        "kernels_first": kernels[0] if kernels else None,
-        "kernels_after": sum(kernels[1:]) if kernels else None,
+        "kernels_first": first,
+        "kernels_after": None if first is None else sum(row.kernels or 0 for row in plain[1:]),
         "log": [_row_data(row) for row in log.rows],
     }
 

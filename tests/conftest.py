@@ -46,13 +46,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Scheduling(config, log)
 
 
-def pytest_configure() -> None:
-    """Give each process of pytest-xdist but the first a Jittor cache of its own: the tests count the kernels in theirs."""
-    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    if process != "gw0":
-        os.environ["cache_name"] = process
-
-
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the real command line; stdout is 100 columns wide and without colours."""
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}

@@ -176,7 +176,7 @@ class Reading:
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
         gradients: each parameter's, in a run with a whole backward pass.
         pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
-        kernels: kernels compiled during the run, None where the framework compiles none.
+        kernels: kernels that were compiled or loaded for the run, None where the framework has them all from the start.
         seconds: wall time of the run.
         failure: why the reading is not usable, or None.
         detail: the traceback or output behind a failure.

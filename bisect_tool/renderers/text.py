@@ -173,7 +173,7 @@ def _probes(probes: Mapping[str, Any], target: str, console: Console) -> None:
     )
     console.print(f"{probes['count']} probes, {cuts}, {probes['values']} for parameters; {cost}", style="dim")
     if probes["kernels_after"] is not None:
-        console.print(f"kernels compiled after the first run: {probes['kernels_after']}", style="dim")
+        console.print(f"kernels that only later runs needed: {probes['kernels_after']}", style="dim")
 
 
 def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
