@@ -241,7 +241,8 @@ def _blamed(culprit: Culprit) -> str:
     if any(variables):
         where = _places([_place(line)]) if line and line.port else "the line"
         also = f", or what it is computed from: {_places(line.unclear)}" if line and line.unclear else ""
-        return f"{where}, which computes {sentence_list(variables)}{also}"
+        does = line.words if line and line.words else f"which computes {sentence_list(variables)}"
+        return f"{where}, {does}{also}"
     return f"the {'code' if culprit.kind == 'code' else 'initial value'} of {sentence_list(culprit.sites)}"
 
 

@@ -25,11 +25,13 @@ class Line:
     """Where a variable is assigned on both sides: some lines of source around each, where they are known.
 
     ``unclear`` are the port's lines before it that it rests on, and that nothing clears: the fault may lie there too.
+    ``words`` say what the line does, where that is not to assign the variable.
     """
 
     reference: Excerpt | None
     port: Excerpt | None
     unclear: tuple[str, ...] = ()
+    words: str | None = None
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class Lines:
         self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
         same = port.identify(layers, self.pairs.ours, self.pairs.theirs)
         self.pairs = with_values(self.pairs, same, ours, theirs)
+        self._called = [{v.function: v for v in reversed(side) if v.passed} for side in (ours, theirs)]
         port.attach_variables(self.pairs.to_port)
         self.to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
         shared = [self.to_ours[variable.site] for variable in theirs if variable.site in self.to_ours]
@@ -80,6 +81,23 @@ class Lines:
     def sites(self) -> list[Site]:
         """Return every site of every statement."""
         return [site for statement in self.statements for site in statement.sites]
+
+    def instead(self, statement: Statement) -> tuple[Variable, Variable] | None:
+        """Return how two functions are first called, where a statement lies in one that the port runs in the other's place.
+
+        The port has the reference's function too: it is not of another name, and another branch was taken.
+        """
+        mine, theirs = self._called
+        ours, port = statement.ours.function, statement.theirs.function
+        if (
+            ours not in mine
+            or port not in theirs
+            or ours in theirs
+            or port in mine
+            or ours not in self.survey.functions
+        ):
+            return None
+        return mine[ours], theirs[port]
 
     def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
         """Return the lines around the one where a variable is assigned."""

@@ -477,6 +477,31 @@ def test_a_statement_that_the_port_lacks_is_said(tmp_path: Path) -> None:
     assert culprit["line"]["unclear"] == [f"port_loss.py:{number}"]
 
 
+def test_the_condition_is_named_by_which_another_function_is_called(tmp_path: Path) -> None:
+    """No line of the right function ever runs; those of the wrong one are right."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    other = "def loneliness(boxes):\n    shares = covered(boxes)\n    return 1 / shares.sum(1)\n\n\n"
+    chosen = """        if self.gain < 3:
+            crowd = crowding(boxes)
+        else:
+            crowd = loneliness(boxes)
+        crowd = crowd.mean()
+"""
+    edits = ("def crowding(", f"{other}def crowding("), ("        crowd = crowding(boxes).mean()\n", chosen)
+    capture(folder, *edits)
+    text = (folder / "port_loss.py").read_text()
+    (folder / "port_loss.py").write_text(text.replace("self.gain < 3", "self.gain > 3"))
+    report = report_on(folder, "box_loss")
+    (culprit,) = report["culprits"]
+    assert culprit["confirmed"]
+    assert stands(folder, culprit)[1] == "if self.gain > 3:"
+    assert culprit["line"]["unclear"] == []
+    assert "by which loneliness is called and not crowding" in report["sentence"]
+    (said,) = findings(culprit, "branch")
+    assert "the reference calls crowding (ref_loss.py:" in said
+
+
 def test_two_faults_are_named_where_one_makes_a_line_wrong_that_the_culprit_reads(tmp_path: Path) -> None:
     """What stays off is said to be read by the culprit; more lines are off than are tried one by one."""
     folder = tmp_path / "pair"

@@ -19,7 +19,8 @@ class Survey:
     """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
 
     ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
-    to look at every time.
+    to look at every time; ``functions`` all that are watched, called or not; ``conditions`` the ``if`` that a call stands
+    under, by the lines of both.
     """
 
     variables: tuple[Variable, ...] = ()
@@ -27,6 +28,8 @@ class Survey:
     caught: tuple[Caught, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ class WorkerPort:
                 tuple(Caught.model_validate(row) for row in found["caught"]),
                 {str(name): str(why) for name, why in found["skipped"].items()},
                 frozenset(map(str, found["cut"])),
+                frozenset(map(str, found["functions"])),
+                {str(call): str(place) for call, place in found["conditions"].items()},
             )
 
         return self._asked("survey", intervention, read, Survey())

@@ -4,6 +4,7 @@ A variable of a module's own forward method is named by the module's call (``mod
 (``DetectionLoss.__call__:total``), which counts over the whole run.
 """
 
+import ast
 import contextlib
 import fnmatch
 import linecache
@@ -13,6 +14,7 @@ import sys
 import numpy as np
 
 from . import trees
+from .rewriting import FUNCTIONS
 from .watching import Watcher, text_of
 
 MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
@@ -68,6 +70,21 @@ class Lines:
         while frame is not None and not self._is_watched(frame.f_code.co_filename):
             frame = frame.f_back
         return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+    def functions(self):
+        """Return the names of all watched functions, called or not."""
+        return {place.function.rpartition("<locals>.")[2] for place in self.watcher.places if self._is_wanted(place)}
+
+    def condition(self, file, line):
+        """Return the line of the innermost ``if`` of its function that a line stands under, None where there is none."""
+        nodes = list(ast.walk(ast.parse(text_of(file) or "")))
+        around = [n.lineno for n in nodes if isinstance(n, FUNCTIONS) and n.lineno <= line <= n.end_lineno]
+        tests = [
+            node.lineno
+            for node in nodes
+            if isinstance(node, ast.If) and any(n.lineno <= line <= n.end_lineno for n in node.body + node.orelse)
+        ]
+        return max((test for test in tests if test > max(around, default=0)), default=None)
 
     def shown(self, place_file):
         """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""

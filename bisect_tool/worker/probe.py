@@ -98,6 +98,7 @@ class Probe:
         self.identified = {}
         self.assigned = []
         self.excerpts = {}
+        self.conditions = {}  # place of a call -> that of the condition it stands under
         self.caught = []
         self.adapter = model.adapter
         self.reference = reference
@@ -206,6 +207,10 @@ class Probe:
 
     def _noted(self, site, kind, around, where, parts):
         place = self.lines.noted(self.excerpts, *where)
+        if kind == "parameter" and place not in self.conditions:
+            condition = self.lines.condition(*where)
+            if condition is not None:
+                self.conditions[place] = self.lines.noted(self.excerpts, where[0], condition)
         arrays = [(path, watched.to_array(self.adapter, part)) for path, part in parts]
         self.assigned.append(
             {

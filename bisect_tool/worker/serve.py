@@ -159,6 +159,8 @@ class Session:
             "caught": run.caught,
             "skipped": self._lines.watcher.skipped,
             "cut": sorted(self._lines.cut),
+            "functions": sorted(self._lines.functions()),
+            "conditions": run.conditions,
         }
 
     def identify(self, patch, names, candidates, **how):
