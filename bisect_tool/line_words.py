@@ -21,13 +21,11 @@ from bisect_tool.statements import FLOOR, Lines, Statement
 
 def line(probes: LineProbes, statement: Statement) -> Line:
     """Return where a statement stands on both sides; in a function of another branch, where that is taken."""
-    instead = probes.lines.instead(statement)
-    if instead is not None:
-        ours, theirs = instead
-        survey = probes.lines.survey
-        taken = survey.excerpts.get(survey.conditions.get(theirs.place, theirs.place))
-        words = f"by which {theirs.function} is called and not {ours.function}"
-        return Line(probes.lines.excerpt(ours, port=False), taken, words=words)
+    branch = probes.lines.branch(statement)
+    if branch is not None:
+        taken = probes.lines.survey.excerpts.get(branch.condition)
+        words = f"by which {branch.theirs.function} is called and not {branch.ours.function}"
+        return Line(probes.lines.excerpt(branch.ours, port=False), taken, words=words)
     mine = probes.lines.excerpt(statement.theirs, port=True)
     places = [v.place for v in probes.unclear_before(statement)]
     return Line(probes.lines.excerpt(statement.ours, port=False), mine, tuple(dict.fromkeys(places)))
@@ -74,13 +72,12 @@ def context(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     if why:
         words = f"the port's {statement.theirs.site} is taken for {statement.name}: by {why}"
         yield Finding("name", statement.sites[:1], words)
-    instead = probes.lines.instead(statement)
-    if instead is not None:
-        ours, theirs = instead
-        under = probes.lines.survey.conditions.get(theirs.place)
+    branch = probes.lines.branch(statement)
+    if branch is not None:
+        theirs, ours = branch.theirs, branch.ours
         words = (
-            f"the port calls {theirs.function} ({theirs.place}{f', under the condition at {under}' if under else ''}); the reference "
-            f"calls {ours.function} ({ours.place}), which the port has too and does not call"
+            f"by the condition at {branch.condition} the port calls {theirs.function} ({theirs.place}); the reference calls "
+            f"{ours.function} ({ours.place})"
         )
         yield Finding("branch", statement.sites[:1], words)
         return

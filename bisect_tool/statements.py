@@ -30,6 +30,15 @@ class Statement:
         return variable_of(self.sites[0])
 
 
+@dataclass(frozen=True)
+class Branch:
+    """How the functions of two branches are first called, ``ours`` in the reference and ``theirs``, and the port's condition."""
+
+    ours: Variable
+    theirs: Variable
+    condition: str
+
+
 class Lines:
     """The variables that the port shares with the reference in one piece of code, while what it reads is the reference's.
 
@@ -82,10 +91,10 @@ class Lines:
         """Return every site of every statement."""
         return [site for statement in self.statements for site in statement.sites]
 
-    def instead(self, statement: Statement) -> tuple[Variable, Variable] | None:
-        """Return how two functions are first called, where a statement lies in one that the port runs in the other's place.
+    def branch(self, statement: Statement) -> Branch | None:
+        """Return where another branch was taken, if a statement lies in a function that the port calls in another's place.
 
-        The port has the reference's function too: it is not of another name, and another branch was taken.
+        Its condition must have a call of the reference's function too: else the port just has it otherwise.
         """
         mine, theirs = self._called
         ours, port = statement.ours.function, statement.theirs.function
@@ -97,7 +106,9 @@ class Lines:
             or ours not in self.survey.functions
         ):
             return None
-        return mine[ours], theirs[port]
+        under = self.survey.conditions.get(theirs[port].place, ())
+        condition = next((place for place, called in under if ours.rpartition(".")[2] in called), None)
+        return None if condition is None else Branch(mine[ours], theirs[port], condition)
 
     def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
         """Return the lines around the one where a variable is assigned."""

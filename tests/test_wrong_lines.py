@@ -502,6 +502,21 @@ def test_the_condition_is_named_by_which_another_function_is_called(tmp_path: Pa
     assert "the reference calls crowding (ref_loss.py:" in said
 
 
+def test_a_copy_that_is_left_of_a_function_is_no_other_branch(pair: Path) -> None:
+    """The port calls its new one under a condition that knows no other: the line in it is named."""
+    write(pair, "port")
+    text = (pair / "port_loss.py").read_text()
+    old = text[text.index("def crowding(") : text.index("class Loss")]
+    new = old.replace("def crowding(", "def crowded(").replace("shares.sum(1) - 1", "shares.sum(1) - 2")
+    call = "        if self.gain:\n            crowd = crowded(boxes).mean()\n"
+    text = text.replace("class Loss", f"{new}class Loss").replace("        crowd = crowding(boxes).mean()\n", call)
+    (pair / "port_loss.py").write_text(text)
+    (culprit,) = report_on(pair, "box_loss")["culprits"]
+    assert culprit["confirmed"]
+    assert findings(culprit, "branch") == []
+    assert stands(pair, culprit)[1] == "return shares.sum(1) - 2"
+
+
 def test_two_faults_are_named_where_one_makes_a_line_wrong_that_the_culprit_reads(tmp_path: Path) -> None:
     """What stays off is said to be read by the culprit; more lines are off than are tried one by one."""
     folder = tmp_path / "pair"

@@ -19,8 +19,8 @@ class Survey:
     """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
 
     ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
-    to look at every time; ``functions`` all that are watched, called or not; ``conditions`` the ``if`` that a call stands
-    under, by the lines of both.
+    to look at every time; ``functions`` all that are watched, called or not; ``conditions`` each ``if`` that a call stands
+    under, by the call's line: its own line and what is called in it, the innermost first.
     """
 
     variables: tuple[Variable, ...] = ()
@@ -29,7 +29,7 @@ class Survey:
     skipped: Mapping[str, str] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
-    conditions: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, tuple[tuple[str, frozenset[str]], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,10 @@ class WorkerPort:
                 {str(name): str(why) for name, why in found["skipped"].items()},
                 frozenset(map(str, found["cut"])),
                 frozenset(map(str, found["functions"])),
-                {str(call): str(place) for call, place in found["conditions"].items()},
+                {
+                    str(call): tuple((str(place), frozenset(map(str, called))) for place, called in conditions)
+                    for call, conditions in found["conditions"].items()
+                },
             )
 
         return self._asked("survey", intervention, read, Survey())

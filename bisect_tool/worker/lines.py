@@ -75,16 +75,16 @@ class Lines:
         """Return the names of all watched functions, called or not."""
         return {place.function.rpartition("<locals>.")[2] for place in self.watcher.places if self._is_wanted(place)}
 
-    def condition(self, file, line):
-        """Return the line of the innermost ``if`` of its function that a line stands under, None where there is none."""
+    def conditions(self, file, line):
+        """Return (line, names of all that is called in it) of each ``if`` that a line stands under, the innermost first."""
         nodes = list(ast.walk(ast.parse(text_of(file) or "")))
         around = [n.lineno for n in nodes if isinstance(n, FUNCTIONS) and n.lineno <= line <= n.end_lineno]
-        tests = [
-            node.lineno
+        found = [
+            (node.lineno, sorted(_called_in(node)))
             for node in nodes
             if isinstance(node, ast.If) and any(n.lineno <= line <= n.end_lineno for n in node.body + node.orelse)
         ]
-        return max((test for test in tests if test > max(around, default=0)), default=None)
+        return sorted((pair for pair in found if pair[0] > max(around, default=0)), reverse=True)
 
     def shown(self, place_file):
         """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""
@@ -165,6 +165,12 @@ class Lines:
         if real in self._elsewhere:
             return True
         return "site-packages" not in real and any(real.startswith(folder + os.sep) for folder in self._folders)
+
+
+def _called_in(node):
+    """Return the names of the functions and methods that are called somewhere in a piece of code."""
+    called = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    return {getattr(function, "attr", None) or getattr(function, "id", "") for function in called}
 
 
 def is_part(adapter, value):

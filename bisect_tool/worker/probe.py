@@ -98,7 +98,7 @@ class Probe:
         self.identified = {}
         self.assigned = []
         self.excerpts = {}
-        self.conditions = {}  # place of a call -> that of the condition it stands under
+        self.conditions = {}  # place of a call -> [place, names called in it] of each condition it stands under
         self.caught = []
         self.adapter = model.adapter
         self.reference = reference
@@ -208,9 +208,10 @@ class Probe:
     def _noted(self, site, kind, around, where, parts):
         place = self.lines.noted(self.excerpts, *where)
         if kind == "parameter" and place not in self.conditions:
-            condition = self.lines.condition(*where)
-            if condition is not None:
-                self.conditions[place] = self.lines.noted(self.excerpts, where[0], condition)
+            self.conditions[place] = [
+                [self.lines.noted(self.excerpts, where[0], line), called]
+                for line, called in self.lines.conditions(*where)
+            ]
         arrays = [(path, watched.to_array(self.adapter, part)) for path, part in parts]
         self.assigned.append(
             {
