@@ -7,6 +7,7 @@ A variable of a module's own forward method is named by the module's call (``mod
 import ast
 import contextlib
 import fnmatch
+import functools
 import linecache
 import os
 import sys
@@ -77,7 +78,7 @@ class Lines:
 
     def conditions(self, file, line):
         """Return (line, names of all that is called in it) of each ``if`` that a line stands under, the innermost first."""
-        nodes = list(ast.walk(ast.parse(text_of(file) or "")))
+        nodes = _nodes(text_of(file) or "")
         around = [n.lineno for n in nodes if isinstance(n, FUNCTIONS) and n.lineno <= line <= n.end_lineno]
         found = [
             (node.lineno, sorted(_called_in(node)))
@@ -165,6 +166,12 @@ class Lines:
         if real in self._elsewhere:
             return True
         return "site-packages" not in real and any(real.startswith(folder + os.sep) for folder in self._folders)
+
+
+@functools.lru_cache(maxsize=None)
+def _nodes(text):
+    """Return all nodes of a source, which is parsed once however many of its lines are asked about."""
+    return list(ast.walk(ast.parse(text)))
 
 
 def _called_in(node):
