@@ -6,8 +6,7 @@ pieces of the backward pass (see ``pullback``) once more in float64 and from val
 
 import numpy as np
 
-from . import build, calls, measure, optimizer, pullback, statements, trees
-from . import lines as watched
+from . import build, calls, measure, optimizer, pullback, statements, trees, variables
 from .measure import DRAWS, LOSS_ROUNDING, ROUNDING
 
 STEP_SIZE = 1e-4  # of the step after which it is looked again who has a gradient
@@ -119,7 +118,7 @@ def _whole(model, recorder, lines, of, names, plain):
     connected = {}
 
     def assigned(site, _place, _where, value):
-        tensors = [(path, part) for path, part in watched.parts(adapter, value) if adapter.is_tensor(part)]
+        tensors = [(path, part) for path, part in variables.parts(adapter, value) if adapter.is_tensor(part)]
         adapter.sync([tensor for _, tensor in tensors])
         if tensors:
             connected[site] = {path: adapter.has_path(tensor) for path, tensor in tensors}

@@ -12,14 +12,10 @@ import linecache
 import os
 import sys
 
-import numpy as np
-
-from . import trees
 from .rewriting import FUNCTIONS
 from .watching import Watcher, text_of
 
 MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
-MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
 LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 METHODS = ("forward", "execute")  # the same method in different frameworks
@@ -178,60 +174,6 @@ def _called_in(node):
     """Return the names of the functions and methods that are called somewhere in a piece of code."""
     called = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
     return {getattr(function, "attr", None) or getattr(function, "id", "") for function in called}
-
-
-def is_part(adapter, value):
-    """Tell whether a value is a tensor, a numpy array or a number."""
-    return adapter.is_tensor(value) or (
-        isinstance(value, (np.ndarray, np.generic, bool, int, float)) and np.asarray(value).dtype.kind in "fiub"
-    )
-
-
-def parts(adapter, value):
-    """Return (path, part) for every tensor, array and number in a nested value; nothing where they are too many."""
-    found = []
-    for pair in trees.leaves(value, lambda v: is_part(adapter, v)):
-        found.append(pair)
-        if len(found) > MOST_PARTS:
-            return []
-    return found
-
-
-def label(value):
-    """Return in words what a value without parts is: a function's name, a word, or a class."""
-    if value is None or isinstance(value, str):
-        return repr(value)[:80]
-    return str(getattr(value, "__name__", None) or type(value).__name__)
-
-
-def settled_parts(adapter, value):
-    """Return the parts of a value whose tensors are computed now: what is fused later would change the last digits."""
-    found = parts(adapter, value)
-    adapter.sync([part for _, part in found if adapter.is_tensor(part)])
-    return found
-
-
-def to_array(adapter, part):
-    """Return a part's values as an array of its own."""
-    return adapter.to_numpy(part) if adapter.is_tensor(part) else np.array(part, order="C")
-
-
-def like(adapter, own, array):
-    """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
-    mine = to_array(adapter, own)
-    shape = mine.shape if mine.size == array.size else array.shape
-    values = array.reshape(shape).astype(mine.dtype)
-    if array.dtype.kind == "f" and mine.dtype.kind != "f" and np.any(values != array.reshape(shape)):
-        mine, values = (
-            array,
-            array.reshape(shape),
-        )  # whole numbers where the reference has fractions: that is the mistake
-    if adapter.is_tensor(own):
-        new = adapter.from_numpy(values, like=own)
-        return new if mine is array else adapter.cast(new, adapter.dtype(own))
-    if isinstance(own, np.ndarray):
-        return values
-    return values[()] if isinstance(own, np.generic) else values.reshape(-1)[0].item()
 
 
 def _split(pattern):

@@ -2,54 +2,7 @@
 
 import time
 
-import numpy as np
-
-from . import calls, measure, trees
-from . import lines as watched
-from .shards import OpenShards
-
-SAME = 2e-5  # relative; two variables that are no further apart have the same values
-
-
-class Reference:
-    """The reference's recorded values, by the port's own site names; read from the capture when needed.
-
-    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}}, ``state`` a parameter or
-    buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
-    """
-
-    def __init__(self, folder, sites, state, batch, tensors, gradients=None):
-        self.sites = sites
-        self.state = state
-        self.gradients = gradients  # what the gradients of a recorded run were; see ``pullback``
-        self.batch = batch
-        self._tensors = tensors
-        self._known = set()
-        self._new = {}
-        self._shards = OpenShards(folder)
-
-    def read(self, key):
-        """Return one recorded array."""
-        array = self._shards.read(self._tensors[key]["file"], key)
-        if key not in self._known:
-            self._known.add(key)
-            self._new[key] = measure.digest(array)
-        return array
-
-    def gradient_key(self, name):
-        """Return the key of a recorded gradient, (call, part, path), None where there is none."""
-        site, part, path = name
-        return self.gradients["sites"].get(site, {}).get(part, {}).get(path)
-
-    def gradient(self, name):
-        """Return a recorded gradient, None where there is none."""
-        key = self.gradient_key(name)
-        return None if key is None else self.read(key)
-
-    def first_read(self):
-        """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
-        new, self._new = self._new, {}
-        return new
+from . import calls, measure, trees, variables
 
 
 class Own:
@@ -84,22 +37,15 @@ class Probe:
         echo=False,
         remember=(),
         variables=False,
-        survey=False,
-        unnamed=(),
-        candidates=None,
         lines=None,
+        on_assigned=None,
+        on_caught=lambda _place, _error: None,
     ):
         self.model = model
         self.lines = lines
-        self.variables = variables or survey  # whether variables are sites in this run
-        self.survey = survey
-        self.unnamed = set(unnamed)  # variables that may be one of the candidates, {the reference's name: tree}
-        self.candidates = candidates or {}
-        self.identified = {}
-        self.assigned = []
-        self.excerpts = {}
-        self.conditions = {}  # place of a call -> [place, names called in it] of each condition it stands under
-        self.caught = []
+        self.variables = variables  # whether variables are sites in this run
+        self.on_assigned = on_assigned  # who looks at them beside the reading, and at the exceptions; see ``survey``
+        self.on_caught = on_caught
         self.adapter = model.adapter
         self.reference = reference
         self.wire = wire
@@ -186,102 +132,26 @@ class Probe:
         def assigned(site, place, where, value):
             if self.doubled:
                 return value
-            parts = watched.settled_parts(self.adapter, value)  # also where nobody looks: who does changes no digit
-            if self.survey:
-                self._noted(site, place.kind, current(), where, parts)
-            if site in self.unnamed:
-                self._identify(site, [watched.to_array(self.adapter, part) for _, part in parts])
+            # Also where nobody looks: who does changes no digit.
+            parts = variables.settled_parts(self.adapter, value)
+            if self.on_assigned is not None:
+                self.on_assigned(site, place.kind, current(), where, parts)
             if site in self.watch:
-                self.watched[site] = {"inputs": [], "output": self._parts_apart(site, parts, value)}
+                tree = self.reference.sites[site]["output"]
+                rows = variables.differences(self.adapter, self.reference, tree, parts, value)
+                self.watched[site] = {"inputs": [], "output": rows}
             if site in self.hand:
-                self.handed[site] = {
-                    "inputs": [],
-                    "output": [(p, watched.to_array(self.adapter, part)) for p, part in parts],
-                }
-            return self._put(site, value, parts) if site in self.sites and place.replaceable else value
+                arrays = [(path, variables.to_array(self.adapter, part)) for path, part in parts]
+                self.handed[site] = {"inputs": [], "output": arrays}
+            return self._replaced(site, parts, value) if site in self.sites and place.replaceable else value
 
-        return self.lines.watching(current, assigned, self._caught)
+        return self.lines.watching(current, assigned, self.on_caught)
 
-    def _caught(self, place, error):
-        self.caught.append(self.lines.caught(place, error))
-
-    def _noted(self, site, kind, around, where, parts):
-        place = self.lines.noted(self.excerpts, *where)
-        if kind == "parameter" and place not in self.conditions:
-            self.conditions[place] = [
-                [self.lines.noted(self.excerpts, where[0], line), called]
-                for line, called in self.lines.conditions(*where)
-            ]
-        arrays = [(path, watched.to_array(self.adapter, part)) for path, part in parts]
-        self.assigned.append(
-            {
-                "site": site,
-                "kind": kind,
-                "around": around.site if around else None,
-                "place": place,
-                "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
-            }
-        )
-
-    def _identify(self, site, arrays):
-        """Pair a variable with the first candidate that has its values, where these say something."""
-        if not any(array.size > 3 and array.min() != array.max() for array in arrays):
-            return
-        for name, tree in self.candidates.items():
-            keys = [key for _, key in trees.keys(tree)]
-            if name in self.identified or len(keys) != len(arrays):
-                continue
-            expected = [self.reference.read(key) for key in keys]
-            rows = [_apart(array, want) for array, want in zip(arrays, expected)]
-            if all(row.get("error", 1.0) <= SAME for row in rows):
-                self.identified[name] = site
-                return
-
-    def _expected(self, site, parts):
-        """Return the reference's arrays for a variable's parts, by path where the paths are the same; None if they do not fit."""
-        keys = list(trees.keys(self.reference.sites[site]["output"]))
-        if len(keys) != len(parts):
-            return None
-        by_path = dict(keys)
-        named = all(path in by_path for path, _ in parts)
-        return [self.reference.read(by_path[path] if named else key) for (path, _), (_, key) in zip(parts, keys)]
-
-    def _parts_apart(self, site, parts, value):
-        ((kind, content),) = self.reference.sites[site]["output"].items()
-        if not parts and kind == "opaque":
-            mine = watched.label(value)
-            return [] if mine == content else [{"path": "", "mismatch": "%s, reference %s" % (mine, content)}]
-        expected = self._expected(site, parts)
-        if expected is None:
-            count = len(list(trees.keys(self.reference.sites[site]["output"])))
-            return [{"path": "", "mismatch": "a list of %d, reference %d" % (len(parts), count)}]
-        return [
-            dict(_apart(watched.to_array(self.adapter, part), want), path=path)
-            for (path, part), want in zip(parts, expected)
-        ]
-
-    def _put(self, site, value, parts):
-        expected = self._expected(site, parts)
-        digests = []
-
-        def replaced(own, want):
-            new = watched.like(self.adapter, own, want)
-            held = watched.to_array(self.adapter, new).astype(want.dtype).reshape(want.shape)
-            # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
-            digests.append(measure.digest(want if np.allclose(held, want, rtol=1e-6, atol=0, equal_nan=True) else held))
-            return new
-
-        if expected is not None:
-            left = iter(expected)
-            new = trees.map_leaves(
-                value, lambda part: watched.is_part(self.adapter, part), lambda own: replaced(own, next(left))
-            )
-        elif len({type(part) for _, part in parts}) != 1:
-            return value  # nothing tells what the reference's values should become
-        else:
-            tree = self.reference.sites[site]["output"]
-            new = trees.decode(tree, lambda key: replaced(parts[0][1], self.reference.read(key)))
-        self.receipts[site] = digests
+    def _replaced(self, site, parts, value):
+        tree = self.reference.sites[site]["output"]
+        new, digests = variables.replaced(self.adapter, self.reference, tree, parts, value)
+        if digests is not None:
+            self.receipts[site] = digests
         return new
 
     def _arrived(self, call, args, kwargs, entry):
@@ -447,12 +317,3 @@ class Probe:
             return self.adapter.cast(self.adapter.from_numpy(array, like=value), self.adapter.dtype(value))
 
         return trees.map_leaves(self.model.batch, self.model.is_array, replace)
-
-
-def _apart(value, expected):
-    """Compare two variables; axes of length 1 may be there or not, and the dtypes may differ."""
-    if [n for n in value.shape if n != 1] == [n for n in expected.shape if n != 1]:
-        value = value.reshape(expected.shape)
-    row = measure.difference(value, expected)
-    same = value.shape == expected.shape or value.size == expected.size == 1
-    return dict(row, misplaced=measure.misplaced(value.reshape(expected.shape), expected)) if same else row

@@ -12,9 +12,9 @@ import time
 import numpy as np
 
 from . import build as building
-from . import calls, gradients, measure, probe, trees
-from . import lines as watched
+from . import calls, gradients, measure, probe, trees, variables
 from .measure import DRAWS, LOSS_ROUNDING, ROUNDING
+from .reference import Reference
 from .shards import ShardWriter, writing
 
 FORMAT = 3
@@ -95,7 +95,7 @@ def _plain(model, lines):
     adapter = model.adapter
 
     def assigned(_site, _place, _where, value):
-        watched.settled_parts(adapter, value)
+        variables.settled_parts(adapter, value)
         return value
 
     def around(_call, compute, args, kwargs):
@@ -156,7 +156,7 @@ class Recorder:
         """Record variables while the block runs; see ``calls.wrapped``."""
 
         def assigned(site, place, where, value):
-            parts = watched.settled_parts(self._adapter, value)
+            parts = variables.settled_parts(self._adapter, value)
             around = current()
             self.variables.append(
                 {
@@ -165,7 +165,7 @@ class Recorder:
                     "around": around.site if around else None,
                     "after": len(self.sites),
                     "place": self._lines.noted(self.excerpts, *where),
-                    "value": trees.encode(value, self._part) if parts else {"opaque": watched.label(value)},
+                    "value": trees.encode(value, self._part) if parts else {"opaque": variables.label(value)},
                 }
             )
             return value
@@ -176,10 +176,10 @@ class Recorder:
         self.caught.append(self._lines.caught(place, error))
 
     def _part(self, value):
-        if not watched.is_part(self._adapter, value):
+        if not variables.is_part(self._adapter, value):
             return None
         key = self._key(value)
-        return self.store.add(watched.to_array(self._adapter, value)) if key is None else key
+        return self.store.add(variables.to_array(self._adapter, value)) if key is None else key
 
     def store_batch(self, value):
         """Return the key of a batch's tensor or numpy array, None for anything else."""
@@ -212,7 +212,7 @@ class Recorder:
     def reference(self, folder, batch):
         """Return what was recorded as values to probe the model itself with; it must have been written."""
         sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
-        return probe.Reference(folder, sites, {}, batch, self.store.table)
+        return Reference(folder, sites, {}, batch, self.store.table)
 
     def _wanted(self, name):
         if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):

@@ -8,7 +8,8 @@ import traceback
 import numpy as np
 from safetensors.numpy import save_file
 
-from . import backward, build, lines, optimizer, probe, pullback, record, shards, statements, wire
+from . import backward, build, lines, optimizer, probe, pullback, record, shards, statements, survey, wire
+from .reference import Reference
 
 
 def serve(sock, framework, path):
@@ -74,7 +75,7 @@ class Session:
 
     def attach(self, folder, sites, state, batch, tensors, gradients, largest):
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
-        self._reference = probe.Reference(folder, sites, state, batch, tensors, gradients)
+        self._reference = Reference(folder, sites, state, batch, tensors, gradients)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))
@@ -151,24 +152,24 @@ class Session:
     def survey(self, patch, **how):
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
         how["variables"] = True
-        run = self._probe(patch, survey=True, **how)
-        run.run()
+        seen = survey.Survey(self._model.adapter, self._lines)
+        self._probe(patch, on_assigned=seen.on_assigned, on_caught=seen.on_caught, **how).run()
         return {
-            "variables": run.assigned,
-            "excerpts": run.excerpts,
-            "caught": run.caught,
+            "variables": seen.assigned,
+            "excerpts": seen.excerpts,
+            "caught": seen.caught,
             "skipped": self._lines.watcher.skipped,
             "cut": sorted(self._lines.cut),
             "functions": sorted(self._lines.functions()),
-            "conditions": run.conditions,
+            "conditions": seen.conditions,
         }
 
     def identify(self, patch, names, candidates, **how):
         """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
         how["variables"] = True
-        run = self._probe(patch, unnamed=set(names), candidates=candidates, **how)
-        run.run()
-        return run.identified
+        seen = survey.Namesakes(self._model.adapter, self._reference, names, candidates)
+        self._probe(patch, on_assigned=seen.on_assigned, **how).run()
+        return seen.found
 
     def attach_variables(self, sites):
         """Take the reference's values of variables: {the model's own site: tree}."""

@@ -8,8 +8,7 @@ what a statement contributes to the gradient of something that it reads, kept as
 
 import numpy as np
 
-from . import lines as watched
-from . import pullback, trees
+from . import pullback, trees, variables
 
 PROJECTIONS = 4
 TARGETS = "targets"
@@ -72,7 +71,7 @@ class Statements(pullback.Pullback):
             self.used.append(((site, "value", path), used))
             return used
 
-        if not watched.parts(self.adapter, value):
+        if not variables.parts(self.adapter, value):
             return value
         return trees.map_leaves(value, self.adapter.is_tensor, begin)
 
