@@ -7,6 +7,7 @@ the second time on (``Loss.__call__:total#2``); one of a module's own forward me
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NewType
 
 Site = NewType("Site", str)
@@ -28,6 +29,14 @@ def call_number(site: str) -> int:
     """Return which call of its module a site is, counted from 1."""
     _, _, number = site.partition("#")
     return int(number or 1)
+
+
+def calls_around(calls: Mapping[str, str | None], call: str) -> Iterator[Site]:
+    """Yield the calls around a call, the innermost first; ``calls`` is every call to the one around it."""
+    around = calls.get(call)
+    while around is not None:
+        yield Site(around)
+        around = calls.get(around)
 
 
 def parent_of(name: str) -> str:

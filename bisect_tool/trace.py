@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bisect_tool.sites import Site, module_of
+from bisect_tool.sites import Site, calls_around, module_of
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,7 @@ class Trace:
 
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
-        found, around = [site], self.parents.get(site)
-        while around is not None:
-            found.append(Site(around))
-            around = self.parents.get(around)
-        return found
+        return [site, *calls_around(self.parents, site)]
 
     def kinds(self, sites: Iterable[Site]) -> list[tuple[Site, ...]]:
         """Return some calls by their kind: those of one are of the same classes, and differ in the same settings."""

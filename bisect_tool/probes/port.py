@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,16 +14,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from bisect_tool.captures.manifest import Caught, Described, Excerpt, OptimizerGroup
-from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
-from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
+from bisect_tool.captures.reader import Capture, tensor_keys
+from bisect_tool.errors import InconclusiveError, ModelError, WorkerError
 from bisect_tool.finding import listed
 from bisect_tool.line_names import Variable
 from bisect_tool.names import Matching, match
+from bisect_tool.probes.attachment import attach_request, port_names
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.gradient_targets import with_gradient_targets
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey
 from bisect_tool.probes.intervention import Intervention, Reading
-from bisect_tool.sites import STEP, Site, call_number, call_site, module_of, parent_of
+from bisect_tool.probes.receipts import Receipts
+from bisect_tool.sites import Site, module_of
 from bisect_tool.workers.process import Worker, worker_digest
 
 MOST_RESTARTS = 3
@@ -61,12 +62,9 @@ class WorkerPort:
         self.matching = _match(capture.manifest.described, self.described, rename)
         self._restarts = 0
         self._remembered: tuple[list[str], list[str]] = ([], [])
-        self._to_port: dict[str, str] = {}
-        self._parents: dict[str, str | None] = dict(capture.manifest.calls)
-        self._calls_of: dict[str, list[Site]] = {}
-        for call in capture.manifest.calls:
-            self._calls_of.setdefault(module_of(call), []).append(Site(call))
-        self._attachment = self._attach_request()
+        self._to_port = port_names(capture.manifest, self.matching)
+        self._attachment = attach_request(capture.folder, capture.manifest, self.matching, self._to_port)
+        self._receipts = Receipts(capture.manifest, self.matching)
         self._to_reference = {port: ours for ours, port in self._to_port.items()}
         self._variables: dict[Site, dict[str, Any]] = {}
         described = self.described.model_dump_json(exclude={"seconds"})  # with settings and a hash of every value
@@ -276,7 +274,9 @@ class WorkerPort:
             return Reading(
                 failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
             )
-        self._check_receipts(intervention, reading)
+        called = {module_of(call) for _, first, _ in self.asked[:1] for call, _ in first.calls}
+        patched = intervention.patched - self._variables.keys()
+        self._receipts.check(reading, patched, intervention.patched | intervention.kept, called)
         self._cache.put(intervention, reading)
         return reading
 
@@ -316,7 +316,7 @@ class WorkerPort:
         }
 
     def _remember(self, intervention: Intervention) -> None:
-        calls = sorted(self._to_port[site] for site in intervention.patched if site in self._parents)
+        calls = sorted(self._to_port[site] for site in intervention.patched if site in self._capture.manifest.calls)
         wanted = (calls, sorted(self._to_port[site] for site in intervention.kept))
         if intervention.kept and wanted != self._remembered:
             self._worker.ask("remember", patch=wanted[0], sites=wanted[1])
@@ -340,56 +340,6 @@ class WorkerPort:
         self._attach_values()
         return sum_error
 
-    def _attach_request(self) -> dict[str, Any]:
-        manifest = self._capture.manifest
-        sites: dict[str, dict[str, Any]] = {}
-        for entry in manifest.sites:
-            port_module = self.matching.modules.get(entry.module)
-            if port_module is not None and not has_opaque(entry.output):
-                port_site = call_site(port_module, call_number(entry.site))
-                self._to_port[entry.site] = port_site
-                sites[port_site] = {"inputs": entry.inputs, "output": entry.output, "inside": {}}
-        for call, caller in manifest.calls.items():
-            port_module, around = self.matching.modules.get(module_of(call)), caller
-            while port_module is not None and around is not None:
-                if around in self._to_port:
-                    inside = sites[self._to_port[around]]["inside"]
-                    inside[port_module] = inside.get(port_module, 0) + 1
-                around = self._parents.get(around)
-        state = {}
-        for name, port_name in self.matching.state.items():
-            self._to_port[name] = port_name
-            state[port_name] = manifest.state[name]
-        return {
-            "folder": str(self._capture.folder),
-            "sites": sites,
-            "state": state,
-            "batch": manifest.batch,
-            "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
-            "gradients": self._gradients_request(),
-            "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
-        }
-
-    def _gradients_request(self) -> dict[str, Any] | None:
-        """Return the reference's gradients by the port's own names: keys alone, and which calls lie in which."""
-        recorded = self._capture.manifest.gradients
-        if recorded is None:
-            return None
-        sites = {}
-        for site, entry in recorded.sites.items():
-            if site == STEP or site in self._to_port:
-                sites[self._to_port.get(site, site)] = {
-                    "inputs": {path: key for path, (key, _) in entry.inputs.items()},
-                    "output": {path: key for path, (key, _) in entry.output.items()},
-                    "state": {self._to_port[n]: key for n, (key, _) in entry.state.items() if n in self._to_port},
-                }
-        return {
-            "of": recorded.of,
-            "off": [self._to_port[site] for site in recorded.off if site in self._to_port],
-            "parameters": {self._to_port[n]: key for n, key in recorded.parameters.items() if n in self._to_port},
-            "sites": sites,
-        }
-
     def _in_reference_names(self, reading: Reading) -> Reading:
         back = self._in_reference
         return dataclasses.replace(
@@ -405,55 +355,10 @@ class WorkerPort:
             ),
         )
 
-    def _check_receipts(self, intervention: Intervention, reading: Reading) -> None:
-        manifest = self._capture.manifest
-        outputs = {entry.site: entry.output for entry in manifest.sites}
-        unread = intervention.patched | intervention.kept
-        for site in sorted(intervention.patched - self._variables.keys()):
-            keys = [key for _, key in tensor_keys(outputs[site])] if site in outputs else [manifest.state[site]]
-            expected = [manifest.tensors[key].hash for key in keys]
-            got = reading.receipts.get(site)
-            if got is None and self._may_be_unread(site, unread):
-                continue
-            if got is None and [reading.standing.get(site)] == expected and not self._calls_owner(site):
-                continue  # read by other code than its module's own call, as functional calls do
-            if got is None:
-                guessed = self.matching.how.get(site) in ("shape", "guess")
-                pair = f"; it was matched with {self._to_port[site]} by shape and order only" if guessed else ""
-                raise BisectError(
-                    f"the patch at {site} was not consumed: the port never read it, so this probe proves nothing{pair}",
-                    hint="say which name is which with rename rules under [names] in recipe.toml"
-                    if guessed
-                    else "the port uses another module or tensor there: check the names, or exclude it from the capture",
-                )
-            if got != expected:
-                raise BisectError(
-                    f"the port consumed another value at {site} than the capture holds: "
-                    f"the value does not survive the conversion to the port's framework",
-                    hint="exclude it from the capture: `bisect capture --exclude`",
-                )
-
     def _holds(self, variable: Site, reading: Reading) -> bool:
         """Tell whether the port took the reference's value of a variable; a dict may have its keys in any order."""
         hashes = [self._capture.manifest.tensors[key].hash for _, key in tensor_keys(self._variables[variable])]
         return sorted(reading.receipts.get(variable, ())) == sorted(hashes)
-
-    def _calls_owner(self, site: Site) -> bool:
-        owner = parent_of(site)
-        return any(module_of(call) == owner for _, reading, _ in self.asked[:1] for call, _ in reading.calls)
-
-    def _may_be_unread(self, site: Site, patched: frozenset[Site]) -> bool:
-        """Tell whether nothing should have read this patch: a call around it is patched, or the reference never reads it."""
-        if site in self._parents:
-            around = self._parents[site]
-            while around is not None:
-                if around in patched:
-                    return True
-                around = self._parents.get(around)
-            return False
-        owner = parent_of(site)
-        calls = self._calls_of.get(owner, ())
-        return all(call in patched or self._may_be_unread(call, patched) for call in calls)
 
 
 def _match(ours: Described, theirs: Described, rename: Sequence[tuple[str, str]]) -> Matching:

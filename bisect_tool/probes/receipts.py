@@ -1,0 +1,66 @@
+"""Whether a port consumed what it was given: a patch that nobody read would exonerate without reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.errors import BisectError
+from bisect_tool.names import Matching
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.sites import Site, calls_around, module_of, parent_of
+
+
+class Receipts:
+    """The hashes that a capture holds for each site, and which calls of the reference read which values."""
+
+    def __init__(self, manifest: Manifest, matching: Matching) -> None:
+        self._matching = matching
+        self._parents = manifest.calls
+        self._calls_of: dict[str, list[str]] = {}
+        for call in manifest.calls:
+            self._calls_of.setdefault(module_of(call), []).append(call)
+        self._hashes = {name: [manifest.tensors[key].hash] for name, key in manifest.state.items()}
+        for entry in manifest.sites:
+            self._hashes[entry.site] = [manifest.tensors[key].hash for _, key in tensor_keys(entry.output)]
+
+    def check(
+        self, reading: Reading, patched: Iterable[Site], unread: Collection[Site], called: Collection[str]
+    ) -> None:
+        """Check that a probe consumed the reference's value at every patched call, parameter and buffer.
+
+        ``unread`` are all calls that were not computed, ``called`` the modules that the port calls as it is. Raises
+        BisectError for a patch that was not consumed, or whose value another framework cannot hold.
+        """
+        for site in sorted(patched):
+            got = reading.receipts.get(site)
+            if got is None and self._may_be_unread(site, unread):
+                continue
+            if got is None and [reading.standing.get(site)] == self._hashes[site] and parent_of(site) not in called:
+                continue  # read by other code than its module's own call, as functional calls do
+            if got is None:
+                raise self._not_consumed(site)
+            if got != self._hashes[site]:
+                raise BisectError(
+                    f"the port consumed another value at {site} than the capture holds: "
+                    f"the value does not survive the conversion to the port's framework",
+                    hint="exclude it from the capture: `bisect capture --exclude`",
+                )
+
+    def _not_consumed(self, site: str) -> BisectError:
+        guessed = self._matching.how.get(site) in ("shape", "guess")
+        pair = f"; it was matched with {self._matching.state[site]} by shape and order only" if guessed else ""
+        return BisectError(
+            f"the patch at {site} was not consumed: the port never read it, so this probe proves nothing{pair}",
+            hint="say which name is which with rename rules under [names] in recipe.toml"
+            if guessed
+            else "the port uses another module or tensor there: check the names, or exclude it from the capture",
+        )
+
+    def _may_be_unread(self, site: str, unread: Collection[str]) -> bool:
+        """Tell whether nothing should have read this patch: a call around it is patched, or the reference never reads it."""
+        if site in self._parents:
+            return any(around in unread for around in calls_around(self._parents, site))
+        calls = self._calls_of.get(parent_of(site), ())
+        return all(call in unread or self._may_be_unread(call, unread) for call in calls)
