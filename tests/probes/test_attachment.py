@@ -1,0 +1,61 @@
+"""What a worker is told of a capture, by the port's own names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from manifests import SHARD, described, manifest, module, site, tensor
+
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.names import Matching
+from bisect_tool.probes.attachment import attach_request, port_names
+
+VALUE = {"tensor": "t"}
+# net calls block twice, which calls conv each time; odd gives something that no capture holds, and lost the port lacks.
+CALLS = {
+    "net": None,
+    "block": "net",
+    "conv": "block",
+    "block#2": "net",
+    "conv#2": "block#2",
+    "odd": "net",
+    "lost": "net",
+}
+MODULES = {"net": "net", "block": "part", "conv": "part.conv", "odd": "odd"}
+OURS = Manifest.model_validate(
+    manifest(
+        described([module(name) for name in (*MODULES, "lost")], [tensor("conv.weight"), tensor("lost.weight")]),
+        sites=[site(name, {"opaque": "Tree"} if name == "odd" else VALUE) for name in CALLS],
+        calls=CALLS,
+        state={"conv.weight": "t", "lost.weight": "t"},
+        tensors={"t": {"file": SHARD, "shape": [2, 3], "dtype": "float32", "hash": "0"}},
+    )
+)
+MATCHING = Matching(MODULES, {"conv.weight": "part.conv.kernel"}, {"conv.weight": "rule"}, ("lost.weight",), ())
+
+
+def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
+    """Every call of a module that the port has, its number kept; none whose output could not be recorded."""
+    assert port_names(OURS, MATCHING) == {
+        "net": "net",
+        "block": "part",
+        "block#2": "part#2",
+        "conv": "part.conv",
+        "conv#2": "part.conv#2",
+        "conv.weight": "part.conv.kernel",
+    }
+
+
+def test_the_request_says_what_lies_inside_each_call() -> None:
+    """How often which of the port's modules is called in it: a call that is patched must count for those."""
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
+    assert {name: entry["inside"] for name, entry in request["sites"].items()} == {
+        "net": {"part": 2, "part.conv": 2, "odd": 1},
+        "part": {"part.conv": 1},
+        "part#2": {"part.conv": 1},
+        "part.conv": {},
+        "part.conv#2": {},
+    }
+    assert request["state"] == {"part.conv.kernel": "t"}
+    assert request["tensors"] == {"t": {"file": SHARD}}
+    assert (request["largest"], request["gradients"]) == (6, None)

@@ -1,0 +1,106 @@
+"""A patch that the port did not consume proves nothing, and is refused unless nobody had to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+from manifests import SHARD, described, manifest, module, site, tensor
+
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.errors import BisectError
+from bisect_tool.names import Matching
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.receipts import Receipts
+from bisect_tool.sites import Site
+
+# top calls m, which calls m.a; shared is called twice; idle has a parameter and is never called.
+CALLS = {"top": None, "m": "top", "m.a": "m", "shared": "top", "shared#2": "m"}
+STATE = {"m.a.weight": "w", "shared.weight": "s", "idle.weight": "i"}
+OUTPUTS = {"m.a": {"tensor": "a"}, "m": {"tuple": [{"tensor": "a"}, {"tensor": "b"}]}}
+
+
+@pytest.fixture
+def receipts() -> Receipts:
+    """Return what a capture of these calls holds; a tensor's hash is its key in capitals."""
+    names = ["top", "m", "m.a", "shared", "idle"]
+    keys = {*STATE.values(), "a", "b"}
+    recorded = manifest(
+        described([module(name) for name in names], [tensor(name) for name in STATE]),
+        sites=[site(name, output) for name, output in OUTPUTS.items()],
+        calls=CALLS,
+        state=STATE,
+        tensors={k: {"file": SHARD, "shape": [3, 3], "dtype": "float32", "hash": k.upper()} for k in keys},
+    )
+    how = {"m.a.weight": "exact", "shared.weight": "guess", "idle.weight": "exact"}
+    matching = Matching({}, {"shared.weight": "common.w"}, how, (), ())
+    return Receipts(Manifest.model_validate(recorded), matching)
+
+
+def refused(
+    receipts: Receipts, reading: Reading, patched: str, unread: Collection[str] = (), called: Collection[str] = ()
+) -> str:
+    """Return why a probe that patched one site is refused, '' where it is not; ``unread`` calls were patched too."""
+    try:
+        receipts.check(reading, [Site(patched)], {Site(patched), *map(Site, unread)}, called)
+    except BisectError as error:
+        return f"{error} ({error.hint})"
+    return ""
+
+
+@pytest.mark.parametrize(("patched", "hashes"), [("m.a", ["A"]), ("m", ["A", "B"]), ("m.a.weight", ["W"])])
+def test_what_was_consumed_as_the_capture_holds_it_is_fine(receipts: Receipts, patched: str, hashes: list[str]) -> None:
+    """Every tensor of a call's output, in order; a parameter is one."""
+    assert not refused(receipts, Reading(receipts={patched: hashes}), patched)
+
+
+@pytest.mark.parametrize(
+    ("patched", "hashes"), [("m.a", ["B"]), ("m", ["B", "A"]), ("m", ["A"]), ("m.a.weight", ["?"])]
+)
+def test_another_value_is_refused(receipts: Receipts, patched: str, hashes: list[str]) -> None:
+    """As a framework that has no float64 would consume it."""
+    words = refused(receipts, Reading(receipts={patched: hashes}), patched)
+    assert words.startswith(f"the port consumed another value at {patched} than the capture holds")
+    assert "--exclude" in words
+
+
+def test_a_patch_that_nobody_read_is_refused(receipts: Receipts) -> None:
+    """The port has the name and does not use it."""
+    assert "the patch at m.a was not consumed" in refused(receipts, Reading(), "m.a")
+    words = refused(receipts, Reading(), "m.a.weight")
+    assert "the port uses another module or tensor there" in words
+    assert "by shape" not in words
+
+
+def test_a_guessed_name_is_said(receipts: Receipts) -> None:
+    """Then the guess is what is wrong, and a rule mends it."""
+    words = refused(receipts, Reading(), "shared.weight")
+    assert "it was matched with common.w by shape and order only" in words
+    assert "rename rules under [names]" in words
+
+
+@pytest.mark.parametrize("around", ["m", "top"])
+def test_nobody_reads_inside_a_patched_call(receipts: Receipts, around: str) -> None:
+    """Neither a call in there, however deep, nor its parameters."""
+    assert not refused(receipts, Reading(), "m.a", {around})
+    assert not refused(receipts, Reading(), "m.a.weight", {around})
+
+
+def test_a_parameter_is_read_by_every_call_of_its_module(receipts: Receipts) -> None:
+    """One call that is computed is enough to have to read it."""
+    assert refused(receipts, Reading(), "shared.weight", {"shared"})
+    assert refused(receipts, Reading(), "shared.weight", {"m"})
+    assert not refused(receipts, Reading(), "shared.weight", {"shared", "m"})
+
+
+def test_what_the_reference_never_reads_need_not_be_read(receipts: Receipts) -> None:
+    """A parameter of a module that is never called."""
+    assert not refused(receipts, Reading(), "idle.weight")
+
+
+def test_a_parameter_that_other_code_reads_must_still_stand(receipts: Receipts) -> None:
+    """As functional calls read it; where the port calls the module itself, that call should have read it."""
+    standing = Reading(standing={"m.a.weight": "W"})
+    assert not refused(receipts, standing, "m.a.weight")
+    assert refused(receipts, standing, "m.a.weight", called={"m.a"})
+    assert refused(receipts, Reading(standing={"m.a.weight": "?"}), "m.a.weight")
