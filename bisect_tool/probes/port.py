@@ -274,9 +274,8 @@ class WorkerPort:
             return Reading(
                 failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
             )
-        called = {module_of(call) for _, first, _ in self.asked[:1] for call, _ in first.calls}
         patched = intervention.patched - self._variables.keys()
-        self._receipts.check(reading, patched, intervention.patched | intervention.kept, called)
+        self._receipts.check(reading, patched, intervention.patched | intervention.kept, self._calls)
         self._cache.put(intervention, reading)
         return reading
 
@@ -354,6 +353,10 @@ class WorkerPort:
                 for row in reading.pieces
             ),
         )
+
+    def _calls(self, module: str) -> bool:
+        """Tell whether the first probe called a module: the port as it is."""
+        return any(module_of(call) == module for _, first, _ in self.asked[:1] for call, _ in first.calls)
 
     def _holds(self, variable: Site, reading: Reading) -> bool:
         """Tell whether the port took the reference's value of a variable; a dict may have its keys in any order."""

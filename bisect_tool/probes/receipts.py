@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import tensor_keys
@@ -26,18 +26,18 @@ class Receipts:
             self._hashes[entry.site] = [manifest.tensors[key].hash for _, key in tensor_keys(entry.output)]
 
     def check(
-        self, reading: Reading, patched: Iterable[Site], unread: Collection[Site], called: Collection[str]
+        self, reading: Reading, patched: Iterable[Site], unread: Collection[Site], calls: Callable[[str], bool]
     ) -> None:
         """Check that a probe consumed the reference's value at every patched call, parameter and buffer.
 
-        ``unread`` are all calls that were not computed, ``called`` the modules that the port calls as it is. Raises
+        ``unread`` are all calls that were not computed; ``calls`` tells whether the port as it is calls a module. Raises
         BisectError for a patch that was not consumed, or whose value another framework cannot hold.
         """
         for site in sorted(patched):
             got = reading.receipts.get(site)
             if got is None and self._may_be_unread(site, unread):
                 continue
-            if got is None and [reading.standing.get(site)] == self._hashes[site] and parent_of(site) not in called:
+            if got is None and [reading.standing.get(site)] == self._hashes[site] and not calls(parent_of(site)):
                 continue  # read by other code than its module's own call, as functional calls do
             if got is None:
                 raise self._not_consumed(site)

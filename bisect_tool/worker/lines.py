@@ -70,7 +70,7 @@ class Lines:
 
     def functions(self):
         """Return the names of all watched functions, called or not."""
-        return {place.function.rpartition("<locals>.")[2] for place in self.watcher.places if self._is_wanted(place)}
+        return {_own_name(place.function) for place in self.watcher.places if self._is_wanted(place)}
 
     def conditions(self, file, line):
         """Return (line, names of all that is called in it) of each ``if`` that a line stands under, the innermost first."""
@@ -98,7 +98,7 @@ class Lines:
             own = (file, raised.tb_lineno) if self._is_watched(file) or own is None else own
             raised = raised.tb_next
         return {
-            "function": place.function.rpartition("<locals>.")[2],
+            "function": _own_name(place.function),
             "type": type(error).__name__,
             "message": str(error)[:200],
             "raised": self.place(*(own or (place.file, place.line))),
@@ -130,11 +130,11 @@ class Lines:
         return {"file": self.shown(file), "line": line, "first": first, "text": every[first - 1 : last]}
 
     def _label(self, function, call):
-        name = function.rpartition("<locals>.")[2]
+        name = _own_name(function)
         owner, _, method = name.rpartition(".")
         if method not in METHODS:
             return name
-        classes = [c.__qualname__.rpartition("<locals>.")[2] for c in type(call.module).__mro__] if call else []
+        classes = [_own_name(c.__qualname__) for c in type(call.module).__mro__] if call else []
         if call and (owner in classes or not owner):
             return call.site
         return "%s.forward" % owner if owner else "forward"
@@ -147,7 +147,7 @@ class Lines:
             real = os.path.splitext(os.path.realpath(place.file))[0].replace(os.sep, ".")
             modules = [path[: -len(".__init__")] if path.endswith(".__init__") else path for path in (shown, real)]
             modules.append(modules[1].rpartition(".")[2])
-            name = place.function.rpartition("<locals>.")[2]
+            name = _own_name(place.function)
             self._wanted[place] = any(
                 fnmatch.fnmatchcase(name, pattern)
                 and any(fnmatch.fnmatchcase(m, wanted) or m == wanted.rpartition(".")[2] for m in modules)
@@ -174,6 +174,11 @@ def _called_in(node):
     """Return the names of the functions and methods that are called somewhere in a piece of code."""
     called = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
     return {getattr(function, "attr", None) or getattr(function, "id", "") for function in called}
+
+
+def _own_name(qualified):
+    """Return a function's or class's name without the functions that it is defined in."""
+    return qualified.rpartition("<locals>.")[2]
 
 
 def _split(pattern):

@@ -38,8 +38,8 @@ class Probe:
         remember=(),
         variables=False,
         lines=None,
-        on_assigned=None,
-        on_caught=lambda _place, _error: None,
+        on_assigned=lambda *_: None,
+        on_caught=lambda *_: None,
     ):
         self.model = model
         self.lines = lines
@@ -134,8 +134,7 @@ class Probe:
                 return value
             # Also where nobody looks: who does changes no digit.
             parts = variables.settled_parts(self.adapter, value)
-            if self.on_assigned is not None:
-                self.on_assigned(site, place.kind, current(), where, parts)
+            self.on_assigned(site, place.kind, current(), where, parts)
             if site in self.watch:
                 tree = self.reference.sites[site]["output"]
                 rows = variables.differences(self.adapter, self.reference, tree, parts, value)

@@ -49,10 +49,8 @@ def like(adapter, own, array):
     shape = mine.shape if mine.size == array.size else array.shape
     values = array.reshape(shape).astype(mine.dtype)
     if array.dtype.kind == "f" and mine.dtype.kind != "f" and np.any(values != array.reshape(shape)):
-        mine, values = (
-            array,
-            array.reshape(shape),
-        )  # whole numbers where the reference has fractions: that is the mistake
+        # Whole numbers where the reference has fractions: that is the mistake.
+        mine, values = array, array.reshape(shape)
     if adapter.is_tensor(own):
         new = adapter.from_numpy(values, like=own)
         return new if mine is array else adapter.cast(new, adapter.dtype(own))
@@ -109,7 +107,7 @@ def _expected(reference, tree, parts):
 
 def difference(value, expected):
     """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ."""
-    if [n for n in value.shape if n != 1] == [n for n in expected.shape if n != 1]:
+    if np.squeeze(value).shape == np.squeeze(expected).shape:
         value = value.reshape(expected.shape)
     row = measure.difference(value, expected)
     same = value.shape == expected.shape or value.size == expected.size == 1

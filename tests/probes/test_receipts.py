@@ -42,7 +42,7 @@ def refused(
 ) -> str:
     """Return why a probe that patched one site is refused, '' where it is not; ``unread`` calls were patched too."""
     try:
-        receipts.check(reading, [Site(patched)], {Site(patched), *map(Site, unread)}, called)
+        receipts.check(reading, [Site(patched)], {Site(patched), *map(Site, unread)}, called.__contains__)
     except BisectError as error:
         return f"{error} ({error.hint})"
     return ""

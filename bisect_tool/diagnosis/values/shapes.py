@@ -31,8 +31,7 @@ def other_shape(evidence: Evidence) -> str | None:
 def _same_size(value: Array, expected: Array) -> Iterator[tuple[str, Array]]:
     if value.size != expected.size:
         return
-    squeezed = tuple(side for side in value.shape if side != 1) == tuple(side for side in expected.shape if side != 1)
-    if squeezed:
+    if np.squeeze(value).shape == np.squeeze(expected).shape:
         words = "axes of length 1 are missing" if value.ndim < expected.ndim else "extra axes of length 1"
         yield words if value.ndim != expected.ndim else "axes of length 1 elsewhere", expected.reshape(value.shape)
     if value.ndim == 1:
