@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool.captures.reader import Capture
-from bisect_tool.captures.writer import seal_manifest, whole_or_absent
+from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_or_absent
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
@@ -53,6 +53,7 @@ def capture(
         options = common.parse_options(option)
         spec = loaded.model(model)
         folder = captures / loaded.name / model
+        check_replaceable(folder)
         progress.phase(f"starting {model} ({spec.framework})")
         worker = start_worker(
             loaded, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisect_tool.captures.manifest import checksum
-from bisect_tool.captures.writer import seal_manifest, whole_or_absent
+from bisect_tool.captures.writer import MARKER, seal_manifest, whole_or_absent
 from bisect_tool.errors import BisectError
 
 FAILURES = [RuntimeError("boom"), KeyboardInterrupt(), SystemExit(1), OSError(errno.ENOSPC, "No space left on device")]
@@ -30,7 +30,13 @@ def everything(root: Path) -> list[str]:
 def test_a_block_that_ends_well_leaves_the_folder(tmp_path):
     """The folder appears with all that was written, its parents are made, and nothing else stays."""
     write(tmp_path / "tiny" / "ref", "new")
-    assert everything(tmp_path) == ["tiny", "tiny/ref", "tiny/ref/inside", "tiny/ref/manifest.json"]
+    assert everything(tmp_path) == [
+        "tiny",
+        "tiny/ref",
+        f"tiny/ref/{MARKER}",
+        "tiny/ref/inside",
+        "tiny/ref/manifest.json",
+    ]
 
 
 def test_the_folder_is_absent_until_the_end(tmp_path):
@@ -54,7 +60,7 @@ def test_an_older_capture_survives_a_failure(tmp_path, failure):
     write(tmp_path / "ref", "old")
     with pytest.raises((type(failure), BisectError)):
         write(tmp_path / "ref", "half", failure)
-    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert everything(tmp_path) == ["ref", f"ref/{MARKER}", "ref/inside", "ref/manifest.json"]
     assert (tmp_path / "ref" / "manifest.json").read_text() == "old"
 
 
@@ -63,8 +69,51 @@ def test_an_older_capture_is_replaced(tmp_path):
     write(tmp_path / "ref", "old")
     (tmp_path / "ref" / "left-over").touch()
     write(tmp_path / "ref", "new")
-    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert everything(tmp_path) == ["ref", f"ref/{MARKER}", "ref/inside", "ref/manifest.json"]
     assert (tmp_path / "ref" / "manifest.json").read_text() == "new"
+
+
+def a_folder(place: Path) -> None:
+    place.mkdir()
+    (place / "train.py").write_text("mine")
+
+
+def a_link(place: Path) -> None:
+    a_folder(place.parent / "elsewhere")
+    place.symlink_to(place.parent / "elsewhere")
+
+
+def a_broken_link(place: Path) -> None:
+    place.symlink_to(place.parent / "nowhere")
+
+
+def a_file(place: Path) -> None:
+    place.write_text("mine")
+
+
+def an_empty_folder(place: Path) -> None:
+    place.mkdir()
+
+
+@pytest.mark.parametrize("made", [a_folder, a_link, a_broken_link, a_file, an_empty_folder])
+def test_what_bisect_did_not_make_is_never_replaced(tmp_path, made):
+    """Whatever stands in the capture's place without the marker stays as it is, and nothing is recorded."""
+    made(tmp_path / "ref")
+    before = everything(tmp_path)
+    with (
+        pytest.raises(BisectError, match=r"ref is there already, and bisect did not make it") as caught,
+        whole_or_absent(tmp_path / "ref"),
+    ):
+        raise AssertionError("recording was begun")
+    assert "--captures" in caught.value.hint
+    assert everything(tmp_path) == before
+
+
+def test_what_appears_while_recording_is_not_replaced(tmp_path):
+    """A folder that somebody puts there while the model runs is not the tool's either."""
+    with pytest.raises(BisectError, match="bisect did not make it"), whole_or_absent(tmp_path / "ref"):
+        a_folder(tmp_path / "ref")
+    assert everything(tmp_path) == ["ref", "ref/train.py"]
 
 
 def test_an_older_capture_survives_a_failure_at_the_very_end(tmp_path):
@@ -72,7 +121,7 @@ def test_an_older_capture_survives_a_failure_at_the_very_end(tmp_path):
     write(tmp_path / "ref", "old")
     with pytest.raises(BisectError), whole_or_absent(tmp_path / "ref") as temporary:
         temporary.rmdir()
-    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert everything(tmp_path) == ["ref", f"ref/{MARKER}", "ref/inside", "ref/manifest.json"]
     assert (tmp_path / "ref" / "manifest.json").read_text() == "old"
 
 

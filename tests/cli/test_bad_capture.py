@@ -37,6 +37,18 @@ def test_a_capture_of_another_recipe_or_model_is_refused(recorded: Desk) -> None
     assert AGAIN in error
 
 
+def test_a_folder_of_the_users_is_never_replaced_by_a_capture(desk: Desk) -> None:
+    """The recipe's own folder as the place of captures: the user's ``small/ref`` stays, and no model is started."""
+    code = desk.recipe / "ref" / "train.py"
+    code.parent.mkdir()
+    code.write_text("mine")
+    error = desk.capture("--captures", "recipes").error(2)
+    assert "recipes/small/ref is there already, and bisect did not make it" in error
+    assert "next: choose another place with --captures" in error
+    assert code.read_text() == "mine"
+    assert not list(desk.recipe.glob(".*"))
+
+
 def test_a_cut_shard_is_refused(recorded: Desk) -> None:
     """A shard that lost its end is named."""
     shard = recorded.captures / "ref" / "shard-0000.safetensors"
