@@ -25,7 +25,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool.worker import build, calls, lines, record, shards, torch_adapter
+from bisect_tool.worker.adapters import torch_adapter
+from bisect_tool.worker.arrays import shards
+from bisect_tool.worker.code import lines
+from bisect_tool.worker.model import build, calls
+from bisect_tool.worker.recording import record
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "yolo11n"

@@ -25,7 +25,7 @@ from rich.table import Table
 from bisect_tool.captures import comparing
 from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.writer import seal_manifest, whole_or_absent
-from bisect_tool.worker.shards import ShardWriter
+from bisect_tool.worker.arrays.shards import ShardWriter
 
 SHAPES = [(2, 64, 160, 160), (2, 256, 40, 40), (512, 512, 3, 3), (2, 128, 80, 80), (1024,)]  # of one round of sites
 BYTES = 500_000_000

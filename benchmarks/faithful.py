@@ -31,9 +31,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bisect_tool import session
+from bisect_tool.axes.gradients.targets import NORM
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
-from bisect_tool.probes.gradient_targets import NORM
 
 SIZES = {"yolo11n": range(64, 321, 32), "gold_yolo": (*range(96, 321, 32), 150, 236)}
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.backward_pass import floor_of
+from bisect_tool.axes.gradients.pieces import floor_of
+from bisect_tool.axes.gradients.targets import ALL
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.compare.tolerance import SAFETY
-from bisect_tool.probes.gradient_targets import ALL
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.questions.tolerance import SAFETY
 
 WORST = ("call", "loss", "start", "piece", "gradient")
 

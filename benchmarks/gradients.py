@@ -13,13 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from bisect_tool.backward_pass import floor_of, owner_of
+from bisect_tool.axes.gradients.pieces import floor_of, owner_of
+from bisect_tool.axes.gradients.targets import ALL
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
-from bisect_tool.comparable import state_of, trace_of
-from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.probes.gradient_targets import ALL
+from bisect_tool.pairing.pair import Pair
+from bisect_tool.pairing.trace import state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.recipes.load import load_recipe
 
@@ -36,7 +36,7 @@ def measured(recipe: str, captures: Path, fault: str) -> tuple[float, str, float
             assert gradients is not None
             own = port.run(Intervention())
             pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
-            trace = trace_of(port, pair)
+            trace = trace_of(pair, port.can_patch)
             state = frozenset(state_of(pair))
             pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites))
             whole = port.run(Intervention(state, backward="whole", straight=frozenset(trace.sites)))

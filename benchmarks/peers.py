@@ -46,7 +46,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import nn
 
-from bisect_tool.worker.jittor_setup import import_jittor
+from bisect_tool.worker.adapters.jittor_setup import import_jittor
 
 WORDS = ("exact", "enclosing", "wrong", "nothing named", "cannot")
 BY_HAND = 1e-3

@@ -21,20 +21,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool import forced_pass
+from bisect_tool.axes.calls import forced_pass
+from bisect_tool.axes.calls.forced_pass import Forced, OwnError, force
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
-from bisect_tool.comparable import state_of, trace_of
-from bisect_tool.compare.tolerance import SAFETY, UNCHECKED, Interval
-from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.forced_pass import Forced, OwnError, error_of, exact_error_of, floor_of, force
+from bisect_tool.pairing.pair import Pair
+from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions import ProbeLog, Question
+from bisect_tool.questions.judging import error_of, exact_error_of, floor_of
+from bisect_tool.questions.question import ProbeLog, Question
+from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
 from bisect_tool.recipes.load import Recipe, load_recipe
 from bisect_tool.sites import Site, module_of
-from bisect_tool.trace import Trace
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"yolo11n": (320, 256), "gold_yolo": (320, 500)}
@@ -43,7 +43,7 @@ SHOWN_AT = {"pooling_of_jittor": 500}  # every other fault shows at the recipe's
 OUTPUT, INPUTS = "output", "inputs"
 LIST_FAULTS = """
 import json
-from bisect_tool.worker import jittor_setup
+from bisect_tool.worker.adapters import jittor_setup
 jittor_setup.import_jittor()
 from faults import FAULTS
 print(json.dumps({name: fault.sites for name, fault in FAULTS.items() if fault.kind == "code"}))
@@ -195,7 +195,7 @@ def prepare(port: WorkerPort, capture: Capture) -> Ready:
     target, value = next(iter(capture.manifest.targets.items()))
     anywhere = Interval(value, value, value, "the target is not judged here")
     base = Intervention(frozenset(state_of(pair)))
-    return Ready(trace_of(port, pair), Question("code", port, ProbeLog(), target, anywhere, base))
+    return Ready(trace_of(pair, port.can_patch), Question("code", port, ProbeLog(), target, anywhere, base))
 
 
 def usable(reading: Reading) -> Reading:

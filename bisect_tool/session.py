@@ -7,30 +7,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bisect_tool.answer import Answer, report_data
+from bisect_tool.axes.calls.doubts import doubted
+from bisect_tool.axes.calls.placed_otherwise import conventions, explained
+from bisect_tool.axes.calls.search import CodeAnswer, search_code, search_local
+from bisect_tool.axes.calls.values import with_values
+from bisect_tool.axes.gradients.lines import with_backward_lines
+from bisect_tool.axes.gradients.search import GradientAnswer, search_gradients
+from bisect_tool.axes.gradients.targets import ALL, check_gradient_target, gradient_interval, is_gradient_target
+from bisect_tool.axes.lines.search import with_lines
+from bisect_tool.axes.optimizer.search import compare_steps
+from bisect_tool.axes.start.search import StartAnswer, search_fixed, search_silent, search_start
 from bisect_tool.captures.reader import Capture
-from bisect_tool.code_search import CodeAnswer, search_code, search_local
-from bisect_tool.comparable import state_of, trace_of
-from bisect_tool.compare.tolerance import Interval
-from bisect_tool.conventions import conventions, explained
-from bisect_tool.diagnosis.census import census
-from bisect_tool.diagnosis.laws import laws
-from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.diagnosis.preflight import preflight
-from bisect_tool.diagnosis.start import initialisation, not_loaded, unlike
-from bisect_tool.doubts import doubted
-from bisect_tool.ends import check_batch, check_target, ends
+from bisect_tool.checks.initial.laws import laws
+from bisect_tool.checks.initial.start import initialisation, not_loaded, unlike
+from bisect_tool.checks.preflight.census import census
+from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.errors import BisectError
 from bisect_tool.finding import Finding, listed
-from bisect_tool.forced_pass import floor_of
-from bisect_tool.gradient_lines import with_backward_lines
-from bisect_tool.gradient_search import GradientAnswer, search_gradients
-from bisect_tool.line_search import with_lines
-from bisect_tool.probes.gradient_targets import ALL, check_gradient_target, gradient_interval, is_gradient_target
+from bisect_tool.pairing.pair import Pair
+from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions import LogRow, ProbeLog, Question
-from bisect_tool.ranges import (
+from bisect_tool.questions.ends import check_batch, check_target, ends
+from bisect_tool.questions.judging import floor_of
+from bisect_tool.questions.question import LogRow, ProbeLog, Question
+from bisect_tool.questions.ranges import (
     Run,
     Tolerance,
     code_range,
@@ -40,13 +41,11 @@ from bisect_tool.ranges import (
     spread_range,
     tight_range,
 )
-from bisect_tool.report import log_data
+from bisect_tool.questions.tolerance import Interval
+from bisect_tool.report.answer import Answer, report_data
+from bisect_tool.report.data import log_data
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, parent_of
-from bisect_tool.start_search import StartAnswer, search_fixed, search_silent, search_start
-from bisect_tool.step_search import compare_steps
-from bisect_tool.trace import Trace
-from bisect_tool.value_findings import with_values
 
 
 def bisect(
@@ -73,7 +72,7 @@ def bisect(
     check_batch(run)
     own = ends(run)
     pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
-    trace = trace_of(port, pair)
+    trace = trace_of(pair, port.can_patch)
     state = state_of(pair)
     if not trace.sites and not state:
         raise BisectError(

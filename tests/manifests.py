@@ -10,8 +10,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from bisect_tool.captures.manifest import FORMAT, Described, Manifest, checksum
-from bisect_tool.diagnosis.pair import Pair
-from bisect_tool.names import match
+from bisect_tool.pairing.names import match
+from bisect_tool.pairing.pair import Pair
 
 SHARD = "shard-0000.safetensors"
 TENSORS = {

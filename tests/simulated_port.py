@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from bisect_tool.compare.tolerance import Interval, code_interval, loss_interval
+from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Comparison, Intervention, Reading, Watched
-from bisect_tool.questions import ProbeLog, Question
+from bisect_tool.questions.question import ProbeLog, Question
+from bisect_tool.questions.tolerance import Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
-from bisect_tool.trace import Trace
 
 HONEST = 1e-6  # what each leaf is off by although it is right
 ROUNDING = 2e-5

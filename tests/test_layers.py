@@ -33,7 +33,7 @@ def test_a_loaded_framework_would_be_seen(tmp_path):
     assert loaded("import helper", tmp_path) == set(FRAMEWORKS)
 
 
-@pytest.mark.parametrize("path", sorted(WORKER.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(WORKER.rglob("*.py")), ids=lambda path: path.name)
 def test_the_worker_parses_on_python_3_8(path):
     """Each file of the worker is Python 3.8."""
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))

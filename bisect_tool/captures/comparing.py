@@ -18,7 +18,7 @@ from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import NUMPY_NAMES, Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.sites import parent_of
-from bisect_tool.worker import measure
+from bisect_tool.worker.arrays import measure
 
 MAPPED_SHARDS = 4  # of each capture at a time
 Array = NDArray[Any]

@@ -17,11 +17,11 @@ from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions import LogRow
-from bisect_tool.ranges import Tolerance
+from bisect_tool.questions.question import LogRow
+from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.renderers.text import draw
-from bisect_tool.report import EXIT_CODES, load_report, save_report
+from bisect_tool.report.data import EXIT_CODES, load_report, save_report
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.captures.reader import has_opaque
-from bisect_tool.names import Matching
+from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, call_number, call_site, calls_around, module_of
 
 

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 
 from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
-from bisect_tool.line_names import Variable
+from bisect_tool.sites import Site, variable_of
 
+Part = tuple[str, tuple[int, ...], str]  # path in the nested value, shape, dtype
 Arrays = list[tuple[str, "npt.NDArray[Any]"]]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One assignment: its site, the module call around it (in the reference's names), its line, and its parts.
+
+    ``passed``: it is a parameter, assigned by the call of its function.
+    """
+
+    site: Site
+    around: str | None
+    passed: bool
+    place: str
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def from_json(cls, call: Callable[[str], str], data: Mapping[str, Any]) -> Variable:
+        """Read one as a worker says it; ``call`` renames a module call. Raises KeyError, TypeError or ValueError."""
+        around = data["around"]
+        parts = [(str(path), tuple(int(n) for n in shape), str(dtype)) for path, shape, dtype in data["parts"]]
+        return cls(
+            Site(str(data["site"])),
+            None if around is None else call(str(around)),
+            data["kind"] == "parameter",
+            str(data["place"]),
+            tuple(parts),
+        )
+
+    @property
+    def function(self) -> str:
+        """Return its function, or the module call whose forward method it is of."""
+        return self.site.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in its function."""
+        return variable_of(self.site).partition(":")[2]
 
 
 @dataclass(frozen=True)

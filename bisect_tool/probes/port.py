@@ -13,16 +13,15 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from bisect_tool.axes.gradients.targets import with_gradient_targets
 from bisect_tool.captures.manifest import Caught, Described, Excerpt, OptimizerGroup
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import InconclusiveError, ModelError, WorkerError
 from bisect_tool.finding import listed
-from bisect_tool.line_names import Variable
-from bisect_tool.names import Matching, match
+from bisect_tool.pairing.names import Matching, match
 from bisect_tool.probes.attachment import attach_request, port_names
 from bisect_tool.probes.cache import ProbeCache
-from bisect_tool.probes.gradient_targets import with_gradient_targets
-from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey
+from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
 from bisect_tool.probes.intervention import Intervention, Reading
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sites import Site, module_of

@@ -8,8 +8,13 @@ import traceback
 import numpy as np
 from safetensors.numpy import save_file
 
-from . import backward, build, lines, optimizer, probe, pullback, record, shards, statements, survey, wire
-from .reference import Reference
+from . import wire
+from .arrays import shards
+from .code import lines
+from .model import build, optimizer
+from .probing import backward, probe, pullback, statements, survey
+from .probing.reference import Reference
+from .recording import record
 
 
 def serve(sock, framework, path):
@@ -22,7 +27,7 @@ def serve(sock, framework, path):
     line.watch_parent()
     try:
         sys.path += path
-        adapter = importlib.import_module("%s.%s_adapter" % (__package__, framework))
+        adapter = importlib.import_module("%s.adapters.%s_adapter" % (__package__, framework))
         adapter.prepare()
     except BaseException as error:
         line.send({"event": "ready", "error": _failure("import", error)})

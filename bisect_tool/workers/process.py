@@ -249,7 +249,7 @@ def _hint(error: Mapping[str, Any], python: str) -> str:
 def worker_digest() -> str:
     """Return the digest of the worker's own code: readings are only as good as the code that took them."""
     total = hashlib.blake2b(digest_size=8)
-    for path in sorted(SCRIPT.glob("*.py")):
+    for path in sorted(SCRIPT.rglob("*.py")):
         total.update(path.read_bytes())
     return total.hexdigest()
 

@@ -17,8 +17,8 @@ from bisect_tool.captures.comparing import Row, compare_captures
 from bisect_tool.captures.manifest import checksum
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
-from bisect_tool.worker import measure
-from bisect_tool.worker.shards import ShardWriter
+from bisect_tool.worker.arrays import measure
+from bisect_tool.worker.arrays.shards import ShardWriter
 
 RTOL = 2e-5
 ONE = np.arange(1, 7, dtype=np.float32).reshape(2, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 from manifests import SHARD, described, manifest, module, site, tensor
 
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.names import Matching
+from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.attachment import attach_request, port_names
 
 VALUE = {"tensor": "t"}

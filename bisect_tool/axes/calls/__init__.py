@@ -1,0 +1,1 @@
+"""Which module call computes something else than the reference's."""

@@ -1,0 +1,44 @@
+"""What keeps culprits from being proved: what could not be given the reference's value, and what was only guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bisect_tool.axes.calls.search import CodeAnswer
+from bisect_tool.culprit import Culprit
+from bisect_tool.finding import listed
+from bisect_tool.pairing.pair import Pair, batch_differs
+from bisect_tool.pairing.trace import Trace, lies_in
+from bisect_tool.sites import Site, module_of, parent_of
+
+
+def doubted(answer: CodeAnswer, pair: Pair, trace: Trace, state: Sequence[Site]) -> CodeAnswer:
+    """Return the answer with what keeps its culprits from being proved: what could not be given the reference's value."""
+    culprits = [replace(c, doubts=(*c.doubts, *_doubts(c, pair, trace, state))) for c in answer.culprits]
+    doubts = dict.fromkeys(doubt for c in culprits for doubt in c.doubts)
+    return replace(answer, culprits=tuple(culprits), open_ends=(*answer.open_ends, *doubts))
+
+
+def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -> Iterator[str]:
+    tied = set(pair.tied())
+    given = {*state, *tied}
+    reference = pair.reference
+    if culprit.after_the_layers:
+        tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
+        parts = batch_differs(pair)
+        if tops:
+            yield f"{listed(tops)} could not be given the reference's value, so that the fault may lie there too"
+        if parts:
+            yield f"the port did not get the reference's batch: {listed(sorted(parts))} is on one side only"
+        modules = {m.name for m in reference.described.modules}
+    else:
+        modules = {module_of(site) for site in culprit.sites}
+    names = [s.name for s in reference.described.state if lies_in(parent_of(s.name), modules)]
+    lost = [name for name in names if name not in given and parent_of(name) in {module_of(c) for c in reference.calls}]
+    guessed = [n for n in names if pair.matching.how.get(n) == "guess"]
+    if lost and not culprit.whatever_weights:
+        yield f"{listed(lost)} could not be given the reference's value (no partner or another shape in the port)"
+    if guessed:
+        pairs = listed([f"{n} = {pair.matching.state[n]}" for n in guessed])
+        yield f"{pairs} is matched by shape and order only: say which is which with a rename rule"

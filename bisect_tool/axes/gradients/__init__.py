@@ -1,0 +1,1 @@
+"""Whose backward pass is wrong, and who gets no gradient."""

@@ -1,0 +1,112 @@
+"""Gradients as targets: the norm of all of them, how far each parameter's is off, and the worst of these."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from bisect_tool.captures.manifest import Gradients, Manifest
+from bisect_tool.errors import BisectError
+from bisect_tool.finding import listed
+from bisect_tool.probes.intervention import Pulled, Reading
+from bisect_tool.questions.tolerance import SAFETY, Interval
+
+NORM = "grad_norm"
+ALL = "gradients"  # the worst of all parameters, in parts of what is allowed
+PREFIX = "grad:"
+
+
+def is_gradient_target(target: str | None) -> bool:
+    """Tell whether a target is one of gradients."""
+    return target is not None and (target in (NORM, ALL) or target.startswith(PREFIX))
+
+
+def check_gradient_target(manifest: Manifest, target: str) -> None:
+    """Raise BisectError for a target of gradients that the capture does not have, or that says nothing."""
+    gradients, name = manifest.gradients, target.removeprefix(PREFIX)
+    if gradients is None:
+        raise BisectError(
+            f"target {target!r}: the capture has no gradients", hint="record them with `bisect capture --grads`"
+        )
+    if not target.startswith(PREFIX):
+        return
+    if name not in gradients.parameters:
+        close = [known for known in gradients.parameters if name in known] or list(gradients.parameters)
+        raise BisectError(f"target {target!r}: the reference trains no parameter {name!r}; it trains {listed(close)}")
+    rms = reference_rms(manifest, gradients, name)
+    if rms is None or rms <= SAFETY * gradients.noise.parameters.get(name, 0.0):
+        found = (
+            "has no gradient" if not rms else f"has one below its own rounding ({rms:.2g}): its true gradient is zero"
+        )
+        raise BisectError(
+            f"target {target!r}: in the reference {name} {found}; there is nothing to compare with",
+            hint=f"`bisect run --target {NORM}` compares them all",
+        )
+
+
+def reference_rms(manifest: Manifest, gradients: Gradients, name: str) -> float | None:
+    """Return the rms of a parameter's gradient in the reference, None where no path leads to it."""
+    key = gradients.parameters[name]
+    if key is None:
+        return None
+    entry = manifest.tensors[key]
+    return math.hypot(entry.mean or 0.0, entry.std or 0.0)
+
+
+def allowed(manifest: Manifest, gradients: Gradients, name: str) -> float:
+    """Return the rms by which a parameter's gradient may be off: what bad rounding in every layer does to it, and a margin."""
+    scale = reference_rms(manifest, gradients, name) or 0.0
+    return SAFETY * max(gradients.noise.parameters.get(name, 0.0), manifest.noise.rounding * scale)
+
+
+def with_gradient_targets(reading: Reading, manifest: Manifest, given: frozenset[str] = frozenset()) -> Reading:
+    """Return a reading with its gradients as targets too, where it has any; those ``given`` count as the reference's."""
+    gradients = manifest.gradients
+    if gradients is None or not reading.gradients:
+        return reading
+    norms = [row.norm for name, row in reading.gradients.items() if name not in given]
+    norms += [_reference_norm(manifest, gradients, name) for name in given]
+    targets = {NORM: math.hypot(*norms), ALL: 0.0}
+    for name in gradients.parameters:
+        if name in given:
+            targets[PREFIX + name] = 0.0
+            continue
+        scale, floor = reference_rms(manifest, gradients, name) or 0.0, allowed(manifest, gradients, name)
+        apart = _apart(reading.gradients.get(name), scale)
+        targets[PREFIX + name] = apart / scale if scale else apart
+        targets[ALL] = max(targets[ALL], apart / floor if floor else (math.inf if apart else 0.0))
+    return dataclasses.replace(reading, targets={**reading.targets, **targets})
+
+
+def _apart(row: Pulled | None, scale: float) -> float:
+    if row is None:  # the port has no such parameter that takes gradients
+        return scale
+    return math.inf if row.mismatch else row.apart
+
+
+def gradient_interval(manifest: Manifest, gradients: Gradients, target: str) -> Interval:
+    """Return where a gradient target may lie: by what bad rounding in every layer's backward pass does to it."""
+    origin = (
+        f"{SAFETY:g} times what rounding every layer's gradient by {manifest.noise.rounding:g} does to the reference"
+    )
+    if target == NORM:
+        norm = reference_norm(manifest, gradients)
+        width = SAFETY * max(gradients.noise.norm, manifest.noise.rounding * norm)
+        return Interval(norm - width, norm + width, norm, origin)
+    if target == ALL:
+        return Interval(0.0, 1.0, 0.0, origin)
+    name = target.removeprefix(PREFIX)
+    scale = reference_rms(manifest, gradients, name) or 0.0
+    floor = allowed(manifest, gradients, name)
+    return Interval(0.0, floor / scale if scale else floor, 0.0, origin)
+
+
+def reference_norm(manifest: Manifest, gradients: Gradients) -> float:
+    """Return the norm of all the reference's gradients."""
+    return math.hypot(*(_reference_norm(manifest, gradients, name) for name in gradients.parameters))
+
+
+def _reference_norm(manifest: Manifest, gradients: Gradients, name: str) -> float:
+    key = gradients.parameters[name]
+    size = 0 if key is None else math.prod(manifest.tensors[key].shape)
+    return (reference_rms(manifest, gradients, name) or 0.0) * math.sqrt(size)

@@ -1,0 +1,1 @@
+"""Which line of plain code computes something else."""

@@ -1,0 +1,148 @@
+"""Which variable of the port is which of the reference's: by function, name and number; then by value; then by order."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bisect_tool.probes.handed import Variable
+from bisect_tool.sites import Site, variable_of
+
+
+@dataclass(frozen=True)
+class LinePairs:
+    """The variables that mean the same on both sides, and the rest.
+
+    Attributes: ``to_port`` (the reference's site to the port's), ``ours`` and ``theirs`` (what has no partner),
+    ``proposed`` (what a pair rests on, where that is not the name: in words).
+    """
+
+    to_port: Mapping[Site, Site]
+    ours: tuple[Variable, ...]
+    theirs: tuple[Variable, ...]
+    proposed: Mapping[Site, str] = field(default_factory=dict)
+
+
+def pair_by_name(
+    ours: Sequence[Variable],
+    theirs: Sequence[Variable],
+    port_call: Callable[[str], str | None],
+    rename: Iterable[tuple[str, str]],
+) -> LinePairs:
+    """Pair variables whose function and name are the same on both sides, as often as they are assigned.
+
+    ``port_call`` gives the port's name of a module call, ``rename`` the rules from the reference's names to the port's.
+    A name that one side assigns more often is not paired: which is which cannot be told. What is passed to a parameter
+    and what is assigned to it later are counted apart.
+    """
+    rules = list(rename)
+
+    def port_name(variable: Variable) -> str:
+        function, name = variable_of(variable.site).split(":")
+        renamed = f"{port_call(function) or function}:{name}"
+        for pattern, replacement in rules:
+            renamed = re.sub(pattern, replacement, renamed)
+        return renamed
+
+    pairs = _by_key(ours, theirs, {}, lambda v: (port_name(v), v.passed), lambda v: (variable_of(v.site), v.passed))
+    return paired(pairs, ours, theirs)
+
+
+def with_values(
+    pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
+) -> LinePairs:
+    """Return the pairs with those that have the same values, and with what follows from them.
+
+    A function that several pairs take for another one is that one: variables of one name in it are paired, and then what
+    alone has its size between two neighbouring pairs.
+    """
+    words = dict(pairs.proposed) | dict.fromkeys(same, "equal values")
+    found = {**pairs.to_port, **same}
+    for function, partner in _partners(found).items():
+        left = [v for v in ours if v.function == function]
+        right = [v for v in theirs if v.function == partner]
+        if function != partner:
+            named = _by_key(left, right, found, lambda v: (v.name, v.passed))
+            words |= dict.fromkeys(named, f"the name, in {partner}")
+            found |= named
+        placed = _in_the_gaps(left, right, found)
+        words |= dict.fromkeys(placed, "size and order")
+        found |= placed
+    return paired(found, ours, theirs, words)
+
+
+def _partners(pairs: Mapping[Site, Site]) -> dict[str, str]:
+    """Return for each function of the reference the port's function that most of its variables are paired with."""
+    votes: dict[str, Counter[str]] = {}
+    for mine, theirs in pairs.items():
+        votes.setdefault(mine.partition(":")[0], Counter())[theirs.partition(":")[0]] += 1
+    return {function: counts.most_common(1)[0][0] for function, counts in votes.items()}
+
+
+def _by_key(
+    ours: Sequence[Variable],
+    theirs: Sequence[Variable],
+    known: Mapping[Site, Site],
+    key: Callable[[Variable], Hashable],
+    their_key: Callable[[Variable], Hashable] | None = None,
+) -> dict[Site, Site]:
+    """Pair what is not paired yet and has the same key, where both sides have as many of it."""
+    taken = set(known.values())
+    left: dict[Hashable, list[Variable]] = {}
+    right: dict[Hashable, list[Variable]] = {}
+    for variable in ours:
+        if variable.site not in known:
+            left.setdefault(key(variable), []).append(variable)
+    for variable in theirs:
+        if variable.site not in taken:
+            right.setdefault((their_key or key)(variable), []).append(variable)
+    return {
+        a.site: b.site
+        for name, group in left.items()
+        if len(group) == len(right.get(name, ()))
+        for a, b in zip(group, right[name], strict=True)
+    }
+
+
+def _in_the_gaps(ours: Sequence[Variable], theirs: Sequence[Variable], known: Mapping[Site, Site]) -> dict[Site, Site]:
+    """Pair, between two neighbouring pairs of one function, what is alone of its size on both sides."""
+    places = {variable.site: number for number, variable in enumerate(theirs)}
+    found: dict[Site, Site] = {}
+    gap: list[Variable] = []
+    start = 0
+    for variable in [*ours, None]:
+        partner = known.get(variable.site) if variable is not None else None
+        if variable is not None and (partner is None or partner not in places):
+            gap.append(variable)
+            continue
+        end = places[partner] if partner is not None else len(theirs)
+        found |= {
+            mine: port
+            for mine, port in _by_key(gap, theirs[start:end], known, _sizes).items()
+            if [_sizes(v) for v in gap].count(_sizes(next(v for v in gap if v.site == mine))) == 1
+        }
+        gap, start = [], end + 1
+    return found
+
+
+def _sizes(variable: Variable) -> Hashable:
+    return variable.passed, tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
+
+
+def paired(
+    pairs: Mapping[Site, Site],
+    ours: Sequence[Variable],
+    theirs: Sequence[Variable],
+    proposed: Mapping[Site, str] | None = None,
+) -> LinePairs:
+    """Return the pairs together with what is left over on both sides."""
+    taken = set(pairs.values())
+    return LinePairs(
+        pairs,
+        tuple(v for v in ours if v.site not in pairs),
+        tuple(v for v in theirs if v.site not in taken),
+        proposed or {},
+    )

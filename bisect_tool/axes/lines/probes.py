@@ -1,0 +1,127 @@
+"""The probes about the lines of one piece of plain code, and what the first of them shows: which are off, and on what they rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bisect_tool.axes.lines.reads import unclear_before
+from bisect_tool.axes.lines.statements import FLOOR, Lines, Statement
+from bisect_tool.finding import listed
+from bisect_tool.probes.handed import Variable
+from bisect_tool.probes.intervention import Reading
+from bisect_tool.questions.judging import error_of
+from bisect_tool.questions.question import Question
+from bisect_tool.questions.tolerance import SAFETY
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site, variable_of
+
+
+class LineProbes:
+    """The probes about some lines, and what the first of them showed: ``free``, while all that they read is right.
+
+    ``verdict`` says whether what is asked about is right in a reading; ``others`` are patched in every probe.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        lines: Lines,
+        verdict: Callable[[Reading], Verdict],
+        others: Sequence[Statement] = (),
+    ) -> None:
+        self.lines = lines
+        self.question = question
+        self.verdict = verdict
+        self.others = others  # what else is to blame: it is patched in every probe
+        self.free = self.ask("all that the lines read patched, lines watched", ())
+
+    def beside(self, others: Sequence[Statement]) -> LineProbes:
+        """Return the probes of what is wrong once some other statements are right."""
+        return LineProbes(self.question, self.lines, self.verdict, others) if others else self
+
+    def ask(self, what: str, patched: Sequence[Site]) -> Reading:
+        """Run one probe with some assignments given the reference's value, beside the layers and the others."""
+        layers, seen = self.lines.layers, self.lines.seen
+        watched = (*self.lines.sites, *([seen] if seen else []))
+        held = [site for other in self.others for site in other.sites]
+        return self.question.ask("lines", what, (*layers.patched, *held, *patched), watched, fed=layers.fed)
+
+    def off(self, reading: Reading, statement: Statement) -> bool:
+        """Tell whether a statement gives another value than the reference's, in any of its assignments."""
+        return bool(self.off_sites(reading, statement))
+
+    def off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
+        """Return the assignments of a statement that are off in a reading."""
+        return [site for site in statement.sites if self.is_off(reading, site)]
+
+    def first_off(self, statement: Statement) -> Site:
+        """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
+        return next(iter(self.off_sites(self.free, statement)), statement.sites[0])
+
+    @staticmethod
+    def is_off(reading: Reading, site: Site) -> bool:
+        """Tell whether one assignment is off: as a whole, or in any element wholly (docs/tolerance.md, "A variable")."""
+        if site not in reading.watched or error_of(reading, site) > SAFETY * FLOOR:
+            return True
+        return any(c.misplaced for c in reading.watched[site].output)
+
+    def suspects(self) -> list[Statement]:
+        """Return the statements that are off as the port runs, in the order in which they are."""
+        found = [s for s in self.lines.statements if s.ours.parts and self.off(self.free, s)]
+        return sorted(found, key=lambda s: self.place(self.first_off(s)))
+
+    def place(self, site: Site) -> int:
+        """Return how many assignments the port makes before this one."""
+        return self.lines.order[site]
+
+    def comparable(self) -> list[Statement]:
+        """Return the statements whose values can be compared: those of the same shape as the reference's."""
+
+        def compares(site: Site) -> bool:
+            if site not in self.free.watched:
+                return False
+            return all(c.mismatch is None or c.misplaced for c in self.free.watched[site].output)
+
+        return [s for s in self.lines.statements if s.ours.parts and all(map(compares, s.sites))]
+
+    def heals(self, statements: Sequence[Statement]) -> bool:
+        """Tell whether some statements, patched together, make right what is asked about."""
+        return self.verdict(self.patched(statements)) is Verdict.AGREES
+
+    def patched(self, statements: Sequence[Statement]) -> Reading:
+        """Run with some statements given the reference's values."""
+        what = listed([statement.name for statement in statements], 2)
+        return self.ask(f"{what} alone", [site for statement in statements for site in statement.sites])
+
+    def right_before(self, statement: Statement) -> list[Site]:
+        """Return the assignments of the statements before one that agree by themselves."""
+        before = self.lines.statements[: self.lines.statements.index(statement)]
+        return [site for other in before if not self.off(self.free, other) for site in other.sites]
+
+    def unclear_before(self, statement: Statement) -> list[Variable]:
+        """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
+
+        def is_clear(variable: Variable) -> bool:
+            site = self.lines.to_ours.get(variable.site)
+            if variable_of(variable.site) in self.lines.survey.cut or self.replaced(site):
+                return False
+            return site is not None and site in self.free.watched and not self.is_off(self.free, site)
+
+        first = self.lines.pairs.to_port[self.first_off(statement)]
+        variable = next(v for v in self.lines.survey.variables if v.site == first)
+        found = unclear_before(variable, self.lines.survey.variables, self.lines.survey.excerpts, is_clear)
+        return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
+
+    def replaced(self, site: Site | None) -> Variable | None:
+        """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.
+
+        Another call of the function has variables of its own.
+        """
+        if site is None:
+            return None
+        alone = {variable.site: variable for variable in self.lines.pairs.ours if not variable.passed}
+        name = variable_of(site)
+        ends = (name, f"{name.partition(':')[0]}:return")
+        recorded = [Site(entry.site) for entry in self.lines.capture.manifest.variables]
+        after = next((v for v in recorded[recorded.index(site) + 1 :] if variable_of(v) in ends), None)
+        return alone.get(after) if after is not None and variable_of(after) == name else None

@@ -1,0 +1,1 @@
+"""Whether the optimizer takes the reference's step."""

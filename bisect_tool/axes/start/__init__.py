@@ -1,0 +1,1 @@
+"""Which initial values differ from the reference's."""

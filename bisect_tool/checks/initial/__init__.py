@@ -1,0 +1,1 @@
+"""By which laws parameters start on both sides."""

@@ -1,0 +1,1 @@
+"""What differs before any run: names, shapes, counts, settings."""

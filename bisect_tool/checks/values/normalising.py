@@ -1,0 +1,90 @@
+"""Ways to normalise: over which axes, with which eps and variance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bisect_tool.checks.values.evidence import Array
+
+EPSILONS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 0.0)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What is normalised together. Attributes: ``name``, ``axes``, ``groups`` (channels split first; 0: not)."""
+
+    name: str
+    axes: tuple[int, ...]
+    groups: int = 0
+
+
+def statistics(given: Array, axes: Axes) -> tuple[Array, Array, int]:
+    """Return mean, variance (divided by n) and n, in shapes that broadcast."""
+    if axes.groups:
+        parts = given.reshape(given.shape[0], axes.groups, -1)
+        width = given.shape[1] // axes.groups
+        shape = (given.shape[0], given.shape[1]) + (1,) * (given.ndim - 2)
+        mean, variance = (np.repeat(a, width, axis=1).reshape(shape) for a in (parts.mean(-1), parts.var(-1)))
+        return mean, variance, parts.shape[-1]
+    n = int(np.prod([given.shape[a] for a in axes.axes]))
+    return given.mean(axis=axes.axes, keepdims=True), given.var(axis=axes.axes, keepdims=True), n
+
+
+def normalised(given: Array, axes: Axes, eps: float) -> Array:
+    """Return the values less their mean, divided by the root of variance plus eps."""
+    mean, variance, _ = statistics(given, axes)
+    return np.asarray((given - mean) / np.sqrt(variance + eps))
+
+
+def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -> Iterator[tuple[str, Array]]:
+    """Yield other ways to normalise in words, each with what comes out."""
+    mean, variance, n = statistics(given, axes)
+    own = normalised(given, axes, eps)
+    for other in EPSILONS:
+        if other != eps:
+            yield (
+                f"normalises with eps {other:g}, the reference with {eps:g}",
+                weight * normalised(given, axes, other) + bias,
+            )
+    words = "has no weight and no bias applied after normalising"
+    # A reference with running statistics is a weight and a bias away from the batch's own, too.
+    yield f"{words}, or the batch's own statistics for running ones" if axes.name == "batch" else words, own
+    yield "has no bias added after normalising", weight * own
+    yield "has no weight applied after normalising", own + bias
+    if n > 1:
+        more = (given - mean) / np.sqrt(variance * n / (n - 1) + eps)
+        yield f"divides the variance by n - 1, the reference by n = {n}", weight * more + bias
+    outside = (given - mean) / (np.sqrt(variance) + eps)
+    yield "adds eps to the standard deviation, the reference to the variance", weight * outside + bias
+    yield "subtracts the mean but does not divide", weight * (given - mean) + bias
+    square = given / np.sqrt(variance + mean**2 + eps)
+    yield "divides by the root mean square, the mean is not subtracted", weight * square + bias
+    yield "divides by the variance, not by its root", weight * (given - mean) / (variance + eps) + bias
+    if axes.name == "batch":
+        fresh = given / np.sqrt(1 + eps)
+        yield (
+            "normalises with running statistics still at 0 and 1, the reference with the batch's own",
+            weight * fresh + bias,
+        )
+    for other_axes in _all_axes(given.shape):
+        if (other_axes.axes, other_axes.groups) != (axes.axes, axes.groups):
+            words = f"normalises as {_words(other_axes)}, the reference as {_words(axes)}"
+            yield words, weight * normalised(given, other_axes, eps) + bias
+
+
+def _all_axes(shape: tuple[int, ...]) -> list[Axes]:
+    inner = tuple(range(2, len(shape)))
+    found = [Axes("batch", (0, *inner)), Axes("layer", (len(shape) - 1,))]
+    if inner:
+        found += [Axes("instance", inner), Axes("all of an image", (1, *inner))]
+    found += [Axes("group", (), g) for g in range(2, min(shape[1], 65)) if shape[1] % g == 0] if len(shape) > 1 else []
+    return found
+
+
+def _words(axes: Axes) -> str:
+    if axes.groups:
+        return f"group norm with {axes.groups} groups"
+    return f"{axes.name} norm" if axes.name in ("batch", "instance", "layer") else "one group of all channels"

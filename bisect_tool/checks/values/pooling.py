@@ -1,0 +1,203 @@
+"""Another pooling: average for maximum, other windows, padding counted or not, Jittor's adaptive windows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, explains, sure
+from bisect_tool.checks.values.planes import Planes, planes
+
+Pair = tuple[int, int]
+KERNELS = (2, 3, 5, 7, 9, 13)
+MOST_WINDOWS = 64  # windows along an axis that are computed one by one
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A way to pool. Attributes: ``kind``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
+
+    kind: str
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+
+    def __str__(self) -> str:
+        """Return '3x3 max pooling with stride 2 and padding 1'."""
+        kind, *rest = self.kind.split(", ")
+        words = f"{self.kernel[0]}x{self.kernel[1]} {kind} with stride {_side(self.stride)}"
+        words += f" and padding {_side(self.padding)}"
+        return f"{words} ({rest[0]})" if rest and any(self.padding) else words
+
+
+KINDS = (
+    "max pooling",
+    "average pooling, padding counted",
+    "average pooling, padding not counted",
+    "average pooling, whole windows counted",
+    "max pooling, padded with zeros",
+    "min pooling",
+)
+
+
+@check
+def other_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
+    """Say what pooling the port does, and what the reference."""
+    maps = planes(evidence)
+    if not maps or not sure(numbers) or np.ndim(evidence.value) != 4 or _is_adaptive(evidence, maps[0].out):
+        return None
+    theirs = _found(maps, evidence.settings, expected=True)
+    ours = _found(maps, evidence.settings, expected=False) if theirs else None
+    if ours is None or theirs is None or ours == theirs:
+        return None
+    return f"is {ours}, the reference {theirs}{_hint(evidence.framework, ours.kind, theirs.kind)}"
+
+
+@check
+def adaptive_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
+    """Say which windows or which kind of adaptive or global pooling the port computes, and which the reference."""
+    maps = planes(evidence)
+    if not maps or not sure(numbers) or max(maps[0].out) > MOST_WINDOWS or "kernel_size" in evidence.settings:
+        return None
+    sides = tuple(zip(maps[0].given.shape[1:], maps[0].out, strict=True))
+    if any(side < out for side, out in sides) or all(side == out for side, out in sides):
+        return None
+    found = {}
+    for expected in (True, False):
+        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, jittor_windows))
+        found[expected] = next((way for way in ways if _adaptive_fits(maps, *way, expected=expected)), None)
+    theirs, ours = found[True], found[False]
+    if theirs is None or ours is None or ours == theirs:
+        return None
+    if ours[0] == theirs[0]:
+        sizes = ", ".join(dict.fromkeys(f"{side} to {out}" for side, out in sides if side % out))
+        if ours[1] is jittor_windows:
+            return f"Jittor's adaptive pooling takes other windows than torch's when sizes do not divide ({sizes})"
+        return f"has torch's windows of adaptive pooling, the reference Jittor's ({sizes})"
+    scope = "global" if maps[0].out == (1, 1) else "adaptive"
+    return f"is {scope} {ours[0]} pooling, the reference {scope} {theirs[0]} pooling"
+
+
+def torch_windows(side: int, out: int) -> list[Pair]:
+    """Return start and end of torch's windows along an axis."""
+    return [(i * side // out, -(-(i + 1) * side // out)) for i in range(out)]
+
+
+def jittor_windows(side: int, out: int) -> list[Pair]:
+    """Return start and end of Jittor's windows along an axis: all of one size, the last ends at the end."""
+    stride = side // out
+    size = side - (out - 1) * stride
+    return [(i * stride, i * stride + size) for i in range(out)]
+
+
+def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
+    """Return maps (P, H, W) pooled, or None if this way does not give maps of that size."""
+    counts: list[Array] = []
+    result = given
+    for axis in (0, 1):
+        side, kernel, stride, padding = given.shape[axis + 1], way.kernel[axis], way.stride[axis], way.padding[axis]
+        room = side + 2 * padding - kernel
+        if room < 0 or padding >= kernel or out[axis] not in (room // stride + 1, -(-room // stride) + 1):
+            return None
+        starts = np.arange(out[axis]) * stride - padding
+        if starts[-1] >= side:
+            return None
+        result = _reduced(result, axis + 1, way, starts[-1] + kernel - side)
+        ends = starts + kernel
+        counts.append(
+            {
+                "padding counted": np.minimum(ends, side + padding) - starts,
+                "padding not counted": np.minimum(ends, side) - np.maximum(starts, 0),
+            }.get(way.kind.split(", ")[-1], ends - starts)
+        )
+    return result / (counts[0][:, None] * counts[1]) if way.kind.startswith("average") else result
+
+
+def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
+    """Return the largest, smallest or the sum of each window along one axis."""
+    fill = {"max pooling": -np.inf, "min pooling": np.inf}.get(way.kind, 0.0)
+    kernel, stride = way.kernel[axis - 1], way.stride[axis - 1]
+    pad = [(0, 0)] * given.ndim
+    pad[axis] = (way.padding[axis - 1], max(beyond, 0))
+    whole = np.moveaxis(np.pad(given, pad, constant_values=fill), axis, 0)
+    combine: Callable[[Array, Array], Array] = np.add
+    if "average" not in way.kind:
+        combine = np.maximum if "max" in way.kind else np.minimum
+    count = (beyond - kernel + given.shape[axis] + way.padding[axis - 1]) // stride + 1
+    result = whole[: (count - 1) * stride + 1 : stride]
+    for shift in range(1, kernel):
+        result = combine(result, whole[shift : shift + (count - 1) * stride + 1 : stride])
+    return np.moveaxis(result, 0, axis)
+
+
+def _found(maps: list[Planes], settings: Mapping[str, Any], *, expected: bool) -> Pooling | None:
+    few, some = maps
+    for way in ways(few.given.shape[1:], few.out, settings):
+        guess = pooled(few.given, way, few.out)
+        if guess is not None and explains(few.numbers, guess, expected=expected):
+            guess = pooled(some.given, way, some.out)
+            if guess is not None and explains(some.numbers, guess, expected=expected):
+                return way
+    return None
+
+
+def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iterator[Pooling]:
+    """Yield poolings to try on maps with these sides: the settings' own first."""
+    own = _pair(settings.get("kernel_size"))
+    ratio = tuple(max(1, round(side / short)) for side, short in zip(sides, out, strict=True))
+    seen = set()
+    for kernel in (own, *((k, k) for k in KERNELS)):
+        if kernel is None:
+            continue
+        strides = (_pair(settings.get("stride")) or own, (ratio[0], ratio[1]), (1, 1), (2, 2), kernel)
+        half = (kernel[0] // 2, kernel[1] // 2)
+        paddings = (_pair(settings.get("padding")), half, (0, 0), (1, 1))
+        for stride, padding, kind in itertools.product(strides, paddings, KINDS):
+            if stride is None or padding is None or min(*stride, *kernel) < 1 or min(padding) < 0:
+                continue
+            way = Pooling(kind, kernel, stride, padding)
+            if way not in seen:
+                seen.add(way)
+                yield way
+
+
+def _adaptive_fits(maps: list[Planes], kind: str, windows: Callable[[int, int], list[Pair]], *, expected: bool) -> bool:
+    return all(
+        explains(part.numbers, _adaptive(part.given, kind, windows, part.out), expected=expected) for part in maps
+    )
+
+
+def _adaptive(given: Array, kind: str, windows: Callable[[int, int], list[Pair]], out: Pair) -> Array:
+    reductions: dict[str, Callable[..., Array]] = {"average": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
+    for axis in (1, 2):
+        bounds = windows(given.shape[axis], out[axis - 1])
+        parts = [reductions[kind](given.take(range(start, end), axis), axis=axis) for start, end in bounds]
+        given = np.stack(parts, axis)
+    return given
+
+
+def _hint(framework: str, ours: str, theirs: str) -> str:
+    if framework != "jittor" or not ours.startswith("average") or not theirs.startswith("average"):
+        return ""
+    if theirs.endswith("not counted"):
+        return ": Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set"
+    return ": Jittor's ceil_mode divides by the whole window" if ours.endswith("whole windows counted") else ""
+
+
+def _is_adaptive(evidence: Evidence, out: Pair) -> bool:
+    return "output_size" in evidence.settings or (out == (1, 1) and "kernel_size" not in evidence.settings)
+
+
+def _pair(value: Any) -> Pair | None:
+    sides = value if isinstance(value, (list, tuple)) else [value, value]
+    if len(sides) == 1:
+        sides = [*sides, *sides]
+    return (sides[0], sides[1]) if len(sides) == 2 and all(type(s) is int for s in sides) else None
+
+
+def _side(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"

@@ -1,1 +1,0 @@
-"""Tolerances: how far an honest port may be off. numbers only."""

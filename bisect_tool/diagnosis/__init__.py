@@ -1,1 +1,0 @@
-"""Findings in words: plain functions that say what differs, with numbers."""

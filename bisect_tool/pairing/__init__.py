@@ -1,0 +1,1 @@
+"""Which names of the port stand for which of the reference's."""

@@ -1,0 +1,141 @@
+"""The reference's calls in execution order, as far as the port makes them too: the axis that cuts lie on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bisect_tool.captures.manifest import Manifest, SiteEntry
+from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.pairing.pair import Pair, setting_differences
+from bisect_tool.sites import Site, calls_around, module_of
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The sites that can be patched, in order of completion: children before the container around them.
+
+    Attributes:
+        sites: the axis; cut ``k`` patches ``sites[:k]``.
+        parents: each recorded call to the call around it.
+        classes: each module to (reference class, port class).
+        differences: each module whose settings differ to the differences, as ``setting_differences`` has them.
+        rounding: the relative error that honest rounding makes in one layer of any framework.
+        misshapen: calls that are no site, since their outputs have other shapes than the reference's.
+        exact: each site to the relative error that rounding makes there in the reference, against float64.
+
+    """
+
+    sites: tuple[Site, ...]
+    parents: Mapping[str, str | None]
+    classes: Mapping[str, tuple[str, str]]
+    differences: Mapping[str, Mapping[str, tuple[object, object]]]
+    rounding: float
+    exact: Mapping[str, float]
+    misshapen: tuple[Site, ...] = ()
+
+    def without(self, sites: Iterable[Site]) -> Trace:
+        """Return the trace with fewer calls to patch."""
+        fewer = frozenset(sites)
+        sites, misshapen = (tuple(s for s in group if s not in fewer) for group in (self.sites, self.misshapen))
+        return dataclasses.replace(self, sites=sites, misshapen=misshapen)
+
+    @functools.cached_property
+    def containers(self) -> frozenset[str | None]:
+        """Return the calls that have calls inside them."""
+        return frozenset(self.parents.values())
+
+    @functools.cached_property
+    def members(self) -> frozenset[Site]:
+        """Return the sites without their order, to look one up in."""
+        return frozenset(self.sites)
+
+    def untouched_by(self, modules: Iterable[str]) -> frozenset[Site]:
+        """Return the outermost calls that are complete before any of these modules, or what lies in them, is called."""
+        owners = tuple(modules)
+        first = next((i for i, s in enumerate(self.sites) if lies_in(module_of(s), owners)), len(self.sites))
+        return self.outermost(self.sites[:first])
+
+    def outermost(self, sites: Iterable[Site]) -> frozenset[Site]:
+        """Return those of some calls that lie in none of the others."""
+        among = frozenset(sites)
+        return frozenset(site for site in among if among.isdisjoint(self.chain(site)[1:]))
+
+    def unseen_in(self, site: Site) -> list[Site]:
+        """Return the calls inside a call that belong to its own code as far as probes can tell: none of them a site."""
+        between = {Site(call): self.chain(Site(call))[1:] for call in self.parents if call not in self.members}
+        return [
+            call
+            for call, around in between.items()
+            if site in around and not set(around[: around.index(site)]) & self.members
+        ]
+
+    def chain(self, site: Site) -> list[Site]:
+        """Return a site and the calls around it, innermost first."""
+        return [site, *calls_around(self.parents, site)]
+
+    def kinds(self, sites: Iterable[Site]) -> list[tuple[Site, ...]]:
+        """Return some calls by their kind: those of one are of the same classes, and differ in the same settings."""
+        groups: dict[tuple[str, str] | None, list[tuple[object, list[Site]]]] = {}
+        found: list[list[Site]] = []
+        for site in sites:
+            module = module_of(site)
+            differences = self.differences.get(module)
+            alike = groups.setdefault(self.classes.get(module), [])
+            group = next((group for wanted, group in alike if wanted == differences), None)
+            if group is None:
+                group = []
+                alike.append((differences, group))
+                found.append(group)
+            group.append(site)
+        return [tuple(group) for group in found]
+
+    def kin(self, site: Site) -> list[Site]:
+        """Return the other sites of the same classes that differ in the same settings, whichever call they are."""
+        module = module_of(site)
+        wanted = (self.classes.get(module), self.differences.get(module))
+        return [
+            other
+            for other in (*self.sites, *self.misshapen)
+            if other != site and (self.classes.get(module_of(other)), self.differences.get(module_of(other))) == wanted
+        ]
+
+
+def lies_in(module: str, owners: Iterable[str]) -> bool:
+    """Tell whether a module is one of some modules, or lies in one of them."""
+    return any(module == owner or module.startswith(f"{owner}.") or not owner for owner in owners)
+
+
+def trace_of(pair: Pair, can_patch: Callable[[str], bool]) -> Trace:
+    """Return the calls that have a partner of the same shape in the port, in the reference's order of execution."""
+    manifest = pair.reference
+    times = Counter(module_of(call) for call in manifest.calls)
+    theirs = Counter(module_of(call) for call in pair.calls)
+    comparable = [  # calls of a module are told apart by their number: it must be the same on both sides
+        e for e in manifest.sites if e.site in pair.calls and times[e.module] == theirs[e.module] and can_patch(e.site)
+    ]
+    sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
+    classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
+    fitting = frozenset(sites)
+    misshapen = tuple(Site(e.site) for e in comparable if e.site not in fitting)
+    noise = manifest.noise
+    return Trace(sites, manifest.calls, classes, setting_differences(pair), noise.rounding, noise.exact, misshapen)
+
+
+def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
+    ours = [manifest.tensors[key].shape for _, key in tensor_keys(entry.output)]
+    theirs = [shape for _, shape in outputs]
+    return len(ours) == len(theirs) and all(
+        a == b or math.prod(a) == math.prod(b) == 1 for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def state_of(pair: Pair) -> list[Site]:
+    """Return what can be given the reference's value: tensors that fit, a tied one by its first name alone."""
+    return [
+        Site(a.name) for a, b in pair.state() if (a.shape == b.shape or a.size == b.size == 1) and b.alias_of is None
+    ]

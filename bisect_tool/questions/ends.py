@@ -1,0 +1,86 @@
+"""Whether the port can be asked at all: it has the targets and the batch, and two plain runs of it are alike."""
+
+from __future__ import annotations
+
+import math
+
+from bisect_tool.checks.preflight.sizes import explained_text, row_counts
+from bisect_tool.errors import BisectError, InconclusiveError
+from bisect_tool.finding import listed
+from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.questions.question import run_logged, verdict_on
+from bisect_tool.questions.ranges import Run, code_range, spread_range
+from bisect_tool.search.verdict import Verdict
+
+
+def check_target(run: Run) -> None:
+    """Raise BisectError unless the reference has the target, as a finite scalar."""
+    manifest = run.capture.manifest
+    if run.target in manifest.not_scalar:
+        raise BisectError(f"target {run.target!r} of the reference {manifest.not_scalar[run.target]}")
+    if run.target not in manifest.targets:
+        raise BisectError(f"no target {run.target!r}: step of the reference returned {', '.join(manifest.targets)}")
+    if not math.isfinite(manifest.targets[run.target]):
+        raise BisectError(
+            f"target {run.target!r} of the reference is {manifest.targets[run.target]}: there is nothing to compare with"
+        )
+
+
+def check_batch(run: Run) -> None:
+    """Raise BisectError unless the port's batch has all that the reference's has."""
+    theirs = {entry.path for entry in run.port.described.batch}
+    missing = [entry.path for entry in run.capture.manifest.described.batch if entry.path not in theirs]
+    if missing:
+        raise BisectError(
+            f"the port's batch has no {listed([repr(path) for path in missing])}, as the reference's has; "
+            f"it has {listed([repr(path) for path in sorted(theirs)]) or 'no arrays'}",
+            hint="return a batch of the same structure from both builds: the port is given the reference's values",
+        )
+
+
+def ends(run: Run) -> Reading:
+    """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
+
+    def ask(intervention: Intervention, what: str) -> Reading:
+        return run_logged(
+            run.port, run.log, intervention, "ends", what, run.target, lambda r: _plain_verdict(run, r), patched=0
+        )
+
+    first = ask(Intervention(), "as it is")
+    if first.failure is not None:
+        why = explained_text(first.failure, row_counts(run.capture.manifest))
+        raise InconclusiveError(
+            f"the port does not run as it is: {first.failure}",
+            hint=f"mend that first{f': {why}' if why else ''}; --debug shows all that the port said",
+            detail=first.detail,
+        )
+    if run.target in first.not_scalar:
+        raise BisectError(f"target {run.target!r} of the port {first.not_scalar[run.target]}")
+    if run.target not in first.targets:
+        raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(first.targets)}")
+    second = ask(Intervention(repeat=1), "as it is, again")
+    _same(
+        run, first, second, "two identical runs of the port differ", "switch dropout and other randomness off in build"
+    )
+    inert = ask(Intervention(echo=True), "every output replaced by a copy of itself")
+    _same(
+        run,
+        first,
+        inert,
+        "replacing outputs by copies of themselves changes the port",
+        "it shares or overwrites tensors",
+    )
+    return first
+
+
+def _plain_verdict(run: Run, reading: Reading) -> Verdict:
+    rounding = code_range(run)
+    return verdict_on(reading, run.target, spread_range(run, rounding) or rounding)
+
+
+def _same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:
+    if other.failure is not None:
+        raise InconclusiveError(f"{what}: the second one failed: {other.failure}")
+    left, right = first.targets[run.target], other.targets.get(run.target)
+    if right is None or (left != right and not (math.isnan(left) and math.isnan(right))):
+        raise InconclusiveError(f"{what}: {run.target} {left!r}, then {right!r}", hint=hint)

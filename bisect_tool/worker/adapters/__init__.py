@@ -1,0 +1,1 @@
+"""What the worker needs to know about each framework."""

@@ -1,0 +1,1 @@
+"""Arrays: in nested values, compared, and on disk."""

@@ -1,0 +1,114 @@
+"""The value of a variable: its tensors, arrays and numbers, compared with the reference's, and replaced by them."""
+
+import numpy as np
+
+from ..arrays import measure, trees
+
+MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
+
+
+def is_part(adapter, value):
+    """Tell whether a value is a tensor, a numpy array or a number."""
+    return adapter.is_tensor(value) or (
+        isinstance(value, (np.ndarray, np.generic, bool, int, float)) and np.asarray(value).dtype.kind in "fiub"
+    )
+
+
+def parts(adapter, value):
+    """Return (path, part) for every tensor, array and number in a nested value; nothing where they are too many."""
+    found = []
+    for pair in trees.leaves(value, lambda v: is_part(adapter, v)):
+        found.append(pair)
+        if len(found) > MOST_PARTS:
+            return []
+    return found
+
+
+def label(value):
+    """Return in words what a value without parts is: a function's name, a word, or a class."""
+    if value is None or isinstance(value, str):
+        return repr(value)[:80]
+    return str(getattr(value, "__name__", None) or type(value).__name__)
+
+
+def settled_parts(adapter, value):
+    """Return the parts of a value whose tensors are computed now: what is fused later would change the last digits."""
+    found = parts(adapter, value)
+    adapter.sync([part for _, part in found if adapter.is_tensor(part)])
+    return found
+
+
+def to_array(adapter, part):
+    """Return a part's values as an array of its own."""
+    return adapter.to_numpy(part) if adapter.is_tensor(part) else np.array(part, order="C")
+
+
+def like(adapter, own, array):
+    """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
+    mine = to_array(adapter, own)
+    shape = mine.shape if mine.size == array.size else array.shape
+    values = array.reshape(shape).astype(mine.dtype)
+    if array.dtype.kind == "f" and mine.dtype.kind != "f" and np.any(values != array.reshape(shape)):
+        # Whole numbers where the reference has fractions: that is the mistake.
+        mine, values = array, array.reshape(shape)
+    if adapter.is_tensor(own):
+        new = adapter.from_numpy(values, like=own)
+        return new if mine is array else adapter.cast(new, adapter.dtype(own))
+    if isinstance(own, np.ndarray):
+        return values
+    return values[()] if isinstance(own, np.generic) else values.reshape(-1)[0].item()
+
+
+def differences(adapter, reference, tree, parts, value):
+    """Compare a variable with what the reference recorded: a row for each of its parts."""
+    ((kind, content),) = tree.items()
+    if not parts and kind == "opaque":
+        mine = label(value)
+        return [] if mine == content else [{"path": "", "mismatch": "%s, reference %s" % (mine, content)}]
+    expected = _expected(reference, tree, parts)
+    if expected is None:
+        count = len(list(trees.keys(tree)))
+        return [{"path": "", "mismatch": "a list of %d, reference %d" % (len(parts), count)}]
+    return [dict(difference(to_array(adapter, part), want), path=path) for (path, part), want in zip(parts, expected)]
+
+
+def replaced(adapter, reference, tree, parts, value):
+    """Return (what the reference recorded, in the variable's own containers and dtypes; the digests of what was put there).
+
+    The digests are None where nothing tells what the reference's values should become.
+    """
+    digests = []
+
+    def put(own, want):
+        new = like(adapter, own, want)
+        held = to_array(adapter, new).astype(want.dtype).reshape(want.shape)
+        # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
+        digests.append(measure.digest(want if np.allclose(held, want, rtol=1e-6, atol=0, equal_nan=True) else held))
+        return new
+
+    expected = _expected(reference, tree, parts)
+    if expected is not None:
+        left = iter(expected)
+        return trees.map_leaves(value, lambda part: is_part(adapter, part), lambda own: put(own, next(left))), digests
+    if len({type(part) for _, part in parts}) != 1:
+        return value, None
+    return trees.decode(tree, lambda key: put(parts[0][1], reference.read(key))), digests
+
+
+def _expected(reference, tree, parts):
+    """Return the reference's arrays for a variable's parts, by path where the paths are the same; None if they do not fit."""
+    keys = list(trees.keys(tree))
+    if len(keys) != len(parts):
+        return None
+    by_path = dict(keys)
+    named = all(path in by_path for path, _ in parts)
+    return [reference.read(by_path[path] if named else key) for (path, _), (_, key) in zip(parts, keys)]
+
+
+def difference(value, expected):
+    """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ."""
+    if np.squeeze(value).shape == np.squeeze(expected).shape:
+        value = value.reshape(expected.shape)
+    row = measure.difference(value, expected)
+    same = value.shape == expected.shape or value.size == expected.size == 1
+    return dict(row, misplaced=measure.misplaced(value.reshape(expected.shape), expected)) if same else row

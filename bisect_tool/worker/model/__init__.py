@@ -1,0 +1,1 @@
+"""A recipe's built model: its calls, state and optimizer."""

@@ -1,0 +1,46 @@
+"""Take an optimizer's steps from given gradients, so that what they make of the parameters can be compared."""
+
+import numpy as np
+
+from ..arrays import trees
+
+
+def describe(model):
+    """Return [{class, settings, parameters}] for each of the optimizer's groups, nothing where there is no optimizer.
+
+    Settings are numbers and booleans, a pair of betas one by one; parameters are the names that they have in the
+    model's state, and a tensor of the group that has none there is left out.
+    """
+    if model.optimizer is None:
+        return []
+    names = _names(model)
+    return [
+        {
+            "class": type(model.optimizer).__name__,
+            "settings": dict(trees.numbers(settings)),
+            "parameters": [names[id(tensor)] for tensor in tensors if id(tensor) in names],
+        }
+        for settings, tensors in model.adapter.OPTIMIZERS.groups(model.adapter, model.optimizer)
+    ]
+
+
+def steps(model, gradients, count=2):
+    """Return {name: [array after step 1, after step 2, ...]} for every parameter that is in a group.
+
+    Each step gets the same ``gradients``, {name: array}: momentum shows at the second. A parameter without one has none
+    in torch; in Jittor it has zeros, as in Jittor's own training. The steps begin at the values that the tensors hold
+    now and at a fresh state; afterwards the tensors and the optimizer are as they were before.
+    """
+    if model.optimizer is None:
+        return {}
+    names = _names(model)
+    arrays = {id(model.state[name][0]): np.asarray(array) for name, array in gradients.items() if name in model.state}
+    found = model.adapter.OPTIMIZERS.stepped(model.adapter, model.optimizer, arrays, count)
+    return {names[key]: [after[key] for after in found] for key in (found[0] if found else ()) if key in names}
+
+
+def _names(model):
+    names = {}
+    for name, (tensor, _, _) in model.state.items():
+        names.setdefault(id(tensor), name)
+    return names

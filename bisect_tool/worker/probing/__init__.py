@@ -1,0 +1,1 @@
+"""Runs of a port under an intervention."""

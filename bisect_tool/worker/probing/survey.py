@@ -1,0 +1,76 @@
+"""Who looks at what a run assigns: every variable noted in order, or some found again by their values."""
+
+from ..arrays import trees
+from ..code import variables
+
+SAME = 2e-5  # relative; two variables that are no further apart have the same values
+
+
+class Survey:
+    """Every variable that the watched functions of one run assign, and the exceptions that they catch.
+
+    Attributes: ``assigned`` in order, ``excerpts`` of the lines they stand on, ``caught``, and ``conditions``: place of a
+    call to [place, names called in it] of each condition that it stands under.
+    """
+
+    def __init__(self, adapter, lines):
+        self.assigned = []
+        self.excerpts = {}
+        self.conditions = {}
+        self.caught = []
+        self._adapter = adapter
+        self._lines = lines
+
+    def on_assigned(self, site, kind, call, where, parts):
+        """Note a variable; see ``Lines.watching``."""
+        place = self._lines.noted(self.excerpts, *where)
+        if kind == "parameter" and place not in self.conditions:
+            self.conditions[place] = [
+                [self._lines.noted(self.excerpts, where[0], line), called]
+                for line, called in self._lines.conditions(*where)
+            ]
+        arrays = [(path, variables.to_array(self._adapter, part)) for path, part in parts]
+        self.assigned.append(
+            {
+                "site": site,
+                "kind": kind,
+                "around": call.site if call else None,
+                "place": place,
+                "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
+            }
+        )
+
+    def on_caught(self, place, error):
+        """Note an exception; see ``Lines.watching``."""
+        self.caught.append(self._lines.caught(place, error))
+
+
+class Namesakes:
+    """Which of some variables have the values of which of the reference's: ``found`` is {the reference's name: site}.
+
+    ``names`` are the variables that may be one of the candidates, {the reference's name: tree}.
+    """
+
+    def __init__(self, adapter, reference, names, candidates):
+        self.found = {}
+        self._adapter = adapter
+        self._reference = reference
+        self._names = set(names)
+        self._candidates = candidates
+
+    def on_assigned(self, site, _kind, _call, _where, parts):
+        """Pair a variable with the first candidate that has its values, where these say something."""
+        if site not in self._names:
+            return
+        arrays = [variables.to_array(self._adapter, part) for _, part in parts]
+        if not any(array.size > 3 and array.min() != array.max() for array in arrays):
+            return
+        for name, tree in self._candidates.items():
+            keys = [key for _, key in trees.keys(tree)]
+            if name in self.found or len(keys) != len(arrays):
+                continue
+            expected = [self._reference.read(key) for key in keys]
+            rows = [variables.difference(array, want) for array, want in zip(arrays, expected)]
+            if all(row.get("error", 1.0) <= SAME for row in rows):
+                self.found[name] = site
+                return

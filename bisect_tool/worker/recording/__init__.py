@@ -1,0 +1,1 @@
+"""Runs of a reference that are written down."""

@@ -1,0 +1,89 @@
+"""What a line rests on that nothing clears: the lines that are named beside the one that is blamed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bisect_tool.axes.lines.reads import unclear_before
+from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.probes.handed import Variable
+from bisect_tool.sites import Site
+
+SOURCE = """\
+def helper(x):
+    y = x * 2
+    return y
+def loss(out):
+    a = out + 1
+    b = a * 3
+    b[0] = 0
+    c = helper(a)
+    total = (
+        b + c
+    )
+    b, other = total, self.scale
+    if other > 1:
+        kept = b
+    return kept
+""".splitlines()
+
+
+def variable(site: str, line: int, *, passed: bool = False) -> Variable:
+    """An assignment at a line of the source above."""
+    return Variable(Site(site), None, passed, f"f.py:{line}", (("", (), "float32"),))
+
+
+ASSIGNED = [
+    variable("loss:out", 20, passed=True), variable("loss:a", 5), variable("loss:b", 6), variable("loss:b#2", 7),
+    variable("helper:x", 8, passed=True), variable("helper:y", 2), variable("helper:return", 3), variable("loss:c", 8),
+    variable("loss:total", 9), variable("loss:b#3", 12), variable("loss:other", 12), variable("loss:kept", 14),
+    variable("loss:return", 15),
+]  # fmt: skip
+EXCERPTS = {
+    f"f.py:{number}": Excerpt(
+        file="f.py", line=number, first=max(1, number - 3), text=tuple(SOURCE[max(0, number - 4) : number + 3])
+    )
+    for number in range(1, len(SOURCE) + 1)
+}
+
+
+TWICE = [
+    variable("helper:x", 8, passed=True), variable("helper:y", 2), variable("helper:return", 3), variable("loss:c", 8),
+    variable("helper:x#2", 8, passed=True), variable("helper:y#2", 2), variable("helper:return#2", 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("culprit", "unclear", "found"),
+    [
+        ("loss:total", "", []),
+        ("loss:total", "loss:b loss:b#2", ["loss:b", "loss:b#2"]),
+        ("loss:total", "loss:c helper:return helper:y", ["helper:y", "helper:return", "loss:c"]),
+        ("loss:total", "helper:return loss:a", []),  # c agrees: what it was computed from is cleared with it
+        ("loss:c", "helper:return helper:y", ["helper:y", "helper:return"]),
+        ("loss:other", "loss:b#3 loss:total", ["loss:total"]),  # what a line assigns itself it does not read
+        ("loss:return", "loss:kept loss:b#3 loss:total", ["loss:total", "loss:b#3", "loss:kept"]),
+        ("helper:x", "loss:a", ["loss:a"]),  # what is passed is read by the caller
+    ],
+)
+def test_what_a_line_reads_is_followed_back_as_far_as_nothing_clears_it(
+    culprit: str, unclear: str, found: list[str]
+) -> None:
+    """By the names in the line, and by the functions that it calls."""
+    by_site = {v.site: v for v in ASSIGNED}
+    result = unclear_before(by_site[Site(culprit)], ASSIGNED, EXCERPTS, lambda v: v.site not in unclear.split())
+    assert [v.site for v in result] == found
+
+
+@pytest.mark.parametrize(
+    ("unclear", "found"),
+    [
+        ("helper:y helper:return", []),
+        ("helper:y#2", ["helper:y#2"]),
+        ("helper:y helper:x helper:y#2 helper:x#2", ["helper:x#2", "helper:y#2"]),
+    ],
+)
+def test_an_earlier_call_of_the_same_function_is_not_read(unclear: str, found: list[str]) -> None:
+    """Variables of one name are those of the call that the line runs in."""
+    result = unclear_before(TWICE[-1], TWICE, EXCERPTS, lambda v: v.site not in unclear.split())
+    assert [v.site for v in result] == found

@@ -1,0 +1,148 @@
+"""Another pooling, other windows."""
+
+import numpy as np
+import pytest
+import torch
+from evidences import evidence, nearly, noise
+from torch.nn import functional
+
+from bisect_tool.checks.values import pooling
+from bisect_tool.checks.values.checks import describe
+
+INPUT = noise(2, 6, 13, 13, seed=1) - 0.5
+ODD = noise(2, 3, 63, 63, seed=1)
+
+
+def maximum(kernel, stride, padding, given=INPUT, **options):
+    """Return torch's max pooling."""
+    return functional.max_pool2d(torch.from_numpy(given), kernel, stride, padding, **options).numpy()
+
+
+def average(kernel, stride, padding, given=INPUT, **options):
+    """Return torch's average pooling."""
+    return functional.avg_pool2d(torch.from_numpy(given), kernel, stride, padding, **options).numpy()
+
+
+def adaptive(windows, size, given=ODD):
+    """Return adaptive average pooling with some rule's windows."""
+    reduced = np.stack([given[:, :, a:b].mean(2) for a, b in windows(given.shape[2], size)], 2)
+    return np.stack([reduced[..., a:b].mean(3) for a, b in windows(given.shape[3], size)], 3)
+
+
+ZEROS = maximum(3, 2, 0, np.pad(INPUT, ((0, 0), (0, 0), (1, 1), (1, 1))))
+THREE = {"kernel_size": 3, "stride": 2, "padding": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "settings", "words"),
+    [
+        (
+            average(3, 2, 1),
+            maximum(3, 2, 1),
+            THREE,
+            (
+                "is 3x3 average pooling with stride 2 and padding 1 (padding counted), the reference "
+                "3x3 max pooling with stride 2 and padding 1"
+            ),
+        ),
+        (
+            maximum(3, 1, 1),
+            maximum(5, 1, 2),
+            {"kernel_size": [5, 5], "stride": 1, "padding": 2},
+            "is 3x3 max pooling with stride 1 and padding 1, the reference 5x5 max pooling with stride 1 and padding 2",
+        ),
+        (
+            average(3, 2, 1),
+            average(3, 2, 1, count_include_pad=False),
+            THREE,
+            (
+                "is 3x3 average pooling with stride 2 and padding 1 (padding counted), the reference "
+                "3x3 average pooling with stride 2 and padding 1 (padding not counted): Jittor's AvgPool2d ignores "
+                "count_include_pad=False unless ceil_mode is set"
+            ),
+        ),
+        (ZEROS, maximum(3, 2, 1), THREE, "is 3x3 max pooling with stride 2 and padding 1 (padded with zeros), the ref"),
+        (
+            maximum(2, 2, 0),
+            maximum(3, 2, 0)[..., :6, :6],
+            {"kernel_size": 3, "stride": 2, "padding": 0},
+            "is 2x2 max pooling with stride 2 and padding 0, the reference 3x3 max pooling with stride 2 and padding 0",
+        ),
+    ],
+)
+def test_found(value, expected, settings, words):
+    """Both poolings are named; with noise, or for other numbers, nothing is said."""
+    assert pooling.other_pooling(evidence(value, expected, INPUT, framework="jittor", **settings)).startswith(words)
+    assert pooling.other_pooling(evidence(nearly(value), expected, INPUT, **settings)) is None
+    assert pooling.other_pooling(evidence(noise(*value.shape, seed=8), expected, INPUT, **settings)) is None
+    assert pooling.other_pooling(evidence(value, expected, noise(2, 6, 13, 13, seed=3), **settings)) is None
+    assert pooling.other_pooling(evidence(value, expected, **settings)) is None
+
+
+@pytest.mark.parametrize("kernel", [2, 3, (3, 5)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("counted", [False, True])
+def test_pooling_is_torchs(kernel, stride, ceil, counted):
+    """Windows and counts are torch's, at every border."""
+    pair = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    padding = (pair[0] // 2, pair[1] // 2)
+    maps = INPUT.reshape(-1, 13, 13).astype(np.float64)
+    for kind, wanted in (
+        ("max pooling", maximum(kernel, stride, padding, ceil_mode=ceil)),
+        (
+            f"average pooling, padding {'' if counted else 'not '}counted",
+            average(kernel, stride, padding, ceil_mode=ceil, count_include_pad=counted),
+        ),
+    ):
+        way = pooling.Pooling(kind, pair, (stride, stride), padding)
+        found = pooling.pooled(maps, way, wanted.shape[2:])
+        assert np.abs(found.reshape(wanted.shape) - wanted).max() < 1e-6
+
+
+def test_torchs_adaptive_windows():
+    """They are as torch computes them."""
+    wanted = functional.adaptive_avg_pool2d(torch.from_numpy(ODD), 8).numpy()
+    assert np.abs(adaptive(pooling.torch_windows, 8) - wanted).max() < 1e-6
+
+
+def test_jittors_adaptive_windows():
+    """Jittor's rule is said where sizes do not divide."""
+    value, expected = (adaptive(windows, 8) for windows in (pooling.jittor_windows, pooling.torch_windows))
+    words = pooling.adaptive_pooling(evidence(value, expected, ODD, framework="jittor"))
+    assert words == "Jittor's adaptive pooling takes other windows than torch's when sizes do not divide (63 to 8)"
+    assert describe(evidence(value, expected, ODD)) == [words]
+    assert pooling.adaptive_pooling(evidence(nearly(value), expected, ODD)) is None
+    assert pooling.adaptive_pooling(evidence(value, expected, noise(2, 3, 63, 63, seed=2))) is None
+    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows of adaptive pool")
+
+
+def test_windows_that_divide():
+    """What is called pooling with a kernel and what is called adaptive is so by the settings."""
+    given = INPUT[..., :12, :12].copy()
+    value, expected = average(2, 2, 0, given), maximum(2, 2, 0, given)
+    (words,) = describe(evidence(value, expected, given, kernel_size=2, stride=2, padding=0))
+    assert words.startswith("is 2x2 average pooling with stride 2 and padding 0, the reference 2x2 max")
+    (words,) = describe(evidence(value, expected, given, output_size=6))
+    assert words == "is adaptive average pooling, the reference adaptive max pooling"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_global_pooling(keep):
+    """Maximum for mean and sum for mean are said, with and without the axes of length 1."""
+    mean, largest, total = (how(axis=(2, 3), keepdims=keep) for how in (INPUT.mean, INPUT.max, INPUT.sum))
+    words = pooling.adaptive_pooling(evidence(largest, mean, INPUT))
+    assert words == "is global max pooling, the reference global average pooling"
+    words = pooling.adaptive_pooling(evidence(total, mean, INPUT))
+    assert words == "is global sum pooling, the reference global average pooling"
+    assert pooling.adaptive_pooling(evidence(nearly(largest), mean, INPUT)) is None
+
+
+def test_jittors_ceil_mode():
+    """Windows that reach beyond the padding are divided otherwise."""
+    settings = {"kernel_size": 4, "stride": 3, "padding": 1}
+    wide = np.pad(INPUT, ((0, 0), (0, 0), (1, 4), (1, 4)))
+    expected = average(4, 3, 1, ceil_mode=True)
+    value = average(4, 3, 0, wide)[..., : expected.shape[2], : expected.shape[3]]
+    words = pooling.other_pooling(evidence(value, expected, INPUT, framework="jittor", **settings))
+    assert words.endswith(": Jittor's ceil_mode divides by the whole window")
