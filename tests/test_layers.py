@@ -25,6 +25,12 @@ def test_the_command_line_loads_no_framework():
     assert loaded("import bisect_tool.cli.app, bisect_tool.session", WORKER.parent.parent) == set()
 
 
+def test_an_adapter_loads_its_framework_when_it_is_prepared():
+    """Importing both adapters imports neither torch nor jittor."""
+    adapters = "from bisect_tool.worker.adapters import jittor_adapter, torch_adapter"
+    assert loaded(adapters, WORKER.parent.parent) == set()
+
+
 def test_a_loaded_framework_would_be_seen(tmp_path):
     """The check above fails for whatever imports torch or jittor, be it indirectly."""
     for name in FRAMEWORKS:

@@ -1,6 +1,5 @@
 """Answer the parent's requests, one after the other, until it says stop."""
 
-import importlib
 import os
 import sys
 import traceback
@@ -9,6 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from . import wire
+from .adapters.adapter import adapter_of
 from .arrays import shards
 from .code import lines
 from .model import build, optimizer
@@ -27,7 +27,7 @@ def serve(sock, framework, path):
     line.watch_parent()
     try:
         sys.path += path
-        adapter = importlib.import_module("%s.adapters.%s_adapter" % (__package__, framework))
+        adapter = adapter_of(framework)
         adapter.prepare()
     except BaseException as error:
         line.send({"event": "ready", "error": _failure("import", error)})

@@ -1,27 +1,39 @@
-"""What the worker needs to know about Jittor's optimizers; ``adapter`` is ``jittor_adapter``."""
+"""Jittor's optimizers: their groups, and the steps that they take."""
+
+from __future__ import annotations
 
 import copy
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from ..arrays import trees
+from ..arrays import Array, trees
+from .adapter import Optimizer, Tensor
+from .jittor_tensors import detached, from_numpy, is_tensor, sync, to_numpy
 
 BOOKKEEPING = ("n_step", "param_sync_iter", "last_epoch")
 
 
-def groups(adapter, optimizer):
+def is_optimizer(value: Any) -> bool:
+    """Tell whether a value is an optimizer of this framework."""
+    import jittor
+
+    return isinstance(value, jittor.optim.Optimizer)
+
+
+def optimizer_groups(optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequence[Tensor]]]:
     """Return (settings, Vars) for each of an optimizer's parameter groups; a group's own settings win."""
     common = {k: v for k, v in vars(optimizer).items() if not k.startswith("_") and k not in BOOKKEEPING}
     return [
         (
-            {k: _number(adapter, v) for k, v in dict(common, **group).items() if k not in ("params", "param_groups")},
+            {k: _number(v) for k, v in dict(common, **group).items() if k not in ("params", "param_groups")},
             group["params"],
         )
         for group in optimizer.param_groups
     ]
 
 
-def stepped(adapter, optimizer, gradients, count):
+def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
     """Return [{id of a Var: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
 
     ``gradients`` holds arrays by the Vars' ids. A Var without one gets zeros, as Jittor's own ``backward`` gives it:
@@ -30,58 +42,51 @@ def stepped(adapter, optimizer, gradients, count):
     """
     import jittor
 
-    originals = {id(var): var for group in optimizer.param_groups for var in group["params"]}
-    copies = {key: _copy(adapter, var) for key, var in originals.items()}
-    twin = _twin(adapter, optimizer, copies)
+    copies = {id(var): _copy(var) for group in optimizer.param_groups for var in group["params"]}
+    twin = _twin(optimizer, copies)
     order = jittor.flags.node_order
     try:
         found = []
         for number in range(count):
             twin.n_step = number + 1  # ``backward`` counts, which is not called
             for group, own in zip(twin.param_groups, optimizer.param_groups):
-                group["grads"] = [_gradient(adapter, var, gradients.get(id(var))) for var in own["params"]]
+                group["grads"] = [_gradient(var, gradients.get(id(var))) for var in own["params"]]
             twin.step()
-            adapter.sync([var for _, var in trees.leaves(twin.param_groups, adapter.is_tensor)])
-            found.append({key: adapter.to_numpy(var) for key, var in copies.items()})
+            sync([var for _, var in trees.leaves(twin.param_groups, is_tensor)])
+            found.append({key: to_numpy(var) for key, var in copies.items()})
         return found
     finally:
         jittor.flags.node_order = order
 
 
-def _twin(adapter, optimizer, copies):
-    def fresh(var):
-        return copies[id(var)] if id(var) in copies else _zeros(adapter, var)
+def _twin(optimizer: Optimizer, copies: Mapping[int, Tensor]) -> Optimizer:
+    def fresh(value: Any) -> Any:
+        return trees.map_leaves(value, is_tensor, lambda var: copies[id(var)] if id(var) in copies else _zeros(var))
 
     twin = copy.copy(optimizer)
     for key, value in vars(optimizer).items():
         if key == "param_groups":  # in a group a bare Var is a setting, one in a list is state
-            value = [
-                {k: v if adapter.is_tensor(v) else _mapped(adapter, v, fresh) for k, v in g.items()} for g in value
-            ]
-        elif not adapter.is_tensor(value):
-            value = _mapped(adapter, value, fresh)
+            value = [{k: v if is_tensor(v) else fresh(v) for k, v in group.items()} for group in value]
+        elif not is_tensor(value):
+            value = fresh(value)
         setattr(twin, key, value)
     return twin
 
 
-def _mapped(adapter, value, change):
-    return trees.map_leaves(value, adapter.is_tensor, change)
-
-
-def _copy(adapter, var):
-    new = adapter.detached(var)
+def _copy(var: Tensor) -> Tensor:
+    new = detached(var)
     return new.stop_grad() if var.is_stop_grad() else new
 
 
-def _zeros(adapter, var):
-    return adapter.from_numpy(np.zeros(tuple(var.shape), str(var.dtype))).stop_grad()
+def _zeros(var: Tensor) -> Tensor:
+    return from_numpy(np.zeros(tuple(var.shape), str(var.dtype))).stop_grad()
 
 
-def _gradient(adapter, var, array):
+def _gradient(var: Tensor, array: Array | None) -> Tensor:
     if array is None:
-        return _zeros(adapter, var)
-    return adapter.from_numpy(array.astype(str(var.dtype)).reshape(tuple(var.shape))).stop_grad()
+        return _zeros(var)
+    return from_numpy(array.astype(str(var.dtype)).reshape(tuple(var.shape))).stop_grad()
 
 
-def _number(adapter, value):
-    return value.item() if adapter.is_tensor(value) and value.numel() == 1 else value
+def _number(value: Any) -> Any:
+    return value.item() if is_tensor(value) and value.numel() == 1 else value

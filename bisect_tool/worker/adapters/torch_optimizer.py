@@ -1,44 +1,65 @@
-"""What the worker needs to know about PyTorch's optimizers; ``adapter`` is ``torch_adapter``."""
+"""PyTorch's optimizers: their groups, and the steps that they take."""
 
+from __future__ import annotations
+
+import contextlib
 from collections import defaultdict
+from typing import Any, Iterator, Mapping, Sequence
+
+from ..arrays import Array
+from . import torch_tensors
+from .adapter import Optimizer, Tensor
 
 
-def groups(adapter, optimizer):
+def is_optimizer(value: Any) -> bool:
+    """Tell whether a value is an optimizer of this framework."""
+    import torch
+
+    return isinstance(value, torch.optim.Optimizer)
+
+
+def optimizer_groups(optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequence[Tensor]]]:
     """Return (settings, tensors) for each of an optimizer's parameter groups."""
     return [
-        ({k: v.item() if _scalar(adapter, v) else v for k, v in group.items() if k != "params"}, group["params"])
+        ({key: _number(value) for key, value in group.items() if key != "params"}, group["params"])
         for group in optimizer.param_groups
     ]
 
 
-def stepped(adapter, optimizer, gradients, count):
+def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
     """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
 
     ``gradients`` holds arrays by the tensors' ids; a tensor without one has no gradient, and no step is taken for it.
     The tensors, their gradients, the groups and the optimizer's state are afterwards as they were before.
     """
     tensors = {id(tensor): tensor for group in optimizer.param_groups for tensor in group["params"]}
-    before = {key: (adapter.to_numpy(tensor), tensor.grad) for key, tensor in tensors.items()}
-    settings, state = [dict(group) for group in optimizer.param_groups], optimizer.state
-    optimizer.state = defaultdict(dict)
-    try:
-        found = []
+    found = []
+    with _left_as_it_is(optimizer, tensors):
+        optimizer.state = defaultdict(dict)
         for _ in range(count):
             for key, tensor in tensors.items():  # anew at each step, which may write into them
                 given = gradients.get(key)
-                tensor.grad = None if given is None else adapter.from_numpy(given, like=tensor).to(tensor.dtype)
+                tensor.grad = None if given is None else torch_tensors.from_numpy(given, like=tensor).to(tensor.dtype)
             optimizer.step()
-            found.append({key: adapter.to_numpy(tensor) for key, tensor in tensors.items()})
-        return found
+            found.append({key: torch_tensors.to_numpy(tensor) for key, tensor in tensors.items()})
+    return found
+
+
+@contextlib.contextmanager
+def _left_as_it_is(optimizer: Optimizer, tensors: Mapping[int, Tensor]) -> Iterator[None]:
+    before = [(tensor, torch_tensors.to_numpy(tensor), tensor.grad) for tensor in tensors.values()]
+    settings, state = [dict(group) for group in optimizer.param_groups], optimizer.state
+    try:
+        yield
     finally:
         optimizer.state = state
         for group, was in zip(optimizer.param_groups, settings):
             group.clear()
             group.update(was)
-        for key, (values, gradient) in before.items():
-            adapter.write(tensors[key], values)
-            tensors[key].grad = gradient
+        for tensor, values, gradient in before:
+            torch_tensors.write(tensor, values)
+            tensor.grad = gradient
 
 
-def _scalar(adapter, value):
-    return adapter.is_tensor(value) and value.numel() == 1
+def _number(value: Any) -> Any:
+    return value.item() if torch_tensors.is_tensor(value) and value.numel() == 1 else value

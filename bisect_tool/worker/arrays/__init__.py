@@ -1,1 +1,7 @@
-"""Arrays: in nested values, compared, and on disk."""
+"""Arrays and nested values of them, whatever the framework."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]

@@ -20,7 +20,7 @@ def describe(model):
             "settings": dict(trees.numbers(settings)),
             "parameters": [names[id(tensor)] for tensor in tensors if id(tensor) in names],
         }
-        for settings, tensors in model.adapter.OPTIMIZERS.groups(model.adapter, model.optimizer)
+        for settings, tensors in model.adapter.optimizer_groups(model.optimizer)
     ]
 
 
@@ -35,7 +35,7 @@ def steps(model, gradients, count=2):
         return {}
     names = _names(model)
     arrays = {id(model.state[name][0]): np.asarray(array) for name, array in gradients.items() if name in model.state}
-    found = model.adapter.OPTIMIZERS.stepped(model.adapter, model.optimizer, arrays, count)
+    found = model.adapter.optimizer_steps(model.optimizer, arrays, count)
     return {names[key]: [after[key] for after in found] for key in (found[0] if found else ()) if key in names}
 
 

@@ -65,7 +65,7 @@ def record(model, rebuild, lines, wire, folder, include, exclude, seeds, grads):
         else gradients.record(model, recorder, lines, gradients.bits(plain), grads["of"], wire, folder, batch)
     )
     recorder.store.flush()
-    described = building.describe(model, model.adapter.__name__.rsplit(".")[-1][: -len("_adapter")], plain_seconds)
+    described = building.describe(model, model.adapter.FRAMEWORK, plain_seconds)
     manifest = {
         "format": FORMAT,
         "described": described,

@@ -1,0 +1,177 @@
+"""What the worker asks of a framework; ``torch_adapter`` and ``jittor_adapter`` are modules that answer all of it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Protocol,
+    Sequence,
+    Tuple,
+    cast,
+)
+
+from ..arrays import Array
+
+Tensor = Any
+Module = Any
+Optimizer = Any
+Dtype = Any
+Tree = List[Tuple[str, Module, bool]]  # name, module, whether nothing of the user's lies inside it
+
+
+class Adapter(Protocol):
+    """A framework as the worker needs it."""
+
+    # What it is.
+
+    FRAMEWORK: str  # its name in recipe.toml
+    METHOD: str  # a module's own code
+    COMPILES: bool  # what a probe computes for the first time takes long
+
+    def prepare(self) -> None:
+        """Import the framework: the one place to fail when it is not installed."""
+
+    def version(self) -> str:
+        """Return the framework's version."""
+
+    def kernels(self) -> int | None:
+        """Return how many kernels were compiled or loaded so far, None where the framework makes none or nobody knows."""
+
+    # Modules and their state.
+
+    def is_module(self, value: Any) -> bool:
+        """Tell whether a value is a module of this framework."""
+
+    def module_tree(self, roots: Mapping[str, Module]) -> Tree:
+        """Return every module, a shared one under each of its names, in definition order."""
+
+    def is_library(self, module: Module) -> bool:
+        """Tell whether the class comes with the framework."""
+
+    def class_name(self, module: Module) -> str:
+        """Return the class name as torch spells it."""
+
+    def settings(self, module: Module) -> dict[str, Any]:
+        """Return a module's own public settings (eps, stride, padding ...): numbers, words and lists of them."""
+
+    def training(self, module: Module) -> bool:
+        """Tell whether the module is in train mode."""
+
+    def own_state(self, module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bool]]:
+        """Yield (key, tensor, "parameter" or "buffer", trainable) for the tensors that belong to this module itself."""
+
+    # The values of tensors.
+
+    def is_tensor(self, value: Any) -> bool:
+        """Tell whether a value is a tensor whose values can be written down."""
+
+    def to_numpy(self, tensor: Tensor) -> Array:
+        """Return the tensor's values as an array of its own."""
+
+    def from_numpy(self, array: Array, like: Tensor = None) -> Tensor:
+        """Return a new tensor with an array's values, on the device where ``like`` lies."""
+
+    def dtype(self, tensor: Tensor) -> Dtype:
+        """Return the tensor's dtype, for ``cast``."""
+
+    def cast(self, tensor: Tensor, dtype: Dtype) -> Tensor:
+        """Return the tensor in a dtype."""
+
+    def clone(self, tensor: Tensor) -> Tensor:
+        """Return a copy that stands in for the tensor in every way, gradient path included where it keeps one."""
+
+    def detached(self, tensor: Tensor) -> Tensor:
+        """Return a copy of the values alone."""
+
+    def write(self, tensor: Tensor, array: Array) -> None:
+        """Write values into a parameter or buffer in place. Raises ValueError when the shapes differ."""
+
+    def sync(self, tensors: Iterable[Tensor]) -> None:
+        """Compute what is pending for these tensors, and nothing else."""
+
+    def mutation(self, tensor: Tensor) -> int | None:
+        """Return a counter that grows whenever the tensor is overwritten in place, None when it is unknown."""
+
+    def perturb(self, tensor: Tensor, size: float, draw: int) -> Tensor:
+        """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""
+
+    def seed(self, number: int) -> None:
+        """Set every random state that a step may draw from."""
+
+    # Values in float64.
+
+    def doubled(self, tensor: Tensor) -> Tensor:
+        """Return a copy in float64 of a floating tensor, anything else as it is."""
+
+    def in_float64(self, module: Module) -> ContextManager[None]:
+        """Hold the floating state of a module, and of all inside it, in float64 while the block runs."""
+
+    def casting_no_float64_down(self) -> ContextManager[Any]:
+        """Return a context in which a float64 tensor stays one where the framework can be told so."""
+
+    # Gradients.
+
+    def gradients_on(self) -> bool:
+        """Tell whether what is computed now keeps a path for gradients."""
+
+    def with_gradients(self) -> ContextManager[Any]:
+        """Return a context in which what is computed keeps a path for gradients."""
+
+    def numpy_reads_all(self) -> ContextManager[None]:
+        """Let numpy read tensors that take gradients while the block runs."""
+
+    def unfrozen(self, tensor: Tensor) -> ContextManager[None]:
+        """Let a parameter take gradients while the block runs."""
+
+    def has_path(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor may have been computed from something that takes gradients."""
+
+    def leaf(self, tensor: Tensor, values: Array | None = None, exact: bool = False) -> tuple[Tensor, Tensor]:
+        """Return (a tensor that a graph begins at, the same for the code to use); the first is None where none can begin.
+
+        ``values`` is an array to take in place of the tensor's own; ``exact`` holds it in float64.
+        """
+
+    def starting(self, tensor: Tensor) -> Tensor:
+        """Make a tensor one that a graph begins at."""
+
+    def pull(self, roots: Sequence[tuple[Tensor, Array]], leaves: Sequence[Tensor]) -> list[Array | None]:
+        """Return what gradients at ``roots``, (tensor, array) pairs, make at ``leaves``: arrays, None without a path."""
+
+    def noting(self, tensor: Tensor, note: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the tensor with ``note`` called with its gradient, once that is there; what it returns takes its place."""
+
+    def distinct(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the same values that can be noted apart from this one, with the gradient path through it."""
+
+    def through(self, own: Tensor, values: Array) -> Tensor:
+        """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
+
+    # Optimizers.
+
+    def is_optimizer(self, value: Any) -> bool:
+        """Tell whether a value is an optimizer of this framework."""
+
+    def optimizer_groups(self, optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequence[Tensor]]]:
+        """Return (settings, tensors) for each of an optimizer's parameter groups."""
+
+    def optimizer_steps(
+        self, optimizer: Optimizer, gradients: Mapping[int, Array], count: int
+    ) -> List[Dict[int, Array]]:
+        """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
+
+        ``gradients`` holds arrays by the tensors' ids. Tensors and optimizer are afterwards as they were before.
+        """
+
+
+def adapter_of(framework: str) -> Adapter:
+    """Return the adapter of a framework by its name in recipe.toml."""
+    return cast("Adapter", importlib.import_module("%s.%s_adapter" % (__package__, framework)))

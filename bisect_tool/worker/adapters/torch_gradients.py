@@ -1,0 +1,127 @@
+"""PyTorch's gradients: where a graph begins, what is pulled back, and what comes by."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, ContextManager, Iterator, Sequence
+
+from ..arrays import Array
+from .adapter import Tensor
+from .torch_tensors import detached, from_numpy, to_numpy
+
+
+def gradients_on() -> bool:
+    """Tell whether what is computed now keeps a path for gradients."""
+    import torch
+
+    return torch.is_grad_enabled()
+
+
+def with_gradients() -> ContextManager[Any]:
+    """Return a context in which what is computed keeps a path for gradients."""
+    import torch
+
+    return torch.enable_grad()
+
+
+@contextlib.contextmanager
+def numpy_reads_all() -> Iterator[None]:
+    """Let numpy read tensors that take gradients: where a graph begins here, the model's own run has no gradient."""
+    import torch
+
+    plain = torch.Tensor.numpy
+    torch.Tensor.numpy = lambda tensor, **how: plain(tensor.detach(), **how)
+    try:
+        yield
+    finally:
+        torch.Tensor.numpy = plain
+
+
+@contextlib.contextmanager
+def unfrozen(tensor: Tensor) -> Iterator[None]:
+    """Let a parameter take gradients while the block runs."""
+    before = tensor.requires_grad
+    tensor.requires_grad_()
+    try:
+        yield
+    finally:
+        tensor.requires_grad_(before)
+
+
+def has_path(tensor: Tensor) -> bool:
+    """Tell whether the tensor was computed from something that takes gradients."""
+    return tensor.requires_grad
+
+
+def leaf(tensor: Tensor, values: Array | None = None, exact: bool = False) -> tuple[Tensor, Tensor]:
+    """Return (a tensor that a graph begins at, the same for the code to use); the first is None where none can begin.
+
+    ``values`` is an array to take in place of the tensor's own; ``exact`` holds it in float64.
+    """
+    import torch
+
+    new = detached(tensor) if values is None else from_numpy(values, like=tensor).to(tensor.dtype)
+    if not new.is_floating_point():
+        return None, new
+    new = (new.double() if exact else new).requires_grad_()
+    with torch.enable_grad():
+        return new, new.clone()  # the code may write into what it uses
+
+
+def starting(tensor: Tensor) -> Tensor:
+    """Make a tensor one that a graph begins at."""
+    tensor.requires_grad_()
+    return tensor
+
+
+def pull(roots: Sequence[tuple[Tensor, Array]], leaves: Sequence[Tensor]) -> list[Array | None]:
+    """Return the gradients that gradients at ``roots``, (tensor, array) pairs, make at ``leaves``: arrays, None without a path."""
+    import torch
+
+    known = [(tensor, array) for tensor, array in roots if tensor.requires_grad]
+    wanted = [number for number, tensor in enumerate(leaves) if tensor.requires_grad]
+    found = [None] * len(leaves)
+    if known and wanted:
+        gradients = torch.autograd.grad(
+            [tensor for tensor, _ in known],
+            [leaves[number] for number in wanted],
+            [_as(tensor, array) for tensor, array in known],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        for number, gradient in zip(wanted, gradients):
+            found[number] = None if gradient is None else to_numpy(gradient.to_dense())
+    return found
+
+
+def _as(own: Tensor, values: Array) -> Tensor:
+    """Return values in the dtype and shape of a tensor, on its device."""
+    return from_numpy(values.reshape(tuple(own.shape)), like=own).to(own.dtype)
+
+
+def noting(tensor: Tensor, note: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the tensor with ``note`` called with its gradient, once that is there; what it returns takes its place."""
+    if tensor.requires_grad:
+        tensor.register_hook(note)
+    return tensor
+
+
+def distinct(tensor: Tensor) -> Tensor:
+    """Return another tensor of the same values, with the gradient path through it."""
+    return tensor.clone()
+
+
+def through(own: Tensor, values: Array) -> Tensor:
+    """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
+    import torch
+
+    class Through(torch.autograd.Function):
+        @staticmethod
+        def forward(_context: Any, _own: Tensor, new: Tensor) -> Tensor:
+            return new.clone()  # the code may write into it
+
+        @staticmethod
+        def backward(_context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+            return gradient, None
+
+    return Through.apply(own, _as(own, values))

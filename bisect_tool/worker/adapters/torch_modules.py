@@ -1,0 +1,94 @@
+"""PyTorch's modules: the tree of them, their settings and state."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator, Mapping
+
+from ..arrays import trees
+from .adapter import Module, Tensor, Tree
+from .torch_tensors import doubled
+
+
+def is_module(value: Any) -> bool:
+    """Tell whether a value is a module of this framework."""
+    import torch
+
+    return isinstance(value, torch.nn.Module)
+
+
+def module_tree(roots: Mapping[str, Module]) -> Tree:
+    """Return (name, module, leaf) for every module, a shared one under each of its names, in definition order."""
+    import torch
+
+    containers = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
+    found: Tree = []
+
+    def visit(name: str, module: Module) -> None:
+        library = is_library(module) and not isinstance(module, containers)
+        children = [] if library else list(module._modules.items())
+        found.append((name, module, not any(child is not None for _, child in children)))
+        for key, child in children:
+            if child is not None:
+                visit("%s.%s" % (name, key) if name else key, child)
+
+    for name, module in roots.items():
+        visit(name, module)
+    return found
+
+
+def is_library(module: Module) -> bool:
+    """Tell whether the class comes with the framework."""
+    return type(module).__module__.split(".")[0] == "torch"
+
+
+def class_name(module: Module) -> str:
+    """Return the class name as the other framework would spell it."""
+    return type(module).__name__
+
+
+def settings(module: Module) -> dict[str, Any]:
+    """Return a module's own public settings (eps, stride, padding ...): numbers, words and tuples of them."""
+    found: dict[str, Any] = {}
+    for key, value in vars(module).items():
+        if not key.startswith("_") and key not in ("training", "inplace"):
+            value = trees.plain(value)
+            if value is not None:
+                found[key] = value
+    return found
+
+
+def training(module: Module) -> bool:
+    """Tell whether the module is in train mode."""
+    return module.training
+
+
+def own_state(module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bool]]:
+    """Yield (key, tensor, kind, trainable) for the tensors that belong to this module itself."""
+    for source, kind in ((module._parameters, "parameter"), (module._buffers, "buffer")):
+        for key, value in source.items():
+            if value is not None and key != "num_batches_tracked":
+                yield key, value, kind, value.requires_grad
+    if leaf:
+        for prefix, child in list(module.named_modules())[1:]:
+            for key, value, kind, trainable in own_state(child, False):
+                yield "%s.%s" % (prefix, key), value, kind, trainable
+
+
+@contextlib.contextmanager
+def in_float64(module: Module) -> Iterator[None]:
+    """Hold the floating parameters and buffers of a module, and of all inside it, in float64 while the block runs."""
+    stores = [store for part in module.modules() for store in (part._parameters, part._buffers)]
+    before = [
+        (store, key, value)
+        for store in stores
+        for key, value in store.items()
+        if value is not None and value.is_floating_point()
+    ]
+    try:
+        for store, key, value in before:
+            store[key] = doubled(value)
+        yield
+    finally:
+        for store, key, value in before:
+            store[key] = value
