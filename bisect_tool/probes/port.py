@@ -22,7 +22,8 @@ from bisect_tool.pairing.names import Matching, match
 from bisect_tool.probes.attachment import attach_request, port_names
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sites import Site, module_of
 from bisect_tool.workers.process import Worker, worker_digest
