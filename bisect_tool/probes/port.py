@@ -130,7 +130,9 @@ class WorkerPort:
                 },
             )
 
-        return self._asked("survey", intervention, read, Survey())
+        request = self._request(intervention)
+        del request["variables"]  # they are always sites there
+        return self._answered("survey", request, read, Survey())
 
     def identify(
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
@@ -144,7 +146,9 @@ class WorkerPort:
             return {Site(mine): Site(port) for mine, port in found.items() if mine in candidates}
 
         names = [variable.site for variable in theirs]
-        return self._asked("identify", intervention, read, {}, names=names, candidates=candidates)
+        request = self._request(intervention)
+        del request["variables"]
+        return self._answered("identify", {**request, "names": names, "candidates": candidates}, read, {})
 
     def statements(self, intervention: Intervention, owner: Site, variables: Iterable[Site]) -> PulledStatements:
         """Run one probe and return what each statement of one call's own code contributes to gradients.
