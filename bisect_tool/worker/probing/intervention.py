@@ -23,6 +23,7 @@ class Intervention:
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
+
     """
 
     patch: Collection[str]
