@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from bisect_tool.axes.gradients.pieces import floor_of
 from bisect_tool.axes.gradients.targets import ALL
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.tolerance import SAFETY
 
 WORST = ("call", "loss", "start", "piece", "gradient")

@@ -28,8 +28,9 @@ from bisect_tool.cli import run as command
 from bisect_tool.cli.progress import Progress
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of, exact_error_of, floor_of
 from bisect_tool.questions.question import ProbeLog, Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.finding import Finding
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, variable_of
 

@@ -26,8 +26,9 @@ from bisect_tool.errors import BisectError
 from bisect_tool.finding import Finding, listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ends import check_batch, check_target, ends
 from bisect_tool.questions.judging import floor_of
 from bisect_tool.questions.question import LogRow, ProbeLog, Question

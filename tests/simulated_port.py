@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Comparison, Intervention, Reading, Watched
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.question import ProbeLog, Question
 from bisect_tool.questions.tolerance import Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from bisect_tool.errors import BisectError
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 
 
 class ProbeCache:

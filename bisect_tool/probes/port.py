@@ -22,7 +22,8 @@ from bisect_tool.pairing.names import Matching, match
 from bisect_tool.probes.attachment import attach_request, port_names
 from bisect_tool.probes.cache import ProbeCache
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sites import Site, module_of
 from bisect_tool.workers.process import Worker, worker_digest
@@ -129,7 +130,9 @@ class WorkerPort:
                 },
             )
 
-        return self._asked("survey", intervention, read, Survey())
+        request = self._request(intervention)
+        del request["variables"]  # they are always sites there
+        return self._answered("survey", request, read, Survey())
 
     def identify(
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
@@ -143,7 +146,9 @@ class WorkerPort:
             return {Site(mine): Site(port) for mine, port in found.items() if mine in candidates}
 
         names = [variable.site for variable in theirs]
-        return self._asked("identify", intervention, read, {}, names=names, candidates=candidates)
+        request = self._request(intervention)
+        del request["variables"]
+        return self._answered("identify", {**request, "names": names, "candidates": candidates}, read, {})
 
     def statements(self, intervention: Intervention, owner: Site, variables: Iterable[Site]) -> PulledStatements:
         """Run one probe and return what each statement of one call's own code contributes to gradients.

@@ -8,7 +8,7 @@ from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.sites import Site, calls_around, module_of, parent_of
 
 

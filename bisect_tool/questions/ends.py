@@ -7,7 +7,8 @@ import math
 from bisect_tool.checks.preflight.sizes import explained_text, row_counts
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import listed
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import run_logged, verdict_on
 from bisect_tool.questions.ranges import Run, code_range, spread_range
 from bisect_tool.search.verdict import Verdict

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Comparison, Reading
+from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.tolerance import SAFETY
 from bisect_tool.sites import Site
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site

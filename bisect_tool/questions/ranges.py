@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.pair import Pair, batch_differs
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import EVERYTHING
 from bisect_tool.questions.question import ProbeLog, Question, verdict_on
 from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval

@@ -15,7 +15,7 @@ from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit, Line
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.report.data import FORMAT, culprit_data, finding_data, interval_data, plain_data, sentence_list

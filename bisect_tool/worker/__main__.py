@@ -1,5 +1,7 @@
 """Start a worker: ``python bisect_tool/worker --socket FD --framework NAME``."""
 
+from __future__ import annotations
+
 import argparse
 import faulthandler
 import importlib.util
@@ -13,18 +15,20 @@ import traceback
 NAME = "bisect_worker"  # not ``bisect_tool.worker``: the tool itself is not importable here
 
 
-def load_package(folder):
+def load_package(folder: str) -> None:
     """Import this folder as a package, and take it off the import path where it would shadow user modules."""
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") != folder]
     spec = importlib.util.spec_from_file_location(
         NAME, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )
+    assert spec is not None
+    assert spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = package
     spec.loader.exec_module(package)
 
 
-def main():
+def main() -> None:
     """Read the arguments and serve until the parent closes its end."""
     parser = argparse.ArgumentParser(prog="bisect worker")
     parser.add_argument("--socket", type=int, required=True)

@@ -1,11 +1,15 @@
 """The worker's end of the wire: one JSON object a line, over a socket of its own."""
 
+from __future__ import annotations
+
 import json
 import os
 import select
 import signal
+import socket
 import threading
 import time
+from typing import Any, Dict, Iterator
 
 
 class Wire:
@@ -15,17 +19,17 @@ class Wire:
     "still alive" may be called at every layer.
     """
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._lines = sock.makefile("r", encoding="utf-8", newline="\n")
         self._last_event = 0.0
 
-    def watch_parent(self):
+    def watch_parent(self) -> None:
         """End this process and all it started as soon as the parent is gone, whatever the model is doing then."""
         poll = select.poll()
         poll.register(self._socket, 0)  # nothing but a hang-up
 
-        def watch():
+        def watch() -> None:
             poll.poll()
             if os.getpgrp() == os.getpid():
                 os.killpg(0, signal.SIGKILL)
@@ -33,16 +37,15 @@ class Wire:
 
         threading.Thread(target=watch, daemon=True).start()
 
-    def requests(self):
-        """Yield each request until the parent closes its end."""
-        for line in self._lines:
-            yield json.loads(line)
+    def requests(self) -> Iterator[str]:
+        """Yield each line that the parent sends, until it closes its end."""
+        yield from self._lines
 
-    def send(self, message):
+    def send(self, message: Dict[str, Any]) -> None:
         """Send one reply; NaN and infinity travel as the words JSON has for them in Python."""
         self._socket.sendall((json.dumps(message) + "\n").encode("utf-8"))
 
-    def event(self, kind, every=0.2, **fields):
+    def event(self, kind: str, every: float = 0.2, **fields: Any) -> None:
         """Tell the parent what is going on, at most once in ``every`` seconds."""
         now = time.monotonic()
         if now - self._last_event >= every:

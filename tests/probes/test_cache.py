@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.cache import ProbeCache
-from bisect_tool.probes.intervention import Comparison, Intervention, Reading, Watched
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.sites import Site
 
 FULL = Reading(

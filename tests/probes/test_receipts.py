@@ -10,7 +10,7 @@ from manifests import SHARD, described, manifest, module, site, tensor
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sites import Site
 

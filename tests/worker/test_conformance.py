@@ -12,8 +12,9 @@ from conftest import TINY
 
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.recipes.load import load_recipe
 from bisect_tool.sites import Site
 from bisect_tool.workers.process import Worker

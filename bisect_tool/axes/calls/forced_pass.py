@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import EVERYTHING, error_of, exact_error_of, floor_of, inputs_off, largest, worst
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from bisect_tool.axes.calls.forced_pass import AMBIGUOUS, Forced, force, own_error
 from bisect_tool.finding import counted
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of, exact_error_of, floor_of
 from bisect_tool.questions.question import Question
 from bisect_tool.sites import STEP, Site

@@ -11,7 +11,8 @@ from bisect_tool.axes.calls.forced_pass import Forced, force
 from bisect_tool.culprit import Culprit, Proof, proof
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Intervention, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import inputs_off, worst
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import Interval

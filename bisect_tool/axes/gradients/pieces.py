@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from bisect_tool.captures.manifest import Gradients
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Intervention, PulledAt, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import PulledAt, Reading
 from bisect_tool.questions.question import Question, run_logged
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
 from bisect_tool.search.verdict import Verdict

@@ -21,7 +21,8 @@ from bisect_tool.culprit import Culprit, Proof
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Intervention, PulledAt, Reading
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import PulledAt, Reading
 from bisect_tool.questions.question import Question, run_logged
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, module_of

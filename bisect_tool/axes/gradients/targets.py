@@ -8,7 +8,7 @@ import math
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.errors import BisectError
 from bisect_tool.finding import listed
-from bisect_tool.probes.intervention import Pulled, Reading
+from bisect_tool.probes.reading import Pulled, Reading
 from bisect_tool.questions.tolerance import SAFETY, Interval
 
 NORM = "grad_norm"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bisect_tool.axes.gradients.targets import reference_rms
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.finding import counted, listed
-from bisect_tool.probes.intervention import Pulled
+from bisect_tool.probes.reading import Pulled
 from bisect_tool.questions.tolerance import SAFETY
 
 Kind = Literal["none", "zero", "tiny", "ordinary"]

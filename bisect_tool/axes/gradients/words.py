@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.probes.intervention import Pulled, PulledAt
+from bisect_tool.probes.reading import Pulled, PulledAt
 from bisect_tool.sites import STEP, Site
 
 ALONG = 1e-2  # of its size: what is left of a gradient that is the reference's times a number

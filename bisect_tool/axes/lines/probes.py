@@ -8,7 +8,7 @@ from bisect_tool.axes.lines.reads import unclear_before
 from bisect_tool.axes.lines.statements import FLOOR, Lines, Statement
 from bisect_tool.finding import listed
 from bisect_tool.probes.handed import Variable
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY

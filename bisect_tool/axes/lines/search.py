@@ -21,8 +21,8 @@ from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.culprit import Culprit, Proof
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Reading
 from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of, floor_of, inputs_off, worst
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import Interval

@@ -13,7 +13,7 @@ from bisect_tool.checks.values.checks import describe, sentence
 from bisect_tool.checks.values.evidence import Array, Evidence
 from bisect_tool.culprit import Line
 from bisect_tool.finding import Finding, counted, listed
-from bisect_tool.probes.intervention import Comparison
+from bisect_tool.probes.reading import Comparison
 from bisect_tool.questions.judging import worst
 from bisect_tool.questions.tolerance import SAFETY
 from bisect_tool.sites import Site, variable_of

@@ -11,7 +11,7 @@ from bisect_tool.checks.initial.start import NOT_LOADED
 from bisect_tool.culprit import Culprit, Proof, proof
 from bisect_tool.finding import Finding, listed
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Reading
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of
 from bisect_tool.questions.question import Question
 from bisect_tool.search.ddmin import ddmin, descend

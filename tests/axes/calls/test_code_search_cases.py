@@ -5,7 +5,7 @@ import dataclasses
 from simulated_port import STEP, Fault, Node, SimulatedPort, chain
 
 from bisect_tool.axes.calls.search import MOST_CULPRITS, search_code
-from bisect_tool.probes.intervention import Reading, Watched
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.search.verdict import Verdict
 
 

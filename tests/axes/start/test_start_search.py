@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bisect_tool.axes.start.search import StateTree, search_silent, search_start
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.intervention import Comparison, Intervention, Reading, Watched
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.question import ProbeLog, Question
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict

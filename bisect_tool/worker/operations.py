@@ -1,0 +1,189 @@
+"""What a worker does when it is asked: each operation of the protocol is one method of the session."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Callable, Dict, List, NoReturn, Optional
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from . import wire
+from .arrays import shards
+from .code import lines
+from .model import build, optimizer
+from .probing import backward, probe, pullback, statements, survey
+from .probing.reference import Reference
+from .recording import record
+
+LARGEST_SUM = 1 << 24  # numbers
+Data = Dict[str, Any]  # as JSON has it
+
+
+class Session:
+    """What a worker keeps between requests: the built model and the reference's values. See OPERATIONS."""
+
+    def __init__(self, adapter: Any, framework: str, line: wire.Wire, path: List[str]) -> None:
+        self._adapter = adapter
+        self._framework = framework
+        self._line = line
+        self._path = path
+        self._model: build.Model  # from ``build`` on
+        self._rebuild: Callable[[int], build.Model]
+        self._lines: lines.Lines
+        self._reference: Reference  # from ``attach`` on
+        self._memory: Dict[str, Any] = {}
+
+    def stop(self) -> NoReturn:
+        """End this process at once: taking a framework down piece by piece lasts a second, and nobody needs it any more."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    def build(self, folder: str, entry: str, options: Data, watch: List[str]) -> Data:
+        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites."""
+        function = build.load_entry(folder, entry)
+        self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
+        self._memory = {}
+        self._model, seconds = build.timed(build.build, self._adapter, function, options)
+        self._lines = lines.Lines(self._adapter, [folder] + self._path, watch)
+        described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
+        return dict(described, options=build.accepted_options(function))
+
+    def record(self, folder: str, **how: Any) -> Data:
+        """Record one run of the built model into a folder."""
+        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, **how)
+        return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
+
+    def attach(
+        self,
+        folder: str,
+        sites: Data,
+        state: Data,
+        batch: Data,
+        tensors: Data,
+        gradients: Optional[Data],
+        largest: int,
+    ) -> Data:
+        """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
+        self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
+        total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
+        exact = float(numbers.sum(dtype=np.float64))
+        return {"sum_error": abs(total - exact) / max(exact, 1e-30)}
+
+    def step(self) -> Data:
+        """Run one step of the model as it is; return its targets, and what is no scalar among them."""
+        values, problems = self._model.read_targets(self._model.run_step(self._model.fresh_batch()))
+        self._model.restore()
+        return {"targets": values, "not_scalar": problems}
+
+    def remember(self, patch: List[str], sites: List[str]) -> None:
+        """Run once with the model's own parameters and keep some calls' values for later runs."""
+        self._memory = {}
+        self._probe(patch, remember=sites).run()
+
+    def run(self, patch: List[str], **how: Any) -> Data:
+        """Run one probe and return its reading."""
+        return self._probe(patch, **how).run()
+
+    def pull(self, patch: List[str], **how: Any) -> Data:
+        """Run one probe whose backward pass is a whole one, and return its reading."""
+        return self._probe(patch, backward.Backward, **how).run()
+
+    def pull_pieces(self, patch: List[str], **how: Any) -> Data:
+        """Run one probe whose backward pass is in pieces, and return its reading."""
+        return self._probe(patch, pullback.Pullback, **how).run()
+
+    def values(self, patch: List[str], hand: List[str], file: str, **how: Any) -> Data:
+        """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
+        run = self._probe(patch, hand=hand, **how)
+        run.run()
+        arrays: Data = {}
+        found: Data = {}
+        for site, parts in run.handed.items():
+            for part, pairs in parts.items():
+                for path, array in pairs:
+                    key = "t%d" % len(arrays)
+                    arrays[key] = array
+                    found.setdefault(site, {"inputs": [], "output": []})[part].append([path, key])
+        with shards.writing(os.path.dirname(file)):
+            save_file(arrays, file)
+        return found
+
+    def pull_statements(self, patch: List[str], **how: Any) -> Data:
+        """Run one probe that is pulled back statement by statement; return what each contributes, and the lines of calls."""
+        run = self._probe(patch, statements.Statements, **how)
+        run.run()
+        return {"edges": run.edges, "places": run.places, "excerpts": run.excerpts, "stopped": run.stopped()}
+
+    def take_steps(self, patch: List[str], file: str) -> Data:
+        """Let the optimizer take its steps from the reference's parameters and gradients; write what comes out into a file.
+
+        Returns {"groups": its groups, "after": {parameter: [key after step 1, ...]}}.
+        """
+        model, reference = self._model, self._reference
+        for name in patch:
+            model.adapter.write(model.state[name][0], reference.read(reference.state[name]))
+        known = reference.gradients["parameters"]
+        gradients = {name: reference.read(key) for name, key in known.items() if key is not None}
+        try:
+            after = optimizer.steps(model, gradients)
+        finally:
+            model.restore()
+        arrays = {"%d|%s" % (step, name): a for name, found in after.items() for step, a in enumerate(found)}
+        with shards.writing(os.path.dirname(file)):
+            save_file(arrays, file)
+        keys = {name: ["%d|%s" % (step, name) for step in range(len(found))] for name, found in after.items()}
+        return {"groups": optimizer.describe(model), "after": keys}
+
+    def _probe(self, patch: List[str], kind: Any = probe.Probe, **how: Any) -> Any:
+        return kind(self._model, self._reference, self._line, self._memory, patch, lines=self._lines, **how)
+
+    def survey(self, patch: List[str], **how: Any) -> Data:
+        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
+        how["variables"] = True
+        seen = survey.Survey(self._model.adapter, self._lines)
+        self._probe(patch, on_assigned=seen.on_assigned, on_caught=seen.on_caught, **how).run()
+        return {
+            "variables": seen.assigned,
+            "excerpts": seen.excerpts,
+            "caught": seen.caught,
+            "skipped": self._lines.watcher.skipped,
+            "cut": sorted(self._lines.cut),
+            "functions": sorted(self._lines.functions()),
+            "conditions": seen.conditions,
+        }
+
+    def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
+        """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
+        how["variables"] = True
+        seen = survey.Namesakes(self._model.adapter, self._reference, names, candidates)
+        self._probe(patch, on_assigned=seen.on_assigned, **how).run()
+        return seen.found
+
+    def attach_variables(self, sites: Data) -> None:
+        """Take the reference's values of variables: {the model's own site: tree}."""
+        self._reference.sites.update(
+            {site: {"inputs": {"list": []}, "output": tree, "inside": {}} for site, tree in sites.items()}
+        )
+
+
+OPERATIONS: Dict[str, Callable[..., Any]] = {
+    "build": Session.build,
+    "stop": Session.stop,
+    "step": Session.step,
+    "record": Session.record,
+    "attach": Session.attach,
+    "remember": Session.remember,
+    "run": Session.run,
+    "values": Session.values,
+    "survey": Session.survey,
+    "identify": Session.identify,
+    "attach_variables": Session.attach_variables,
+    "pull": Session.pull,
+    "pull_pieces": Session.pull_pieces,
+    "pull_statements": Session.pull_statements,
+    "take_steps": Session.take_steps,
+}

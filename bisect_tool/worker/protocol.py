@@ -1,0 +1,195 @@
+"""Every message between the tool and a worker: its fields, what its reply holds, and the capability it belongs to.
+
+Both sides check by these tables, and by them alone. docs/protocol.md says what the fields mean.
+
+A field's kind is "flag", "whole", "number", "text", "names" (a list of texts), "list", "object" or "null"; "text or null"
+is either of two.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
+
+VERSION = 1
+ALWAYS = ""  # no capability: what every worker answers
+
+Fields = Mapping[str, str]  # field -> its kind
+NOTHING: Fields = MappingProxyType({})
+
+
+class ProtocolError(Exception):
+    """A message that is not as it is declared; one sentence that names every field that is wrong."""
+
+
+class Request(NamedTuple):
+    """What a request needs, what it may have beside, and what the reply to it holds.
+
+    ``reply`` are the fields of an object, or the kind of a reply without fields of its own.
+    """
+
+    capability: str
+    needs: Fields
+    reply: Union[Fields, str]
+    may: Fields = NOTHING
+
+
+DESCRIPTION = {
+    "framework": "text",
+    "version": "text",
+    "python": "text",
+    "seconds": "number",
+    "modules": "list",
+    "state": "list",
+    "batch": "list",
+    "sources": "text",
+    "options": "list or null",
+}
+ATTACHED = {
+    "folder": "text",
+    "sites": "object",
+    "state": "object",
+    "batch": "object",
+    "tensors": "object",
+    "gradients": "object or null",
+    "largest": "whole",
+}
+INTERVENTION = {  # what every probe may have beside what it patches
+    "watch": "names",
+    "keep": "names",
+    "feed": "names",
+    "exact": "names",
+    "disturb": "object",
+    "echo": "flag",
+}
+WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
+BACKWARD = {**WITH_VARIABLES, "straight": "names", "pulled": "names", "severed": "names", "thawed": "names"}
+READING = {
+    "targets": "object",
+    "not_scalar": "object",
+    "receipts": "object",
+    "standing": "object",
+    "read": "object",
+    "watched": "object",
+    "calls": "list",
+    "kernels": "whole or null",
+    "seconds": "number",
+}
+SURVEY = {
+    "variables": "list",
+    "excerpts": "object",
+    "caught": "list",
+    "skipped": "object",
+    "cut": "names",
+    "functions": "names",
+    "conditions": "object",
+}
+PATCH = {"patch": "names"}
+
+REQUESTS: Dict[str, Request] = {
+    "build": Request(
+        ALWAYS, {"folder": "text", "entry": "text", "options": "object", "watch": "names"}, reply=DESCRIPTION
+    ),
+    "stop": Request(ALWAYS, {}, reply="null"),
+    "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object"}),
+    "record": Request(
+        "record",
+        {"folder": "text", "include": "names", "exclude": "names", "seeds": "list", "grads": "object or null"},
+        reply={"sites": "whole", "bytes": "object", "seconds": "object"},
+    ),
+    "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
+    "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
+    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING),
+    "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
+    "survey": Request("survey", PATCH, may=INTERVENTION, reply=SURVEY),
+    "identify": Request(
+        "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
+    ),
+    "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
+    "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}),
+    "pull_pieces": Request("gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}),
+    "pull_statements": Request(
+        "statements",
+        {**PATCH, "owners": "names", "named": "names", "given": "object"},
+        may=INTERVENTION,
+        reply={"edges": "object", "places": "object", "excerpts": "object", "stopped": "names"},
+    ),
+    "take_steps": Request("optimizer", {**PATCH, "file": "text"}, reply={"groups": "list", "after": "object"}),
+}
+CAPABILITIES: FrozenSet[str] = frozenset(request.capability for request in REQUESTS.values()) - {ALWAYS}
+
+EVENTS: Dict[str, Fields] = {
+    "ready": {"protocol": "whole", "version": "text", "capabilities": "names"},
+    "running": {"site": "text"},
+    "recording": {"sites": "whole", "bytes": "whole"},
+    "noise": {"done": "whole", "of": "whole"},
+    "gradients": {"done": "whole", "of": "whole"},
+    "seeds": {"done": "whole", "of": "whole"},
+}
+FAILURE = {"phase": "text", "type": "text", "message": "text", "where": "text or null", "traceback": "text"}
+
+KINDS: Dict[str, Callable[[Any], bool]] = {
+    "flag": lambda value: isinstance(value, bool),
+    "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "text": lambda value: isinstance(value, str),
+    "names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    "list": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+    "null": lambda value: value is None,
+}
+
+
+def check_request(operation: Any, fields: Mapping[str, Any]) -> None:
+    """Raise ProtocolError where no such operation is known, or its fields are not what it needs."""
+    if not isinstance(operation, str) or operation not in REQUESTS:
+        raise ProtocolError("unknown operation %r; known are %s" % (operation, ", ".join(REQUESTS)))
+    request = REQUESTS[operation]
+    _check("the request %r" % operation, fields, request.needs, request.may)
+
+
+def check_reply(operation: str, reply: Any) -> None:
+    """Raise ProtocolError where a reply is not what the operation's is."""
+    declared = REQUESTS[operation].reply
+    what = "the reply to %r" % operation
+    kind = declared if isinstance(declared, str) else "object"
+    if not _is(kind, reply):
+        raise ProtocolError("%s is %s, expected %s" % (what, _shown(reply), kind))
+    if not isinstance(declared, str):
+        _check(what, reply, declared)
+
+
+def check_event(event: Mapping[str, Any]) -> None:
+    """Raise ProtocolError where an event is not as it is declared."""
+    name = event.get("event")
+    if name not in EVENTS:
+        raise ProtocolError("unknown event %r" % name)
+    _check("the event %r" % name, event, {"event": "text", **EVENTS[name]})
+
+
+def check_failure(failure: Any) -> None:
+    """Raise ProtocolError where what a worker says of an error is not as it is declared."""
+    if not isinstance(failure, dict):
+        raise ProtocolError("the error is %s, expected object" % _shown(failure))
+    _check("the error", failure, FAILURE)
+
+
+def _check(what: str, found: Mapping[str, Any], needs: Fields, may: Fields = NOTHING) -> None:
+    declared = {**needs, **may}
+    wrong = ["%s is missing" % field for field in needs if field not in found]
+    for field, value in found.items():
+        if field not in declared:
+            wrong.append("%s is unknown" % field)
+        elif not _is(declared[field], value):
+            wrong.append("%s is %s, expected %s" % (field, _shown(value), declared[field]))
+    if wrong:
+        raise ProtocolError("%s is not as the protocol has it: %s" % (what, "; ".join(wrong)))
+
+
+def _is(kind: str, value: Any) -> bool:
+    return any(KINDS[one](value) for one in kind.split(" or "))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
