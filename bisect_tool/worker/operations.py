@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from . import wire
 from .arrays import shards
 from .code import lines
-from .model import build, optimizer
+from .model import build, describe, optimizer
 from .probing import backward, probe, pullback, statements, survey
 from .probing.reference import Reference
 from .recording import record
@@ -48,7 +48,7 @@ class Session:
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
         self._lines = lines.Lines(self._adapter, [folder] + self._path, watch)
-        described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
+        described = describe.describe(self._model, self._framework, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
     def record(self, folder: str, **how: Any) -> Data:

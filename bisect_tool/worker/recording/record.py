@@ -16,7 +16,7 @@ from ..arrays.measure import DRAWS, LOSS_ROUNDING, ROUNDING
 from ..arrays.shards import ShardWriter, writing
 from ..code import variables
 from ..model import build as building
-from ..model import calls
+from ..model import calls, describe
 from ..probing import probe
 from ..probing.reference import Reference
 from . import gradients
@@ -65,7 +65,7 @@ def record(model, rebuild, lines, wire, folder, include, exclude, seeds, grads):
         else gradients.record(model, recorder, lines, gradients.bits(plain), grads["of"], wire, folder, batch)
     )
     recorder.store.flush()
-    described = building.describe(model, model.adapter.FRAMEWORK, plain_seconds)
+    described = describe.describe(model, model.adapter.FRAMEWORK, plain_seconds)
     manifest = {
         "format": FORMAT,
         "described": described,
