@@ -135,7 +135,7 @@ class Bench:
             return worker, build_model(worker, recipe, "port", dict(options))
 
         with tempfile.TemporaryDirectory() as cache:
-            port = kind(start, capture, recipe.names.rename, Path(cache), ())
+            port = kind.open(start, capture, recipe.names.rename, Path(cache), ())
             try:
                 yield port
             finally:

@@ -267,7 +267,7 @@ def cuts(_gigabytes: float) -> Iterator[Row]:
         capture, recipe = Capture.open(folder.parent / "captures" / "recipe" / "ref"), load_recipe(folder)
         worker = start_worker(recipe, recipe.model("port"), silence_limit=300)
         described = build_model(worker, recipe, "port", {})
-        port = WorkerPort(lambda: (worker, described), capture, (), folder.parent / "probes", ())
+        port = WorkerPort.open(lambda: (worker, described), capture, (), folder.parent / "probes", ())
         try:
             state, order = [Site(name) for name in port.matching.state], [Site(e.site) for e in capture.manifest.sites]
             whole = len(port.run(Intervention()).calls)

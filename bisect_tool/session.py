@@ -124,7 +124,7 @@ def bisect(
             ranges={name: asked.interval for name, (asked, _) in questions.items()},
             start_range=start_range,
             passed_over=explained(passed_over),
-            unanswered=port.unanswered,
+            unanswered=port.asides.unanswered,
             probes=log_data(run.log, len(trace.sites)),
         )
     )

@@ -149,7 +149,7 @@ def _start_port(
         return worker, described
 
     words = [recipe.name, model, spec.model_dump_json(), json.dumps(options, sort_keys=True, default=str)]
-    return WorkerPort(start, capture, recipe.names.rename, cache_folder, words)
+    return WorkerPort.open(start, capture, recipe.names.rename, cache_folder, words)
 
 
 def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolerance:

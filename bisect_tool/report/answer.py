@@ -26,6 +26,7 @@ from bisect_tool.sites import STEP, variable_of
 UNANSWERED = {
     "values": "what the culprits compute was not looked at",
     "survey": "lines of code were not looked for",
+    "attach_variables": "lines of code were not looked for",
     "identify": "variables of other names were not recognised by their values",
     "pull_statements": "the lines of the backward pass were not looked for",
     "take_steps": "the optimiser step was not compared",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List, NoReturn, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from . import wire
 from .arrays import shards
 from .code import lines
-from .model import build, optimizer
+from .model import build, describe, optimizer
 from .probing import compared, forward, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
@@ -50,7 +50,7 @@ class Session:
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
         self._lines = lines.Lines(self._adapter, [folder] + self._path, watch)
-        described = build.describe(self._model, self._framework, seconds, [folder] + self._path)
+        described = describe.describe(self._model, self._framework, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
     def record(self, folder: str, **how: Any) -> Data:
@@ -90,10 +90,17 @@ class Session:
         """Run one probe and return its reading."""
         return forward.read(self._probe(patch, **how))
 
-    def pull(self, patch: List[str], **how: Any) -> Data:
+    def pull(
+        self,
+        patch: List[str],
+        straight: Sequence[str] = (),
+        pulled: Sequence[str] = (),
+        severed: Sequence[str] = (),
+        thawed: Sequence[str] = (),
+        **how: Any,
+    ) -> Data:
         """Run one probe whose backward pass is a whole one, and return its reading."""
-        passing = {name: how.pop(name) for name in ("straight", "pulled", "severed", "thawed") if name in how}
-        return whole.read(self._probe(patch, **how), **passing)
+        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed)
 
     def pull_pieces(self, patch: List[str], **how: Any) -> Data:
         """Run one probe whose backward pass is in pieces, and return its reading."""

@@ -162,8 +162,8 @@ def check_reply(operation: str, reply: Any) -> None:
 def check_event(event: Mapping[str, Any]) -> None:
     """Raise ProtocolError where an event is not as it is declared."""
     name = event.get("event")
-    if name not in EVENTS:
-        raise ProtocolError("unknown event %r" % name)
+    if not isinstance(name, str) or name not in EVENTS:
+        raise ProtocolError("unknown event %r" % (name,))
     _check("the event %r" % name, event, {"event": "text", **EVENTS[name]})
 
 

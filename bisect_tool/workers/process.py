@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -16,18 +15,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.worker import protocol
+from bisect_tool.workers.failures import SCRIPT, hint_of_end, how_it_ended, last_words, model_error
 
-SCRIPT = Path(__file__).resolve().parent.parent / "worker"
 KEPT_LINES = 200
 LONGEST_LINE = 2000  # bytes of one printed line that are kept: a model may print megabytes without a newline
-Event = Callable[[dict[str, Any]], None]
-
-
 LONGEST_REPLY = 256 << 20  # bytes
+Event = Callable[[dict[str, Any]], None]
 
 
 class Worker:
@@ -36,6 +33,7 @@ class Worker:
     Attributes:
         command: what was started, for messages.
         silence_limit: seconds without any sign of life (reply, event or output) after which it is killed.
+        capabilities: what it says that it can do, once it is ready; see ``worker.protocol``.
 
     """
 
@@ -52,6 +50,7 @@ class Worker:
         on_output: Callable[[str], None] | None = None,
     ) -> None:
         self.silence_limit = silence_limit
+        self.capabilities: frozenset[str] = frozenset()
         damaged = "; if it happens again: a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder"
         self._kernel_hint = damaged if framework == "jittor" else ""
         self._on_event = on_event or (lambda _event: None)
@@ -62,56 +61,53 @@ class Worker:
         self.command = [python, "-u", str(SCRIPT), "--framework", framework]
         for entry in path:
             self.command += ["--path", entry]
-        ours, theirs = socket.socketpair()
-        self._socket = ours
-        try:
-            self._process = subprocess.Popen(
-                [*self.command, "--socket", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
-                cwd=cwd,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker
-            )
-        except (OSError, ValueError) as error:
-            ours.close()
-            raise BisectError(
-                f"cannot start the interpreter {python!r}: {getattr(error, 'strerror', None) or error}",
-                hint="set `python` of this model in recipe.toml to the interpreter of its environment",
-            ) from error
-        finally:
-            theirs.close()
+        self._process, self._socket = _launched(self.command, {**os.environ, **(env or {})}, cwd)
         threading.Thread(target=self._read_output, daemon=True).start()
 
-    def ready(self) -> dict[str, Any]:
-        """Wait until the framework is imported; return the ready event. Raises ModelError when it cannot be."""
-        while True:
-            message = self._receive("start")
-            if message.get("event") == "ready":
-                if "error" in message:
-                    raise self._failure(message["error"])
-                return message
-            self._on_event(message)
+    def ready(self) -> None:
+        """Wait until the framework is imported, and take what the worker can do.
+
+        Raises ModelError when the framework cannot be imported, BisectError for a worker that speaks otherwise.
+        """
+        while (message := self._receive("start")).get("event") != "ready":
+            self._take_event(message)
+        if "error" in message:
+            raise model_error(message["error"], self.command[0], self.tail())
+        hint = "see docs/protocol.md for what a worker has to say"
+        if message.get("protocol", protocol.VERSION) != protocol.VERSION:
+            found = f"the worker speaks version {message['protocol']!r} of the protocol, expected {protocol.VERSION}"
+            raise BisectError(found, hint=hint)
+        try:
+            protocol.check_event(message)
+        except protocol.ProtocolError as error:
+            raise BisectError(f"the worker did not start as it should: {error}", hint=hint) from error
+        self.capabilities = frozenset(message["capabilities"])
 
     def ask(self, operation: str, **request: Any) -> Any:
-        """Send a request and return the reply. Raises ModelError (the worker lives on) or WorkerError (it is gone)."""
+        """Send a request and return the reply, whose fields are as ``worker.protocol`` declares them.
+
+        Raises ModelError (the worker lives on), also where it cannot do this, or WorkerError (it is gone).
+        """
+        needed = protocol.REQUESTS[operation].capability
+        if needed not in self.capabilities | {protocol.ALWAYS}:
+            able = ", ".join(sorted(self.capabilities)) or "nothing"
+            raise ModelError(f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}")
         self._alive_at = time.monotonic()
         try:
             self._socket.sendall((json.dumps({"op": operation, **request}) + "\n").encode())
         except OSError as error:
             raise self._gone(operation) from error
-        while True:
-            message = self._receive(operation)
-            if "event" in message:
-                self._on_event(message)
-            elif "error" in message:
-                raise self._failure(message["error"])
-            elif "ok" in message:
-                return message["ok"]
-            else:
-                raise self._garbage(operation, str(message))
+        while "event" in (message := self._receive(operation)):
+            self._take_event(message)
+        if "error" in message:
+            raise model_error(message["error"], self.command[0], self.tail())
+        if "ok" not in message:
+            raise self._garbage(operation, str(message))
+        try:
+            protocol.check_reply(operation, message["ok"])
+        except protocol.ProtocolError as error:
+            raise ModelError(f"the worker did not answer as it should: {error}") from error
+        return message["ok"]
 
     def close(self) -> None:
         """End the process, politely first; nothing it started survives."""
@@ -134,33 +130,18 @@ class Worker:
         """Return the last lines that the model or its framework printed."""
         return "\n".join(self._tail)
 
+    def _take_event(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(protocol.ProtocolError):  # news that cannot be read is no news
+            protocol.check_event(message)
+            self._on_event(message)
+
     def _receive(self, operation: str) -> dict[str, Any]:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > LONGEST_REPLY:
                 raise self._garbage(operation, bytes(self._buffer[:200]).decode(errors="replace"))
-            readable, _, _ = select.select([self._socket], [], [], 0.5)
-            if not readable:
-                self._on_event({"event": "waiting"})
-                if time.monotonic() - self._alive_at > self.silence_limit:
-                    self._process.send_signal(signal.SIGUSR1)  # the worker's fault handler prints where it is
-                    time.sleep(0.2)
-                    self.kill()
-                    raise WorkerError(
-                        f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped; "
-                        + _last_words(list(self._tail)),
-                        hint="if the model is really this slow, raise --timeout" + self._kernel_hint,
-                        detail=self.tail(),
-                    )
-                continue
-            try:
-                data = self._socket.recv(1 << 16)
-            except OSError as error:
-                raise self._gone(operation) from error
-            if not data:
-                raise self._gone(operation)
-            self._buffer += data
+            self._read_more(operation)
         self._alive_at = time.monotonic()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -172,6 +153,32 @@ class Worker:
             raise self._garbage(operation, line.decode(errors="replace"))
         return message
 
+    def _read_more(self, operation: str) -> None:
+        readable, _, _ = select.select([self._socket], [], [], 0.5)
+        if not readable:
+            self._on_event({"event": "waiting"})
+            if time.monotonic() - self._alive_at > self.silence_limit:
+                raise self._silent(operation)
+            return
+        try:
+            data = self._socket.recv(1 << 16)
+        except OSError as error:
+            raise self._gone(operation) from error
+        if not data:
+            raise self._gone(operation)
+        self._buffer += data
+
+    def _silent(self, operation: str) -> WorkerError:
+        self._process.send_signal(signal.SIGUSR1)  # the worker's fault handler prints where it is
+        time.sleep(0.2)
+        self.kill()
+        return WorkerError(
+            f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped; "
+            + last_words(list(self._tail)),
+            hint="if the model is really this slow, raise --timeout" + self._kernel_hint,
+            detail=self.tail(),
+        )
+
     def _gone(self, operation: str) -> WorkerError:
         try:
             code: int | None = self._process.wait(timeout=10)
@@ -179,33 +186,16 @@ class Worker:
             self.kill()
             code = None
         time.sleep(0.05)  # lets the output thread read the last lines
-        if code is None:
-            how = "closed its connection"
-        else:
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (status {code})"
-        hint = "--verbose shows all it printed"
-        if operation == "start":
-            hint = f"check that {self.command[0]} is the Python that this model needs; see `bisect doctor`"
-        elif code == -signal.SIGKILL:
-            hint = "the system kills what needs too much memory: try a smaller batch or input in build"
-        message = f"the worker {how} during {operation!r}; {_last_words(list(self._tail))}{self._kernel_hint}"
-        error = WorkerError(message, hint=hint, detail=self.tail())
+        message = (
+            f"the worker {how_it_ended(code)} during {operation!r}; {last_words(list(self._tail))}{self._kernel_hint}"
+        )
+        error = WorkerError(message, hint=hint_of_end(code, operation, self.command[0]), detail=self.tail())
         error.exit_status = code  # type: ignore[attr-defined]
         return error
 
     def _garbage(self, operation: str, line: str) -> WorkerError:
         self.kill()
         return WorkerError(f"the worker answered {operation!r} with something that is no reply: {line[:200]!r}")
-
-    def _failure(self, error: Mapping[str, Any]) -> ModelError:
-        where = f" at {error['where']}" if error.get("where") else ""
-        ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
-        kind, place = ("", "") if ours else (f"{error['type']}: ", where)
-        return ModelError(
-            f"{error['phase']} failed{place}: {kind}{error['message']}".rstrip(),
-            hint=_hint(error, self.command[0]),
-            detail=f"{error['traceback']}\n{self.tail()}",
-        )
 
     def _read_output(self) -> None:
         pipe = self._process.stdout
@@ -224,26 +214,31 @@ class Worker:
         pipe.close()
 
 
-def _last_words(lines: Sequence[str]) -> str:
-    """Return where in the user's code it was, as far as Python's fault handler says, or the last line printed."""
-    start = max((i for i, line in enumerate(lines) if line.endswith("(most recent call first):")), default=len(lines))
-    for line in lines[start:]:
-        found = re.match(r'  File "(.+)", line (\d+) in ', line)
-        if found and not found[1].startswith(str(SCRIPT)) and not re.search(r"/lib/python3\.|-packages/|^<", found[1]):
-            return f"it was at {found[1]}:{found[2]}"
-    last = next((line.strip() for line in reversed(lines[:start]) if line.strip()), "")
-    return f"last output: {last}" if last else "it printed nothing"
-
-
-def _hint(error: Mapping[str, Any], python: str) -> str:
-    if error["type"] == "DiskError":
-        return "free some space, or choose another place with --captures"
-    if error["type"] != "ModuleNotFoundError":
-        return ""
-    if error["phase"] == "import":
-        missing = error["message"].rpartition("named ")[2].strip("'")
-        return f"install {missing} for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
-    return "add the folder that holds it to `path` of this model in recipe.toml"
+def _launched(
+    command: Sequence[str], env: Mapping[str, str], cwd: str | None
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a process that is handed one end of a socket; return it and the other end."""
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(
+            [*command, "--socket", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker
+        )
+    except (OSError, ValueError) as error:
+        ours.close()
+        raise BisectError(
+            f"cannot start the interpreter {command[0]!r}: {getattr(error, 'strerror', None) or error}",
+            hint="set `python` of this model in recipe.toml to the interpreter of its environment",
+        ) from error
+    finally:
+        theirs.close()
+    return process, ours
 
 
 def worker_digest() -> str:

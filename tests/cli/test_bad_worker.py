@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
+from scripted_worker import READY, scripted
+from scripted_worker import changed as worker_with
 
 from cli.desk import MODEL, TOML, Desk, changed
 
@@ -173,3 +175,86 @@ def test_a_recipe_may_call_its_modules_as_the_worker_calls_its_own(recorded: Des
     recorded.write(toml=TOML.replace("port.py", "bisect.py"))
     done = recorded.run()
     assert done.code == 0, done.err
+
+
+def test_a_worker_of_another_protocol_is_an_error(recorded: Desk) -> None:
+    """The model, the version found and the one expected are named, and what to read."""
+    python = scripted(recorded.folder, {**READY, "protocol": 7})
+    recorded.write(toml=with_port(f'python = "{python}"'))
+    error = recorded.run().error(2)
+    assert "model 'port' of small: the worker speaks version 7 of the protocol, expected 1" in error
+    assert "next: see docs/protocol.md" in error
+
+
+def test_a_worker_that_cannot_record_or_run_is_an_error(recorded: Desk) -> None:
+    """What it cannot do, and what it can, are named by the command that needs it."""
+    python = worker_with(recorded.folder, "protocol.CAPABILITIES = ['step', 'survey']")
+    recorded.write(toml=with_port(f'python = "{python}"'))
+    assert "cannot answer 'attach': it announces step, survey, but not 'run'" in recorded.run().error(2)
+    error = recorded.capture("--model", "port").error(2)
+    assert "model 'port' of small: the worker cannot answer 'record': it announces step, survey" in error
+
+
+WRONG = "hidden = torch.sin(self.first(x))"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("del operations.OPERATIONS['values'], protocol.REQUESTS['values']", "unknown operation 'values'"),
+        ("protocol.CAPABILITIES -= {'values'}", "the worker cannot answer 'values'"),
+        ("operations.OPERATIONS['values'] = lambda *_, **__: None", "the reply to 'values' is None, expected object"),
+        ("operations.OPERATIONS['values'] = lambda *_, **__: {'net': 1}", "the worker's answer is not usable: "),
+    ],
+)
+def test_what_is_asked_beside_probes_may_be_missing(recorded: Desk, change: str, why: str) -> None:
+    """The culprit is named all the same, and the report says what was not looked at, and why."""
+    python = worker_with(recorded.folder, change)
+    recorded.write(toml=with_port(f'python = "{python}"'), port=changed((HIDDEN, WRONG)))
+    done = recorded.run("--json")
+    report = json.loads(done.out)
+    assert (done.code, [culprit["sites"] for culprit in report["culprits"]]) == (1, [["net"]])
+    (said,) = [line for line in report["notes"] if line.startswith("what the culprits compute was not looked at: ")]
+    assert why in said
+
+
+@pytest.mark.parametrize("name", ["survey", "identify", "attach_variables"])
+def test_variables_that_cannot_be_asked_for_cost_the_line_alone(recorded: Desk, name: str) -> None:
+    """A worker that says it can, and cannot, has its culprit named without a line."""
+    python = worker_with(recorded.folder, f"del operations.OPERATIONS['{name}'], protocol.REQUESTS['{name}']")
+    recorded.write(toml=with_port(f'python = "{python}"'), port=changed((HIDDEN, WRONG)))
+    done = recorded.run("--json")
+    report = json.loads(done.out)
+    assert (done.code, [culprit["sites"] for culprit in report["culprits"]]) == (1, [["net"]])
+
+
+def test_a_reading_that_lacks_a_field_leaves_its_probe_unresolved(recorded: Desk) -> None:
+    """The worker is not started again for it: where every probe is so, the field is named."""
+    change = """
+run = operations.OPERATIONS["run"]
+def without(session, **request):
+    reading = run(session, **request)
+    del reading["receipts"]
+    return reading
+operations.OPERATIONS["run"] = without
+"""
+    recorded.write(toml=with_port(f'python = "{worker_with(recorded.folder, change)}"'))
+    assert "the reply to 'run' is not as the protocol has it: receipts is missing" in recorded.run().error(3)
+
+
+def test_a_probe_that_is_answered_badly_leaves_the_rest(recorded: Desk) -> None:
+    """One reading in a form of its own costs no more than its probe."""
+    change = """
+run, count = operations.OPERATIONS["run"], []
+def odd(session, **request):
+    count.append(1)
+    return dict(run(session, **request), **({"watched": {"net": 1}} if len(count) == 8 else {}))
+operations.OPERATIONS["run"] = odd
+"""
+    python = worker_with(recorded.folder, change)
+    recorded.write(toml=with_port(f'python = "{python}"'), port=changed((HIDDEN, WRONG)))
+    done = recorded.run("--json")
+    report = json.loads(done.out)
+    failures = [row["failure"] for row in report["probes"]["log"] if row["failure"]]
+    assert [words.partition(": ")[0] for words in failures] == ["the worker's reading is not usable"]
+    assert [culprit["sites"] for culprit in report["culprits"]] == [["net"]]

@@ -48,7 +48,7 @@ def asked(
     capture = Capture.open((tiny_captures / "tiny" / "ref").resolve())
     worker = start_worker(recipe, recipe.model(request.param), silence_limit=300)
 
-    port = WorkerPort(
+    port = WorkerPort.open(
         lambda: (worker, build_model(worker, recipe, request.param, {"seed": 5})),
         capture,
         [],
@@ -162,7 +162,7 @@ def test_what_a_call_was_given_and_gave_is_handed_over(asked: Asked) -> None:
     """The port's own arrays come as they were, from a call whose output is replaced afterwards."""
     sites = [Site("net.first"), Site("net.head")]
     patched = Intervention(asked.state | set(sites), watched=frozenset(sites))
-    found = asked.port.values(patched, sites)
+    found = asked.port.asides.values(patched, sites)
     assert set(found) == set(sites)
     (value,) = [array for _, array in found[Site("net.first")].output]
     keys = {entry.site: entry for entry in asked.capture.manifest.sites}

@@ -50,7 +50,7 @@ def with_values(
     """
     shown = {culprit: _call(culprit, forced, trace) for culprit in culprits if culprit.kind == "code" and culprit.held}
     computed = [around for call in shown.values() for around in trace.chain(call)]
-    handed = port.values(forced.intervention.watching(computed), shown.values()) if shown else {}
+    handed = port.asides.values(forced.intervention.watching(computed), shown.values()) if shown else {}
     seen = _Seen(forced, trace, port, capture)
     return tuple(
         _described(culprit, shown[culprit], handed[shown[culprit]], seen)

@@ -59,7 +59,7 @@ def _with_line(
         layers = base.patching(set(trace.sites) - set(trace.chain(around))).feeding([around])
     lines = Lines(port, capture, layers, around)
     alike = _alike(lines, question)
-    pulled = port.statements(base.watching(trace.sites), owner, alike)
+    pulled = port.asides.statements(base.watching(trace.sites), owner, alike)
     wrong = _wrong(gradients, owner, pulled, frozenset(trace.sites))
     # Of a call that is made with gradients switched off nothing is pulled back: its own line is the one.
     off = [site for finding in culprit.findings if finding.check == "no_grad" for site in finding.sites[1:2]]

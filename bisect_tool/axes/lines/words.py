@@ -58,7 +58,7 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
 
 def _values(probes: LineProbes, site: Site) -> list[tuple[Array, Array]]:
     """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
-    handed = probes.lines.port.values(probes.lines.layers.watching(probes.lines.sites), [site]).get(site)
+    handed = probes.lines.port.asides.values(probes.lines.layers.watching(probes.lines.sites), [site]).get(site)
     keys = list(tensor_keys(probes.lines.capture.variables[site]))
     if handed is None or len(handed.output) != len(keys):
         return []

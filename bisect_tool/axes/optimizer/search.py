@@ -29,7 +29,7 @@ def compare_steps(
     gradients = capture.manifest.gradients
     if gradients is None or gradients.optimizer is None:
         return [], []
-    taken = port.steps(state)
+    taken = port.asides.steps(state)
     if taken is None:  # why is said of all that the port cannot answer
         return [], []
     if not taken.groups:

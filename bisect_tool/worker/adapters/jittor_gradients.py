@@ -94,7 +94,7 @@ def _seeded(roots: Sequence[tuple[Tensor, Array]]) -> Tensor:
     """Return a Var, of no value, whose gradient makes the given ones at the roots."""
     import jittor
 
-    class Seed(jittor.Function):  # type: ignore[misc]
+    class Seed(jittor.Function):
         def execute(self, _root: Tensor) -> Tensor:
             return jittor.zeros((1,))
 
@@ -173,7 +173,7 @@ def through(own: Tensor, values: Array) -> Tensor:
 def _through(own: Tensor, value: Tensor, note: Callable[[Tensor], Tensor]) -> Tensor:
     import jittor
 
-    class Through(jittor.Function):  # type: ignore[misc]
+    class Through(jittor.Function):
         def execute(self, _own: Tensor, value: Tensor) -> Tensor:
             return value
 

@@ -114,7 +114,7 @@ def in_float64(module: Module) -> Iterator[None]:
     parts = [module]
     for part in parts:
         parts += [child for _, child in _children(part)]
-    before = [(vars(part), key, value) for part in parts for key, value in vars(part).items() if is_tensor(value)]
+    before = [(part.__dict__, key, value) for part in parts for key, value in vars(part).items() if is_tensor(value)]
     try:
         for store, key, value in before:
             store[key] = doubled(value)

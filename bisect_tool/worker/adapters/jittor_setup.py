@@ -3,12 +3,15 @@
 Settings go into the environment before the import and never overwrite what the recipe's ``env`` says.
 """
 
+from __future__ import annotations
+
 import importlib.metadata
 import os
 import pathlib
 import platform
 import signal
 import sys
+from typing import Any, Callable
 
 ONEDNN = "dnnl_lnx_2.2.0_cpu_gomp"  # the build that Jittor 1.3 looks for, under this name
 DEFAULTS = {
@@ -17,7 +20,7 @@ DEFAULTS = {
 }
 
 
-def import_jittor():
+def import_jittor() -> Any:
     """Import jittor with what it needs set, then give the process its signals and limits back."""
     for key, value in DEFAULTS.items():
         os.environ.setdefault(key, value)
@@ -37,12 +40,12 @@ def import_jittor():
     return jittor
 
 
-def jittor_home():
+def jittor_home() -> pathlib.Path:
     """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code."""
     return pathlib.Path(os.environ.get("JITTOR_HOME") or pathlib.Path.home())
 
 
-def lay_out_onednn():
+def lay_out_onednn() -> bool:
     """Link oneDNN from its installed packages to where Jittor looks; tell whether it is there.
 
     Convolutions without it are 50 times slower, and Jittor itself would download it.
@@ -63,7 +66,7 @@ def lay_out_onednn():
     return True
 
 
-def _installed(distribution, wanted):
+def _installed(distribution: str, wanted: Callable[[pathlib.PurePath], bool]) -> list[pathlib.Path]:
     try:
         files = importlib.metadata.files(distribution) or []
     except importlib.metadata.PackageNotFoundError:
@@ -72,7 +75,7 @@ def _installed(distribution, wanted):
     return [path for path in paths if path.exists()]
 
 
-def _link(link, target):
+def _link(link: pathlib.Path, target: pathlib.Path) -> None:
     if link.is_symlink() or link.exists():
         link.unlink()
     link.symlink_to(target)

@@ -29,12 +29,13 @@ def numpy_reads_all() -> Iterator[None]:
     """Let numpy read tensors that take gradients: where a graph begins here, the model's own run has no gradient."""
     import torch
 
-    plain = torch.Tensor.numpy
-    torch.Tensor.numpy = lambda tensor, **how: plain(tensor.detach(), **how)
+    kind: Any = torch.Tensor
+    plain = kind.numpy
+    kind.numpy = lambda tensor, **how: plain(tensor.detach(), **how)
     try:
         yield
     finally:
-        torch.Tensor.numpy = plain
+        kind.numpy = plain
 
 
 @contextlib.contextmanager
@@ -80,7 +81,7 @@ def pull(roots: Sequence[tuple[Tensor, Array]], leaves: Sequence[Tensor]) -> lis
 
     known = [(tensor, array) for tensor, array in roots if tensor.requires_grad]
     wanted = [number for number, tensor in enumerate(leaves) if tensor.requires_grad]
-    found = [None] * len(leaves)
+    found: list[Array | None] = [None] * len(leaves)
     if known and wanted:
         gradients = torch.autograd.grad(
             [tensor for tensor, _ in known],

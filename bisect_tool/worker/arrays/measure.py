@@ -1,9 +1,14 @@
 """Numbers about arrays: content hash, statistics, and the difference of two values. numpy only."""
 
+from __future__ import annotations
+
 import math
 import zlib
+from typing import Any
 
 import numpy as np
+
+from . import Array
 
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
 LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
@@ -16,17 +21,17 @@ TYPICAL = 1e-3  # of the median element: what is off by less may be what a cance
 BLOCK = 1 << 15  # elements compared at a time: in float64 they stay in a core's cache
 
 
-def digest(array):
+def digest(array: Array) -> str:
     """Return the content hash of an array: CRC-32 of its bytes, and their number.
 
     It guards against accidents (a patch that did not land, a damaged file), at a third of what a
     cryptographic hash costs while a model is being recorded.
     """
     flat = np.ascontiguousarray(array).reshape(-1)
-    return "%08x-%d" % (zlib.crc32(flat.view(np.uint8)), flat.nbytes)
+    return "%08x-%d" % (zlib.crc32(flat.view(np.uint8).data), flat.nbytes)
 
 
-def statistics(array):
+def statistics(array: Array) -> dict[str, float]:
     """Return mean, std, min and max as floats; NaN and infinity show as such, an empty array has none."""
     if array.size == 0 or array.dtype.kind not in "fiub":
         return {}
@@ -40,7 +45,7 @@ def statistics(array):
         return {"mean": mean, "std": std, "min": low, "max": high}
 
 
-def initial(array):
+def initial(array: Array) -> dict[str, Any]:
     """Return the statistics of a parameter's initial values, with 17 quantiles where its numbers are many and differ.
 
     Of more than 65,536 numbers every k-th is taken; k has no factor in common with their number, so that no channel or
@@ -59,7 +64,7 @@ def initial(array):
     return dict(found, quantiles=[round(float(values[place]), digits) for place in places])
 
 
-def variation(array):
+def variation(array: Array) -> float | None:
     """Return max - min of the values, within a channel (axis 1) where there are channels and places: 0 for no signal."""
     if array.size == 0 or array.dtype.kind != "f":
         return None
@@ -69,7 +74,7 @@ def variation(array):
     return float(array.max() - array.min())
 
 
-def difference(value, expected):
+def difference(value: Array, expected: Array) -> dict[str, Any]:
     """Compare two arrays: relative error (rms of the difference over rms of the expected), or why they do not compare.
 
     Returns ``{"error": float}`` or ``{"mismatch": sentence}``. Integers and booleans give 0 or the share
@@ -94,7 +99,7 @@ def difference(value, expected):
     return {"error": math.sqrt(apart / count) / (math.sqrt(scale / count) or 1.0)}
 
 
-def misplaced(value, expected):
+def misplaced(value: Array, expected: Array) -> int:
     """Return how many elements are wholly wrong, which the norm of many others hides (values of one shape).
 
     Whole numbers and booleans are where they are unequal, others where one side alone is finite, too. Those are not
@@ -115,16 +120,16 @@ def misplaced(value, expected):
     return lost + int(np.count_nonzero(far))
 
 
-def pulled_apart(gradient, expected):
+def pulled_apart(gradient: Array | None, expected: Array | None) -> dict[str, Any]:
     """Compare a gradient with the reference's; each is an array, or None where no path leads to it.
 
     Returns ``none`` (there is no path), ``rms`` of both, ``apart`` (rms of the difference; no gradient counts as zeros),
     ``ratio`` (of the part that lies along the reference's), ``lost`` (places where it is 0 and the reference is not) and
     ``size``; or ``{"mismatch": sentence}``.
     """
-    if gradient is None and expected is None:
-        return {"none": True, "rms": 0.0, "reference": None, "apart": 0.0, "ratio": None, "lost": 0, "size": 0}
     some = expected if gradient is None else gradient
+    if some is None:
+        return {"none": True, "rms": 0.0, "reference": None, "apart": 0.0, "ratio": None, "lost": 0, "size": 0}
     got = np.zeros(some.shape) if gradient is None else gradient.astype(np.float64)
     want = np.zeros(some.shape) if expected is None else expected.astype(np.float64)
     if np.squeeze(got).shape != np.squeeze(want).shape:
@@ -146,13 +151,13 @@ def pulled_apart(gradient, expected):
     }
 
 
-def rms(values):
+def rms(values: Array) -> float:
     """Return the root of the mean square, 0 of nothing."""
     flat = values.reshape(-1).astype(np.float64)
     return math.sqrt(float(np.dot(flat, flat)) / flat.size) if flat.size else 0.0
 
 
-def _finite_squares(got, want):
+def _finite_squares(got: Array, want: Array) -> tuple[float, float, int] | None:
     """Return the sums of squares of the difference and of what is expected, and how many numbers: of the finite ones.
 
     None when what is not finite is not the same on both sides.
@@ -167,10 +172,10 @@ def _finite_squares(got, want):
         return _squares(got[finite], want[finite])
 
 
-def _squares(got, want):
+def _squares(got: Array, want: Array) -> tuple[float, float, int]:
     apart = got - want
     return float(np.dot(apart, apart)), float(np.dot(want, want)), want.size
 
 
-def _same(left, right):
+def _same(left: Array, right: Array) -> bool:
     return bool(np.all((left == right) | (np.isnan(left) & np.isnan(right))))

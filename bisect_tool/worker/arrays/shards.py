@@ -1,14 +1,17 @@
 """Write tensors to safetensors shards as they come, with bounded memory, identical bytes once."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import zlib
+from typing import Any, Callable, Hashable, Iterator
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from . import measure
+from . import Array, measure
 
 SHARD_BYTES = 64 << 20
 MOST_OPEN = 8  # shards that are read from
@@ -20,7 +23,7 @@ class DiskError(Exception):
 
 
 @contextlib.contextmanager
-def writing(folder):
+def writing(folder: str) -> Iterator[None]:
     """Raise DiskError where the block cannot write into a folder."""
     try:
         yield
@@ -34,11 +37,11 @@ class OpenShards:
     Only those used last stay open: what was read of an open shard stays in memory.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._open = {}
+        self._open: dict[str, Any] = {}
 
-    def read(self, file, key):
+    def read(self, file: str, key: str) -> Array:
         """Return one array of a shard."""
         shard = self._open.pop(file, None)
         if shard is None:
@@ -46,7 +49,8 @@ class OpenShards:
             while len(self._open) >= MOST_OPEN:
                 del self._open[next(iter(self._open))]
         self._open[file] = shard  # the last of them
-        return shard.get_tensor(key)
+        array: Array = shard.get_tensor(key)
+        return array
 
 
 class ShardWriter:
@@ -56,19 +60,19 @@ class ShardWriter:
     ``offered`` (bytes before duplicates were dropped). Arrays handed in must not change afterwards.
     """
 
-    def __init__(self, folder, on_progress=None):
-        self.table = {}
+    def __init__(self, folder: str, on_progress: Callable[..., None] | None = None) -> None:
+        self.table: dict[str, dict[str, Any]] = {}
         self.written = 0
         self.offered = 0
         self._folder = folder
-        self._pending = {}
+        self._pending: dict[str, Array] = {}
         self._pending_bytes = 0
         self._shards = 0
-        self._by_sample = {}
+        self._by_sample: dict[Hashable, list[str]] = {}
         self._readable = OpenShards(folder)
         self._on_progress = on_progress or (lambda **_fields: None)
 
-    def add(self, array):
+    def add(self, array: Array) -> str:
         """Store an array and return its key; an array that is already stored gives the same key."""
         array = np.asarray(array, order="C")  # safetensors writes memory as it lies
         self.offered += array.nbytes
@@ -85,13 +89,13 @@ class ShardWriter:
             self.flush()
         return key
 
-    def read(self, key):
+    def read(self, key: str) -> Array:
         """Return a stored array, from memory or from its shard."""
         if key in self._pending:
             return self._pending[key]
         return self._readable.read(self.table[key]["file"], key)
 
-    def flush(self):
+    def flush(self) -> None:
         """Write what is pending as one shard."""
         if not self._pending:
             return
@@ -110,10 +114,14 @@ class ShardWriter:
         self._on_progress(bytes=self.written)
 
     @staticmethod
-    def _sample(array):
+    def _sample(array: Array) -> Hashable:
         flat = array.reshape(-1)
-        return array.shape, array.dtype.name, zlib.crc32(np.ascontiguousarray(flat[:: max(1, flat.size // SAMPLE)]))
+        return (
+            array.shape,
+            array.dtype.name,
+            zlib.crc32(np.ascontiguousarray(flat[:: max(1, flat.size // SAMPLE)]).tobytes()),
+        )
 
 
-def _same_bytes(left, right):
+def _same_bytes(left: Array, right: Array) -> bool:
     return left.tobytes() == right.tobytes()

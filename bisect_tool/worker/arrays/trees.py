@@ -4,12 +4,17 @@ A tree is one of ``{"tensor": key}``, ``{"list": [...]}``, ``{"tuple": [...]}``,
 ``{"dict": [[key, tree], ...]}``, ``{"scalar": value}`` and ``{"opaque": class name}``.
 """
 
+from __future__ import annotations
+
 import copy
+from typing import Any, Callable, Dict, Iterator, Sequence
+
+Tree = Dict[str, Any]
 
 SCALARS = (bool, int, float, str, type(None))
 
 
-def encode(value, store):
+def encode(value: Any, store: Callable[[Any], str | None]) -> Tree:
     """Return the tree of ``value``; ``store(x)`` gives a key for a tensor and None for anything else."""
     key = store(value)
     if key is not None:
@@ -23,7 +28,7 @@ def encode(value, store):
     return {"opaque": type(value).__name__}
 
 
-def decode(tree, load):
+def decode(tree: Tree, load: Callable[[str], Any]) -> Any:
     """Rebuild the value of ``tree``; ``load(key)`` gives a tensor. Raises ValueError for an opaque part."""
     ((kind, content),) = tree.items()
     if kind == "tensor":
@@ -39,7 +44,7 @@ def decode(tree, load):
     raise ValueError("a %s cannot be rebuilt from a capture" % content)
 
 
-def leaves(value, is_tensor, path=""):
+def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (path, tensor) for every tensor inside a nested value, in order; the path of a bare tensor is ''."""
     if is_tensor(value):
         yield path, value
@@ -53,7 +58,7 @@ def leaves(value, is_tensor, path=""):
                 yield found
 
 
-def keys(tree, path=""):
+def keys(tree: Tree, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield (path, key) for every tensor of a tree, in the order and with the paths of ``leaves``."""
     ((kind, content),) = tree.items()
     if kind == "tensor":
@@ -68,17 +73,21 @@ def keys(tree, path=""):
                 yield found
 
 
-def partners(expected, found):
+def partners(
+    expected: Sequence[tuple[str, str]], found: Sequence[tuple[str, Any]]
+) -> list[tuple[str | None, str | None]]:
     """Return for each of some found (path, value) the expected (path, key) that it stands for, (None, None) for none.
 
     By path; or in order where as many are there: a list for a tuple, a keyword for a position.
     """
     by_path = dict(expected)
-    in_order = expected if len(expected) == len(found) else [(None, None)] * len(found)
+    in_order: list[tuple[str | None, str | None]] = [(None, None)] * len(found)
+    if len(expected) == len(found):
+        in_order = list(expected)
     return [(path, by_path[path]) if path in by_path else pair for (path, _), pair in zip(found, in_order)]
 
 
-def recorded_numbers(tree, path=""):
+def recorded_numbers(tree: Tree, path: str = "") -> Iterator[tuple[str, float]]:
     """Yield (path, number) for every number and boolean of a tree that is no tensor."""
     ((kind, content),) = tree.items()
     if kind == "scalar" and isinstance(content, (bool, int, float)):
@@ -93,12 +102,12 @@ def recorded_numbers(tree, path=""):
                 yield found
 
 
-def numbers(value):
+def numbers(value: Any) -> Iterator[tuple[str, float]]:
     """Return (path, number) for every number and boolean in a nested value."""
     return leaves(value, lambda part: isinstance(part, (bool, int, float)))
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return a number, a word or a list of numbers as JSON has it, None for anything else."""
     if isinstance(value, (bool, int, float, str)):
         return value
@@ -107,7 +116,7 @@ def plain(value):
     return None
 
 
-def map_leaves(value, is_tensor, change):
+def map_leaves(value: Any, is_tensor: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
     """Return the nested value with ``change`` applied to each tensor."""
     if is_tensor(value):
         return change(value)
@@ -125,7 +134,7 @@ def map_leaves(value, is_tensor, change):
     return value
 
 
-def _like_tuple(value, items):
+def _like_tuple(value: tuple[Any, ...], items: list[Any]) -> Any:
     if hasattr(value, "_fields"):
         return type(value)(*items)
     try:
@@ -134,5 +143,5 @@ def _like_tuple(value, items):
         return tuple(items)
 
 
-def _join(path, key):
+def _join(path: str, key: object) -> str:
     return "%s.%s" % (path, key) if path else str(key)

@@ -4,6 +4,8 @@ A variable of a module's own forward method is named by the module's call (``mod
 (``DetectionLoss.__call__:total``), which counts over the whole run.
 """
 
+from __future__ import annotations
+
 import ast
 import contextlib
 import fnmatch
@@ -11,13 +13,21 @@ import functools
 import linecache
 import os
 import sys
+import types
+from typing import Any, Callable, Iterator, Sequence, Tuple
 
-from .rewriting import FUNCTIONS
-from .watching import Watcher, text_of
+from ..adapters.adapter import Adapter
+from ..model.calls import Call, Current
+from .rewriting import Place
+from .source import text_of
+from .syntax import FUNCTIONS
+from .watching import Caught, Line, Watcher
 
 MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
 LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
+Where = Tuple[str, int]  # file, line
+Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
 
@@ -28,24 +38,26 @@ class Lines:
     functions in there, and may add those of an imported module elsewhere.
     """
 
-    def __init__(self, adapter, folders, patterns):
+    def __init__(self, adapter: Adapter, folders: Sequence[str], patterns: Sequence[str]) -> None:
         self._adapter = adapter
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
         self._elsewhere = _files_of([module for module, _ in self._patterns])
-        self.cut = set()  # variables that were assigned more often than that
-        self._wanted = {}  # place -> whether a pattern asks for it
+        self.cut: set[str] = set()  # variables that were assigned more often than that
+        self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
         self.watcher = Watcher(self._is_watched)
 
     @contextlib.contextmanager
-    def watching(self, current, assigned, caught=lambda _place, _error: None):
+    def watching(
+        self, current: Current, assigned: Assigned, caught: Caught = lambda _place, _error: None
+    ) -> Iterator[None]:
         """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
 
         ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
         """
-        counts = {}
+        counts: dict[str, int] = {}
 
-        def on_assigned(place, value, line):
+        def on_assigned(place: Place, value: Any, line: Line) -> Any:
             if not self._is_wanted(place):
                 return value
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
@@ -61,38 +73,38 @@ class Lines:
         with self.watcher.watching(on_assigned, caught):
             yield
 
-    def caller(self):
+    def caller(self) -> tuple[str, int] | None:
         """Return (file, line) of the recipe's code that runs, the innermost; None where it is not on the stack."""
-        frame = sys._getframe(1)
+        frame: types.FrameType | None = sys._getframe(1)
         while frame is not None and not self._is_watched(frame.f_code.co_filename):
             frame = frame.f_back
         return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
-    def functions(self):
+    def functions(self) -> set[str]:
         """Return the names of all watched functions, called or not."""
         return {_own_name(place.function) for place in self.watcher.places if self._is_wanted(place)}
 
-    def conditions(self, file, line):
+    def conditions(self, file: str, line: int) -> list[tuple[int, list[str]]]:
         """Return (line, names of all that is called in it) of each ``if`` that a line stands under, the innermost first."""
         nodes = _nodes(text_of(file) or "")
-        around = [n.lineno for n in nodes if isinstance(n, FUNCTIONS) and n.lineno <= line <= n.end_lineno]
+        around = [node.lineno for node in nodes if isinstance(node, FUNCTIONS) and _holds(node, line)]
         found = [
             (node.lineno, sorted(_called_in(node)))
             for node in nodes
-            if isinstance(node, ast.If) and any(n.lineno <= line <= n.end_lineno for n in node.body + node.orelse)
+            if isinstance(node, ast.If) and any(_holds(inner, line) for inner in node.body + node.orelse)
         ]
         return sorted((pair for pair in found if pair[0] > max(around, default=0)), reverse=True)
 
-    def shown(self, place_file):
+    def shown(self, place_file: str) -> str:
         """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""
         real = os.path.realpath(place_file)
         inside = [os.path.relpath(real, folder) for folder in self._folders if real.startswith(folder + os.sep)]
         return min(inside, key=len) if inside else os.path.basename(real)
 
-    def caught(self, place, error):
+    def caught(self, place: Place, error: BaseException) -> dict[str, str]:
         """Say of an exception that a watched function caught: its type and message, where it was raised and caught."""
         raised = error.__traceback__
-        own = None
+        own: tuple[str, int] | None = None
         while raised is not None:
             file = raised.tb_frame.f_code.co_filename
             own = (file, raised.tb_lineno) if self._is_watched(file) or own is None else own
@@ -105,18 +117,18 @@ class Lines:
             "place": self.place(place.file, place.line),
         }
 
-    def place(self, file, line):
+    def place(self, file: str, line: int) -> str:
         """Return a line as it is shown: ``losses.py:40``."""
         return "%s:%d" % (self.shown(file), line)
 
-    def noted(self, excerpts, file, line):
+    def noted(self, excerpts: dict[str, Any], file: str, line: int) -> str:
         """Return a line as it is shown, and keep the lines around it in ``excerpts``."""
         place = self.place(file, line)
         if place not in excerpts:
             excerpts[place] = self.excerpt(file, line)
         return place
 
-    def excerpt(self, file, line):
+    def excerpt(self, file: str, line: int) -> dict[str, Any]:
         """Return the lines around a line, as they were loaded, and all of its statement: {"file", "line", "first", "text"}."""
         text = text_of(file) or "".join(linecache.getlines(file))
         every = text.splitlines()
@@ -129,7 +141,7 @@ class Lines:
         last = max(last, line + AROUND)
         return {"file": self.shown(file), "line": line, "first": first, "text": every[first - 1 : last]}
 
-    def _label(self, function, call):
+    def _label(self, function: str, call: Call | None) -> str:
         name = _own_name(function)
         owner, _, method = name.rpartition(".")
         if method not in METHODS:
@@ -139,7 +151,7 @@ class Lines:
             return call.site
         return "%s.forward" % owner if owner else "forward"
 
-    def _is_wanted(self, place):
+    def _is_wanted(self, place: Place) -> bool:
         if not self._patterns:
             return True
         if place not in self._wanted:
@@ -155,7 +167,7 @@ class Lines:
             )
         return self._wanted[place]
 
-    def _is_watched(self, file):
+    def _is_watched(self, file: str) -> bool:
         if file.startswith("<"):  # <string>, <frozen os>
             return False
         real = os.path.realpath(file)
@@ -165,27 +177,31 @@ class Lines:
 
 
 @functools.lru_cache(maxsize=None)
-def _nodes(text):
+def _nodes(text: str) -> list[Any]:
     """Return all nodes of a source, which is parsed once however many of its lines are asked about."""
     return list(ast.walk(ast.parse(text)))
 
 
-def _called_in(node):
+def _holds(statement: ast.stmt, line: int) -> bool:
+    return statement.lineno <= line <= (statement.end_lineno or statement.lineno)
+
+
+def _called_in(node: ast.AST) -> set[str]:
     """Return the names of the functions and methods that are called somewhere in a piece of code."""
     called = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-    return {getattr(function, "attr", None) or getattr(function, "id", "") for function in called}
+    return {str(getattr(function, "attr", None) or getattr(function, "id", "")) for function in called}
 
 
-def _own_name(qualified):
+def _own_name(qualified: str) -> str:
     """Return a function's or class's name without the functions that it is defined in."""
     return qualified.rpartition("<locals>.")[2]
 
 
-def _split(pattern):
+def _split(pattern: str) -> tuple[str, str]:
     module, _, name = pattern.rpartition(":")
     return (module[:-3] if module.endswith(".py") else module).replace("/", ".") or "*", name
 
 
-def _files_of(modules):
-    found = [getattr(sys.modules.get(name), "__file__", None) for name in modules]
+def _files_of(modules: Sequence[str]) -> set[str]:
+    found: list[str | None] = [getattr(sys.modules.get(name), "__file__", None) for name in modules]
     return {os.path.realpath(file) for file in found if file}

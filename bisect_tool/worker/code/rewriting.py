@@ -1,17 +1,14 @@
 """Rewrite a module's source so that every assignment inside its functions calls a hook."""
 
-import ast
-import itertools
-import types
-import warnings
+from __future__ import annotations
 
-# Both end in __: inside a class such a name is not mangled.
-ASSIGNED = "__bisect_assigned__"
-CAUGHT = "__bisect_caught__"
-IN_PLACE = {"append", "assign", "extend", "fill", "insert", "itemset", "pop", "put", "setdefault", "sort", "update"}
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-VARIABLES = ("co_varnames", "co_freevars", "co_cellvars")
-SAME = VARIABLES + ("co_code", "co_names", "co_flags", "co_argcount", "co_kwonlyargcount", "co_exceptiontable")
+import ast
+import warnings
+from typing import AbstractSet, Any, Sequence
+
+from . import syntax
+from .codes import ASSIGNED, CAUGHT, Functions, functions_of
+from .syntax import FUNCTIONS, Function
 
 
 class Place:
@@ -27,7 +24,7 @@ class Place:
 
     __slots__ = ("file", "function", "kind", "line", "replaceable", "variable")
 
-    def __init__(self, function, variable, line, file, kind, replaceable):
+    def __init__(self, function: str, variable: str, line: int, file: str, kind: str, replaceable: bool) -> None:
         self.function = function
         self.variable = variable
         self.line = line
@@ -35,11 +32,11 @@ class Place:
         self.kind = kind
         self.replaceable = replaceable
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<%s %s of %s, %s:%d>" % (self.kind, self.variable, self.function, self.file, self.line)
 
 
-def rewrite(text, file, first):
+def rewrite(text: str, file: str, first: int) -> tuple[Functions, Functions, list[Place]]:
     """Return the functions of a source, the same with hooks, and the places that these count from ``first``.
 
     Functions are {(name, first line): code objects}. Raises what ``compile`` raises.
@@ -49,52 +46,20 @@ def rewrite(text, file, first):
         warnings.simplefilter("ignore")  # Python warned when it loaded the module
         plain = compile(text, file, "exec", dont_inherit=True)
         hooked = compile(rewriter.visit(ast.parse(text, file)), file, "exec", dont_inherit=True)
-    return _functions(plain), _functions(hooked), rewriter.places
-
-
-def same_code(left, right):
-    """Tell whether two code objects do the same, with all functions inside them."""
-    return (
-        all(getattr(left, field, None) == getattr(right, field, None) for field in SAME)
-        and len(left.co_consts) == len(right.co_consts)
-        and all(map(_same_constant, left.co_consts, right.co_consts))
-    )
-
-
-def only_hooks_added(plain, hooked):
-    """Tell whether code with hooks has the variables of the code without: no name became local, no cell was made."""
-    return (
-        plain.co_freevars == hooked.co_freevars
-        and plain.co_flags == hooked.co_flags
-        and all(set(getattr(plain, field)) == set(getattr(hooked, field)) for field in VARIABLES)
-        and set(hooked.co_names) - {ASSIGNED, CAUGHT} == set(plain.co_names)
-    )
-
-
-def _same_constant(left, right):
-    if type(left) is not type(right):  # 1, 1.0 and True are equal
-        return False
-    if isinstance(left, types.CodeType):
-        return left.co_name == right.co_name and same_code(left, right)
-    if isinstance(left, tuple):
-        return len(left) == len(right) and all(map(_same_constant, left, right))
-    return left == right if isinstance(left, frozenset) else repr(left) == repr(right)  # nan, -0.0
-
-
-def _functions(module):
-    found, waiting = {}, [module]
-    while waiting:
-        for code in waiting.pop().co_consts:
-            if isinstance(code, types.CodeType):
-                found.setdefault((code.co_name, code.co_firstlineno), []).append(code)
-                waiting.append(code)
-    return found
+    return functions_of(plain), functions_of(hooked), rewriter.places
 
 
 class _Scope:
-    """A module, class or function: its qualified name and names where it is a function, else None."""
+    """A module, class or function: its qualified name and names where it is a function, else the empty word."""
 
-    def __init__(self, prefix, class_name=None, is_class=False, function=None, names=frozenset()):
+    def __init__(
+        self,
+        prefix: str,
+        class_name: str | None = None,
+        is_class: bool = False,
+        function: str = "",
+        names: AbstractSet[str] = frozenset(),
+    ) -> None:
         self.prefix = prefix
         self.class_name = class_name  # the class around it, which mangles __x
         self.is_class = is_class
@@ -105,36 +70,36 @@ class _Scope:
 class _Rewriter(ast.NodeTransformer):
     """Puts a hook after every assignment of every function; what stands outside of functions stays."""
 
-    def __init__(self, file, first):
-        self.places = []
+    def __init__(self, file: str, first: int) -> None:
+        self.places: list[Place] = []
         self._file = file
         self._first = first
         self._scope = _Scope("")
         self._line = 0
 
-    def visit(self, node):
+    def visit(self, node: Any) -> Any:
         """Rewrite a node, and know the line of its statement meanwhile."""
         before = self._line
         if type(node).__name__ == "match_case":
             self._line = node.pattern.lineno
         elif isinstance(node, (ast.stmt, ast.ExceptHandler)):
             self._line = node.lineno
-        if self._scope.function is None and not isinstance(node, FUNCTIONS + (ast.ClassDef, ast.Lambda)):
+        if not self._scope.function and not isinstance(node, FUNCTIONS + (ast.ClassDef, ast.Lambda)):
             new = self.generic_visit(node)
         else:
             new = super().visit(node)
         self._line = before
         return new
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: Function) -> Any:
         """Put the parameters' hooks after the docstring, which stays the function's first statement."""
         node.decorator_list = self._each(node.decorator_list)
         self._defaults(node.args)
         outer = self._scope
         name = outer.prefix + node.name
-        self._scope = _Scope(name + ".<locals>.", outer.class_name, function=name, names=_bound(node))
+        self._scope = _Scope(name + ".<locals>.", outer.class_name, function=name, names=syntax.bound(node))
         start = 0 if ast.get_docstring(node, clean=False) is None else 1
-        given = _parameters(node.args)
+        given = syntax.parameters(node.args)
         positional = node.args.posonlyargs + node.args.args
         if outer.is_class and positional and positional[0].arg in ("self", "cls"):
             del given[0]
@@ -145,7 +110,7 @@ class _Rewriter(ast.NodeTransformer):
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - ast's own spelling
 
-    def visit_ClassDef(self, node):
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
         """Leave a class body as it is: only the methods in it get hooks."""
         for field in ("decorator_list", "bases", "keywords"):
             setattr(node, field, self._each(getattr(node, field)))
@@ -155,17 +120,17 @@ class _Rewriter(ast.NodeTransformer):
         self._scope = outer
         return node
 
-    def visit_Lambda(self, node):
+    def visit_Lambda(self, node: ast.Lambda) -> Any:
         """Leave a lambda as it is: it has no statements to put a hook after."""
         self._defaults(node.args)
         return node
 
-    def visit_Assign(self, node):
+    def visit_Assign(self, node: ast.Assign) -> Any:
         """Send one attribute's value through the hook on its way: reading it again could run a property."""
         self.generic_visit(node)
         return self._with_hooks(node, node.targets)
 
-    def visit_AnnAssign(self, node):
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """Leave the annotation as it is: it may be kept as text."""
         node.target = self.visit(node.target)
         if node.value is None:
@@ -173,25 +138,25 @@ class _Rewriter(ast.NodeTransformer):
         node.value = self.visit(node.value)
         return self._with_hooks(node, [node.target])
 
-    def visit_AugAssign(self, node):
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """Report an attribute's sum but do not replace it: it exists only once it is stored."""
         self.generic_visit(node)
         return [node] + self._after(node.target)
 
-    def visit_NamedExpr(self, node):
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
         """Put the hook around a walrus's value: it can stand where no statement can."""
         self.generic_visit(node)
         node.value = self._through(node.target.id, "assigned", node.value)
         return node
 
-    def visit_Return(self, node):
+    def visit_Return(self, node: ast.Return) -> Any:
         """Put the hook around the value: a bare return has none to report."""
         self.generic_visit(node)
         if node.value is not None:
             node.value = self._through("return", "return", node.value)
         return node
 
-    def visit_For(self, node):
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> Any:
         """Put the target's hooks where the body starts: there it has its value."""
         hooks = self._after(node.target)
         self.generic_visit(node)
@@ -200,7 +165,7 @@ class _Rewriter(ast.NodeTransformer):
 
     visit_AsyncFor = visit_For  # noqa: N815 - ast's own spelling
 
-    def visit_With(self, node):
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> Any:
         """Put all targets' hooks where the body starts."""
         hooks = [hook for item in node.items if item.optional_vars for hook in self._after(item.optional_vars)]
         self.generic_visit(node)
@@ -209,37 +174,37 @@ class _Rewriter(ast.NodeTransformer):
 
     visit_AsyncWith = visit_With  # noqa: N815 - ast's own spelling
 
-    def visit_match_case(self, node):
+    def visit_match_case(self, node: Any) -> Any:
         """Report captures once pattern and guard have both matched."""
-        hooks = [self._rebound(name, "assigned", node.pattern) for name in _captured(node.pattern)]
+        hooks = [self._rebound(name, "assigned", node.pattern) for name in syntax.captured(node.pattern)]
         self.generic_visit(node)
         node.body[:0] = hooks
         return node
 
-    def visit_ExceptHandler(self, node):
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
         """Let the hook find the exception itself: a handler need not name it."""
-        hook = _parsed("%s(%d)" % (CAUGHT, self._place("except", "caught", replaceable=False)), node)
+        hook = syntax.parsed("%s(%d)" % (CAUGHT, self._place("except", "caught", replaceable=False)), node)
         self.generic_visit(node)
         node.body.insert(0, hook)
         return node
 
-    def visit_Expr(self, node):
+    def visit_Expr(self, node: ast.Expr) -> Any:
         """Know a method that works in place by its name, and by its result being thrown away."""
         self.generic_visit(node)
         call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and _is_in_place(call.func.attr):
-            name, path, _ = _rooted(call.func.value)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and syntax.is_in_place(call.func.attr):
+            name, path, _ = syntax.rooted(call.func.value)
             return [node] + self._reported(name, path, "changed", node)
         return node
 
-    def _with_hooks(self, node, targets):
-        name, path, deeper = _rooted(targets[0])
-        if len(targets) == 1 and path and not deeper:
+    def _with_hooks(self, node: Any, targets: Sequence[ast.expr]) -> Any:
+        name, path, deeper = syntax.rooted(targets[0])
+        if name is not None and len(targets) == 1 and path and not deeper:
             node.value = self._through(".".join([name] + path), "assigned", node.value)
             return node
         return [node] + [hook for target in targets for hook in self._after(target)]
 
-    def _after(self, target):
+    def _after(self, target: ast.expr) -> list[ast.stmt]:
         """Return the statements that report what was just put into a target."""
         if isinstance(target, (ast.Tuple, ast.List)):
             return [hook for part in target.elts for hook in self._after(part)]
@@ -247,10 +212,10 @@ class _Rewriter(ast.NodeTransformer):
             return self._after(target.value)
         if isinstance(target, ast.Name):
             return [self._rebound(target.id, "assigned", target)]
-        name, path, deeper = _rooted(target)
+        name, path, deeper = syntax.rooted(target)
         return self._reported(name, path, "changed" if deeper else "assigned", target)
 
-    def _reported(self, name, path, kind, at):
+    def _reported(self, name: str | None, path: list[str], kind: str, at: ast.AST) -> list[ast.stmt]:
         """Return the hook, if any, for what hangs on a name.
 
         A name that is free or global is only read: to assign it would make it local. An attribute is only read,
@@ -261,98 +226,27 @@ class _Rewriter(ast.NodeTransformer):
         if not path and name in self._scope.names:
             return [self._rebound(name, kind, at)]
         number = self._place(".".join([name] + path), kind, replaceable=False)
-        mangled = ".".join(_mangled(attribute, self._scope.class_name) for attribute in path)
-        return [_parsed("%s(%d, %s, %r)" % (ASSIGNED, number, name, mangled), at)]
+        mangled = ".".join(syntax.mangled(attribute, self._scope.class_name) for attribute in path)
+        return [syntax.parsed("%s(%d, %s, %r)" % (ASSIGNED, number, name, mangled), at)]
 
-    def _rebound(self, name, kind, at, line=None):
+    def _rebound(self, name: str, kind: str, at: ast.AST, line: int | None = None) -> Any:
         number = self._place(name, kind, replaceable=True, line=line)
-        return _parsed("%s = %s(%d, %s)" % (name, ASSIGNED, number, name), at)
+        return syntax.parsed("%s = %s(%d, %s)" % (name, ASSIGNED, number, name), at)
 
-    def _through(self, variable, kind, value):
-        hook = _parsed("%s(%d)" % (ASSIGNED, self._place(variable, kind, replaceable=True)), value).value
+    def _through(self, variable: str, kind: str, value: ast.expr) -> Any:
+        hook = syntax.parsed("%s(%d)" % (ASSIGNED, self._place(variable, kind, replaceable=True)), value).value
         hook.args.append(value)
         return hook
 
-    def _place(self, variable, kind, replaceable, line=None):
+    def _place(self, variable: str, kind: str, replaceable: bool, line: int | None = None) -> int:
         self.places.append(Place(self._scope.function, variable, line or self._line, self._file, kind, replaceable))
         return self._first + len(self.places) - 1
 
-    def _each(self, nodes):
+    def _each(self, nodes: Sequence[Any]) -> list[Any]:
         new = [self.visit(node) for node in nodes]
         return [part for one in new for part in (one if isinstance(one, list) else [one])]
 
-    def _defaults(self, arguments):
+    def _defaults(self, arguments: ast.arguments) -> None:
         """Rewrite defaults, which belong to the scope around their function."""
         arguments.defaults = self._each(arguments.defaults)
         arguments.kw_defaults = [value and self.visit(value) for value in arguments.kw_defaults]
-
-
-def _parsed(text, at):
-    """Return the statement of a text, at the lines of another node."""
-    statement = ast.parse(text).body[0]
-    for node in ast.walk(statement):
-        ast.copy_location(node, at)
-    return statement
-
-
-def _rooted(node):
-    """Return (x, [a, b], whether anything follows) of ``x.a.b[0].method().c``; x is None if it starts otherwise."""
-    chain = []
-    while not isinstance(node, ast.Name):
-        chain.append(node.attr if isinstance(node, ast.Attribute) else None)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            node = node.func
-        elif not isinstance(node, (ast.Attribute, ast.Subscript)):
-            return None, [], False
-        node = node.value
-    chain.reverse()
-    path = list(itertools.takewhile(lambda attribute: attribute is not None, chain))
-    return node.id, path, len(path) < len(chain)
-
-
-def _bound(function):
-    """Return the names that a function's own statements bind or declare, the iterators of comprehensions excepted.
-
-    A name too few is only not replaced, a name too many would become local: nested scopes are not looked into.
-    """
-    names = {each.arg for each in _parameters(function.args)}
-    waiting = list(function.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, FUNCTIONS + (ast.ClassDef, ast.Lambda)):
-            continue
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
-            names.update(node.names)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif type(node).__name__ == "match_case":
-            names.update(_captured(node.pattern))
-        inner = [node.iter] + node.ifs if isinstance(node, ast.comprehension) else ast.iter_child_nodes(node)
-        waiting.extend(inner)
-    return names
-
-
-def _captured(pattern):
-    """Return the names that a pattern captures, each once; known by fields, for Python before 3.10 has no patterns."""
-    names = {}
-    for node in ast.walk(pattern):
-        name = getattr(node, "name", None) or getattr(node, "rest", None)
-        if name:
-            names[name] = True
-    return list(names)
-
-
-def _parameters(arguments):
-    extra = [each for each in (arguments.vararg,) if each] + arguments.kwonlyargs
-    return arguments.posonlyargs + arguments.args + extra + [each for each in (arguments.kwarg,) if each]
-
-
-def _is_in_place(method):
-    return method in IN_PLACE or (method.endswith("_") and not method.endswith("__"))
-
-
-def _mangled(attribute, class_name):
-    if class_name is None or not attribute.startswith("__") or attribute.endswith("__"):
-        return attribute
-    stripped = class_name.lstrip("_")
-    return "_%s%s" % (stripped, attribute) if stripped else attribute

@@ -1,22 +1,38 @@
 """The value of a variable: its tensors, arrays and numbers, compared with the reference's, and replaced by them."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, List, Protocol, Tuple
+
 import numpy as np
 
-from ..arrays import measure, trees
+from ..adapters.adapter import Adapter
+from ..arrays import Array, measure, trees
+from ..arrays.trees import Tree
+
+Parts = List[Tuple[str, Any]]  # path, tensor, array or number
+Row = Dict[str, Any]  # what a comparison found
 
 MOST_PARTS = 64  # a list of more tensors or numbers is no value that somebody compares
 
 
-def is_part(adapter, value):
+class Recorded(Protocol):
+    """Where the reference's arrays are read."""
+
+    def read(self, key: str) -> Array:
+        """Return one recorded array."""
+
+
+def is_part(adapter: Adapter, value: Any) -> bool:
     """Tell whether a value is a tensor, a numpy array or a number."""
     return adapter.is_tensor(value) or (
         isinstance(value, (np.ndarray, np.generic, bool, int, float)) and np.asarray(value).dtype.kind in "fiub"
     )
 
 
-def parts(adapter, value):
+def parts(adapter: Adapter, value: Any) -> Parts:
     """Return (path, part) for every tensor, array and number in a nested value; nothing where they are too many."""
-    found = []
+    found: Parts = []
     for pair in trees.leaves(value, lambda v: is_part(adapter, v)):
         found.append(pair)
         if len(found) > MOST_PARTS:
@@ -24,26 +40,26 @@ def parts(adapter, value):
     return found
 
 
-def label(value):
+def label(value: Any) -> str:
     """Return in words what a value without parts is: a function's name, a word, or a class."""
     if value is None or isinstance(value, str):
         return repr(value)[:80]
     return str(getattr(value, "__name__", None) or type(value).__name__)
 
 
-def settled_parts(adapter, value):
+def settled_parts(adapter: Adapter, value: Any) -> Parts:
     """Return the parts of a value whose tensors are computed now: what is fused later would change the last digits."""
     found = parts(adapter, value)
     adapter.sync([part for _, part in found if adapter.is_tensor(part)])
     return found
 
 
-def to_array(adapter, part):
+def to_array(adapter: Adapter, part: Any) -> Array:
     """Return a part's values as an array of its own."""
     return adapter.to_numpy(part) if adapter.is_tensor(part) else np.array(part, order="C")
 
 
-def like(adapter, own, array):
+def like(adapter: Adapter, own: Any, array: Array) -> Any:
     """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
     mine = to_array(adapter, own)
     shape = mine.shape if mine.size == array.size else array.shape
@@ -59,7 +75,7 @@ def like(adapter, own, array):
     return values[()] if isinstance(own, np.generic) else values.reshape(-1)[0].item()
 
 
-def differences(adapter, reference, tree, parts, value):
+def differences(adapter: Adapter, reference: Recorded, tree: Tree, parts: Parts, value: Any) -> list[Row]:
     """Compare a variable with what the reference recorded: a row for each of its parts."""
     ((kind, content),) = tree.items()
     if not parts and kind == "opaque":
@@ -72,14 +88,16 @@ def differences(adapter, reference, tree, parts, value):
     return [dict(difference(to_array(adapter, part), want), path=path) for (path, part), want in zip(parts, expected)]
 
 
-def replaced(adapter, reference, tree, parts, value):
+def replaced(
+    adapter: Adapter, reference: Recorded, tree: Tree, parts: Parts, value: Any
+) -> tuple[Any, list[str] | None]:
     """Return (what the reference recorded, in the variable's own containers and dtypes; the digests of what was put there).
 
     The digests are None where nothing tells what the reference's values should become.
     """
-    digests = []
+    digests: list[str] = []
 
-    def put(own, want):
+    def put(own: Any, want: Array) -> Any:
         new = like(adapter, own, want)
         held = to_array(adapter, new).astype(want.dtype).reshape(want.shape)
         # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
@@ -95,7 +113,7 @@ def replaced(adapter, reference, tree, parts, value):
     return trees.decode(tree, lambda key: put(parts[0][1], reference.read(key))), digests
 
 
-def _expected(reference, tree, parts):
+def _expected(reference: Recorded, tree: Tree, parts: Parts) -> list[Array] | None:
     """Return the reference's arrays for a variable's parts, by path where the paths are the same; None if they do not fit."""
     keys = list(trees.keys(tree))
     if len(keys) != len(parts):
@@ -105,7 +123,7 @@ def _expected(reference, tree, parts):
     return [reference.read(by_path[path] if named else key) for (path, _), (_, key) in zip(parts, keys)]
 
 
-def difference(value, expected):
+def difference(value: Array, expected: Array) -> Row:
     """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ."""
     if np.squeeze(value).shape == np.squeeze(expected).shape:
         value = value.reshape(expected.shape)

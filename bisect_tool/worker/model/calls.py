@@ -1,6 +1,13 @@
 """Module calls as sites: one wrapper around every module, each call with a name and a number."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tuple
+
+from ..adapters.adapter import Adapter, Module, Tree
+
+Aliases = Tuple[Module, bool, List[str]]  # a module, whether it is a leaf, its names
 
 
 class Call:
@@ -8,7 +15,7 @@ class Call:
 
     __slots__ = ("leaf", "module", "name", "parent", "site")
 
-    def __init__(self, name, number, module, leaf, parent):
+    def __init__(self, name: str, number: int, module: Module, leaf: bool, parent: Call | None) -> None:
         self.name = name
         self.site = name if number == 1 else "%s#%d" % (name, number)
         self.module = module
@@ -16,8 +23,14 @@ class Call:
         self.parent = parent
 
 
+Current = Callable[[], Optional[Call]]
+Around = Callable[[Call, Callable[..., Any], Tuple[Any, ...], Any], Any]  # call, compute, args, kwargs
+
+
 @contextlib.contextmanager
-def wrapped(adapter, tree, around, lines=None):
+def wrapped(
+    adapter: Adapter, tree: Tree, around: Around, lines: Callable[[Current], ContextManager[None]] | None = None
+) -> Iterator[dict[str, int]]:
     """Send every module call through ``around(call, compute, args, kwargs)`` while the block runs.
 
     ``tree`` is the adapter's list of (name, module, leaf). ``compute(*args, **kwargs)`` is the module's own
@@ -28,44 +41,52 @@ def wrapped(adapter, tree, around, lines=None):
     Yields the number of calls so far by name: whoever skips a call adds what it would have called inside, so that
     later calls keep their numbers.
     """
-    names = {}
-    for name, module, leaf in tree:
-        names.setdefault(id(module), (module, leaf, []))[2].append(name)
-    counts = {}
-    stack = [None]
-
-    def wrap(module, leaf, aliases):
-        original = getattr(module, adapter.METHOD)
-
-        def method(*args, **kwargs):
-            parent = stack[-1]
-            name = _name_under(parent, aliases)
-            counts[name] = counts.get(name, 0) + 1
-            call = Call(name, counts[name], module, leaf, parent)
-            stack.append(call)
-            try:
-                return around(call, original, args, kwargs)
-            finally:
-                stack.pop()
-
-        return method
-
+    counts: dict[str, int] = {}
+    stack: list[Call | None] = [None]
     undo = []
     try:
-        for module, leaf, aliases in names.values():
-            before = module.__dict__.get(adapter.METHOD)
-            object.__setattr__(module, adapter.METHOD, wrap(module, leaf, aliases))
-            undo.append((module, before))
+        for each in _modules(tree):
+            module = each[0]
+            method = _method(getattr(module, adapter.METHOD), each, counts, stack, around)
+            undo.append((module, module.__dict__.get(adapter.METHOD)))
+            object.__setattr__(module, adapter.METHOD, method)
         with lines(lambda: stack[-1]) if lines else contextlib.nullcontext():
             yield counts
     finally:
         for module, before in reversed(undo):
-            module.__dict__.pop(adapter.METHOD)
+            module.__dict__.pop(adapter.METHOD, None)
             if before is not None:
                 object.__setattr__(module, adapter.METHOD, before)
 
 
-def _name_under(parent, aliases):
+def _modules(tree: Tree) -> list[Aliases]:
+    names: dict[int, Aliases] = {}
+    for name, module, leaf in tree:
+        names.setdefault(id(module), (module, leaf, []))[2].append(name)
+    return list(names.values())
+
+
+def _method(
+    original: Callable[..., Any], of: Aliases, counts: dict[str, int], stack: list[Call | None], around: Around
+) -> Callable[..., Any]:
+    """Return what is called in place of a module's own method."""
+    module, leaf, aliases = of
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        parent = stack[-1]
+        name = _name_under(parent, aliases)
+        counts[name] = counts.get(name, 0) + 1
+        call = Call(name, counts[name], module, leaf, parent)
+        stack.append(call)
+        try:
+            return around(call, original, args, kwargs)
+        finally:
+            stack.pop()
+
+    return method
+
+
+def _name_under(parent: Call | None, aliases: list[str]) -> str:
     if parent is not None and len(aliases) > 1:
         for name in aliases:
             if name.rpartition(".")[0] == parent.name:

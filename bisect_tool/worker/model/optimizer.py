@@ -1,11 +1,16 @@
 """Take an optimizer's steps from given gradients, so that what they make of the parameters can be compared."""
 
+from __future__ import annotations
+
+from typing import Any, Mapping
+
 import numpy as np
 
-from ..arrays import trees
+from ..arrays import Array, trees
+from .build import Model
 
 
-def describe(model):
+def describe(model: Model) -> list[dict[str, Any]]:
     """Return [{class, settings, parameters}] for each of the optimizer's groups, nothing where there is no optimizer.
 
     Settings are numbers and booleans, a pair of betas one by one; parameters are the names that they have in the
@@ -24,7 +29,7 @@ def describe(model):
     ]
 
 
-def steps(model, gradients, count=2):
+def steps(model: Model, gradients: Mapping[str, Array], count: int = 2) -> dict[str, list[Array]]:
     """Return {name: [array after step 1, after step 2, ...]} for every parameter that is in a group.
 
     Each step gets the same ``gradients``, {name: array}: momentum shows at the second. A parameter without one has none
@@ -39,8 +44,8 @@ def steps(model, gradients, count=2):
     return {names[key]: [after[key] for after in found] for key in (found[0] if found else ()) if key in names}
 
 
-def _names(model):
-    names = {}
+def _names(model: Model) -> dict[int, str]:
+    names: dict[int, str] = {}
     for name, (tensor, _, _) in model.state.items():
         names.setdefault(id(tensor), name)
     return names

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ContextManager, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Optional
 
 from ..code import variables
-from ..code.watching import Place
-from ..model.calls import Call
+from ..code.lines import Where
+from ..code.rewriting import Place
+from ..code.variables import Parts
+from ..code.watching import Caught
+from ..model.calls import Call, Current
 from .probe import Probe, Watching
 
-Current = Callable[[], Optional[Call]]
-Where = Tuple[str, int]  # file and line
-Parts = List[Tuple[str, Any]]
 OnAssigned = Callable[[str, str, Optional[Call], Where, Parts], None]  # site, kind, call around, where, parts
-OnCaught = Callable[[Place, BaseException], None]
 
 
 def nobody(*_seen: Any) -> None:
     """Look at nothing."""
 
 
-def watching(probe: Probe, on_assigned: OnAssigned = nobody, on_caught: OnCaught = nobody) -> Optional[Watching]:
+def watching(probe: Probe, on_assigned: OnAssigned = nobody, on_caught: Caught = nobody) -> Watching | None:
     """Return who looks at variables in a run, None where they are no sites in it; see ``calls.wrapped``."""
     lines = probe.lines
     if lines is None or not probe.asked.variables:

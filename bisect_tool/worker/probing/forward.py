@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Mapping
 
 from ..arrays import trees
+from ..arrays.trees import Tree
+from ..code.watching import Caught
 from ..model.calls import Call
 from . import assigned, own
 from .comparing import arrays, differences, tensors
 from .probe import Probe
 
-Tree = Dict[str, Any]
-
 
 def read(
-    probe: Probe, on_assigned: assigned.OnAssigned = assigned.nobody, on_caught: assigned.OnCaught = assigned.nobody
-) -> Dict[str, Any]:
+    probe: Probe, on_assigned: assigned.OnAssigned = assigned.nobody, on_caught: Caught = assigned.nobody
+) -> dict[str, Any]:
     """Run once and return the reading; who looks at variables and exceptions beside it, see ``survey``."""
     return probe.read(functools.partial(around, probe), watching=assigned.watching(probe, on_assigned, on_caught))
 
@@ -45,7 +45,7 @@ def around(probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwa
     return trees.map_leaves(output, probe.adapter.is_tensor, probe.adapter.clone) if asked.echo else output
 
 
-def _arrived(probe: Probe, call: Call, inputs: Any, expected: Optional[Tree]) -> None:
+def _arrived(probe: Probe, call: Call, inputs: Any, expected: Tree | None) -> None:
     probe.adapter.sync(tensors(probe.adapter, inputs))
     if expected is not None:
         rows = differences(probe.adapter, probe.reference, expected["inputs"], inputs)
@@ -56,7 +56,7 @@ def _arrived(probe: Probe, call: Call, inputs: Any, expected: Optional[Tree]) ->
 
 
 def _computed(
-    probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any, expected: Optional[Tree]
+    probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any, expected: Tree | None
 ) -> Any:
     site, asked, adapter = call.site, probe.asked, probe.adapter
     before = dict(probe.counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
@@ -38,7 +38,7 @@ def recalled(adapter: Adapter, value: Any) -> Any:
     return trees.map_leaves(value, is_own, lambda own: adapter.detached(own.tensor))
 
 
-def filled(model: Model, site: str, tree: Dict[str, Any], load: Callable[[str], Tensor]) -> Any:
+def filled(model: Model, site: str, tree: dict[str, Any], load: Callable[[str], Tensor]) -> Any:
     """Return a recorded output in the containers and dtypes that the model has there, as far as they are known and fit."""
     template = model.templates.get(site)
     keys = dict(trees.keys(tree))

@@ -9,7 +9,7 @@ parameters, the outputs of the calls inside it) is its result. An error in one p
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional
 
 import numpy as np
 
@@ -36,8 +36,8 @@ class Piece:
     def __init__(self, owner: str, exact: bool = False) -> None:
         self.owner = owner
         self.exact = exact
-        self.leaves: List[Tuple[Name, Tensor]] = []
-        self.roots: List[Tuple[Optional[Name], Tensor]] = []
+        self.leaves: list[tuple[Name, Tensor]] = []
+        self.roots: list[tuple[Name | None, Tensor]] = []
 
 
 class Pieces:
@@ -52,7 +52,7 @@ class Pieces:
         self,
         probe: Probe,
         finished: Callable[[Piece], None],
-        values: Optional[Values] = None,
+        values: Values | None = None,
         switched_off: Callable[[str], None] = lambda _site: None,
     ) -> None:
         self._probe = probe
@@ -67,7 +67,7 @@ class Pieces:
         """The piece whose code runs now."""
         return self._running[-1]
 
-    def read(self) -> Dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """Run once and return the reading."""
         with self._adapter.numpy_reads_all():
             return self._probe.read(self.around, self.end, assigned.watching(self._probe))
@@ -94,7 +94,7 @@ class Pieces:
                 )
         return self._begun(site)
 
-    def end(self, targets: Mapping[str, Any]) -> Dict[str, Any]:
+    def end(self, targets: Mapping[str, Any]) -> dict[str, Any]:
         """End the piece of ``step`` at the targets; return nothing for the reading."""
         piece = self.running
         for name in self._probe.reference.gradients["of"]:
@@ -104,7 +104,7 @@ class Pieces:
         self._finished(piece)
         return {}
 
-    def _loose(self) -> List[Tuple[str, Tensor]]:
+    def _loose(self) -> list[tuple[str, Tensor]]:
         """Return the parameters of modules that are not cut out: the code of ``step`` may use them."""
         model = self._probe.model
         called = {site.partition("#")[0] for site in self._probe.asked.watch}
@@ -114,7 +114,7 @@ class Pieces:
             if trainable and name.rpartition(".")[0] not in called and name not in model.alias_of
         ]
 
-    def _hand_over(self, site: str, tree: Dict[str, Any], inputs: Any) -> None:
+    def _hand_over(self, site: str, tree: dict[str, Any], inputs: Any) -> None:
         """End the piece around a call where it hands the call its inputs."""
         piece = self.running
         if self._adapter.gradients_on():
@@ -151,7 +151,7 @@ class Pieces:
 
         return trees.map_leaves(inputs, self._adapter.is_tensor, begin)
 
-    def _parameters(self, call: Call, exact: bool) -> List[Tuple[str, Tensor]]:
+    def _parameters(self, call: Call, exact: bool) -> list[tuple[str, Tensor]]:
         model = self._probe.model
         known = model.state_of.get(id(call.module), [])
         if not exact:
@@ -169,7 +169,7 @@ class Pieces:
 
         def begin(mine: own.Own) -> Tensor:
             path, key = next(left)
-            if key is None:
+            if path is None or key is None:
                 raise build.RecipeError("%s: the output cannot be given the reference's value" % site)
             like = self._adapter.cast(probe.tensor(probe.reference.read(key)), mine.dtype)
             leaf, used = self._adapter.leaf(like, self._values(key, like), piece.exact)

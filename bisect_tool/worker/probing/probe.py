@@ -7,7 +7,7 @@ backward pass (``whole``), or one in pieces (``pieces``, ``statements``).
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, ContextManager, Dict, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, ContextManager, Dict, Mapping, Tuple, TypeVar
 
 from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
@@ -19,13 +19,12 @@ from . import own
 from .intervention import Intervention
 from .reference import Reference
 
-Around = Callable[..., Any]  # (call, compute, args, kwargs) -> what the call gives
-Watching = Callable[[Callable[[], Optional[calls.Call]]], ContextManager[None]]
+Watching = Callable[[calls.Current], ContextManager[None]]  # who looks at variables
 Memory = Dict[str, Tuple[Any, Dict[str, int]]]  # site -> (its value, see ``own.kept``; what was called inside)
 T = TypeVar("T")
 
 
-def no_gradients(_targets: Mapping[str, Any]) -> Dict[str, Any]:
+def no_gradients(_targets: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the reading of a run without a backward pass says of gradients."""
     return {}
 
@@ -42,8 +41,8 @@ class Probe:
         reference: Reference,
         wire: Wire,
         asked: Intervention,
-        memory: Optional[Memory] = None,
-        lines: Optional[Lines] = None,
+        memory: Memory | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self.model = model
         self.adapter = model.adapter
@@ -54,23 +53,23 @@ class Probe:
         self.lines = lines
         self.sites = {site for site in asked.patch if site in reference.sites}
         self.state = {name for name in asked.patch if name in model.state}
-        self.receipts: Dict[str, Any] = {}
-        self.watched: Dict[str, Dict[str, Any]] = {}
-        self.handed: Dict[str, Dict[str, List[Tuple[str, Array]]]] = {}  # site -> its own inputs and output
-        self.calls: List[List[Any]] = []
-        self.counts: Dict[str, int] = {}
+        self.receipts: dict[str, Any] = {}
+        self.watched: dict[str, dict[str, Any]] = {}
+        self.handed: dict[str, dict[str, list[tuple[str, Array]]]] = {}  # site -> its own inputs and output
+        self.calls: list[list[Any]] = []
+        self.counts: dict[str, int] = {}
         self.aside = False  # while a call is computed once more, in float64: nobody looks then
-        self._dtypes: Dict[str, Any] = {}
+        self._dtypes: dict[str, Any] = {}
         unknown = (set(asked.patch) - self.sites - self.state) | (set(asked.keep) - set(self.memory))
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
 
     def read(
         self,
-        around: Around,
-        pulled: Callable[[Mapping[str, Any]], Dict[str, Any]] = no_gradients,
-        watching: Optional[Watching] = None,
-    ) -> Dict[str, Any]:
+        around: calls.Around,
+        pulled: Callable[[Mapping[str, Any]], dict[str, Any]] = no_gradients,
+        watching: Watching | None = None,
+    ) -> dict[str, Any]:
         """Run once; return the reading: targets, receipts, watched differences, calls, new kernels and seconds.
 
         ``pulled(targets)`` is called as soon as the targets are there, and returns what the reading has of gradients.
@@ -141,7 +140,7 @@ class Probe:
         some = next(iter(self.model.state.values()), (None,))[0]
         return self.adapter.from_numpy(array, like=some)
 
-    def in_float64(self, module: Module, counts: Mapping[str, int], compute: Callable[[], T]) -> Optional[T]:
+    def in_float64(self, module: Module, counts: Mapping[str, int], compute: Callable[[], T]) -> T | None:
         """Return what is computed while a module is held in float64, None where its code does not run in it.
 
         ``counts`` are those of before the call: the calls inside get the numbers that they had.

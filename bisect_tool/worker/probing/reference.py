@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Set
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -23,19 +23,19 @@ class Reference:
     def __init__(
         self,
         folder: str,
-        sites: Dict[str, Dict[str, Any]],
+        sites: dict[str, dict[str, Any]],
         state: Mapping[str, str],
-        batch: Dict[str, Any],
+        batch: dict[str, Any],
         tensors: Mapping[str, Mapping[str, Any]],
-        gradients: Optional[Dict[str, Any]] = None,
+        gradients: dict[str, Any] | None = None,
     ) -> None:
         self.sites = sites
         self.state = state
         self.gradients = gradients or {}
         self.batch = batch
         self._tensors = tensors
-        self._known: Set[str] = set()
-        self._new: Dict[str, str] = {}
+        self._known: set[str] = set()
+        self._new: dict[str, str] = {}
         self._shards = OpenShards(folder)
 
     def read(self, key: str) -> Array:
@@ -46,23 +46,23 @@ class Reference:
             self._new[key] = measure.digest(array)
         return array
 
-    def fitting(self, key: str, tensor: Tensor) -> Optional[Array]:
+    def fitting(self, key: str, tensor: Tensor) -> Array | None:
         """Return one recorded array that a tensor is to hold, None where it has another number of elements."""
         array = self.read(key)
         return array if array.size == int(np.prod(tensor.shape)) else None
 
-    def gradient_key(self, name: Name) -> Optional[str]:
+    def gradient_key(self, name: Name) -> str | None:
         """Return the key of a recorded gradient, None where there is none."""
         site, part, path = name
-        key: Optional[str] = self.gradients["sites"].get(site, {}).get(part, {}).get(path)
+        key: str | None = self.gradients["sites"].get(site, {}).get(part, {}).get(path)
         return key
 
-    def gradient(self, name: Name) -> Optional[Array]:
+    def gradient(self, name: Name) -> Array | None:
         """Return a recorded gradient, None where there is none."""
         key = self.gradient_key(name)
         return None if key is None else self.read(key)
 
-    def first_read(self) -> Dict[str, str]:
+    def first_read(self) -> dict[str, str]:
         """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
         new, self._new = self._new, {}
         return new

@@ -8,17 +8,16 @@ what a statement contributes to the gradient of something that it reads, kept as
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, ContextManager, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Collection, ContextManager, Dict, List, Mapping
 
 import numpy as np
 
 from ..adapters.adapter import Tensor
 from ..arrays import Array, trees
 from ..code import variables
-from ..code.lines import Lines
-from ..code.watching import Place
-from ..model.calls import Call
-from .assigned import Current, Where
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..model.calls import Call, Current
 from .names import STEP, Name, joined
 from .pieces import Piece, Pieces, of_one
 from .probe import Probe
@@ -44,13 +43,13 @@ class Statements:
         probe: Probe,
         lines: Lines,
         named: Collection[str],
-        owners: Optional[Collection[str]] = None,
-        given: Optional[Mapping[str, str]] = None,
-        excerpts: Optional[Dict[str, Any]] = None,
+        owners: Collection[str] | None = None,
+        given: Mapping[str, str] | None = None,
+        excerpts: dict[str, Any] | None = None,
     ) -> None:
-        self.edges: Dict[str, List[List[Any]]] = {}
-        self.gradients: Dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
-        self.places: Dict[str, str] = {}
+        self.edges: dict[str, list[list[Any]]] = {}
+        self.gradients: dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
+        self.places: dict[str, str] = {}
         self.excerpts = {} if excerpts is None else excerpts
         self._probe = probe
         self._adapter = probe.adapter
@@ -58,15 +57,15 @@ class Statements:
         self._owners = owners
         self._named = named
         self._given = given
-        self._used: List[Tuple[Name, Tensor]] = []  # what the code uses of a variable
+        self._used: list[tuple[Name, Tensor]] = []  # what the code uses of a variable
         self._pieces = Pieces(probe, self._finished)
 
-    def read(self) -> Dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """Run once and return the reading."""
         with self._adapter.numpy_reads_all():
             return self._probe.read(self._around, self._pieces.end, self._watching)
 
-    def stopped(self) -> List[str]:
+    def stopped(self) -> list[str]:
         """Return the variables that no gradient passes any more, since the code stopped them in place."""
         return [joined(*name) for name, used in self._used if not self._adapter.has_path(used)]
 
@@ -111,14 +110,14 @@ class Statements:
     def _finished(self, piece: Piece) -> None:
         if not self._asked(piece.owner) or piece.exact:
             return
-        groups: Dict[str, List[Tuple[Optional[Name], Tensor]]] = {}
+        groups: dict[str, list[tuple[Name | None, Tensor]]] = {}
         for name, tensor in piece.roots:
             groups.setdefault(TARGETS if name is None else joined(*name[:2]), []).append((name, tensor))
         rows = self.edges.setdefault(piece.owner, [])
         for statement, roots in reversed(list(groups.items())):
             rows.append([statement, self._pulled(roots, piece.leaves)])
 
-    def _pulled(self, roots: List[Tuple[Optional[Name], Tensor]], leaves: List[Tuple[Name, Tensor]]) -> Edges:
+    def _pulled(self, roots: list[tuple[Name | None, Tensor]], leaves: list[tuple[Name, Tensor]]) -> Edges:
         """Pull one statement back; return what it contributes to whatever it reads."""
         ends = [(tensor, self._gradient(name, tensor)) for name, tensor in roots]
         known = [(tensor, gradient) for tensor, gradient in ends if gradient is not None]
@@ -132,7 +131,7 @@ class Statements:
                     self.gradients[name] = self.gradients.get(name, 0.0) + array
         return edges
 
-    def _gradient(self, name: Optional[Name], tensor: Tensor) -> Optional[Array]:
+    def _gradient(self, name: Name | None, tensor: Tensor) -> Array | None:
         """Return the gradient of a place where a statement ends: the reference's, of a variable what was summed up."""
         if name is None:
             return of_one(tensor)
@@ -144,7 +143,7 @@ class Statements:
         return None if key is None else self._probe.reference.read(key)
 
 
-def projections(array: Array) -> List[float]:
+def projections(array: Array) -> list[float]:
     """Return some random projections of an array, the same ones for the same number of elements, and its norm."""
     flat = array.reshape(-1).astype(np.float64)
     signs = np.random.default_rng(flat.size).integers(0, 2, (PROJECTIONS, flat.size), dtype=np.int8)

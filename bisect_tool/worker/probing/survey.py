@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Iterable, Mapping
 
 from ..adapters.adapter import Adapter
 from ..arrays import trees
 from ..arrays.measure import ROUNDING
 from ..code import variables
-from ..code.lines import Lines
-from ..code.watching import Place
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..code.variables import Parts
 from ..model.calls import Call
-from .assigned import Parts, Where
 from .reference import Reference
 
 
@@ -23,14 +23,14 @@ class Survey:
     """
 
     def __init__(self, adapter: Adapter, lines: Lines) -> None:
-        self.assigned: List[Dict[str, Any]] = []
-        self.excerpts: Dict[str, Any] = {}
-        self.conditions: Dict[str, Any] = {}
-        self.caught: List[Dict[str, Any]] = []
+        self.assigned: list[dict[str, Any]] = []
+        self.excerpts: dict[str, Any] = {}
+        self.conditions: dict[str, Any] = {}
+        self.caught: list[dict[str, Any]] = []
         self._adapter = adapter
         self._lines = lines
 
-    def on_assigned(self, site: str, kind: str, call: Optional[Call], where: Where, parts: Parts) -> None:
+    def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts) -> None:
         """Note a variable; see ``Lines.watching``."""
         place = self._lines.noted(self.excerpts, *where)
         if kind == "parameter" and place not in self.conditions:
@@ -61,15 +61,15 @@ class Namesakes:
     """
 
     def __init__(
-        self, adapter: Adapter, reference: Reference, names: Iterable[str], candidates: Mapping[str, Dict[str, Any]]
+        self, adapter: Adapter, reference: Reference, names: Iterable[str], candidates: Mapping[str, dict[str, Any]]
     ) -> None:
-        self.found: Dict[str, str] = {}
+        self.found: dict[str, str] = {}
         self._adapter = adapter
         self._reference = reference
         self._names = set(names)
         self._candidates = candidates
 
-    def on_assigned(self, site: str, _kind: str, _call: Optional[Call], _where: Where, parts: Parts) -> None:
+    def on_assigned(self, site: str, _kind: str, _call: Call | None, _where: Where, parts: Parts) -> None:
         """Pair a variable with the first candidate that has its values, where these say something."""
         if site not in self._names:
             return

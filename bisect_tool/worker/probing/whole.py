@@ -9,7 +9,7 @@ fault can be put right, or be the only one that is not, and no other fault is hi
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Collection, Mapping
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def read(
     pulled: Collection[str] = (),
     severed: Collection[str] = (),
     thawed: Collection[str] = (),
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Run once and return the reading, with ``gradients``: {parameter: its gradient compared}.
 
     ``straight``: calls whose value is replaced by the reference's, while gradients go their own way. ``thawed``: parameters
@@ -61,8 +61,8 @@ class Whole:
         self._pulled = set(pulled)
         self._severed = set(severed)
         self._thawed = set(thawed)
-        self._roots: List[Tuple[Tensor, Array]] = []
-        self._given: Dict[str, Any] = {}  # parameter -> the reference's gradient, of the calls that are severed
+        self._roots: list[tuple[Tensor, Array]] = []
+        self._given: dict[str, Any] = {}  # parameter -> the reference's gradient, of the calls that are severed
 
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute or replace one call, and let it pass on what is asked of it; see ``calls.wrapped``."""
@@ -85,7 +85,7 @@ class Whole:
             return self._probe.substitute(call.site)
         return self._straightened(entry["output"], output) if call.site in self._straight else output
 
-    def _straightened(self, tree: Dict[str, Any], output: Any) -> Any:
+    def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
         left = iter(partners(self._adapter, tree, output))
 
         def through(tensor: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class Whole:
 
         return trees.map_leaves(output, self._adapter.is_tensor, through)
 
-    def _end(self, site: str, part: str, tree: Dict[str, Any], value: Any) -> None:
+    def _end(self, site: str, part: str, tree: dict[str, Any], value: Any) -> None:
         for path, tensor in named(self._adapter, tree, value):
             gradient = self._reference.gradient((site, part, path))
             if gradient is not None:
@@ -106,7 +106,7 @@ class Whole:
             if key is not None:
                 self._given[name] = self._given.get(name, 0.0) + self._reference.read(key)
 
-    def pull(self, targets: Mapping[str, Any]) -> Dict[str, Any]:
+    def pull(self, targets: Mapping[str, Any]) -> dict[str, Any]:
         """Return the gradients of the parameters, compared."""
         wanted = self._reference.gradients["of"]
         of = [name for name in wanted if self._adapter.is_tensor(targets.get(name))]
@@ -119,7 +119,7 @@ class Whole:
         arrays = self._adapter.pull(roots + self._roots, [state[name][0] for name in names])
         return {"gradients": {name: self._row(name, array) for name, array in zip(names, arrays)}}
 
-    def _row(self, name: str, array: Optional[Array]) -> Dict[str, Any]:
+    def _row(self, name: str, array: Array | None) -> dict[str, Any]:
         if name in self._given:
             array = self._given[name] + (0.0 if array is None else array)
         key = self._reference.gradients["parameters"].get(name)

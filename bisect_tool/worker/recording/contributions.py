@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Sequence
+from typing import Dict, Sequence
 
 import numpy as np
 
@@ -30,11 +30,11 @@ def record(model: Model, reference: Reference, store: ShardWriter, wire: Wire, w
     """
     floors: Floors = {}
 
-    def gradient(name: Name) -> Optional[Array]:
+    def gradient(name: Name) -> Array | None:
         key = reference.gradient_key(name)
         return None if key is None else store.read(key)
 
-    def settle(name: Name, array: Optional[Array], exact: bool) -> None:
+    def settle(name: Name, array: Array | None, exact: bool) -> None:
         site, part, path = name
         mine = reference.gradients["sites"].setdefault(site, {"inputs": {}, "output": {}, "state": {}})
         if exact or part == "output":
@@ -57,17 +57,18 @@ def disturb(model: Model, reference: Reference, wire: Wire, watch: Sequence[str]
     floors: Floors = {}
     draws = np.random.default_rng(draw)
 
-    def gradient(name: Name) -> Optional[Array]:
+    def gradient(name: Name) -> Array | None:
         array = reference.gradient(name)
         if array is None or array.dtype.kind != "f":
             return array
-        return (array * (1 + ROUNDING * draws.standard_normal(array.shape))).astype(array.dtype)
+        off: Array = (array * (1 + ROUNDING * draws.standard_normal(array.shape))).astype(array.dtype)
+        return off
 
-    def values(key: str, tensor: Tensor) -> Optional[Array]:
+    def values(key: str, tensor: Tensor) -> Array | None:
         array = reference.fitting(key, tensor)
         return array if array is None or array.dtype != np.float32 else equally_off(array)
 
-    def settle(name: Name, array: Optional[Array], _exact: bool) -> None:
+    def settle(name: Name, array: Array | None, _exact: bool) -> None:
         known = reference.gradient(name)
         if array is not None and known is not None:
             floors[name] = measure.rms(array.astype(np.float64) - known)

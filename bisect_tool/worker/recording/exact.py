@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Mapping
 
 from ..arrays import trees
 from ..model import calls
@@ -17,8 +17,8 @@ OTHER_CODE = 1e-2  # relative; a loss that float64 moves so far does not merely 
 
 
 def measure_exactly(
-    model: Model, recorder: Recorder, folder: str, batch: Dict[str, Any], wire: Wire
-) -> Dict[str, float]:
+    model: Model, recorder: Recorder, folder: str, batch: dict[str, Any], wire: Wire
+) -> dict[str, float]:
     """Return each site's own rounding: its output, computed in float64 from the recorded inputs, against the recorded.
 
     Sites whose code does not run in float64 are left out, and all of them in a framework that would have to compile it.
@@ -37,7 +37,7 @@ def measure_exactly(
     }
 
 
-def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> Dict[str, float]:
+def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> dict[str, float]:
     """Return the loss's own rounding: how far each target is off from what float64 makes of the same outermost outputs.
 
     Without those that are further off than rounding alone makes anything: their code asks for the dtype, or chooses
@@ -55,9 +55,9 @@ def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> Dict[str
     return {name: off for name, off in found.items() if off <= OTHER_CODE * abs(targets[name])}
 
 
-def _loss_in_float64(model: Model) -> Dict[str, float]:
+def _loss_in_float64(model: Model) -> dict[str, float]:
     adapter = model.adapter
-    outputs: List[Any] = []
+    outputs: list[Any] = []
 
     def doubled(value: Any) -> Any:
         return trees.map_leaves(value, adapter.is_tensor, adapter.doubled)

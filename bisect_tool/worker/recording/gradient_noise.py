@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .noise import seeds
 from .whole import Found, norm_of, pulled
 
 
-def measure_noise(model: Model, of: Sequence[str], whole: Found, wire: Wire) -> Dict[str, Any]:
+def measure_noise(model: Model, of: Sequence[str], whole: Found, wire: Wire) -> dict[str, Any]:
     """Return how far each parameter's gradient (rms), and the norm of all, move when every layer's gradient is rounded badly.
 
     And when what goes into the loss is off by ``LOSS_ROUNDING``: where a maximum or a clamp lies at its edge, that decides.
@@ -35,7 +35,7 @@ def measure_noise(model: Model, of: Sequence[str], whole: Found, wire: Wire) -> 
     return {"parameters": moved, "norm": norms}
 
 
-def _roughly(adapter: Adapter, draw: int, wire: Wire) -> Callable[..., Any]:
+def _roughly(adapter: Adapter, draw: int, wire: Wire) -> calls.Around:
     """Return what makes calls pass gradients on roughly; see ``calls.wrapped``."""
     numbers = seeds(draw)
 

@@ -6,7 +6,7 @@ pieces of the backward pass (see ``probing.pieces``) once more in float64 and fr
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Mapping
 
 from ..code.lines import Lines
 from ..model.build import Model
@@ -29,11 +29,11 @@ def record(
     recorder: Recorder,
     lines: Lines,
     plain: Bits,
-    given: Optional[str],
+    given: str | None,
     wire: Wire,
     folder: str,
-    batch: Dict[str, Any],
-) -> Dict[str, Any]:
+    batch: dict[str, Any],
+) -> dict[str, Any]:
     """Return what the manifest says of gradients; ``plain`` are the bits of the recorded run's targets."""
     of = [name for name in differentiated(model, given) if name in plain[0]]
     found, sites, connected = whole.record(model, recorder, lines, of, plain)
@@ -65,8 +65,8 @@ def record(
 
 
 def _in_pieces(
-    model: Model, reference: Reference, recorder: Recorder, wire: Wire, watch: List[str]
-) -> Dict[Name, float]:
+    model: Model, reference: Reference, recorder: Recorder, wire: Wire, watch: list[str]
+) -> dict[Name, float]:
     """Record what each call contributes to ``reference.gradients``; return how far each of that moves by honest rounding."""
     wire.event("gradients", every=0.0, done=0, of=DISTURBED + 2)
     floors = contributions.record(model, reference, recorder.store, wire, watch)
@@ -78,14 +78,14 @@ def _in_pieces(
     return floors
 
 
-def _by_site(gradients: Mapping[Name, str]) -> Dict[str, Dict[str, str]]:
-    found: Dict[str, Dict[str, str]] = {}
+def _by_site(gradients: Mapping[Name, str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
     for (site, _, path), key in gradients.items():
         found.setdefault(site, {})[path] = key
     return found
 
 
-def _with_floors(sites: whole.Sites, floors: Mapping[Name, float]) -> Dict[str, Any]:
+def _with_floors(sites: whole.Sites, floors: Mapping[Name, float]) -> dict[str, Any]:
     return {
         site: {
             part: {path: [key, floors.get((site, part, path), 0.0)] for path, key in keys.items()}

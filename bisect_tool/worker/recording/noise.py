@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable, Dict, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from ..adapters.adapter import Adapter
 from ..arrays import measure, trees
@@ -25,14 +25,14 @@ def seeds(draw: int) -> Iterator[int]:
 
 def measure_noise(
     model: Model, recorder: Recorder, targets: Mapping[str, float], exact: Mapping[str, float], wire: Wire
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Return how far values and targets move when every leaf module rounds badly: the largest of some draws.
 
     By ``ROUNDING``, or by what its own rounding was measured to be (``exact``) where that is more. ``loss`` is how far
     targets move when only what goes into the loss is off, by ``LOSS_ROUNDING``.
     """
     recorded = {entry["site"]: entry for entry in recorder.sites}
-    sites: Dict[str, float] = {}
+    sites: dict[str, float] = {}
 
     def look(call: calls.Call, output: Any) -> None:
         if call.site in recorded and call.site not in sites:
@@ -57,7 +57,7 @@ def _moved(
     size_of: Callable[[calls.Call], float],
     wire: Wire,
     look: Look = lambda _call, _output: None,
-) -> Dict[str, float]:
+) -> dict[str, float]:
     """Return how far targets move when calls give values that are off by relative noise of ``size_of(call)``."""
     moved = dict.fromkeys(targets, 0.0)
     for draw in range(DRAWS):
@@ -71,7 +71,7 @@ def _moved(
 
 def _roughly(
     adapter: Adapter, draw: int, size_of: Callable[[calls.Call], float], wire: Wire, look: Look
-) -> Callable[..., Any]:
+) -> calls.Around:
     """Return what computes calls roughly; see ``calls.wrapped``."""
     numbers = seeds(draw)
 
@@ -88,7 +88,7 @@ def _roughly(
     return around
 
 
-def _largest_error(adapter: Adapter, store: ShardWriter, tree: Dict[str, Any], output: Any) -> float:
+def _largest_error(adapter: Adapter, store: ShardWriter, tree: dict[str, Any], output: Any) -> float:
     expected = dict(trees.keys(tree))
     errors = [0.0]
     for path, tensor in trees.leaves(output, adapter.is_tensor):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Sequence
 
 from ..arrays import trees
 from ..arrays.shards import ShardWriter, writing
 from ..code import variables
-from ..code.lines import Lines
-from ..code.watching import Place
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
 from ..model import build as building
-from ..model import calls
+from ..model import calls, describe
 from ..wire import Wire
 from . import exact, gradients
 from .noise import measure_noise
@@ -36,14 +36,59 @@ def record(
     include: Sequence[str],
     exclude: Sequence[str],
     seeds: Sequence[int],
-    grads: Optional[Dict[str, Any]],
-) -> Dict[str, Any]:
+    grads: dict[str, Any] | None,
+) -> dict[str, Any]:
     """Write a capture into an existing, empty folder and return its manifest.
 
     ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions.
     ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. The targets of the hooked
     run are compared bit for bit with those of a plain run. Raises RecipeError when they differ.
     """
+    recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
+    state = {name: recorder.store.add(array) for name, array in model.own.items()}
+    batch = trees.encode(model.batch, recorder.store_batch)
+    recorder.store.flush()
+    noise = _noise(model, recorder, read[0], folder, batch, wire)
+    spread = measure_spread(model, rebuild, seeds, wire)
+    pulled = None
+    if grads is not None:
+        pulled = gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
+    recorder.store.flush()
+    manifest = {
+        "format": FORMAT,
+        "described": describe.describe(model, model.adapter.FRAMEWORK, seconds["plain"]),
+        **_what_ran(recorder, read, lines),
+        "state": state,
+        "batch": batch,
+        "tensors": recorder.store.table,
+        "noise": noise,
+        "spread": spread,
+        "gradients": pulled,
+        "seconds": seconds,
+        "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
+    }
+    with writing(folder), open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
+        file.write(json.dumps(manifest))  # json.dump encodes in Python, ten times as slowly
+    return manifest
+
+
+def _what_ran(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
+    return {
+        "targets": read[0],
+        "not_scalar": read[1],
+        "sites": recorder.sites,
+        "calls": recorder.calls,
+        "variables": recorder.variables,
+        "excerpts": recorder.excerpts,
+        "caught": recorder.caught,
+        "skipped": lines.watcher.skipped,
+    }
+
+
+def _recorded_run(
+    model: building.Model, lines: Lines, wire: Wire, folder: str, include: Sequence[str], exclude: Sequence[str]
+) -> tuple[Recorder, Read, dict[str, float]]:
+    """Run plainly, then with everything recorded; return (the recorder, the targets, the seconds of both)."""
     plain, plain_seconds = building.timed(_plain, model, lines)
     model.restore()
     progress = _progress(wire)
@@ -51,42 +96,7 @@ def record(
     hooked, hooked_seconds = building.timed(_hooked, model, recorder)
     _check(plain, hooked)
     model.restore()
-    state = {name: recorder.store.add(array) for name, array in model.own.items()}
-    batch = trees.encode(model.batch, recorder.store_batch)
-    recorder.store.flush()
-    manifest = {
-        "format": FORMAT,
-        "targets": hooked[0],
-        "not_scalar": hooked[1],
-        "state": state,
-        "batch": batch,
-        "noise": _noise(model, recorder, hooked[0], folder, batch, wire),
-        "spread": measure_spread(model, rebuild, seeds, wire),
-        "gradients": None
-        if grads is None
-        else gradients.record(model, recorder, lines, bits(plain), grads["of"], wire, folder, batch),
-        "seconds": {"plain": plain_seconds, "hooked": hooked_seconds},
-    }
-    recorder.store.flush()
-    manifest["described"] = building.describe(model, model.adapter.FRAMEWORK, plain_seconds)
-    manifest.update(_recorded(recorder, lines))
-    with writing(folder), open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
-        file.write(json.dumps(manifest))  # json.dump encodes in Python, ten times as slowly
-    return manifest
-
-
-def _recorded(recorder: Recorder, lines: Lines) -> Dict[str, Any]:
-    """Return what the manifest says of calls, variables and tensors, once all of them are written."""
-    return {
-        "sites": recorder.sites,
-        "calls": recorder.calls,
-        "variables": recorder.variables,
-        "excerpts": recorder.excerpts,
-        "caught": recorder.caught,
-        "skipped": lines.watcher.skipped,
-        "tensors": recorder.store.table,
-        "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
-    }
+    return recorder, hooked, {"plain": plain_seconds, "hooked": hooked_seconds}
 
 
 def _hooked(model: building.Model, recorder: Recorder) -> Read:
@@ -107,8 +117,8 @@ def _check(plain: Read, hooked: Read) -> None:
 
 
 def _noise(
-    model: building.Model, recorder: Recorder, targets: Dict[str, float], folder: str, batch: Any, wire: Wire
-) -> Dict[str, Any]:
+    model: building.Model, recorder: Recorder, targets: dict[str, float], folder: str, batch: Any, wire: Wire
+) -> dict[str, Any]:
     """Return how far rounding moves values and targets, no less than float64 shows that it does."""
     own = exact.measure_exactly(model, recorder, folder, batch, wire)
     noise = dict(measure_noise(model, recorder, targets, own, wire), exact=own)
@@ -125,7 +135,7 @@ def _plain(model: building.Model, lines: Lines) -> Read:
     """
     adapter = model.adapter
 
-    def assigned(_site: str, _place: Place, _where: Tuple[str, int], value: Any) -> Any:
+    def assigned(_site: str, _place: Place, _where: Where, value: Any) -> Any:
         variables.settled_parts(adapter, value)
         return value
 
@@ -143,7 +153,7 @@ def _plain(model: building.Model, lines: Lines) -> Read:
 def _progress(wire: Wire) -> Callable[..., None]:
     totals = {"sites": 0, "bytes": 0}
 
-    def report(site: Optional[str] = None, bytes: Optional[int] = None) -> None:
+    def report(site: str | None = None, bytes: int | None = None) -> None:
         totals["sites"] += site is not None
         totals["bytes"] = totals["bytes"] if bytes is None else bytes
         wire.event("recording", **totals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, Callable, ContextManager, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Sequence
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
 from ..arrays.shards import ShardWriter
 from ..code import variables
-from ..code.lines import Lines
-from ..code.watching import Place
-from ..model.calls import Call
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..model.calls import Call, Current
 from ..probing.reference import Reference
 
 MOST_HELD = 4 * 64 << 20  # bytes of tensors that are held so that their ids stay theirs
@@ -37,17 +37,17 @@ class Recorder:
         progress: Callable[..., None],
     ) -> None:
         self.store = store
-        self.sites: List[Dict[str, Any]] = []
-        self.calls: Dict[str, Optional[str]] = {}
-        self.variables: List[Dict[str, Any]] = []
-        self.excerpts: Dict[str, Any] = {}
-        self.caught: List[Dict[str, Any]] = []
+        self.sites: list[dict[str, Any]] = []
+        self.calls: dict[str, str | None] = {}
+        self.variables: list[dict[str, Any]] = []
+        self.excerpts: dict[str, Any] = {}
+        self.caught: list[dict[str, Any]] = []
         self._lines = lines
         self._adapter = adapter
         self._include = include
         self._exclude = exclude
         self._progress = progress
-        self._seen: Dict[int, Tuple[Tensor, int, str]] = {}  # id of a live tensor -> (it, mutation count, key)
+        self._seen: dict[int, tuple[Tensor, int, str]] = {}  # id of a live tensor -> (it, mutation count, key)
         self._seen_bytes = 0
 
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -70,10 +70,10 @@ class Recorder:
             self._progress(site=call.site)
         return output
 
-    def watching(self, current: Callable[[], Optional[Call]]) -> ContextManager[None]:
+    def watching(self, current: Current) -> ContextManager[None]:
         """Record variables while the block runs; see ``calls.wrapped``."""
 
-        def assigned(site: str, place: Place, where: Tuple[str, int], value: Any) -> Any:
+        def assigned(site: str, place: Place, where: Where, value: Any) -> Any:
             parts = variables.settled_parts(self._adapter, value)
             around = current()
             self.variables.append(
@@ -93,19 +93,19 @@ class Recorder:
     def _caught(self, place: Place, error: BaseException) -> None:
         self.caught.append(self._lines.caught(place, error))
 
-    def _part(self, value: Any) -> Optional[str]:
+    def _part(self, value: Any) -> str | None:
         if not variables.is_part(self._adapter, value):
             return None
         key = self._key(value)
         return self.store.add(variables.to_array(self._adapter, value)) if key is None else key
 
-    def store_batch(self, value: Any) -> Optional[str]:
+    def store_batch(self, value: Any) -> str | None:
         """Return the key of a batch's tensor or numpy array, None for anything else."""
         if isinstance(value, np.ndarray):
             return self.store.add(np.array(value, order="C"))
         return self._key(value)
 
-    def _key(self, value: Any) -> Optional[str]:
+    def _key(self, value: Any) -> str | None:
         if not self._adapter.is_tensor(value):
             return None
         count = self._adapter.mutation(value)
@@ -127,7 +127,7 @@ class Recorder:
             self._seen_bytes = size
         self._seen[id(value)] = (value, count, key)
 
-    def reference(self, folder: str, batch: Dict[str, Any]) -> Reference:
+    def reference(self, folder: str, batch: dict[str, Any]) -> Reference:
         """Return what was recorded as values to probe the model itself with; it must have been written."""
         sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
         return Reference(folder, sites, {}, batch, self.store.table)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Sequence
 
 from ..arrays import measure
 from ..model.build import Model
 from ..wire import Wire
 
 
-def measure_spread(model: Model, rebuild: Callable[[int], Model], seeds: Sequence[int], wire: Wire) -> Dict[str, Any]:
+def measure_spread(model: Model, rebuild: Callable[[int], Model], seeds: Sequence[int], wire: Wire) -> dict[str, Any]:
     """Return the targets, and each parameter's statistics, over other initialisations of the model.
 
     ``rebuild(seed)`` builds the model anew with another initialisation.
     """
-    targets: List[Dict[str, float]] = []
-    state: Dict[str, List[Dict[str, Any]]] = {}
+    targets: list[dict[str, float]] = []
+    state: dict[str, list[dict[str, Any]]] = {}
     for done, number in enumerate(seeds):
         wire.event("seeds", every=0.0, done=done, of=len(seeds))
         other = rebuild(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Sequence
 
 from ..arrays.shards import ShardWriter
 from ..model import optimizer
@@ -12,7 +12,7 @@ from .whole import Found, pulled
 STEP_SIZE = 1e-4  # of the step after which it is looked again who has a gradient
 
 
-def optimizer_steps(model: Model, store: ShardWriter, whole: Found) -> Optional[Dict[str, Any]]:
+def optimizer_steps(model: Model, store: ShardWriter, whole: Found) -> dict[str, Any] | None:
     """Return the optimizer's groups, and every parameter after each step that it takes with the recorded gradients."""
     if model.optimizer is None:
         return None

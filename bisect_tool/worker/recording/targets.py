@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from ..model.build import Model, RecipeError
 
@@ -17,12 +17,12 @@ def bits(read: Read) -> Bits:
     return {name: float(value).hex() for name, value in values.items()}, problems
 
 
-def differentiated(model: Model, given: Optional[str]) -> List[str]:
+def differentiated(model: Model, given: str | None) -> list[str]:
     """Return the targets whose sum is differentiated: the one given, a total loss, or all tensors that ``step`` returns.
 
     Raises RecipeError where the given one is not there, or none is a tensor.
     """
-    targets: Dict[str, Any] = model.run_step(model.fresh_batch())
+    targets: dict[str, Any] = model.run_step(model.fresh_batch())
     model.restore()
     if given is not None and given not in targets:
         raise RecipeError("no target %r to take gradients of: step returned %s" % (given, ", ".join(targets)))

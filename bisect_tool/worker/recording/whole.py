@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ContextManager, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Dict, Iterable, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from ..adapters.adapter import Adapter, Tensor
 from ..arrays import Array, trees
 from ..arrays.shards import ShardWriter
 from ..code import variables
-from ..code.lines import Lines
-from ..code.watching import Place
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
 from ..model import calls
 from ..model.build import Model, RecipeError
 from ..probing.pieces import of_one
@@ -25,13 +25,13 @@ Connected = Dict[str, Dict[str, bool]]  # variable -> path -> whether a gradient
 
 def record(
     model: Model, recorder: Recorder, lines: Lines, of: Sequence[str], plain: Bits
-) -> Tuple[Found, Sites, Connected]:
+) -> tuple[Found, Sites, Connected]:
     """Run once with a backward pass from some targets; raises RecipeError where that changes a bit of what is computed."""
     noted = Noted(model.adapter, recorder)
     connected: Connected = {}
 
-    def watching(current: Callable[[], Optional[calls.Call]]) -> ContextManager[None]:
-        def assigned(site: str, _place: Place, _where: Tuple[str, int], value: Any) -> Any:
+    def watching(current: calls.Current) -> ContextManager[None]:
+        def assigned(site: str, _place: Place, _where: Where, value: Any) -> Any:
             found = _connected(model.adapter, value)
             if found:
                 connected[site] = found
@@ -57,7 +57,7 @@ class Noted:
         self._adapter = adapter
         self._store: ShardWriter = recorder.store
         self._recorded = {entry["site"] for entry in recorder.sites}
-        self._handed: Dict[int, Tensor] = {}  # id -> what a call was given, or gave
+        self._handed: dict[int, Tensor] = {}  # id -> what a call was given, or gave
 
     def around(self, call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute one call and note the gradients of what it gives; see ``calls.wrapped``."""
@@ -72,7 +72,7 @@ class Noted:
         self._adapter.sync([tensor for _, tensor in trees.leaves(output, is_tensor)])
         return output
 
-    def _noting(self, gradients: Dict[str, Optional[str]], path: str, tensor: Tensor) -> Tensor:
+    def _noting(self, gradients: dict[str, str | None], path: str, tensor: Tensor) -> Tensor:
         gradients[path] = None
         # What is handed on as it came has a gradient of its own from here on.
         tensor = self._adapter.distinct(tensor) if id(tensor) in self._handed else tensor
@@ -84,14 +84,14 @@ class Noted:
         return self._adapter.noting(tensor, note)
 
 
-def _connected(adapter: Adapter, value: Any) -> Dict[str, bool]:
+def _connected(adapter: Adapter, value: Any) -> dict[str, bool]:
     """Return for each tensor of a variable whether a gradient passes it."""
     tensors = [(path, part) for path, part in variables.parts(adapter, value) if adapter.is_tensor(part)]
     adapter.sync([tensor for _, tensor in tensors])
     return {path: adapter.has_path(tensor) for path, tensor in tensors}
 
 
-def pulled(model: Model, targets: Mapping[str, Any], of: Sequence[str], names: Sequence[str]) -> List[Optional[Array]]:
+def pulled(model: Model, targets: Mapping[str, Any], of: Sequence[str], names: Sequence[str]) -> list[Array | None]:
     """Return the gradients of the sum of some targets. Raises RecipeError where none of them has a path to a parameter."""
     roots = [(targets[name], of_one(targets[name])) for name in of if model.adapter.is_tensor(targets[name])]
     try:
@@ -107,6 +107,6 @@ def pulled(model: Model, targets: Mapping[str, Any], of: Sequence[str], names: S
     return arrays
 
 
-def norm_of(arrays: Iterable[Optional[Array]]) -> float:
+def norm_of(arrays: Iterable[Array | None]) -> float:
     """Return the norm of all gradients together."""
     return float(np.sqrt(sum(float(np.sum(array.astype(np.float64) ** 2)) for array in arrays if array is not None)))

@@ -19,7 +19,7 @@ from conftest import imports_from
 from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import shards, trees
 from bisect_tool.worker.code import lines
-from bisect_tool.worker.code.watching import Place
+from bisect_tool.worker.code.rewriting import Place
 from bisect_tool.worker.model import build, calls
 from bisect_tool.worker.recording.recorder import Recorder
 

@@ -29,8 +29,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bisect_tool.worker.code.rewriting import only_hooks_added, rewrite
-from bisect_tool.worker.code.watching import Place, Watcher
+from bisect_tool.worker.code.codes import only_hooks_added
+from bisect_tool.worker.code.rewriting import Place, rewrite
+from bisect_tool.worker.code.watching import Watcher
 
 NUMBERS = itertools.count()
 Load = Callable[..., ModuleType]

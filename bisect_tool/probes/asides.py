@@ -1,0 +1,164 @@
+"""What a port is asked beside probes, each of which an answer can do without."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
+from bisect_tool.captures.reader import Capture
+from bisect_tool.errors import ModelError, WorkerError
+from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.link import Link
+from bisect_tool.probes.naming import Naming
+from bisect_tool.sites import Site
+
+T = TypeVar("T")
+
+
+class Asides:
+    """Values, variables, statements and steps of a port; nothing where its worker cannot tell.
+
+    Attributes: ``unanswered``: why it could not, by the operation.
+    """
+
+    def __init__(self, link: Link, naming: Naming, capture: Capture) -> None:
+        self.unanswered: dict[str, str] = {}
+        self._link = link
+        self._naming = naming
+        self._capture = capture
+
+    def values(self, intervention: Intervention, sites: Iterable[Site]) -> dict[Site, Handed]:
+        """Run one probe and return what some calls were handed and gave; empty where the run fails."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "values.safetensors"
+            request = {
+                **self._naming.fields_with_variables(intervention),
+                "hand": self._naming.in_port(sites),
+                "file": str(file),
+            }
+            return self._answered("values", request, lambda found: self._handed(found, file), {})
+
+    def survey(self, intervention: Intervention) -> Survey:
+        """Run one probe and return what the port's watched functions assigned; nothing where the run fails."""
+        return self._answered("survey", self._naming.fields(intervention), self._surveyed, Survey())
+
+    def identify(
+        self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
+    ) -> dict[Site, Site]:
+        """Run one probe and pair variables of the port with those of the reference's that have the same values."""
+        candidates = {variable.site: self._capture.variables[variable.site] for variable in ours}
+        if not candidates or not theirs:
+            return {}
+
+        def read(found: Any) -> dict[Site, Site]:
+            return {Site(mine): Site(port) for mine, port in found.items() if mine in candidates}
+
+        request = {**self._naming.fields(intervention), "candidates": candidates}
+        request["names"] = [variable.site for variable in theirs]
+        return self._answered("identify", request, read, {})
+
+    def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:
+        """Take variables as sites, the reference's name of each to the port's own; return those that are sites now."""
+        if not pairs:
+            return {}
+        trees = {str(port): self._capture.variables[ours] for ours, port in pairs.items()}
+        try:
+            self._link.attach_variables(trees)
+        except (ModelError, WorkerError) as error:
+            self.unanswered["attach_variables"] = str(error)
+            return {}
+        self._naming.add_variables(pairs)
+        return pairs
+
+    def statements(self, intervention: Intervention, owner: Site, variables: Iterable[Site]) -> PulledStatements:
+        """Run one probe and return what each statement of one call's own code contributes to gradients.
+
+        ``variables`` are those of the reference that the port has too, and that were attached.
+        """
+        recorded = self._capture.manifest.gradients
+        if recorded is None:
+            return PulledStatements()
+        to_port = self._naming.to_port
+        shared = [site for site in variables if site in recorded.connected]
+        given = {
+            f"{to_port[site]}|{path}": key for site in shared for path, key in recorded.variables.get(site, {}).items()
+        }
+        mine = to_port.get(owner, owner)
+        request = self._naming.fields(intervention)
+        request.update(owners=[mine], named=[to_port[site] for site in shared], given=given)
+        return self._answered("pull_statements", request, lambda found: self._pulled(found, mine), PulledStatements())
+
+    def steps(self, patched: Iterable[Site]) -> Steps | None:
+        """Let the port's optimizer take its steps from the reference's parameters and gradients; None where it cannot."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "steps.safetensors"
+            request = {"patch": self._naming.in_port(patched), "file": str(file)}
+            return self._answered("take_steps", request, lambda found: self._stepped(found, file), None)
+
+    def _answered(self, operation: str, request: dict[str, Any], read: Callable[[Any], T], otherwise: T) -> T:
+        """Return what is read from a reply; ``otherwise``, and why, where there is none that can be used."""
+        try:
+            return read(self._link.ask(operation, **request))
+        except (ModelError, WorkerError) as error:
+            self.unanswered[operation] = str(error)
+        except (KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError) as error:
+            self.unanswered[operation] = f"the worker's answer is not usable: {error!r}"
+        return otherwise
+
+    def _handed(self, found: Any, file: Path) -> dict[Site, Handed]:
+        arrays = load_file(file) if file.exists() else {}
+        return {
+            Site(self._naming.to_reference[site]): Handed(
+                *([(str(path), arrays[key]) for path, key in parts[part]] for part in ("inputs", "output"))
+            )
+            for site, parts in found.items()
+        }
+
+    def _surveyed(self, found: Any) -> Survey:
+        return Survey(
+            tuple(Variable.from_json(self._naming.in_reference, row) for row in found["variables"]),
+            _excerpts(found),
+            tuple(Caught.model_validate(row) for row in found["caught"]),
+            {str(name): str(why) for name, why in found["skipped"].items()},
+            frozenset(map(str, found["cut"])),
+            frozenset(map(str, found["functions"])),
+            {
+                str(call): tuple((str(place), frozenset(map(str, called))) for place, called in conditions)
+                for call, conditions in found["conditions"].items()
+            },
+        )
+
+    def _pulled(self, found: Any, owner: str) -> PulledStatements:
+        def renamed(name: str) -> str:
+            site, bar, rest = name.partition("|")
+            return f"{self._naming.in_reference(site)}{bar}{rest}"
+
+        rows = found["edges"].get(owner, [])
+        return PulledStatements(
+            {
+                renamed(statement): {renamed(name): tuple(map(float, edge)) for name, edge in edges.items()}
+                for statement, edges in rows
+            },
+            {self._naming.in_reference(site): str(place) for site, place in found["places"].items()},
+            _excerpts(found),
+            frozenset(map(renamed, found["stopped"])),
+        )
+
+    def _stepped(self, found: Any, file: Path) -> Steps:
+        back = self._naming.in_reference
+        arrays = load_file(file)
+        groups = [OptimizerGroup.model_validate(group) for group in found["groups"]]
+        named = [group.model_copy(update={"parameters": tuple(map(back, group.parameters))}) for group in groups]
+        after = {back(str(name)): [arrays[key] for key in keys] for name, keys in found["after"].items()}
+        return Steps(tuple(named), after)
+
+
+def _excerpts(found: Any) -> dict[str, Excerpt]:
+    return {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}

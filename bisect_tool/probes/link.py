@@ -1,0 +1,70 @@
+"""The life of a port's worker: told of the capture, started again where it dies, and told again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bisect_tool.captures.manifest import Described
+from bisect_tool.errors import InconclusiveError, WorkerError
+from bisect_tool.workers.process import Worker
+
+MOST_RESTARTS = 3
+Start = Callable[[], tuple[Worker, Described]]
+
+
+class Link:
+    """A worker that runs again after it died, with the same values of the reference attached.
+
+    Attributes: ``worker``, the one that runs now.
+    """
+
+    def __init__(self, start: Start, worker: Worker, attachment: Mapping[str, Any]) -> None:
+        self.worker = worker
+        self._start = start
+        self._attachment = attachment
+        self._variables: dict[str, Any] = {}
+        self._remembered: tuple[list[str], list[str]] = ([], [])
+        self._restarts = 0
+
+    def attach(self) -> float:
+        """Tell the worker which recorded values belong where; return how far off the framework's sums are."""
+        sum_error = float(self.worker.ask("attach", **self._attachment)["sum_error"])
+        if self._variables:
+            self.worker.ask("attach_variables", sites=self._variables)
+        return sum_error
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """Ask the worker.
+
+        Raises ModelError when it cannot answer. Raises WorkerError when it died: another one runs then.
+        """
+        try:
+            return self.worker.ask(operation, **request)
+        except WorkerError as error:
+            self._restart(error)
+            raise
+
+    def remember(self, patch: list[str], sites: list[str]) -> None:
+        """Have the values of some calls, under some patches, kept for later runs; raises as ``ask`` does."""
+        if (patch, sites) != self._remembered:
+            self.ask("remember", patch=patch, sites=sites)
+            self._remembered = (patch, sites)
+
+    def attach_variables(self, sites: Mapping[str, Any]) -> None:
+        """Have the reference's values of more variables taken: {the port's site: tree}; raises as ``ask`` does."""
+        self.ask("attach_variables", sites=sites)
+        self._variables.update(sites)
+
+    def _restart(self, error: WorkerError) -> None:
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            raise InconclusiveError(
+                f"the port's worker failed {self._restarts} times; last: {error}",
+                hint="run again with -v to see what it prints; finished probes are kept",
+                detail=error.detail,
+            ) from error
+        self.worker.kill()
+        self.worker, _ = self._start()
+        self._remembered = ([], [])
+        self.attach()

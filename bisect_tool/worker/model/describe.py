@@ -1,0 +1,66 @@
+"""Say of a built model what it is made of, as plain data."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Iterator, Sequence
+
+import numpy as np
+
+from ..adapters.adapter import Adapter
+from ..arrays import Array, measure, trees
+from .build import Model
+from .sources import sources
+
+
+def describe(model: Model, framework: str, seconds: float, folders: Sequence[str] = ()) -> dict[str, Any]:
+    """Return names, shapes, settings and statistics of a model."""
+    return {
+        "framework": framework,
+        "version": model.adapter.version(),
+        "python": sys.version.split()[0],
+        "seconds": seconds,
+        "modules": _modules(model),
+        "state": [_state(model, name) for name in model.state],
+        "batch": [
+            {"path": path, "shape": list(array.shape), "dtype": array.dtype.name}
+            for path, array in batch_arrays(model.adapter, model.batch)
+        ],
+        "sources": sources(folders),
+    }
+
+
+def _modules(model: Model) -> list[dict[str, Any]]:
+    adapter = model.adapter
+    return [
+        {
+            "name": name,
+            "class": adapter.class_name(module),
+            "library": adapter.is_library(module),
+            "leaf": leaf,
+            "training": adapter.training(module),
+            "settings": adapter.settings(module),
+        }
+        for name, module, leaf in model.tree
+    ]
+
+
+def _state(model: Model, name: str) -> dict[str, Any]:
+    _, kind, trainable = model.state[name]
+    own = model.own[name]
+    return dict(
+        name=name,
+        kind=kind,
+        trainable=trainable,
+        shape=list(own.shape),
+        dtype=own.dtype.name,
+        hash=measure.digest(own),
+        alias_of=model.alias_of.get(name),
+        **measure.initial(own),
+    )
+
+
+def batch_arrays(adapter: Adapter, batch: Any) -> Iterator[tuple[str, Array]]:
+    """Yield (path, array) for every tensor and numpy array of a batch."""
+    for path, value in trees.leaves(batch, lambda v: adapter.is_tensor(v) or isinstance(v, np.ndarray)):
+        yield path, value if isinstance(value, np.ndarray) else adapter.to_numpy(value)

@@ -1,0 +1,68 @@
+"""What is said of a worker that failed: the model's own error, or how the process ended."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bisect_tool.errors import ModelError
+from bisect_tool.worker import protocol
+
+SCRIPT = Path(__file__).resolve().parent.parent / "worker"
+
+
+def model_error(error: Mapping[str, Any], python: str, printed: str) -> ModelError:
+    """Return the error that a worker answers with, which its interpreter's path and what it printed belong to."""
+    try:
+        protocol.check_failure(error)
+    except protocol.ProtocolError as wrong:
+        return ModelError(f"the worker failed, and does not say how: {wrong}", detail=printed)
+    where = f" at {error['where']}" if error["where"] else ""
+    ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
+    kind, place = ("", "") if ours else (f"{error['type']}: ", where)
+    return ModelError(
+        f"{error['phase']} failed{place}: {kind}{error['message']}".rstrip(),
+        hint=_hint_of(error, python),
+        detail=f"{error['traceback']}\n{printed}",
+    )
+
+
+def how_it_ended(code: int | None) -> str:
+    """Return how a process ended, in words; None: it still runs."""
+    if code is None:
+        return "closed its connection"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (status {code})"
+
+
+def hint_of_end(code: int | None, operation: str, python: str) -> str:
+    """Return what to do next where a process ended during an operation."""
+    if operation == "start":
+        return f"check that {python} is the Python that this model needs; see `bisect doctor`"
+    if code == -signal.SIGKILL:
+        return "the system kills what needs too much memory: try a smaller batch or input in build"
+    return "--verbose shows all it printed"
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """Return where in the user's code it was, as far as Python's fault handler says, or the last line printed."""
+    start = max((i for i, line in enumerate(lines) if line.endswith("(most recent call first):")), default=len(lines))
+    for line in lines[start:]:
+        found = re.match(r'  File "(.+)", line (\d+) in ', line)
+        if found and not found[1].startswith(str(SCRIPT)) and not re.search(r"/lib/python3\.|-packages/|^<", found[1]):
+            return f"it was at {found[1]}:{found[2]}"
+    last = next((line.strip() for line in reversed(lines[:start]) if line.strip()), "")
+    return f"last output: {last}" if last else "it printed nothing"
+
+
+def _hint_of(error: Mapping[str, Any], python: str) -> str:
+    if error["type"] == "DiskError":
+        return "free some space, or choose another place with --captures"
+    if error["type"] != "ModuleNotFoundError":
+        return ""
+    if error["phase"] == "import":
+        missing = error["message"].rpartition("named ")[2].strip("'")
+        return f"install {missing} for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
+    return "add the folder that holds it to `path` of this model in recipe.toml"

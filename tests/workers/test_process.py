@@ -1,0 +1,127 @@
+"""The parent's side of the wire, against workers that do not do as the protocol says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_worker import READY, scripted
+
+from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.workers.process import Worker
+
+STEP = {"targets": {"loss": 1.0}, "not_scalar": {}}
+
+
+@contextmanager
+def worker_that(folder: Path, ready: Mapping[str, Any] = READY, **replies: list[Any]) -> Iterator[Worker]:
+    """Start a worker that says what it is told to say."""
+    seen: list[dict[str, Any]] = []
+    worker = Worker(python=scripted(folder, ready, replies), framework="torch", silence_limit=20, on_event=seen.append)
+    worker.seen = seen  # type: ignore[attr-defined]
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    """The version found and the one expected are said, before anything else is looked at."""
+    with (
+        worker_that(tmp_path, {"event": "ready", "protocol": 7}) as worker,
+        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 1") as failed,
+    ):
+        worker.ready()
+    assert failed.value.hint == "see docs/protocol.md for what a worker has to say"
+
+
+@pytest.mark.parametrize(
+    ("ready", "wrong"),
+    [
+        ({"event": "ready", "version": "1"}, "protocol is missing; capabilities is missing"),
+        ({**READY, "capabilities": "all"}, "capabilities is 'all', expected names"),
+        ({**READY, "protocol": True}, "protocol is True, expected whole"),
+        ({**READY, "colour": 1}, "colour is unknown"),
+    ],
+)
+def test_a_ready_message_without_its_fields_is_refused(tmp_path: Path, ready: dict[str, Any], wrong: str) -> None:
+    """Every field that is wrong is named in one line."""
+    with worker_that(tmp_path, ready) as worker, pytest.raises(BisectError) as failed:
+        worker.ready()
+    assert str(failed.value).endswith(f"the event 'ready' is not as the protocol has it: {wrong}")
+    assert not isinstance(failed.value, ModelError)
+
+
+def test_what_is_not_announced_is_not_asked(tmp_path: Path) -> None:
+    """The worker would answer, but is not asked; what it announces it is asked."""
+    with worker_that(tmp_path, {**READY, "capabilities": ["step"]}, step=[{"ok": STEP}], survey=[{"ok": {}}]) as worker:
+        worker.ready()
+        with pytest.raises(ModelError, match="cannot answer 'survey': it announces step, but not 'survey'"):
+            worker.ask("survey", patch=[])
+        assert worker.ask("step") == STEP
+
+
+@pytest.mark.parametrize(
+    ("reply", "wrong"),
+    [
+        ({"targets": {}}, "not_scalar is missing"),
+        ({"targets": [], "not_scalar": {}, "more": 1}, r"targets is \[\], expected object; more is unknown"),
+        ([1], r"the reply to 'step' is \[1\], expected object"),
+        (None, "the reply to 'step' is None, expected object"),
+    ],
+)
+def test_a_reply_that_is_not_as_declared_is_the_models_error(tmp_path: Path, reply: Any, wrong: str) -> None:
+    """What is missing, unknown or of another type is named, and the worker lives on."""
+    with worker_that(tmp_path, step=[{"ok": reply}], take_steps=[{"ok": {"groups": [], "after": {}}}]) as worker:
+        worker.ready()
+        with pytest.raises(ModelError, match=wrong):
+            worker.ask("step")
+        assert worker.ask("take_steps", patch=[], file="") == {"groups": [], "after": {}}
+
+
+def test_a_capability_that_lies_is_the_models_error(tmp_path: Path) -> None:
+    """A worker that does not know what it announced is told apart from one that died."""
+    with worker_that(tmp_path, step=[{"ok": STEP}]) as worker:
+        worker.ready()
+        with pytest.raises(ModelError, match="survey failed: ProtocolError: unknown operation"):
+            worker.ask("survey", patch=[])
+        assert worker.ask("step") == STEP
+
+
+@pytest.mark.parametrize("error", ["it broke", {"type": "ValueError"}, {"phase": 1}])
+def test_an_error_without_its_fields_is_no_traceback(tmp_path: Path, error: Any) -> None:
+    """Also where a worker fails in another way than it should, its error is one line."""
+    with worker_that(tmp_path, step=[{"error": error}]) as worker:
+        worker.ready()
+        with pytest.raises(ModelError, match="the worker failed, and does not say how: the error is "):
+            worker.ask("step")
+
+
+def test_an_error_at_the_start_without_its_fields_is_no_traceback(tmp_path: Path) -> None:
+    """The first message may be a failure, too."""
+    with (
+        worker_that(tmp_path, {"event": "ready", "error": {}}) as worker,
+        pytest.raises(ModelError, match="phase is mis"),
+    ):
+        worker.ready()
+
+
+def test_news_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    """Only events as they are declared are handed on."""
+    news = {"event": "recording", "sites": 1, "bytes": 2}
+    wrong = [{"event": "recording", "sites": "many"}, {"event": "raining"}, {"event": ["ready"]}]
+    with worker_that(tmp_path, step=[*wrong, news, {"ok": STEP}]) as worker:
+        worker.ready()
+        assert worker.ask("step") == STEP
+        assert [event for event in worker.seen if event["event"] != "waiting"] == [news]  # type: ignore[attr-defined]
+
+
+def test_what_is_no_reply_ends_the_worker(tmp_path: Path) -> None:
+    """A message that is neither event, reply nor error leaves nothing to go on with."""
+    with worker_that(tmp_path, step=[{"fine": True}]) as worker:
+        worker.ready()
+        with pytest.raises(WorkerError, match="something that is no reply"):
+            worker.ask("step")
