@@ -99,7 +99,8 @@ class Small:
     def probe(self, *patch: str, seed: int = 0, fault: str = "", **how: Any) -> Probe:
         """Return one run of the model, built anew, under an intervention."""
         model = model_of(self.folder, seed, fault)
-        return Probe(model, self.reference(), WIRE, Intervention(patch, **how), {}, lines_of(self.folder))
+        asked = Intervention(patch, **how)
+        return Probe(model, self.reference(), WIRE, asked, {}, lines_of(self.folder) if asked.variables else None)
 
 
 def model_of(folder: Path, seed: int = 0, fault: str = "") -> build.Model:

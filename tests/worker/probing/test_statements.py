@@ -20,7 +20,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 def pulled(small: Small, fault: str = "", named: Collection[str] = NAMED, **how: object) -> Statements:
-    probe = small.probe(*small.manifest["state"], seed=1, fault=fault, watch=SITES)
+    probe = small.probe(*small.manifest["state"], seed=1, fault=fault, watch=SITES, variables=True)
     assert probe.lines is not None
     statements = Statements(probe, probe.lines, named, **how)  # type: ignore[arg-type]
     statements.read()
