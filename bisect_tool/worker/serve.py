@@ -63,7 +63,7 @@ def failure(phase: str, error: BaseException) -> Dict[str, Any]:
         "phase": phase,
         "type": type(error).__name__,
         "message": message,
-        "where": "%s:%d" % own[-1] if own else None,
+        "where": "%s:%s" % own[-1] if own else None,
         "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
     }
 
