@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from bisect_tool.axes.gradients.targets import with_gradient_targets
 from bisect_tool.captures.manifest import Caught, Described, Excerpt, OptimizerGroup
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import InconclusiveError, ModelError, WorkerError
@@ -73,6 +72,16 @@ class WorkerPort:
         self.asked: list[tuple[Intervention, Reading, bool]] = []
         self.unanswered: dict[str, str] = {}
         self.sum_error = self._attach()
+
+    @property
+    def asides(self) -> WorkerPort:
+        """What can be asked beside probes."""
+        return self
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its worker can do."""
+        return frozenset({"run", "values", "survey", "gradients", "statements", "optimizer"})
 
     def can_patch(self, site: str) -> bool:
         """Tell whether the reference's value can be put at a site of the port."""
@@ -255,7 +264,6 @@ class WorkerPort:
             operation, request = self._operation(intervention)
             data = self._worker.ask(operation, **request)
             reading = self._in_reference_names(Reading.from_json(data))
-            reading = with_gradient_targets(reading, self._capture.manifest)
             read = {str(key): str(found) for key, found in data["read"].items()}
         except ModelError as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)

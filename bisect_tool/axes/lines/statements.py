@@ -9,8 +9,8 @@ from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.probes.handed import Survey, Variable
+from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.port import WorkerPort
 from bisect_tool.sites import Site, variable_of
 
 FLOOR = 2e-5  # relative; what a few float32 operations do
@@ -51,7 +51,7 @@ class Lines:
 
     def __init__(
         self,
-        port: WorkerPort,
+        port: Port,
         capture: Capture,
         layers: Intervention,
         around: Site | None = None,
@@ -74,13 +74,13 @@ class Lines:
             for entry in manifest.variables
             if entry.around == around
         ]
-        self.survey: Survey = port.survey(layers)
+        self.survey: Survey = port.asides.survey(layers)
         theirs = [variable for variable in self.survey.variables if variable.around == around]
         self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
-        same = port.identify(layers, self.pairs.ours, self.pairs.theirs)
+        same = port.asides.identify(layers, self.pairs.ours, self.pairs.theirs)
         self.pairs = with_values(self.pairs, same, ours, theirs)
         self._called = [{v.function: v for v in reversed(side) if v.passed} for side in (ours, theirs)]
-        port.attach_variables(self.pairs.to_port)
+        port.asides.attach_variables(self.pairs.to_port)
         self.to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
         shared = [self.to_ours[variable.site] for variable in theirs if variable.site in self.to_ours]
         self.order = {site: number for number, site in enumerate(shared)}

@@ -25,7 +25,7 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     if branch is not None:
         taken = probes.lines.survey.excerpts.get(branch.condition)
         words = f"by which {branch.theirs.function} is called and not {branch.ours.function}"
-        return Line(probes.lines.excerpt(branch.ours, port=False), taken, words=words)
+        return Line(probes.lines.excerpt(branch.ours, port=False), taken, does=words)
     mine = probes.lines.excerpt(statement.theirs, port=True)
     places = [v.place for v in probes.unclear_before(statement)]
     return Line(probes.lines.excerpt(statement.ours, port=False), mine, tuple(dict.fromkeys(places)))
@@ -58,7 +58,7 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
 
 def _values(probes: LineProbes, site: Site) -> list[tuple[Array, Array]]:
     """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
-    handed = probes.lines.port.values(probes.lines.layers.watching(probes.lines.sites), [site]).get(site)
+    handed = probes.lines.port.asides.values(probes.lines.layers.watching(probes.lines.sites), [site]).get(site)
     keys = list(tensor_keys(probes.lines.capture.variables[site]))
     if handed is None or len(handed.output) != len(keys):
         return []
