@@ -41,14 +41,19 @@ def answer(session: operations.Session, request: str) -> Dict[str, Any]:
     """Return the reply to a request; whatever goes wrong is a reply too."""
     operation = None
     try:
-        fields = json.loads(request)
-        if not isinstance(fields, dict):
-            raise protocol.ProtocolError("a request is an object with a field op")
+        fields = _object(request)
         operation = fields.pop("op", None)
         protocol.check_request(operation, fields)
         return {"ok": operations.OPERATIONS[operation](session, **fields)}
     except BaseException as error:  # SystemExit too: a script's own exit is no reason to lose its message
         return {"error": failure(str(operation), error)}
+
+
+def _object(request: str) -> Dict[str, Any]:
+    fields = json.loads(request)
+    if not isinstance(fields, dict):
+        raise protocol.ProtocolError("a request is an object with a field op")
+    return fields
 
 
 def failure(phase: str, error: BaseException) -> Dict[str, Any]:
@@ -63,7 +68,7 @@ def failure(phase: str, error: BaseException) -> Dict[str, Any]:
         "phase": phase,
         "type": type(error).__name__,
         "message": message,
-        "where": "%s:%d" % own[-1] if own else None,
+        "where": "%s:%s" % own[-1] if own else None,
         "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
     }
 
