@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,34 +14,45 @@ from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, 
 from bisect_tool.checks.values.planes import Planes, planes
 
 Pair = tuple[int, int]
+Kind = Literal["max", "average", "min"]
 KERNELS = (2, 3, 5, 7, 9, 13)
 MOST_WINDOWS = 64  # windows along an axis that are computed one by one
 
 
+class Edge(Enum):
+    """What becomes of a window that reaches beyond the input; its value says so."""
+
+    LEFT_OUT = ""
+    ZEROS = "padded with zeros"
+    COUNTED = "padding counted"
+    NOT_COUNTED = "padding not counted"
+    WHOLE = "whole windows counted"
+
+
 @dataclass(frozen=True)
 class Pooling:
-    """A way to pool. Attributes: ``kind``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
+    """A way to pool. Attributes: ``kind``, ``edge``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
 
-    kind: str
+    kind: Kind
+    edge: Edge
     kernel: Pair
     stride: Pair
     padding: Pair
 
     def __str__(self) -> str:
         """Return '3x3 max pooling with stride 2 and padding 1'."""
-        kind, *rest = self.kind.split(", ")
-        words = f"{self.kernel[0]}x{self.kernel[1]} {kind} with stride {_side(self.stride)}"
+        words = f"{self.kernel[0]}x{self.kernel[1]} {self.kind} pooling with stride {_side(self.stride)}"
         words += f" and padding {_side(self.padding)}"
-        return f"{words} ({rest[0]})" if rest and any(self.padding) else words
+        return f"{words} ({self.edge.value})" if self.edge.value and any(self.padding) else words
 
 
-KINDS = (
-    "max pooling",
-    "average pooling, padding counted",
-    "average pooling, padding not counted",
-    "average pooling, whole windows counted",
-    "max pooling, padded with zeros",
-    "min pooling",
+KINDS: tuple[tuple[Kind, Edge], ...] = (
+    ("max", Edge.LEFT_OUT),
+    ("average", Edge.COUNTED),
+    ("average", Edge.NOT_COUNTED),
+    ("average", Edge.WHOLE),
+    ("max", Edge.ZEROS),
+    ("min", Edge.LEFT_OUT),
 )
 
 
@@ -54,7 +66,7 @@ def other_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
     ours = _found(maps, evidence.settings, expected=False) if theirs else None
     if ours is None or theirs is None or ours == theirs:
         return None
-    return f"is {ours}, the reference {theirs}{_hint(evidence.framework, ours.kind, theirs.kind)}"
+    return f"is {ours}, the reference {theirs}{_hint(evidence, ours, theirs)}"
 
 
 @check
@@ -107,26 +119,25 @@ def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
         if starts[-1] >= side:
             return None
         result = _reduced(result, axis + 1, way, starts[-1] + kernel - side)
-        ends = starts + kernel
-        counts.append(
-            {
-                "padding counted": np.minimum(ends, side + padding) - starts,
-                "padding not counted": np.minimum(ends, side) - np.maximum(starts, 0),
-            }.get(way.kind.split(", ")[-1], ends - starts)
-        )
-    return result / (counts[0][:, None] * counts[1]) if way.kind.startswith("average") else result
+        counts.append(_counts(starts, starts + kernel, side, padding, way.edge))
+    return result / (counts[0][:, None] * counts[1]) if way.kind == "average" else result
+
+
+def _counts(starts: Array, ends: Array, side: int, padding: int, edge: Edge) -> Array:
+    """Return by how many numbers along an axis the sum of each window is divided."""
+    if edge is Edge.COUNTED:
+        return np.minimum(ends, side + padding) - starts
+    return np.minimum(ends, side) - np.maximum(starts, 0) if edge is Edge.NOT_COUNTED else ends - starts
 
 
 def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
     """Return the largest, smallest or the sum of each window along one axis."""
-    fill = {"max pooling": -np.inf, "min pooling": np.inf}.get(way.kind, 0.0)
+    fill = {"max": -np.inf, "min": np.inf}[way.kind] if way.edge is Edge.LEFT_OUT else 0.0
     kernel, stride = way.kernel[axis - 1], way.stride[axis - 1]
     pad = [(0, 0)] * given.ndim
     pad[axis] = (way.padding[axis - 1], max(beyond, 0))
     whole = np.moveaxis(np.pad(given, pad, constant_values=fill), axis, 0)
-    combine: Callable[[Array, Array], Array] = np.add
-    if "average" not in way.kind:
-        combine = np.maximum if "max" in way.kind else np.minimum
+    combine: Callable[[Array, Array], Array] = {"average": np.add, "max": np.maximum, "min": np.minimum}[way.kind]
     count = (beyond - kernel + given.shape[axis] + way.padding[axis - 1]) // stride + 1
     result = whole[: (count - 1) * stride + 1 : stride]
     for shift in range(1, kernel):
@@ -156,10 +167,10 @@ def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iter
         strides = (_pair(settings.get("stride")) or own, (ratio[0], ratio[1]), (1, 1), (2, 2), kernel)
         half = (kernel[0] // 2, kernel[1] // 2)
         paddings = (_pair(settings.get("padding")), half, (0, 0), (1, 1))
-        for stride, padding, kind in itertools.product(strides, paddings, KINDS):
+        for stride, padding, (kind, edge) in itertools.product(strides, paddings, KINDS):
             if stride is None or padding is None or min(*stride, *kernel) < 1 or min(padding) < 0:
                 continue
-            way = Pooling(kind, kernel, stride, padding)
+            way = Pooling(kind, edge, kernel, stride, padding)
             if way not in seen:
                 seen.add(way)
                 yield way
@@ -180,12 +191,12 @@ def _adaptive(given: Array, kind: str, windows: Callable[[int, int], list[Pair]]
     return given
 
 
-def _hint(framework: str, ours: str, theirs: str) -> str:
-    if framework != "jittor" or not ours.startswith("average") or not theirs.startswith("average"):
+def _hint(evidence: Evidence, ours: Pooling, theirs: Pooling) -> str:
+    if not ours.kind == theirs.kind == "average":
         return ""
-    if theirs.endswith("not counted"):
-        return ": Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set"
-    return ": Jittor's ceil_mode divides by the whole window" if ours.endswith("whole windows counted") else ""
+    if theirs.edge is Edge.NOT_COUNTED:
+        return evidence.hint("padding counted")
+    return evidence.hint("whole windows") if ours.edge is Edge.WHOLE else ""
 
 
 def _is_adaptive(evidence: Evidence, out: Pair) -> bool:
