@@ -11,6 +11,7 @@ from typing import Literal
 Habit = Literal[
     "padding counted",
     "whole windows",
+    "equal windows",
     "bilinear by default",
     "scale by sizes",
     "corners not aligned",
@@ -83,6 +84,7 @@ JITTOR = Framework(
     habits={
         "padding counted": "Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set",
         "whole windows": "Jittor's ceil_mode divides by the whole window",
+        "equal windows": "Jittor's adaptive pooling takes them",
         "bilinear by default": "Jittor's interpolate is bilinear by default",
         "scale by sizes": "Jittor goes by the sizes' ratio, torch by the given scale",
         "corners not aligned": "Jittor's UpsamplingBilinear2d does not align corners",

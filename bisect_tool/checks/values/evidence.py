@@ -75,6 +75,7 @@ class Evidence:
         return tuple((index, array) for index, array in found if array is not None and array.shape == self.value.shape)
 
 
+# What it says follows the name of the values that are wrong: "is sigmoid of its input, the reference hardsigmoid".
 Check = Callable[[Evidence], "str | None"]
 
 

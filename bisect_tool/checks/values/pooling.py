@@ -1,4 +1,4 @@
-"""Another pooling: average for maximum, other windows, padding counted or not, Jittor's adaptive windows."""
+"""Another pooling: average for maximum, other windows, padding counted or not, adaptive windows of one size."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bisect_tool.checks.values.planes import Planes, planes
 Pair = tuple[int, int]
 Kind = Literal["max", "average", "min"]
 KERNELS = (2, 3, 5, 7, 9, 13)
+COMBINE: dict[Kind, Callable[[Array, Array], Array]] = {"average": np.add, "max": np.maximum, "min": np.minimum}
 MOST_WINDOWS = 64  # windows along an axis that are computed one by one
 
 
@@ -80,16 +81,17 @@ def adaptive_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
         return None
     found = {}
     for expected in (True, False):
-        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, jittor_windows))
+        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, equal_windows))
         found[expected] = next((way for way in ways if _adaptive_fits(maps, *way, expected=expected)), None)
     theirs, ours = found[True], found[False]
     if theirs is None or ours is None or ours == theirs:
         return None
     if ours[0] == theirs[0]:
         sizes = ", ".join(dict.fromkeys(f"{side} to {out}" for side, out in sides if side % out))
-        if ours[1] is jittor_windows:
-            return f"Jittor's adaptive pooling takes other windows than torch's when sizes do not divide ({sizes})"
-        return f"has torch's windows of adaptive pooling, the reference Jittor's ({sizes})"
+        if ours[1] is equal_windows:
+            words = f"has windows of one size in adaptive pooling, the reference torch's: {sizes} does not divide"
+            return words + evidence.hint("equal windows")
+        return f"has torch's windows in adaptive pooling, the reference windows of one size: {sizes} does not divide"
     scope = "global" if maps[0].out == (1, 1) else "adaptive"
     return f"is {scope} {ours[0]} pooling, the reference {scope} {theirs[0]} pooling"
 
@@ -99,8 +101,8 @@ def torch_windows(side: int, out: int) -> list[Pair]:
     return [(i * side // out, -(-(i + 1) * side // out)) for i in range(out)]
 
 
-def jittor_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of Jittor's windows along an axis: all of one size, the last ends at the end."""
+def equal_windows(side: int, out: int) -> list[Pair]:
+    """Return start and end of windows along an axis that are all of one size, the last of which ends at the end."""
     stride = side // out
     size = side - (out - 1) * stride
     return [(i * stride, i * stride + size) for i in range(out)]
@@ -137,7 +139,7 @@ def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
     pad = [(0, 0)] * given.ndim
     pad[axis] = (way.padding[axis - 1], max(beyond, 0))
     whole = np.moveaxis(np.pad(given, pad, constant_values=fill), axis, 0)
-    combine: Callable[[Array, Array], Array] = {"average": np.add, "max": np.maximum, "min": np.minimum}[way.kind]
+    combine = COMBINE[way.kind]
     count = (beyond - kernel + given.shape[axis] + way.padding[axis - 1]) // stride + 1
     result = whole[: (count - 1) * stride + 1 : stride]
     for shift in range(1, kernel):

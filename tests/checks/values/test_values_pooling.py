@@ -110,13 +110,16 @@ def test_torchs_adaptive_windows():
 
 def test_jittors_adaptive_windows():
     """Jittor's rule is said where sizes do not divide."""
-    value, expected = (adaptive(windows, 8) for windows in (pooling.jittor_windows, pooling.torch_windows))
+    value, expected = (adaptive(windows, 8) for windows in (pooling.equal_windows, pooling.torch_windows))
     words = pooling.adaptive_pooling(evidence(value, expected, ODD, framework="jittor"))
-    assert words == "Jittor's adaptive pooling takes other windows than torch's when sizes do not divide (63 to 8)"
-    assert describe(evidence(value, expected, ODD)) == [words]
+    assert words == (
+        "has windows of one size in adaptive pooling, the reference torch's: 63 to 8 does not divide: "
+        "Jittor's adaptive pooling takes them"
+    )
+    assert describe(evidence(value, expected, ODD, framework="jittor")) == [words]
     assert pooling.adaptive_pooling(evidence(nearly(value), expected, ODD)) is None
     assert pooling.adaptive_pooling(evidence(value, expected, noise(2, 3, 63, 63, seed=2))) is None
-    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows of adaptive pool")
+    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows in adaptive pool")
 
 
 def test_windows_that_divide():
