@@ -29,7 +29,7 @@ from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import shards
 from bisect_tool.worker.code import lines
 from bisect_tool.worker.model import build, calls
-from bisect_tool.worker.recording import record
+from bisect_tool.worker.recording.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "yolo11n"
@@ -50,7 +50,7 @@ def watched_lines(adapter: ModuleType) -> lines.Lines:
 def captured(model: build.Model, folder: Path) -> None:
     """Run one step and record every call, as `bisect capture` does."""
     store = shards.ShardWriter(str(folder))
-    recorder = record.Recorder(model.adapter, store, watched_lines(model.adapter), [], [], lambda **_fields: None)
+    recorder = Recorder(model.adapter, store, watched_lines(model.adapter), [], [], lambda **_fields: None)
     with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         model.run_step(model.batch)
     recorder.store.flush()

@@ -22,7 +22,7 @@ from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import shards
 from bisect_tool.worker.code import lines
 from bisect_tool.worker.model import build, calls
-from bisect_tool.worker.recording import record
+from bisect_tool.worker.recording.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {"yolo11n": {}, "gold_yolo": {"zero_heads": False}}
@@ -72,7 +72,7 @@ def measured(recipe: str, options: dict) -> tuple[dict[str, float], int]:
 
     def recorded() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            recorder = record.Recorder(torch_adapter, shards.ShardWriter(folder), watched, [], [], lambda **_f: None)
+            recorder = Recorder(torch_adapter, shards.ShardWriter(folder), watched, [], [], lambda **_f: None)
             run(recorder.watching)
             recorder.store.flush()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List, NoReturn, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -13,7 +13,9 @@ from . import wire
 from .arrays import shards
 from .code import lines
 from .model import build, describe, optimizer
-from .probing import backward, probe, pullback, statements, survey
+from .probing import compared, forward, statements, survey, whole
+from .probing.intervention import Intervention
+from .probing.probe import Probe
 from .probing.reference import Reference
 from .recording import record
 
@@ -82,24 +84,32 @@ class Session:
     def remember(self, patch: List[str], sites: List[str]) -> None:
         """Run once with the model's own parameters and keep some calls' values for later runs."""
         self._memory = {}
-        self._probe(patch, remember=sites).run()
+        forward.read(self._probe(patch, remember=sites))
 
     def run(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return its reading."""
-        return self._probe(patch, **how).run()
+        return forward.read(self._probe(patch, **how))
 
-    def pull(self, patch: List[str], **how: Any) -> Data:
+    def pull(
+        self,
+        patch: List[str],
+        straight: Sequence[str] = (),
+        pulled: Sequence[str] = (),
+        severed: Sequence[str] = (),
+        thawed: Sequence[str] = (),
+        **how: Any,
+    ) -> Data:
         """Run one probe whose backward pass is a whole one, and return its reading."""
-        return self._probe(patch, backward.Backward, **how).run()
+        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed)
 
     def pull_pieces(self, patch: List[str], **how: Any) -> Data:
         """Run one probe whose backward pass is in pieces, and return its reading."""
-        return self._probe(patch, pullback.Pullback, **how).run()
+        return compared.compare(self._probe(patch, **how))
 
     def values(self, patch: List[str], hand: List[str], file: str, **how: Any) -> Data:
         """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
         run = self._probe(patch, hand=hand, **how)
-        run.run()
+        forward.read(run)
         arrays: Data = {}
         found: Data = {}
         for site, parts in run.handed.items():
@@ -112,10 +122,12 @@ class Session:
             save_file(arrays, file)
         return found
 
-    def pull_statements(self, patch: List[str], **how: Any) -> Data:
+    def pull_statements(
+        self, patch: List[str], owners: List[str], named: List[str], given: Dict[str, str], **how: Any
+    ) -> Data:
         """Run one probe that is pulled back statement by statement; return what each contributes, and the lines of calls."""
-        run = self._probe(patch, statements.Statements, **how)
-        run.run()
+        run = statements.Statements(self._probe(patch, **how), self._lines, named, owners, given)
+        run.read()
         return {"edges": run.edges, "places": run.places, "excerpts": run.excerpts, "stopped": run.stopped()}
 
     def take_steps(self, patch: List[str], file: str) -> Data:
@@ -138,14 +150,14 @@ class Session:
         keys = {name: ["%d|%s" % (step, name) for step in range(len(found))] for name, found in after.items()}
         return {"groups": optimizer.describe(model), "after": keys}
 
-    def _probe(self, patch: List[str], kind: Any = probe.Probe, **how: Any) -> Any:
-        return kind(self._model, self._reference, self._line, self._memory, patch, lines=self._lines, **how)
+    def _probe(self, patch: List[str], **how: Any) -> Probe:
+        asked = Intervention(patch, **how)
+        return Probe(self._model, self._reference, self._line, asked, self._memory, self._lines)
 
     def survey(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
-        how["variables"] = True
         seen = survey.Survey(self._model.adapter, self._lines)
-        self._probe(patch, on_assigned=seen.on_assigned, on_caught=seen.on_caught, **how).run()
+        forward.read(self._probe(patch, variables=True, **how), seen.on_assigned, seen.on_caught)
         return {
             "variables": seen.assigned,
             "excerpts": seen.excerpts,
@@ -158,9 +170,8 @@ class Session:
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
         """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
-        how["variables"] = True
         seen = survey.Namesakes(self._model.adapter, self._reference, names, candidates)
-        self._probe(patch, on_assigned=seen.on_assigned, **how).run()
+        forward.read(self._probe(patch, variables=True, **how), seen.on_assigned)
         return seen.found
 
     def attach_variables(self, sites: Data) -> None:

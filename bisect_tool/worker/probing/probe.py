@@ -1,96 +1,90 @@
-"""Run a port under an intervention: put the reference's values at some sites, and say what was consumed."""
+"""One run of a model under an intervention: all that is the same whatever happens at a call.
+
+What happens there is a function of its own, ``around`` (see ``calls.wrapped``): a plain run (``forward``), one with a whole
+backward pass (``whole``), or one in pieces (``pieces``, ``statements``).
+"""
+
+from __future__ import annotations
 
 import time
+from typing import Any, Callable, ContextManager, Dict, Mapping, Tuple, TypeVar
 
-from ..arrays import measure, trees
-from ..code import variables
+from ..adapters.adapter import Module, Tensor
+from ..arrays import Array, measure, trees
+from ..code.lines import Lines
 from ..model import calls
+from ..model.build import Model
+from ..wire import Wire
+from . import own
+from .intervention import Intervention
+from .reference import Reference
+
+Watching = Callable[[calls.Current], ContextManager[None]]  # who looks at variables
+Memory = Dict[str, Tuple[Any, Dict[str, int]]]  # site -> (its value, see ``own.kept``; what was called inside)
+T = TypeVar("T")
 
 
-class Own:
-    """What stands for one of the model's own tensors between runs: its dtype, and its values where they are kept."""
-
-    def __init__(self, dtype, tensor=None):
-        self.dtype = dtype
-        self.tensor = tensor
-
-
-def is_own(value):
-    """Tell whether a value stands for a tensor."""
-    return isinstance(value, Own)
+def no_gradients(_targets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the reading of a run without a backward pass says of gradients."""
+    return {}
 
 
 class Probe:
-    """One run under an intervention; every field of its ``reading`` comes from this one run."""
+    """What one run holds, and what it finds; every field of its reading comes from this one run.
+
+    Raises ValueError where the intervention names what is neither a site nor a parameter or buffer.
+    """
 
     def __init__(
         self,
-        model,
-        reference,
-        wire,
-        memory,
-        patch,
-        watch=(),
-        keep=(),
-        feed=(),
-        exact=(),
-        hand=(),
-        disturb=(),
-        echo=False,
-        remember=(),
-        variables=False,
-        lines=None,
-        on_assigned=lambda *_: None,
-        on_caught=lambda *_: None,
-    ):
+        model: Model,
+        reference: Reference,
+        wire: Wire,
+        asked: Intervention,
+        memory: Memory | None = None,
+        lines: Lines | None = None,
+    ) -> None:
         self.model = model
-        self.lines = lines
-        self.variables = variables  # whether variables are sites in this run
-        self.on_assigned = on_assigned  # who looks at them beside the reading, and at the exceptions; see ``survey``
-        self.on_caught = on_caught
         self.adapter = model.adapter
         self.reference = reference
         self.wire = wire
-        self.sites = {site for site in patch if site in reference.sites}
-        self.state = {name for name in patch if name in model.state}
-        self.watch = set(watch)
-        self.exact = set(exact)
-        self.hand = set(hand)
-        self.disturb = dict(disturb)
-        self.handed = {}  # site -> the port's own (path, array) pairs of inputs and output, where they are to be handed over
-        self.doubled = False  # while a call is computed once more in float64, on the side
-        self.echo = echo
-        self.memory = memory  # site -> (value with an Own for every tensor, what was called inside)
-        self.keep = set(keep)
-        self.feed = set(feed)
-        self.remember = set(remember)
-        self.receipts = {}
-        self.standing = {}
-        self.dtypes = {}
-        self.watched = {}
-        self.calls = []
-        self.counts = {}
-        unknown = (set(patch) - self.sites - self.state) | (self.keep - set(memory))
+        self.asked = asked
+        self.memory: Memory = {} if memory is None else memory
+        self.lines = lines
+        self.sites = {site for site in asked.patch if site in reference.sites}
+        self.state = {name for name in asked.patch if name in model.state}
+        self.receipts: dict[str, Any] = {}
+        self.watched: dict[str, dict[str, Any]] = {}
+        self.handed: dict[str, dict[str, list[tuple[str, Array]]]] = {}  # site -> its own inputs and output
+        self.calls: list[list[Any]] = []
+        self.counts: dict[str, int] = {}
+        self.aside = False  # while a call is computed once more, in float64: nobody looks then
+        self._dtypes: dict[str, Any] = {}
+        unknown = (set(asked.patch) - self.sites - self.state) | (set(asked.keep) - set(self.memory))
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
 
-    def run(self):
-        """Return the reading: targets, receipts, watched differences, calls, new kernels and seconds."""
+    def read(
+        self,
+        around: calls.Around,
+        pulled: Callable[[Mapping[str, Any]], dict[str, Any]] = no_gradients,
+        watching: Watching | None = None,
+    ) -> dict[str, Any]:
+        """Run once; return the reading: targets, receipts, watched differences, calls, new kernels and seconds.
+
+        ``pulled(targets)`` is called as soon as the targets are there, and returns what the reading has of gradients.
+        ``watching`` says who looks at variables; see ``calls.wrapped``.
+        """
         before = self.adapter.kernels()
         start = time.perf_counter()
         try:
-            for name in self.state:
-                array = self.reference.read(self.reference.state[name])
-                self.dtypes[name] = array.dtype
-                self.adapter.write(self.model.state[name][0], array)
-            batch = self._batch()
-            lines = self._watching if self.variables else None
-            with calls.wrapped(self.adapter, self.model.tree, self._around, lines) as self.counts:
+            self._write_state()
+            batch = own.batch(self.model, self.reference)
+            with calls.wrapped(self.adapter, self.model.tree, around, watching) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
-                pulled = self._pulled(targets)
-            for name in self.state - set(self.receipts):
-                self.standing[name] = self._receipt(self.model.state[name][0], self.dtypes[name])
+                gradients = pulled(targets)
+            standing = {name: self._state_receipt(name) for name in self.state - set(self.receipts)}
         finally:
             self.model.restore()
         after = self.adapter.kernels()
@@ -98,223 +92,82 @@ class Probe:
             "targets": values,
             "not_scalar": problems,
             "receipts": self.receipts,
-            "standing": self.standing,
+            "standing": standing,
             "read": self.reference.first_read(),
             "watched": self.watched,
             "calls": self.calls,
-            "kernels": None if before is None else after - before,
+            "kernels": None if before is None or after is None else after - before,
             "seconds": time.perf_counter() - start,
-            **pulled,
+            **gradients,
         }
 
-    def _pulled(self, _targets):
-        """Return what the reading says of gradients: nothing in a run without a backward pass."""
-        return {}
-
-    def _around(self, call, compute, args, kwargs):
-        if self.doubled:
-            return self._recomputed(call.site, compute, args, kwargs)
-        self.wire.event("running", site=call.site)
-        entry = self.reference.sites.get(call.site)
-        watched = call.site in self.watch and entry is not None
-        self._arrived(call, args, kwargs, entry if watched else None)
-        if call.site in self.keep:
-            return self._recall(call.site)
-        if call.site in self.sites and not watched:
-            self._count(entry["inside"])
-            return self._substitute(call.site)
-        if call.site in self.feed:
-            args, kwargs = trees.decode(entry["inputs"], lambda key: self._tensor(self.reference.read(key)))
-        output = self._compute(call, compute, args, kwargs, entry if watched else None)
-        if call.site in self.sites:
-            return self._substitute(call.site)
-        return trees.map_leaves(output, self.adapter.is_tensor, self.adapter.clone) if self.echo else output
-
-    def _watching(self, current):
-        def assigned(site, place, where, value):
-            if self.doubled:
-                return value
-            # Also where nobody looks: who does changes no digit.
-            parts = variables.settled_parts(self.adapter, value)
-            self.on_assigned(site, place.kind, current(), where, parts)
-            if site in self.watch:
-                tree = self.reference.sites[site]["output"]
-                rows = variables.differences(self.adapter, self.reference, tree, parts, value)
-                self.watched[site] = {"inputs": [], "output": rows}
-            if site in self.hand:
-                arrays = [(path, variables.to_array(self.adapter, part)) for path, part in parts]
-                self.handed[site] = {"inputs": [], "output": arrays}
-            return self._replaced(site, parts, value) if site in self.sites and place.replaceable else value
-
-        return self.lines.watching(current, assigned, self.on_caught)
-
-    def _replaced(self, site, parts, value):
-        tree = self.reference.sites[site]["output"]
-        new, digests = variables.replaced(self.adapter, self.reference, tree, parts, value)
-        if digests is not None:
-            self.receipts[site] = digests
-        return new
-
-    def _arrived(self, call, args, kwargs, entry):
-        self.adapter.sync([t for _, t in trees.leaves([args, kwargs], self.adapter.is_tensor)])
-        if entry is not None:
-            self.watched[call.site] = {"inputs": self._differences(entry["inputs"], [list(args), kwargs])}
-        if call.site in self.hand:
-            self.handed[call.site] = {"inputs": self._arrays([list(args), kwargs])}
-        self._sign(call.module)
-
-    def _compute(self, call, compute, args, kwargs, entry):
-        exact = call.site in self.exact and entry is not None
-        before = dict(self.counts) if exact or call.site in self.remember else {}
-        # Before the call, which may write into what it is given.
-        doubled = trees.map_leaves([args, kwargs], self.adapter.is_tensor, self.adapter.doubled) if exact else None
-        output = compute(*args, **kwargs)
-        if call.site in self.disturb:
-            size = self.disturb[call.site]
-            output = trees.map_leaves(output, self.adapter.is_tensor, lambda t: self.adapter.perturb(t, size, 0))
-        self._learn(call.site, output)
-        self._computed(call.site, output, entry)
-        if exact:
-            self.watched[call.site]["exact"] = self._exactly(call, entry, compute, doubled, before)
-        if call.site in self.remember:
-            self._keep(call.site, output, before)
-        return output
-
-    def _arrays(self, value):
-        return [(path, self.adapter.to_numpy(t)) for path, t in trees.leaves(value, self.adapter.is_tensor)]
-
-    def _computed(self, site, output, entry):
-        outputs = list(trees.leaves(output, self.adapter.is_tensor))
-        self.adapter.sync([tensor for _, tensor in outputs])
-        self.calls.append([site, [[path, list(tensor.shape)] for path, tensor in outputs]])
-        if entry is not None:
-            self.watched[site]["output"] = self._differences(entry["output"], output)
-        if site in self.handed:
-            self.handed[site]["output"] = self._arrays(output)
-
-    def _keep(self, site, output, before):
-        inside = {name: number - before.get(name, 0) for name, number in self.counts.items()}
-        self.memory[site] = (
-            trees.map_leaves(output, self.adapter.is_tensor, lambda t: Own(None, self.adapter.detached(t))),
-            {name: number for name, number in inside.items() if number},
-        )
-
-    def _exactly(self, call, entry, compute, given, before):
-        """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
-        counts = dict(self.counts)
-        self._set_counts(before)  # the calls inside get the numbers that they had
-        self.doubled = True
-        try:
-            with self.adapter.in_float64(call.module):
-                output = compute(*given[0], **given[1])
-                self.adapter.sync([tensor for _, tensor in trees.leaves(output, self.adapter.is_tensor)])
-                return self._differences(entry["output"], output)
-        except Exception:
-            return None
-        finally:
-            self.doubled = False
-            self._set_counts(counts)
-
-    def _recomputed(self, site, compute, args, kwargs):
-        seen = self.watched.get(site)
-        if seen is not None and any(row.get("error") for row in seen["inputs"]):
-            seen["exact_inputs"] = self._differences(self.reference.sites[site]["inputs"], [list(args), kwargs])
-        if site not in self.sites:
-            return compute(*args, **kwargs)
-        self._count(self.reference.sites[site]["inside"])
-        return trees.map_leaves(self._substitute(site), self.adapter.is_tensor, self.adapter.doubled)
-
-    def _set_counts(self, counts):
-        self.counts.clear()
-        self.counts.update(counts)
-
-    def _sign(self, module):
-        for name, tensor in self.model.state_of.get(id(module), ()):
+    def sign(self, module: Module) -> None:
+        """Give receipts for the parameters of a module that was called."""
+        for name, _ in self.model.state_of.get(id(module), ()):
             if name in self.state and name not in self.receipts:
-                self.receipts[name] = self._receipt(tensor, self.dtypes[name])
+                self.receipts[name] = self._state_receipt(name)
 
-    def _learn(self, site, output):
+    def computed(self, site: str, output: Any) -> None:
+        """Note that a call was computed: what it gave, and in which containers and dtypes."""
         # A value of the reference is put into the port's own containers, in the dtype that the port had there.
         if site in self.reference.sites and site not in self.model.templates:
-            self.model.templates[site] = trees.map_leaves(
-                output, self.adapter.is_tensor, lambda t: Own(self.adapter.dtype(t))
-            )
+            self.model.templates[site] = own.dtypes(self.adapter, output)
+        found = list(trees.leaves(output, self.adapter.is_tensor))
+        self.adapter.sync([tensor for _, tensor in found])
+        self.calls.append([site, [[path, list(tensor.shape)] for path, tensor in found]])
 
-    def _recall(self, site):
-        value, inside = self.memory[site]
-        self._count(inside)
-        return trees.map_leaves(value, is_own, lambda own: self.adapter.detached(own.tensor))
-
-    def _count(self, inside):
+    def skip(self, inside: Mapping[str, int]) -> None:
+        """Count the calls inside one that is not computed, so that later ones keep their numbers."""
         for module, number in inside.items():
             self.counts[module] = self.counts.get(module, 0) + number
 
-    def _substitute(self, site):
+    def substitute(self, site: str) -> Any:
+        """Return the reference's output of a call, and give a receipt for it."""
         digests = []
 
-        def load(key):
+        def load(key: str) -> Tensor:
             array = self.reference.read(key)
-            tensor = self._tensor(array)
+            tensor = self.tensor(array)
             digests.append(self._receipt(tensor, array.dtype))
             return tensor
 
-        tree = self.reference.sites[site]["output"]
-        template = self.model.templates.get(site)
-        keys = dict(trees.keys(tree))
-        paths = [path for path, _ in trees.leaves(template, is_own)]
-        if template is not None and len(paths) == len(keys):
-            in_order = [keys[path] for path in paths] if set(paths) == set(keys) else list(keys.values())
-            left = iter(in_order)
-            value = trees.map_leaves(template, is_own, lambda own: self.adapter.cast(load(next(left)), own.dtype))
-        else:
-            value = trees.decode(tree, load)
+        value = own.filled(self.model, site, self.reference.sites[site]["output"], load)
         self.receipts[site] = digests
         return value
 
-    def _tensor(self, array):
-        some = next(iter(self.model.state.values()), (None,))[0]  # on the device that the model is on
+    def tensor(self, array: Array) -> Tensor:
+        """Return a new tensor with an array's values, on the device that the model is on."""
+        some = next(iter(self.model.state.values()), (None,))[0]
         return self.adapter.from_numpy(array, like=some)
 
-    def _receipt(self, tensor, dtype):
+    def in_float64(self, module: Module, counts: Mapping[str, int], compute: Callable[[], T]) -> T | None:
+        """Return what is computed while a module is held in float64, None where its code does not run in it.
+
+        ``counts`` are those of before the call: the calls inside get the numbers that they had.
+        """
+        now = dict(self.counts)
+        self._recount(counts)
+        try:
+            with self.adapter.in_float64(module):
+                return compute()
+        except Exception:
+            return None
+        finally:
+            self._recount(now)
+
+    def _recount(self, counts: Mapping[str, int]) -> None:
+        self.counts.clear()
+        self.counts.update(counts)
+
+    def _write_state(self) -> None:
+        for name in self.state:
+            array = self.reference.read(self.reference.state[name])
+            self._dtypes[name] = array.dtype
+            self.adapter.write(self.model.state[name][0], array)
+
+    def _state_receipt(self, name: str) -> str:
+        return self._receipt(self.model.state[name][0], self._dtypes[name])
+
+    def _receipt(self, tensor: Tensor, dtype: Any) -> str:
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
         return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
-
-    def _tensors(self, value):
-        return list(trees.leaves(value, self.adapter.is_tensor))
-
-    def _partners(self, tree, value):
-        """Return for each tensor of a value the recorded (path, key) that it stands for; see ``trees.partners``."""
-        return trees.partners(list(trees.keys(tree)), self._tensors(value))
-
-    def _differences(self, tree, value):
-        pairs = zip(self._partners(tree, value), self._tensors(value))
-        by_path = {path: tensor for (path, _), (_, tensor) in pairs}
-        rows = []
-        for path, key in trees.keys(tree):
-            if path not in by_path:
-                rows.append({"path": path, "missing": True})
-            else:
-                array = self.adapter.to_numpy(by_path[path])
-                row = measure.difference(array, self.reference.read(key))
-                rows.append(dict(row, path=path, variation=measure.variation(array)))
-        given = dict(trees.numbers(value))
-        for path, number in trees.recorded_numbers(tree):
-            if path in given and given[path] != number:
-                rows.append({"path": path, "mismatch": "the number %r, reference %r" % (given[path], number)})
-        return rows
-
-    def _batch(self):
-        """Return the port's batch with the reference's values, each as the kind of array that the port had there."""
-        keys = dict(trees.keys(self.reference.batch))
-        found = iter([path for path, _ in trees.leaves(self.model.batch, self.model.is_array)])
-
-        def replace(value):
-            path = next(found)
-            if path not in keys:
-                return self.model.copy(value)
-            array = self.reference.read(keys[path])
-            if not self.adapter.is_tensor(value):
-                return array
-            return self.adapter.cast(self.adapter.from_numpy(array, like=value), self.adapter.dtype(value))
-
-        return trees.map_leaves(self.model.batch, self.model.is_array, replace)

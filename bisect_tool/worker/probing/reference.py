@@ -1,27 +1,44 @@
 """What the reference recorded, as a run of the port reads it."""
 
-from ..arrays import measure
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy as np
+
+from ..adapters.adapter import Tensor
+from ..arrays import Array, measure
 from ..arrays.shards import OpenShards
+from .names import Name
 
 
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
     ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}}, ``state`` a parameter or
-    buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent.
+    buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent. ``gradients`` is what the
+    gradients of a recorded run were, empty where none were recorded.
     """
 
-    def __init__(self, folder, sites, state, batch, tensors, gradients=None):
+    def __init__(
+        self,
+        folder: str,
+        sites: dict[str, dict[str, Any]],
+        state: Mapping[str, str],
+        batch: dict[str, Any],
+        tensors: Mapping[str, Mapping[str, Any]],
+        gradients: dict[str, Any] | None = None,
+    ) -> None:
         self.sites = sites
         self.state = state
-        self.gradients = gradients  # what the gradients of a recorded run were; see ``pullback``
+        self.gradients = gradients or {}
         self.batch = batch
         self._tensors = tensors
-        self._known = set()
-        self._new = {}
+        self._known: set[str] = set()
+        self._new: dict[str, str] = {}
         self._shards = OpenShards(folder)
 
-    def read(self, key):
+    def read(self, key: str) -> Array:
         """Return one recorded array."""
         array = self._shards.read(self._tensors[key]["file"], key)
         if key not in self._known:
@@ -29,17 +46,23 @@ class Reference:
             self._new[key] = measure.digest(array)
         return array
 
-    def gradient_key(self, name):
-        """Return the key of a recorded gradient, (call, part, path), None where there is none."""
-        site, part, path = name
-        return self.gradients["sites"].get(site, {}).get(part, {}).get(path)
+    def fitting(self, key: str, tensor: Tensor) -> Array | None:
+        """Return one recorded array that a tensor is to hold, None where it has another number of elements."""
+        array = self.read(key)
+        return array if array.size == int(np.prod(tensor.shape)) else None
 
-    def gradient(self, name):
+    def gradient_key(self, name: Name) -> str | None:
+        """Return the key of a recorded gradient, None where there is none."""
+        site, part, path = name
+        key: str | None = self.gradients["sites"].get(site, {}).get(part, {}).get(path)
+        return key
+
+    def gradient(self, name: Name) -> Array | None:
         """Return a recorded gradient, None where there is none."""
         key = self.gradient_key(name)
         return None if key is None else self.read(key)
 
-    def first_read(self):
+    def first_read(self) -> dict[str, str]:
         """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
         new, self._new = self._new, {}
         return new

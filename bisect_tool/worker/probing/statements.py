@@ -6,115 +6,144 @@ one, the last first: then the gradient of each variable is complete before its o
 what a statement contributes to the gradient of something that it reads, kept as a few random projections of it.
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable, Collection, ContextManager, Dict, List, Mapping
+
 import numpy as np
 
-from ..arrays import trees
+from ..adapters.adapter import Tensor
+from ..arrays import Array, trees
 from ..code import variables
-from . import pullback
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..model.calls import Call, Current
+from .names import STEP, Name, joined
+from .pieces import Piece, Pieces, of_one
+from .probe import Probe
 
 PROJECTIONS = 4
 TARGETS = "targets"
+Edges = Dict[str, List[float]]
 
 
-class Statements(pullback.Pullback):
-    """One run in pieces whose variables begin the graph too.
+class Statements:
+    """One run in pieces whose variables begin the graph too; ``read`` runs it.
 
     ``owners``: the pieces that are looked at, None for all; ``named``: the variables that begin the graph. ``given``: the
     reference's gradient of a variable's parts, as a key by "site|path"; None where this is the reference, whose gradients are
     summed up on the way. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
 
     ``edges``: {owner: [[statement, {name of what it reads: projections}], ...]}, the last first; ``places``: the line of
-    every call.
+    every call; ``excerpts``: the lines around them.
     """
 
-    def __init__(self, *args, named, owners=None, given=None, excerpts=None, **how):
-        super().__init__(*args, **how)
-        self.variables = True
-        self.owners = owners
-        self.named = named
-        self.given = given
-        self.edges = {}
-        self.gradients = {}  # (site, "value", path) -> the gradient of a variable
-        self.places = {}
-        self.used = []  # (name, what the code uses of a variable)
+    def __init__(
+        self,
+        probe: Probe,
+        lines: Lines,
+        named: Collection[str],
+        owners: Collection[str] | None = None,
+        given: Mapping[str, str] | None = None,
+        excerpts: dict[str, Any] | None = None,
+    ) -> None:
+        self.edges: dict[str, list[list[Any]]] = {}
+        self.gradients: dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
+        self.places: dict[str, str] = {}
         self.excerpts = {} if excerpts is None else excerpts
+        self._probe = probe
+        self._adapter = probe.adapter
+        self._lines = lines
+        self._owners = owners
+        self._named = named
+        self._given = given
+        self._used: list[tuple[Name, Tensor]] = []  # what the code uses of a variable
+        self._pieces = Pieces(probe, self._finished)
 
-    def _around(self, call, compute, args, kwargs):
-        if call.site in self.watch and self._asked(self.pieces[-1].owner) and call.site not in self.places:
-            where = self.lines.caller()
-            if where is not None:
-                self.places[call.site] = self.lines.noted(self.excerpts, *where)
-        return super()._around(call, compute, args, kwargs)
+    def read(self) -> dict[str, Any]:
+        """Run once and return the reading."""
+        with self._adapter.numpy_reads_all():
+            return self._probe.read(self._around, self._pieces.end, self._watching)
 
-    def _asked(self, owner):
-        return self.owners is None or owner in self.owners
+    def stopped(self) -> list[str]:
+        """Return the variables that no gradient passes any more, since the code stopped them in place."""
+        return [joined(*name) for name, used in self._used if not self._adapter.has_path(used)]
 
-    def _watching(self, current):
-        def assigned(site, place, _where, value):
+    def _around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        watched = call.site in self._probe.asked.watch and self._asked(self._pieces.running.owner)
+        where = self._lines.caller() if watched and call.site not in self.places else None
+        if where is not None:
+            self.places[call.site] = self._lines.noted(self.excerpts, *where)
+        return self._pieces.around(call, compute, args, kwargs)
+
+    def _asked(self, owner: str) -> bool:
+        return self._owners is None or owner in self._owners
+
+    def _watching(self, current: Current) -> ContextManager[None]:
+        def assigned(site: str, place: Place, _where: Where, value: Any) -> Any:
             call = current()
-            piece = self.pieces[-1]
-            mine = piece.owner == (call.site if call else pullback.STEP) and not piece.exact
-            if not mine or not place.replaceable or site not in self.named or not self._asked(piece.owner):
+            piece = self._pieces.running
+            mine = piece.owner == (call.site if call else STEP) and not piece.exact
+            if not mine or not place.replaceable or site not in self._named or not self._asked(piece.owner):
                 return value
             return self._severed(piece, site, value)
 
-        return self.lines.watching(current, assigned)
+        return self._lines.watching(current, assigned)
 
-    def _severed(self, piece, site, value):
-        paths = iter([path for path, _ in trees.leaves(value, self.adapter.is_tensor)])
+    def _severed(self, piece: Piece, site: str, value: Any) -> Any:
+        paths = iter([path for path, _ in trees.leaves(value, self._adapter.is_tensor)])
 
-        def begin(tensor):
-            path = next(paths)
-            leaf, used = self.adapter.leaf(tensor)
+        def begin(tensor: Tensor) -> Tensor:
+            name = (site, "value", next(paths))
+            leaf, used = self._adapter.leaf(tensor)
             if leaf is None:
                 return tensor
-            piece.roots.append(((site, "value", path), tensor))
-            piece.leaves.append(((site, "value", path), leaf))
-            self.used.append(((site, "value", path), used))
+            piece.roots.append((name, tensor))
+            piece.leaves.append((name, leaf))
+            self._used.append((name, used))
             return used
 
-        if not variables.parts(self.adapter, value):
+        if not variables.parts(self._adapter, value):
             return value
-        return trees.map_leaves(value, self.adapter.is_tensor, begin)
+        return trees.map_leaves(value, self._adapter.is_tensor, begin)
 
-    def _pull(self, piece, owner, state):
-        if not self._asked(owner) or piece.exact:
+    def _finished(self, piece: Piece) -> None:
+        if not self._asked(piece.owner) or piece.exact:
             return
-        leaves = piece.leaves + [((owner, "state", name), tensor) for name, tensor in state]
-        groups = {}
+        groups: dict[str, list[tuple[Name | None, Tensor]]] = {}
         for name, tensor in piece.roots:
-            groups.setdefault(TARGETS if name is None else "|".join(name[:2]), []).append((name, tensor))
-        rows = self.edges.setdefault(owner, [])
+            groups.setdefault(TARGETS if name is None else joined(*name[:2]), []).append((name, tensor))
+        rows = self.edges.setdefault(piece.owner, [])
         for statement, roots in reversed(list(groups.items())):
-            known = [(tensor, self._whole(name, tensor)) for name, tensor in roots]
-            known = [(tensor, gradient) for tensor, gradient in known if gradient is not None]
-            arrays = self.adapter.pull(known, [tensor for _, tensor in leaves]) if known else [None] * len(leaves)
-            edges = {}
-            for (name, _), array in zip(leaves, arrays):
-                if array is not None and array.any():
-                    edges["|".join(name)] = projections(array)
-                    if name[1] == "value":
-                        self.gradients[name] = self.gradients.get(name, 0.0) + array
-            rows.append([statement, edges])
+            rows.append([statement, self._pulled(roots, piece.leaves)])
 
-    def _whole(self, name, tensor):
+    def _pulled(self, roots: list[tuple[Name | None, Tensor]], leaves: list[tuple[Name, Tensor]]) -> Edges:
+        """Pull one statement back; return what it contributes to whatever it reads."""
+        ends = [(tensor, self._gradient(name, tensor)) for name, tensor in roots]
+        known = [(tensor, gradient) for tensor, gradient in ends if gradient is not None]
+        if not known:
+            return {}
+        edges = {}
+        for (name, _), array in zip(leaves, self._adapter.pull(known, [tensor for _, tensor in leaves])):
+            if array is not None and array.any():
+                edges[joined(*name)] = projections(array)
+                if name[1] == "value":
+                    self.gradients[name] = self.gradients.get(name, 0.0) + array
+        return edges
+
+    def _gradient(self, name: Name | None, tensor: Tensor) -> Array | None:
         """Return the gradient of a place where a statement ends: the reference's, of a variable what was summed up."""
-        if name is None or name[1] != "value":
-            return super()._whole(name, tensor)
-        if self.given is None:
+        if name is None:
+            return of_one(tensor)
+        if name[1] != "value":
+            return self._probe.reference.gradient(name)
+        if self._given is None:
             return self.gradients.get(name)
-        key = self.given.get("%s|%s" % (name[0], name[2]))
-        return None if key is None else self.reference.read(key)
-
-    def stopped(self):
-        """Return the variables that no gradient passes any more, since the code stopped them in place."""
-        return ["|".join(name) for name, used in self.used if not self.adapter.has_path(used)]
-
-    def _settle(self, name, array, exact):
-        """Take nothing: statements are looked at, not pieces."""
+        key = self._given.get(joined(name[0], name[2]))
+        return None if key is None else self._probe.reference.read(key)
 
 
-def projections(array):
+def projections(array: Array) -> list[float]:
     """Return some random projections of an array, the same ones for the same number of elements, and its norm."""
     flat = array.reshape(-1).astype(np.float64)
     signs = np.random.default_rng(flat.size).integers(0, 2, (PROJECTIONS, flat.size), dtype=np.int8)

@@ -1,9 +1,18 @@
 """Who looks at what a run assigns: every variable noted in order, or some found again by their values."""
 
-from ..arrays import trees
-from ..code import variables
+from __future__ import annotations
 
-SAME = 2e-5  # relative; two variables that are no further apart have the same values
+from typing import Any, Iterable, Mapping
+
+from ..adapters.adapter import Adapter
+from ..arrays import trees
+from ..arrays.measure import ROUNDING
+from ..code import variables
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..code.variables import Parts
+from ..model.calls import Call
+from .reference import Reference
 
 
 class Survey:
@@ -13,15 +22,15 @@ class Survey:
     call to [place, names called in it] of each condition that it stands under.
     """
 
-    def __init__(self, adapter, lines):
-        self.assigned = []
-        self.excerpts = {}
-        self.conditions = {}
-        self.caught = []
+    def __init__(self, adapter: Adapter, lines: Lines) -> None:
+        self.assigned: list[dict[str, Any]] = []
+        self.excerpts: dict[str, Any] = {}
+        self.conditions: dict[str, Any] = {}
+        self.caught: list[dict[str, Any]] = []
         self._adapter = adapter
         self._lines = lines
 
-    def on_assigned(self, site, kind, call, where, parts):
+    def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts) -> None:
         """Note a variable; see ``Lines.watching``."""
         place = self._lines.noted(self.excerpts, *where)
         if kind == "parameter" and place not in self.conditions:
@@ -40,7 +49,7 @@ class Survey:
             }
         )
 
-    def on_caught(self, place, error):
+    def on_caught(self, place: Place, error: BaseException) -> None:
         """Note an exception; see ``Lines.watching``."""
         self.caught.append(self._lines.caught(place, error))
 
@@ -51,14 +60,16 @@ class Namesakes:
     ``names`` are the variables that may be one of the candidates, {the reference's name: tree}.
     """
 
-    def __init__(self, adapter, reference, names, candidates):
-        self.found = {}
+    def __init__(
+        self, adapter: Adapter, reference: Reference, names: Iterable[str], candidates: Mapping[str, dict[str, Any]]
+    ) -> None:
+        self.found: dict[str, str] = {}
         self._adapter = adapter
         self._reference = reference
         self._names = set(names)
         self._candidates = candidates
 
-    def on_assigned(self, site, _kind, _call, _where, parts):
+    def on_assigned(self, site: str, _kind: str, _call: Call | None, _where: Where, parts: Parts) -> None:
         """Pair a variable with the first candidate that has its values, where these say something."""
         if site not in self._names:
             return
@@ -71,6 +82,6 @@ class Namesakes:
                 continue
             expected = [self._reference.read(key) for key in keys]
             rows = [variables.difference(array, want) for array, want in zip(arrays, expected)]
-            if all(row.get("error", 1.0) <= SAME for row in rows):
+            if all(row.get("error", 1.0) <= ROUNDING for row in rows):
                 self.found[name] = site
                 return

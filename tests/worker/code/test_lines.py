@@ -21,7 +21,7 @@ from bisect_tool.worker.arrays import shards, trees
 from bisect_tool.worker.code import lines
 from bisect_tool.worker.code.rewriting import Place
 from bisect_tool.worker.model import build, calls
-from bisect_tool.worker.recording import record
+from bisect_tool.worker.recording.recorder import Recorder
 
 NUMBERS = itertools.count()
 Load = Callable[..., ModuleType]
@@ -467,20 +467,20 @@ def build():
 
 
 @pytest.fixture
-def recorded(load: Load, tmp_path: Path) -> tuple[record.Recorder, dict, build.Model, str]:
+def recorded(load: Load, tmp_path: Path) -> tuple[Recorder, dict, build.Model, str]:
     """A recorded run, its targets, its model, and the name of the file that it lies in."""
     module = load(STEP)
     model = build.build(torch_adapter, module.build, {})
     (tmp_path / "capture").mkdir()
     store = shards.ShardWriter(str(tmp_path / "capture"))
-    recorder = record.Recorder(torch_adapter, store, watched(tmp_path), [], [], lambda **_fields: None)
+    recorder = Recorder(torch_adapter, store, watched(tmp_path), [], [], lambda **_fields: None)
     with calls.wrapped(torch_adapter, model.tree, recorder.around, recorder.watching):
         targets = model.run_step(model.fresh_batch())
     store.flush()
     return recorder, targets, model, Path(module.__file__).name
 
 
-def values_of(recorder: record.Recorder) -> dict[str, list]:
+def values_of(recorder: Recorder) -> dict[str, list]:
     """Return what was stored of every variable."""
     return {
         entry["site"]: [recorder.store.read(key) for _, key in trees.keys(entry["value"])]

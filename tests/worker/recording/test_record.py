@@ -14,7 +14,7 @@ from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import shards, trees
 from bisect_tool.worker.code import lines
 from bisect_tool.worker.model import build, calls
-from bisect_tool.worker.recording import record
+from bisect_tool.worker.recording.recorder import Recorder
 
 RECIPE = RECIPES / "yolo11n"
 
@@ -30,7 +30,7 @@ def recorded(model: build.Model, folder: Path, include: tuple = (), exclude: tup
     """Record one run; return its recorder and its targets."""
     watched = lines.Lines(torch_adapter, [str(RECIPE), str(RECIPES / "detection")], [])
     store = shards.ShardWriter(str(folder))
-    recorder = record.Recorder(torch_adapter, store, watched, include, exclude, lambda **_fields: None)
+    recorder = Recorder(torch_adapter, store, watched, include, exclude, lambda **_fields: None)
     with calls.wrapped(torch_adapter, model.tree, recorder.around, recorder.watching):
         targets = model.run_step(model.batch)
     recorder.store.flush()

@@ -1,0 +1,49 @@
+"""The values of a run beside those that the reference recorded."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from ..adapters.adapter import Adapter, Tensor
+from ..arrays import Array, measure, trees
+from .reference import Reference
+
+
+def tensors(adapter: Adapter, value: Any) -> list[Tensor]:
+    """Return every tensor inside a nested value, in order."""
+    return [tensor for _, tensor in trees.leaves(value, adapter.is_tensor)]
+
+
+def arrays(adapter: Adapter, value: Any) -> list[tuple[str, Array]]:
+    """Return (path, array) for every tensor inside a nested value."""
+    return [(path, adapter.to_numpy(tensor)) for path, tensor in trees.leaves(value, adapter.is_tensor)]
+
+
+def partners(adapter: Adapter, tree: dict[str, Any], value: Any) -> list[tuple[str | None, str | None]]:
+    """Return for each tensor of a value the recorded (path, key) that it stands for; see ``trees.partners``."""
+    return trees.partners(list(trees.keys(tree)), list(trees.leaves(value, adapter.is_tensor)))
+
+
+def named(adapter: Adapter, tree: dict[str, Any], value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield (recorded path, tensor) for every tensor of a value that stands for a recorded one."""
+    for (path, _), tensor in zip(partners(adapter, tree, value), tensors(adapter, value)):
+        if path is not None:
+            yield path, tensor
+
+
+def differences(adapter: Adapter, reference: Reference, tree: dict[str, Any], value: Any) -> list[dict[str, Any]]:
+    """Compare a nested value with what the reference recorded: a row for each tensor, and for each number that differs."""
+    by_path = dict(named(adapter, tree, value))
+    rows: list[dict[str, Any]] = []
+    for path, key in trees.keys(tree):
+        if path not in by_path:
+            rows.append({"path": path, "missing": True})
+        else:
+            array = adapter.to_numpy(by_path[path])
+            row = measure.difference(array, reference.read(key))
+            rows.append(dict(row, path=path, variation=measure.variation(array)))
+    given = dict(trees.numbers(value))
+    for path, number in trees.recorded_numbers(tree):
+        if path in given and given[path] != number:
+            rows.append({"path": path, "mismatch": "the number %r, reference %r" % (given[path], number)})
+    return rows

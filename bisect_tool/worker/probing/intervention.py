@@ -1,0 +1,42 @@
+"""What is done to a model in one run, in names only."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Collection, Mapping
+
+NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember")
+
+
+@dataclasses.dataclass
+class Intervention:
+    """The sites, parameters and buffers that one run is about.
+
+    Attributes:
+        patch: what gets the reference's value.
+        watch: calls and variables that are compared with the reference's; a patched one is computed all the same.
+        keep: calls that give the value that was remembered instead of being computed.
+        feed: calls that are computed from the reference's inputs.
+        exact: watched calls that are computed once more in float64.
+        hand: calls and variables whose own inputs and outputs are handed over.
+        disturb: calls whose outputs are made wrong on purpose, each with how much (relative).
+        echo: whether every output is replaced by a copy of itself.
+        remember: calls whose values are kept for later runs.
+        variables: whether variables are sites.
+
+    """
+
+    patch: Collection[str]
+    watch: Collection[str] = ()
+    keep: Collection[str] = ()
+    feed: Collection[str] = ()
+    exact: Collection[str] = ()
+    hand: Collection[str] = ()
+    disturb: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    echo: bool = False
+    remember: Collection[str] = ()
+    variables: bool = False
+
+    def __post_init__(self) -> None:
+        for field in NAMES:  # they come as lists
+            setattr(self, field, frozenset(getattr(self, field)))

@@ -1,0 +1,197 @@
+"""The backward pass by pieces: what each call's own code makes of the reference's gradients.
+
+Every call that both sides make begins and ends the graph: its code is computed from the reference's inputs, and what it
+gives is replaced by the reference's value, so that one forward run falls into pieces (a container's own code is one, and
+so is the code of ``step``). Each piece is pulled back by itself from the reference's gradients at all places where it
+ends: at its output, and at the inputs of the calls inside it. What comes out where it begins (at its inputs, its
+parameters, the outputs of the calls inside it) is its result. An error in one piece does not reach the next.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Optional
+
+import numpy as np
+
+from ..adapters.adapter import Adapter, Tensor
+from ..arrays import Array, trees
+from ..model import build
+from ..model.calls import Call
+from . import assigned, own
+from .comparing import named, partners
+from .names import STEP, Name
+from .probe import Probe
+
+Gradient = Callable[[Name], Optional[Array]]
+Settle = Callable[[Name, Optional[Array], bool], None]
+Values = Callable[[str, Tensor], Optional[Array]]
+
+
+class Piece:
+    """The own code of one call: its graph begins at ``leaves`` and ends at ``roots``, (name, tensor) pairs.
+
+    A root without a name is a target. ``exact``: whether it is computed in float64.
+    """
+
+    def __init__(self, owner: str, exact: bool = False) -> None:
+        self.owner = owner
+        self.exact = exact
+        self.leaves: list[tuple[Name, Tensor]] = []
+        self.roots: list[tuple[Name | None, Tensor]] = []
+
+
+class Pieces:
+    """One run in pieces: the calls that are watched are cut out, and those among ``exact`` once more in float64.
+
+    ``finished(piece)`` is called with each piece once it is computed. ``values(key, tensor)`` is the array that a tensor is
+    to hold where a piece begins, None for its own. ``switched_off(site)`` is told of calls that are made with gradients
+    switched off.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        finished: Callable[[Piece], None],
+        values: Values | None = None,
+        switched_off: Callable[[str], None] = lambda _site: None,
+    ) -> None:
+        self._probe = probe
+        self._adapter = probe.adapter
+        self._finished = finished
+        self._values = values or probe.reference.fitting
+        self._switched_off = switched_off
+        self._running = [Piece(STEP)]
+
+    @property
+    def running(self) -> Piece:
+        """The piece whose code runs now."""
+        return self._running[-1]
+
+    def read(self) -> dict[str, Any]:
+        """Run once and return the reading."""
+        with self._adapter.numpy_reads_all():
+            return self._probe.read(self.around, self.end, assigned.watching(self._probe))
+
+    def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Compute one call as a piece of its own; see ``calls.wrapped``."""
+        probe, site = self._probe, call.site
+        probe.wire.event("running", site=site)
+        probe.sign(call.module)
+        entry = probe.reference.sites.get(site)
+        if site not in probe.asked.watch or entry is None:
+            return compute(*args, **kwargs)
+        self._hand_over(site, entry["inputs"], [list(args), kwargs])
+        if self.running.exact:
+            probe.skip(entry["inside"])
+            return self._begun(site)
+        before = dict(probe.counts)
+        with self._adapter.with_gradients():
+            output = self._computed(call, compute, [list(args), kwargs], exact=False)
+            probe.computed(site, output)
+            if site in probe.asked.exact:
+                probe.in_float64(
+                    call.module, before, lambda: self._computed(call, compute, [list(args), kwargs], exact=True)
+                )
+        return self._begun(site)
+
+    def end(self, targets: Mapping[str, Any]) -> dict[str, Any]:
+        """End the piece of ``step`` at the targets; return nothing for the reading."""
+        piece = self.running
+        for name in self._probe.reference.gradients["of"]:
+            if self._adapter.is_tensor(targets.get(name)):
+                piece.roots.append((None, targets[name]))
+        piece.leaves += [((STEP, "state", name), tensor) for name, tensor in self._loose()]
+        self._finished(piece)
+        return {}
+
+    def _loose(self) -> list[tuple[str, Tensor]]:
+        """Return the parameters of modules that are not cut out: the code of ``step`` may use them."""
+        model = self._probe.model
+        called = {site.partition("#")[0] for site in self._probe.asked.watch}
+        return [
+            (name, tensor)
+            for name, (tensor, _, trainable) in model.state.items()
+            if trainable and name.rpartition(".")[0] not in called and name not in model.alias_of
+        ]
+
+    def _hand_over(self, site: str, tree: dict[str, Any], inputs: Any) -> None:
+        """End the piece around a call where it hands the call its inputs."""
+        piece = self.running
+        if self._adapter.gradients_on():
+            piece.roots += [((site, "inputs", path), tensor) for path, tensor in named(self._adapter, tree, inputs)]
+        elif not piece.exact:
+            self._switched_off(site)  # by the code around the call, whose fault it is if it is one
+
+    def _computed(self, call: Call, compute: Callable[..., Any], inputs: Any, exact: bool) -> Any:
+        """Compute a call's own code from the reference's inputs, as a piece."""
+        piece = Piece(call.site, exact)
+        args, kwargs = self._given(piece, inputs)
+        self._running.append(piece)
+        try:
+            output = compute(*args, **kwargs)
+        finally:
+            self._running.pop()
+        tree = self._probe.reference.sites[call.site]["output"]
+        piece.roots += [((call.site, "output", path), tensor) for path, tensor in named(self._adapter, tree, output)]
+        piece.leaves += [((call.site, "state", name), tensor) for name, tensor in self._parameters(call, exact)]
+        self._finished(piece)
+        return output
+
+    def _given(self, piece: Piece, inputs: Any) -> Any:
+        """Return a call's inputs as where its graph begins, with the reference's values."""
+        left = iter(partners(self._adapter, self._probe.reference.sites[piece.owner]["inputs"], inputs))
+
+        def begin(tensor: Tensor) -> Tensor:
+            path, key = next(left)
+            values = None if key is None else self._values(key, tensor)
+            leaf, used = self._adapter.leaf(tensor, values, piece.exact)
+            if leaf is not None and path is not None:
+                piece.leaves.append(((piece.owner, "inputs", path), leaf))
+            return used
+
+        return trees.map_leaves(inputs, self._adapter.is_tensor, begin)
+
+    def _parameters(self, call: Call, exact: bool) -> list[tuple[str, Tensor]]:
+        model = self._probe.model
+        known = model.state_of.get(id(call.module), [])
+        if not exact:
+            return [(name, tensor) for name, tensor in known if model.state[name][2]]
+        now = [tensor for _, tensor, _, _ in self._adapter.own_state(call.module, call.leaf)]
+        pairs = [(name, tensor) for (name, _), tensor in zip(known, now) if model.state[name][2]]
+        return [(name, self._adapter.starting(tensor)) for name, tensor in pairs]
+
+    def _begun(self, site: str) -> Any:
+        """Return the reference's output of a call as where the graph of the code around it begins anew."""
+        piece, probe = self.running, self._probe
+        tree = probe.reference.sites[site]["output"]
+        template = probe.model.templates[site]
+        left = iter(trees.partners(list(trees.keys(tree)), list(trees.leaves(template, own.is_own))))
+
+        def begin(mine: own.Own) -> Tensor:
+            path, key = next(left)
+            if path is None or key is None:
+                raise build.RecipeError("%s: the output cannot be given the reference's value" % site)
+            like = self._adapter.cast(probe.tensor(probe.reference.read(key)), mine.dtype)
+            leaf, used = self._adapter.leaf(like, self._values(key, like), piece.exact)
+            if leaf is not None:
+                piece.leaves.append(((site, "output", path), leaf))
+            return used
+
+        return trees.map_leaves(template, own.is_own, begin)
+
+
+def pull_back(adapter: Adapter, piece: Piece, gradient: Gradient, settle: Settle) -> None:
+    """Pull a piece back from ``gradient(name)`` where it ends, and let each result where it begins be settled.
+
+    A target's gradient is 1. ``settle(name, array, exact)`` gets None where no path leads.
+    """
+    roots = [(tensor, of_one(tensor) if name is None else gradient(name)) for name, tensor in piece.roots]
+    known = [(tensor, array) for tensor, array in roots if array is not None]
+    arrays = adapter.pull(known, [tensor for _, tensor in piece.leaves])
+    for (name, _), array in zip(piece.leaves, arrays):
+        settle(name, array, piece.exact)
+
+
+def of_one(tensor: Tensor) -> Array:
+    """Return the gradient that a target starts with."""
+    return np.ones(tuple(tensor.shape), np.float32)

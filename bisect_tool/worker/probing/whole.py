@@ -1,0 +1,127 @@
+"""A whole backward pass: the gradients of the parameters, with the reference's values on the way forward.
+
+A call that is *severed* has its own code pass the reference's gradients on: its inputs get what the reference's call
+contributes to them, its parameters too, and each call inside it gets the reference's gradient at its output, from where
+its own code pulls back. At a call that is *pulled* all that comes after is given the reference's gradient. So whoever is at
+fault can be put right, or be the only one that is not, and no other fault is hidden.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, Collection, Mapping
+
+import numpy as np
+
+from ..adapters.adapter import Tensor
+from ..arrays import Array, measure, trees
+from ..model import build
+from ..model.calls import Call
+from . import assigned, forward
+from .comparing import named, partners
+from .pieces import of_one
+from .probe import Probe
+
+
+def read(
+    probe: Probe,
+    straight: Collection[str] = (),
+    pulled: Collection[str] = (),
+    severed: Collection[str] = (),
+    thawed: Collection[str] = (),
+) -> dict[str, Any]:
+    """Run once and return the reading, with ``gradients``: {parameter: its gradient compared}.
+
+    ``straight``: calls whose value is replaced by the reference's, while gradients go their own way. ``thawed``: parameters
+    that take gradients although the port froze them. ``pulled`` and ``severed``: see above.
+    """
+    whole = Whole(probe, straight, pulled, severed, thawed)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(probe.adapter.numpy_reads_all())
+        for name in thawed:
+            stack.enter_context(probe.adapter.unfrozen(probe.model.state[name][0]))
+        return probe.read(whole.around, whole.pull, assigned.watching(probe))
+
+
+class Whole:
+    """The backward pass of one run: where it starts beside the targets, and what it is given on the way; see ``read``."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        straight: Collection[str],
+        pulled: Collection[str],
+        severed: Collection[str],
+        thawed: Collection[str],
+    ) -> None:
+        self._probe = probe
+        self._adapter = probe.adapter
+        self._reference = probe.reference
+        self._straight = set(straight)
+        self._pulled = set(pulled)
+        self._severed = set(severed)
+        self._thawed = set(thawed)
+        self._roots: list[tuple[Tensor, Array]] = []
+        self._given: dict[str, Any] = {}  # parameter -> the reference's gradient, of the calls that are severed
+
+    def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Compute or replace one call, and let it pass on what is asked of it; see ``calls.wrapped``."""
+        entry = self._reference.sites.get(call.site)
+        severed = call.site in self._severed
+        inside = call.parent is not None and call.parent.site in self._severed
+        if severed:
+            self._end(call.site, "inputs", self._reference.sites[call.site]["inputs"], [list(args), kwargs])
+            self._give(call.site)
+        if severed or inside:
+            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._adapter.detached)
+        # Code that switches gradients off around a call is severed: its calls pull back all the same.
+        with self._adapter.with_gradients() if inside else contextlib.nullcontext():
+            output = forward.around(self._probe, call, compute, args, kwargs)
+        if entry is None:
+            return output
+        if call.site in self._pulled or inside:
+            self._end(call.site, "output", entry["output"], output)
+        if call.site in self._pulled or severed or inside:
+            return self._probe.substitute(call.site)
+        return self._straightened(entry["output"], output) if call.site in self._straight else output
+
+    def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
+        left = iter(partners(self._adapter, tree, output))
+
+        def through(tensor: Tensor) -> Tensor:
+            _, key = next(left)
+            array = None if key is None else self._reference.fitting(key, tensor)
+            return tensor if array is None or array.dtype.kind != "f" else self._adapter.through(tensor, array)
+
+        return trees.map_leaves(output, self._adapter.is_tensor, through)
+
+    def _end(self, site: str, part: str, tree: dict[str, Any], value: Any) -> None:
+        for path, tensor in named(self._adapter, tree, value):
+            gradient = self._reference.gradient((site, part, path))
+            if gradient is not None:
+                self._roots.append((tensor, gradient))
+
+    def _give(self, site: str) -> None:
+        for name, key in self._reference.gradients["sites"].get(site, {}).get("state", {}).items():
+            if key is not None:
+                self._given[name] = self._given.get(name, 0.0) + self._reference.read(key)
+
+    def pull(self, targets: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the gradients of the parameters, compared."""
+        wanted = self._reference.gradients["of"]
+        of = [name for name in wanted if self._adapter.is_tensor(targets.get(name))]
+        if not of:
+            raise build.RecipeError("step returns plain numbers for %s: gradients need the tensors" % ", ".join(wanted))
+        roots = [(targets[name], of_one(targets[name])) for name in of]
+        state = self._probe.model.state
+        trained = [name for name, (_, _, trainable) in state.items() if trainable or name in self._thawed]
+        names = [name for name in trained if name not in self._probe.model.alias_of]
+        arrays = self._adapter.pull(roots + self._roots, [state[name][0] for name in names])
+        return {"gradients": {name: self._row(name, array) for name, array in zip(names, arrays)}}
+
+    def _row(self, name: str, array: Array | None) -> dict[str, Any]:
+        if name in self._given:
+            array = self._given[name] + (0.0 if array is None else array)
+        key = self._reference.gradients["parameters"].get(name)
+        row = measure.pulled_apart(array, None if key is None else self._reference.read(key))
+        return dict(row, norm=0.0 if array is None else float(np.linalg.norm(array.astype(np.float64))))

@@ -1,0 +1,138 @@
+"""Turn the calls and assignments of one run into sites, and their values into stored arrays."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any, Callable, ContextManager, Sequence
+
+import numpy as np
+
+from ..adapters.adapter import Adapter, Tensor
+from ..arrays import trees
+from ..arrays.shards import ShardWriter
+from ..code import variables
+from ..code.lines import Lines, Where
+from ..code.rewriting import Place
+from ..model.calls import Call, Current
+from ..probing.reference import Reference
+
+MOST_HELD = 4 * 64 << 20  # bytes of tensors that are held so that their ids stay theirs
+
+
+class Recorder:
+    """Turn module calls into sites.
+
+    Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
+    recorded or not, to the call around it), ``variables`` of watched functions in order of assignment, with the
+    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        store: ShardWriter,
+        lines: Lines,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        progress: Callable[..., None],
+    ) -> None:
+        self.store = store
+        self.sites: list[dict[str, Any]] = []
+        self.calls: dict[str, str | None] = {}
+        self.variables: list[dict[str, Any]] = []
+        self.excerpts: dict[str, Any] = {}
+        self.caught: list[dict[str, Any]] = []
+        self._lines = lines
+        self._adapter = adapter
+        self._include = include
+        self._exclude = exclude
+        self._progress = progress
+        self._seen: dict[int, tuple[Tensor, int, str]] = {}  # id of a live tensor -> (it, mutation count, key)
+        self._seen_bytes = 0
+
+    def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Record one call; see ``calls.wrapped``."""
+        wanted = self._wanted(call.name)
+        self.calls[call.site] = call.parent.site if call.parent else None
+        inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
+        output = compute(*args, **kwargs)
+        self._adapter.sync([t for _, t in trees.leaves(output, self._adapter.is_tensor)])
+        if wanted:
+            self.sites.append(
+                {
+                    "site": call.site,
+                    "module": call.name,
+                    "leaf": call.leaf,
+                    "inputs": inputs,
+                    "output": trees.encode(output, self._key),
+                }
+            )
+            self._progress(site=call.site)
+        return output
+
+    def watching(self, current: Current) -> ContextManager[None]:
+        """Record variables while the block runs; see ``calls.wrapped``."""
+
+        def assigned(site: str, place: Place, where: Where, value: Any) -> Any:
+            parts = variables.settled_parts(self._adapter, value)
+            around = current()
+            self.variables.append(
+                {
+                    "site": site,
+                    "kind": place.kind,
+                    "around": around.site if around else None,
+                    "after": len(self.sites),
+                    "place": self._lines.noted(self.excerpts, *where),
+                    "value": trees.encode(value, self._part) if parts else {"opaque": variables.label(value)},
+                }
+            )
+            return value
+
+        return self._lines.watching(current, assigned, self._caught)
+
+    def _caught(self, place: Place, error: BaseException) -> None:
+        self.caught.append(self._lines.caught(place, error))
+
+    def _part(self, value: Any) -> str | None:
+        if not variables.is_part(self._adapter, value):
+            return None
+        key = self._key(value)
+        return self.store.add(variables.to_array(self._adapter, value)) if key is None else key
+
+    def store_batch(self, value: Any) -> str | None:
+        """Return the key of a batch's tensor or numpy array, None for anything else."""
+        if isinstance(value, np.ndarray):
+            return self.store.add(np.array(value, order="C"))
+        return self._key(value)
+
+    def _key(self, value: Any) -> str | None:
+        if not self._adapter.is_tensor(value):
+            return None
+        count = self._adapter.mutation(value)
+        if count is None:
+            return self.store.add(self._adapter.to_numpy(value))
+        known = self._seen.get(id(value))
+        if known is not None and known[1] == count:
+            return known[2]
+        array = self._adapter.to_numpy(value)
+        key = self.store.add(array)
+        self._remember(value, count, key, array.nbytes)
+        return key
+
+    def _remember(self, value: Tensor, count: int, key: str, size: int) -> None:
+        # Holding the tensor keeps its id from being given to another one; dropping all at times bounds the memory.
+        self._seen_bytes += size
+        if self._seen_bytes > MOST_HELD:
+            self._seen.clear()
+            self._seen_bytes = size
+        self._seen[id(value)] = (value, count, key)
+
+    def reference(self, folder: str, batch: dict[str, Any]) -> Reference:
+        """Return what was recorded as values to probe the model itself with; it must have been written."""
+        sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
+        return Reference(folder, sites, {}, batch, self.store.table)
+
+    def _wanted(self, name: str) -> bool:
+        if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):
+            return False
+        return not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
