@@ -29,10 +29,10 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
         line.send({"event": "ready", "error": failure("import", error)})
         return
     sys.path[:] = path + [entry for entry in sys.path if entry not in path]
-    capabilities = sorted(getattr(adapter, "CAPABILITIES", protocol.CAPABILITIES))
+    capabilities = sorted(protocol.CAPABILITIES)
     version = {"protocol": protocol.VERSION, "version": adapter.version()}
     line.send({"event": "ready", **version, "capabilities": capabilities})
-    session = operations.Session(adapter, framework, line, path)
+    session = operations.Session(adapter, line, path)
     for request in line.requests():
         line.send(answer(session, request))
 
@@ -53,7 +53,7 @@ def answer(session: operations.Session, request: str) -> Dict[str, Any]:
 
 def failure(phase: str, error: BaseException) -> Dict[str, Any]:
     """Return what the user needs of an exception: the last frame in their own code, and the traceback for --debug."""
-    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    frames = [(f.filename, f.lineno or 0) for f in traceback.extract_tb(error.__traceback__)]
     message = str(error)
     if isinstance(error, SyntaxError) and error.filename:
         frames.append((error.filename, error.lineno or 0))
