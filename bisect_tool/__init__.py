@@ -1,9 +1,27 @@
 """Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.
 
 ``bisect capture`` records a trusted PyTorch run; ``bisect run`` feeds it into the port until it has found what
-makes the loss diverge. The same in Python: open a ``Capture``, hand it with a port to ``bisect``.
+makes the loss diverge. The same in Python, as in a test of your own port::
+
+    from bisect_tool import Capture, bisect, open_port
+
+    capture = Capture.open("captures/mine/ref")
+    with open_port("recipes/mine", capture) as port:
+        report = bisect(port, capture, target="cls_loss")
+    assert report.verdict == "agrees", report.sentence
 """
 
 from __future__ import annotations
 
+from bisect_tool.captures.reader import Capture
+from bisect_tool.errors import BisectError, InconclusiveError
+from bisect_tool.opening import open_port
+from bisect_tool.questions.ranges import Tolerance
+from bisect_tool.report.data import Report
+from bisect_tool.report.saved import load_report, save_report
+from bisect_tool.session import bisect
+
 __version__ = "0.1.0"
+__all__ = [
+    "BisectError", "Capture", "InconclusiveError", "Report", "Tolerance", "bisect", "load_report", "open_port", "save_report",
+]  # fmt: skip

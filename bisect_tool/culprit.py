@@ -1,23 +1,19 @@
-"""A culprit: the smallest part that the probes can blame, with the pair of probes that proves it."""
+"""What is to blame: one small class for each kind, which knows its sentence and its rule of proof."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.finding import Finding
-from bisect_tool.probes.reading import Reading
-from bisect_tool.search.verdict import Verdict
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.questions.proof import Proof, agrees, diverges
+from bisect_tool.sentences import blame
+from bisect_tool.sentences.blame import Asked
+from bisect_tool.sites import STEP, Site, variable_of
 
-
-@dataclass(frozen=True)
-class Proof:
-    """One of the two probes that prove a culprit: what was patched, what the target became."""
-
-    what: str
-    value: float | None
-    verdict: Verdict
+Kind = Literal["code", "values", "gradient", "step"]
 
 
 @dataclass(frozen=True)
@@ -25,68 +21,245 @@ class Line:
     """Where a variable is assigned on both sides: some lines of source around each, where they are known.
 
     ``unclear`` are the port's lines before it that it rests on, and that nothing clears: the fault may lie there too.
-    ``words`` say what the line does, where that is not to assign the variable.
+    ``does`` says what the line does, where that is not to assign the variable.
     """
 
     reference: Excerpt | None
     port: Excerpt | None
     unclear: tuple[str, ...] = ()
-    words: str | None = None
+    does: str | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Return the port's line, spelled ``file:number``."""
+        return None if self.port is None else f"{self.port.file}:{self.port.line}"
+
+    @property
+    def places(self) -> list[str]:
+        """Return the port's line together with those that are unclear, none where it is not known."""
+        return [] if self.place is None else [*self.unclear, self.place]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Culprit:
-    """What is to blame.
+    """What is to blame, in the reference's names.
 
     Attributes:
-        kind: "code", "values", "gradient" (what it computes is right, its backward pass is not) or "step" (the optimiser's).
-        sites: in the reference's names.
-        held: what is patched to heal it.
-        fed_wrong: for a container's own code, the site whose input it gets wrong.
+        sites: what is named.
         sufficient, necessary: the two probes; None where one could not be run.
         findings: what is wrong, in words.
-        whatever_weights: the proof is the shape of an output, which no weight changes.
         doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
-        silent: the target does not show it; the proof is the layer's own output.
+        felt: whether what was asked about shows it; where it does not, its own output is the proof.
         line: where a variable is assigned that is to blame, or makes a module's own code wrong.
 
     """
 
-    kind: str
+    kind: ClassVar[Kind]
     sites: tuple[Site, ...]
-    held: tuple[Site, ...]
-    fed_wrong: Site | None = None
     sufficient: Proof | None = None
     necessary: Proof | None = None
-    findings: tuple[Finding, ...] = field(default_factory=tuple)
-    silent: bool = False
-    whatever_weights: bool = False
+    findings: tuple[Finding, ...] = ()
     doubts: tuple[str, ...] = ()
+    felt: bool = True
     line: Line | None = None
 
     @property
-    def after_the_layers(self) -> bool:
-        """Tell whether it lies in the code that computes the targets from the layers' outputs."""
-        return self.kind == "code" and (not self.held or bool(variable_of(self.sites[0])))
+    def held(self) -> tuple[Site, ...]:
+        """Return what is patched to heal it."""
+        return self.sites
 
     @property
     def confirmed(self) -> bool:
-        """Tell whether both probes said what they must.
+        """Tell whether the probes proved it, and all that they rest on was given or compared."""
+        return not self.doubts and self.proved
 
-        One is enough of code after the last layer, and of code that is wrong from the reference's own inputs.
-        """
-        if self.doubts:
-            return False
-        if not self.held or (self.silent and self.kind != "values"):
-            return self.necessary is not None and self.necessary.verdict is Verdict.DIVERGES
-        return (
-            self.sufficient is not None
-            and self.sufficient.verdict is Verdict.AGREES
-            and self.necessary is not None
-            and self.necessary.verdict is Verdict.DIVERGES
-        )
+    @property
+    def proved(self) -> bool:
+        """Tell whether the probes said what they must: alone put right it heals, and all but it put right does not."""
+        return agrees(self.sufficient) and diverges(self.necessary)
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Return who is to blame, as the subject of a sentence, and the verb."""
+        return blame.calls(self.sites)
+
+    def opening(self, asked: Asked) -> str:
+        """Return how the sentence begins that blames it."""
+        raise NotImplementedError
 
 
-def proof(question_verdict: Verdict, reading: Reading, target: str, what: str) -> Proof:
-    """Return a proof from a reading."""
-    return Proof(what, reading.targets.get(target), question_verdict)
+def held_by(culprits: Iterable[Culprit]) -> tuple[Site, ...]:
+    """Return what is patched to heal some culprits together."""
+    return tuple(dict.fromkeys(site for culprit in culprits for site in culprit.held))
+
+
+class WrongCode(Culprit):
+    """Code that computes something else from the reference's inputs and weights."""
+
+    kind: ClassVar[Kind] = "code"
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether both probes said what they must; one is enough where it is wrong from the reference's own inputs."""
+        return super().proved if self.felt else diverges(self.necessary)
+
+    def opening(self, asked: Asked) -> str:
+        """Say by which value it shows."""
+        return blame.code_diverges(asked) if self.felt else blame.code_is_wrong(asked.target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongCalls(WrongCode):
+    """Calls that are wrong by themselves. ``by_shape``: the proof is the shape of an output, which no weight changes."""
+
+    by_shape: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongCaller(WrongCode):
+    """The own code of a container, or of ``step``, which hands the calls ``feeds`` other inputs than the reference's."""
+
+    feeds: tuple[Site, ...]
+
+    @property
+    def held(self) -> tuple[Site, ...]:
+        """Return the calls that are fed wrongly: patched, they hide what they were handed."""
+        return self.feeds
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the code around the layers where that is what hands them on."""
+        return blame.step_code() if self.sites == (STEP,) else blame.calls(self.sites)
+
+
+class AfterTheLayers(WrongCode):
+    """Code that computes the targets from the layers' outputs."""
+
+
+class WrongLoss(AfterTheLayers):
+    """All of the code after the last layer: nothing in it could be patched, and one probe is the proof."""
+
+    @property
+    def held(self) -> tuple[Site, ...]:
+        """Return nothing: there is no call to patch."""
+        return ()
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether the target diverges from perfect layers."""
+        return diverges(self.necessary)
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the loss, at its lines where they are known."""
+        return blame.loss(self.line.places if self.line else ())
+
+
+class WrongLine(AfterTheLayers):
+    """One line of plain code, by the variables that it assigns."""
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the line, and what it rests on that nothing clears."""
+        variables = list(dict.fromkeys(variable_of(site) for site in self.sites))
+        if self.line is None:
+            return blame.line(None, variables, None, ())
+        return blame.line(self.line.place, variables, self.line.does, self.line.unclear)
+
+
+class WrongStart(Culprit):
+    """Parameters or buffers that start with other values, and so make the target start elsewhere."""
+
+    kind: ClassVar[Kind] = "values"
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the initial values."""
+        return blame.initial_values(self.sites)
+
+    def opening(self, asked: Asked) -> str:
+        """Say where the target starts."""
+        return blame.start_diverges(asked)
+
+
+class ConstantStart(WrongStart):
+    """Parameters that start as a constant where the reference's are random."""
+
+    def opening(self, asked: Asked) -> str:
+        """Say that no signal passes."""
+        return blame.start_is_constant(asked.target)
+
+
+class NotLoaded(WrongStart):
+    """Tensors that a port which loads the reference's weights has otherwise."""
+
+    def opening(self, asked: Asked) -> str:
+        """Say that the reference has the same values at every seed."""
+        return blame.start_is_other(asked.target)
+
+
+class SilencingStart(WrongStart):
+    """Initial values that keep the gradient from other parameters."""
+
+    def opening(self, _asked: Asked) -> str:
+        """Say that others get no gradient."""
+        return blame.start_silences()
+
+
+class WrongBackward(Culprit):
+    """Code that passes other gradients on, although its values are right."""
+
+    kind: ClassVar[Kind] = "gradient"
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether both probes said what they must; one is enough where gradients are off that were not asked about."""
+        return super().proved if self.felt else diverges(self.necessary)
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the code, at its line where that is known."""
+        lines = self.line.places if self.line else ()
+        return blame.backward(self.sites, lines, after_the_layers=self.sites[0] == STEP)
+
+    def opening(self, asked: Asked) -> str:
+        """Say that the backward pass is wrong, and whether the target of gradients shows it."""
+        return blame.backward_is_wrong(None if self.felt else asked.gradient)
+
+
+class Frozen(WrongBackward):
+    """Parameters that take no gradient in the port."""
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the parameters."""
+        return blame.frozen(self.sites)
+
+
+class Unregistered(WrongBackward):
+    """Parameters that the port does not have among its own, so that nothing trains them."""
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Blame the parameters."""
+        return blame.unregistered(self.sites)
+
+
+class WrongStep(Culprit):
+    """A mistake in the optimizer's step, which its first finding describes."""
+
+    kind: ClassVar[Kind] = "step"
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether the parameters are off after the step: there is nothing to patch."""
+        return diverges(self.necessary)
+
+    @property
+    def blamed(self) -> tuple[str, str]:
+        """Return the finding: it says all."""
+        return self.findings[0].message, ""
+
+    def opening(self, _asked: Asked) -> str:
+        """Say that the step is wrong."""
+        return blame.step_is_wrong()

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
+from simulated_case import BarePort
 
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
-from bisect_tool.questions.question import ProbeLog, Question
+from bisect_tool.questions.log import ProbeLog
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
@@ -49,7 +51,7 @@ class Fault:
 
 
 @dataclass
-class SimulatedPort:
+class SimulatedPort(BarePort):
     """Modules called one after the other by step. ``crashes`` says which interventions fail.
 
     ``rounded`` are calls that round worse than others, which float64 shows.
@@ -64,6 +66,7 @@ class SimulatedPort:
     feed: Mapping[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
+        super().__init__()
         self.own = {f.site: f.size for f in self.faults if f.kind == "own"}
         self.feed = {f.site: f.size for f in self.faults if f.kind == "feed"}
 

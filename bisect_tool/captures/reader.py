@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ class Capture:
     key: str
 
     @classmethod
-    def open(cls, folder: Path) -> Capture:
-        """Open and check a capture. Raises BisectError that says what is wrong with which file."""
+    def open(cls, place: str | os.PathLike[str]) -> Capture:
+        """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file."""
+        folder = Path(place).resolve()
         path = folder / "manifest.json"
         try:
             text = path.read_bytes()

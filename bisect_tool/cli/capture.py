@@ -13,7 +13,7 @@ from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
-from bisect_tool.report.data import plain_data
+from bisect_tool.report.saved import plain_data
 from bisect_tool.workers.start import ask_of, build_model, start_worker
 
 

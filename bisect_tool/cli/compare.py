@@ -15,7 +15,7 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.renderers.comparison import draw_comparison
-from bisect_tool.report.data import plain_data
+from bisect_tool.report.saved import plain_data
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +17,12 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions.question import LogRow
+from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.renderers.text import draw
-from bisect_tool.report.data import EXIT_CODES, load_report, save_report
+from bisect_tool.report.data import Report
+from bisect_tool.report.saved import load_report, save_report
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 
@@ -88,17 +88,18 @@ def run(
             raise
         finally:
             port.close()
-        report["options"] = options
-        report["probes"]["cached"] = sum(cached for _, _, cached in port.asked)
+        cached = sum(kept for _, _, kept in port.asked)
+        probes = report.probes.model_copy(update={"cached": cached})
+        report = report.model_copy(update={"options": options, "probes": probes})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         _print(report, json_=json_)
         progress.note(
-            f"{progress.seconds:.1f} s; {report['probes']['cached']} of {report['probes']['count']} probes were kept "
+            f"{progress.seconds:.1f} s; {cached} of {report.probes.count} probes were kept "
             f"from earlier runs; saved as {path}"
         )
-    raise typer.Exit(EXIT_CODES[report["verdict"]])
+    raise typer.Exit(report.exit_code)
 
 
 def report(
@@ -109,17 +110,13 @@ def report(
     """Draw a saved report again."""
     with common.ending(debug=debug, interrupted="nothing was changed"):
         loaded = load_report(file)
-        try:
-            draw(loaded, Console(file=io.StringIO()))  # all of it or nothing
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise BisectError(f"{file}: damaged report: {error!r}", hint="make one with `bisect run`") from error
         _print(loaded, json_=json_)
-    raise typer.Exit(EXIT_CODES[loaded["verdict"]])
+    raise typer.Exit(loaded.exit_code)
 
 
-def _print(report: dict[str, Any], *, json_: bool) -> None:
+def _print(report: Report, *, json_: bool) -> None:
     if json_:
-        print(json.dumps(report, indent=1))
+        print(report.model_dump_json(indent=1))
     else:
         draw(report, Console(highlight=False))
 
@@ -163,8 +160,8 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
 def _show(progress: Progress) -> Any:
     count = [0]
 
-    def show(row: LogRow) -> None:
+    def show(row: Row) -> None:
         count[0] += 1
-        progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value}")
+        progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
 
     return show

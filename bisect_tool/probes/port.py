@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisect_tool.axes.gradients.targets import with_gradient_targets
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
@@ -139,7 +138,6 @@ class WorkerPort:
         try:
             data = self._ask(intervention)
             reading = self._naming.reading(Reading.from_json(data))
-            reading = with_gradient_targets(reading, self._capture.manifest)
             read = {str(key): str(found) for key, found in data["read"].items()}
         except (ModelError, WorkerError) as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)

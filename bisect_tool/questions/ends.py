@@ -9,9 +9,7 @@ from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.finding import listed
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.question import run_logged, verdict_on
-from bisect_tool.questions.ranges import Run, code_range, spread_range
-from bisect_tool.search.verdict import Verdict
+from bisect_tool.questions.ranges import Run
 
 
 def check_target(run: Run) -> None:
@@ -43,8 +41,14 @@ def ends(run: Run) -> Reading:
     """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
 
     def ask(intervention: Intervention, what: str) -> Reading:
-        return run_logged(
-            run.port, run.log, intervention, "ends", what, run.target, lambda r: _plain_verdict(run, r), patched=0
+        return run.log.run(
+            run.port,
+            intervention,
+            phase="ends",
+            what=what,
+            patched=0,
+            quantity=run.target,
+            value=lambda reading: reading.targets.get(run.target),
         )
 
     first = ask(Intervention(), "as it is")
@@ -72,11 +76,6 @@ def ends(run: Run) -> Reading:
         "it shares or overwrites tensors",
     )
     return first
-
-
-def _plain_verdict(run: Run, reading: Reading) -> Verdict:
-    rounding = code_range(run)
-    return verdict_on(reading, run.target, spread_range(run, rounding) or rounding)
 
 
 def _same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

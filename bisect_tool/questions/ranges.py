@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.pair import Pair, batch_differs
 from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.port import WorkerPort
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import EVERYTHING
-from bisect_tool.questions.question import ProbeLog, Question, verdict_on
+from bisect_tool.questions.log import ProbeLog
+from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
@@ -26,11 +28,19 @@ class Tolerance:
     atol: float | None = None
 
 
+@dataclass(frozen=True)
+class TargetQuestion:
+    """The code question about one target, and where the target may lie once all layers give the reference's values."""
+
+    question: Question
+    loss: Interval
+
+
 @dataclass
 class Run:
     """What one run of ``bisect`` carries from step to step."""
 
-    port: WorkerPort
+    port: Port
     capture: Capture
     target: str
     tolerance: Tolerance
@@ -73,14 +83,12 @@ def off_targets(intervals: dict[str, Interval], reading: Reading) -> float:
     return max((interval.off(reading.targets.get(name, math.nan)) for name, interval in intervals.items()), default=0.0)
 
 
-def question_of(run: Run, state: list[Site], interval: Interval) -> Question:
+def question_of(run: Run, state: Sequence[Site], interval: Interval) -> Question:
     """Return the code question about the target: with some parameters and buffers the reference's."""
     return Question("code", run.port, run.log, run.target, interval, Intervention(frozenset(state)))
 
 
-def questions_of(
-    run: Run, pair: Pair, trace: Trace, state: list[Site], base: Reading
-) -> dict[str, tuple[Question, Interval]]:
+def questions_of(run: Run, pair: Pair, trace: Trace, state: Sequence[Site], base: Reading) -> dict[str, TargetQuestion]:
     """Return for each target that is compared its code question, and where it may lie once all layers are perfect."""
     found = {}
     values = run.capture.manifest.targets
@@ -89,7 +97,8 @@ def questions_of(
         if name == run.target or (math.isfinite(values[name]) and name in base.targets):
             question, loss = question_of(one, state, code_range(one)), _loss_interval(one, pair, trace, base)
             summed = trace.sites and base.failure is None
-            found[name] = _with_summation(one, question, trace, loss) if summed else (question, loss)
+            asked = TargetQuestion(question, loss)
+            found[name] = _with_summation(one, asked, trace) if summed else asked
     return found
 
 
@@ -103,21 +112,22 @@ def _loss_interval(run: Run, pair: Pair, trace: Trace, base: Reading) -> Interva
     return code if lost or batch_differs(pair) or run.tolerance != Tolerance() else tight
 
 
-def _with_summation(run: Run, question: Question, trace: Trace, loss: Interval) -> tuple[Question, Interval]:
+def _with_summation(run: Run, asked: TargetQuestion, trace: Trace) -> TargetQuestion:
     """Return question and loss interval with room for the port's own sums: frameworks that sum naively are far off.
 
     Only where the loss is off from perfect layers, and by no more than the framework's own sum is, for as many
     numbers as the largest recorded tensor has.
     """
+    question, loss = asked.question, asked.loss
     reading = question.ask("forced", EVERYTHING, trace.sites, (*trace.sites, *trace.misshapen))
     off = abs(reading.targets.get(run.target, math.nan) - loss.centre)
     if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= SAFETY * run.port.sum_error * abs(
         loss.centre
     ):
-        return question, loss
+        return asked
     words = f", and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
 
     def wider(interval: Interval) -> Interval:
         return Interval(interval.low - off, interval.high + off, interval.centre, interval.origin + words)
 
-    return replace(question, interval=wider(question.interval)), wider(loss)
+    return TargetQuestion(replace(question, interval=wider(question.interval)), wider(loss))

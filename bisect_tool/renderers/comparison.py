@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bisect_tool.captures.comparing import Comparison, Row, spelled
 from bisect_tool.captures.reader import Capture
-from bisect_tool.report.data import sentence_list
+from bisect_tool.sentences.spelling import sentence_list
 
 MOST_ROWS = 14
 COLOURS = {"equal": "green", "rounding": "green", "off": "red", "shape": "red"}

@@ -1,135 +1,220 @@
-"""The report as data: what ``run`` saves, ``--json`` prints and renderers draw."""
+"""The report as a typed object: what ``run`` saves, ``--json`` prints and renderers draw."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from bisect_tool.culprit import Culprit, Line, Proof
-from bisect_tool.errors import BisectError
-from bisect_tool.finding import Finding
-from bisect_tool.questions.question import LogRow, ProbeLog
-from bisect_tool.questions.tolerance import Interval
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-FORMAT = 1
+from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.culprit import Kind
+
+FORMAT: Literal[2] = 2
 EXIT_CODES = {"agrees": 0, "diverges": 1, "inconclusive": 3}
+Verdict = Literal["agrees", "diverges", "unresolved"]  # of one probe
+Answered = Literal["agrees", "diverges", "inconclusive"]  # of a run
+QuestionName = Literal["code", "start"]
 
 
-def plain_data(data: dict[str, Any]) -> dict[str, Any]:
-    """Return data with NaN and infinity as the words "nan" and "inf": JSON has no such numbers."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-    return {key: plain(value) for key, value in data.items()}
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
-def finding_data(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain data."""
-    return {"check": finding.check, "sites": list(finding.sites), "message": finding.message}
+Number = Annotated[float, PlainSerializer(_plain)]  # NaN and infinity as words: JSON has no such numbers
 
 
-def culprit_data(culprit: Culprit) -> dict[str, Any]:
-    """Return a culprit with its two proof probes as plain data."""
-    return {
-        "kind": culprit.kind,
-        "sites": list(culprit.sites),
-        "confirmed": culprit.confirmed,
-        "felt": not culprit.silent,
-        "findings": [finding_data(f) for f in culprit.findings],
-        "sufficient": _proof_data(culprit.sufficient),
-        "necessary": _proof_data(culprit.necessary),
-        "line": None if culprit.line is None else _line_data(culprit.line),
-    }
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _line_data(line: Line) -> dict[str, Any]:
-    return {
-        "reference": None if line.reference is None else line.reference.model_dump(),
-        "port": None if line.port is None else line.port.model_dump(),
-        "unclear": list(line.unclear),
-    }
+class ModelNames(_Part):
+    """Framework and version of both sides."""
+
+    reference: str
+    port: str
 
 
-def interval_data(interval: Interval | None) -> dict[str, Any] | None:
-    """Return where a target may lie as plain data."""
-    if interval is None:
-        return None
-    return {"low": interval.low, "high": interval.high, "centre": interval.centre, "origin": interval.origin}
+class Range(_Part):
+    """A target's value under one question, and where it may lie (None: that is not known)."""
+
+    value: Number | None
+    low: Number | None = None
+    high: Number | None = None
+    centre: Number | None = None
+    origin: str | None = None
 
 
-def log_data(log: ProbeLog, sites: int) -> dict[str, Any]:
-    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
-    # A call in float64, single lines and a backward pass are asked of kernels that no other probe needs.
-    plain = [row for row in log.rows if row.phase not in ("exact", "lines", "backward")]
-    remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
-    first = plain[0].kernels if plain else None  # None where it was kept from an earlier run, too
-    return {
-        "count": len(log.rows),
-        "sites": sites,
-        "search": log.count("search"),
-        "search_limit": math.ceil(math.log2(max(sites, 2))) + 3,
-        "values": log.count("start"),
-        "search_passes": round(log.passes("search", "start") + remembered, 3),
-        "passes": round(sum(row.share for row in log.rows) + remembered, 3),
-        "seconds": round(sum(row.seconds for row in log.rows), 3),
-        "kernels_first": first,
-        "kernels_after": None if first is None else sum(row.kernels or 0 for row in plain[1:]),
-        "log": [_row_data(row) for row in log.rows],
-    }
+class TargetValues(_Part):
+    """One target on both sides: the port's with its own weights, and with the reference's."""
+
+    reference: Number
+    port: Number | None
+    port_with_reference_weights: Number | None
 
 
-def save_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report. Raises BisectError when the disk does not take it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise BisectError(f"cannot save the report {path}: {error.strerror or error}") from error
+class FindingData(_Part):
+    """What differs or is wrong, in words; ``check`` is the name of what found it."""
+
+    check: str
+    sites: tuple[str, ...]
+    message: str
 
 
-def load_report(path: Path) -> dict[str, Any]:
-    """Read a saved report. Raises BisectError when it is none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BisectError(f"cannot read {path}: {error.strerror}", hint="make one with `bisect run`") from error
-    except (ValueError, RecursionError) as error:
-        raise BisectError(f"{path}: not valid JSON: {error}", hint="make one with `bisect run`") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT or str(data.get("verdict")) not in EXIT_CODES:
-        raise BisectError(f"{path}: not a report of this version", hint="make one with `bisect run`")
-    return data
+class ProofData(_Part):
+    """A probe that speaks for or against a culprit: what was put right, and what the quantity became."""
+
+    what: str
+    quantity: str | None
+    value: Number | None
+    verdict: Verdict
 
 
-def _proof_data(proof: Proof | None) -> dict[str, Any] | None:
-    return None if proof is None else {"what": proof.what, "value": proof.value, "verdict": proof.verdict.value}
+class LineData(_Part):
+    """Where a line stands on both sides; ``unclear`` are the port's lines that it rests on, and that nothing clears."""
+
+    reference: Excerpt | None
+    port: Excerpt | None
+    unclear: tuple[str, ...]
 
 
-def _row_data(row: LogRow) -> dict[str, Any]:
-    return {
-        "phase": row.phase,
-        "what": row.what,
-        "patched": row.patched,
-        "value": row.value,
-        "verdict": row.verdict.value,
-        "seconds": round(row.seconds, 4),
-        "share": round(row.share, 4),
-        "kernels": row.kernels,
-        "failure": row.failure,
-    }
+class CulpritData(_Part):
+    """What is to blame. ``confirmed`` tells whether it is proved, ``status`` how, in words; ``felt`` whether a target shows it."""
+
+    kind: Kind
+    sites: tuple[str, ...]
+    confirmed: bool
+    status: str
+    felt: bool
+    findings: tuple[FindingData, ...]
+    sufficient: ProofData | None
+    necessary: ProofData | None
+    line: LineData | None
 
 
-def sentence_list(items: Sequence[str], most: int = 4) -> str:
-    """Return names as a sentence part: 'a, b and c'."""
-    if len(items) > most:
-        return f"{', '.join(items[:most])} and {len(items) - most} more"
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+class Counts(_Part):
+    """A number of parameters or buffers on both sides."""
+
+    reference: int
+    port: int
+    difference: int
+
+
+class CensusRow(_Part):
+    """The parameters and buffers of one module on both sides."""
+
+    name: str
+    depth: int
+    row: Literal["module", "own", "total"]
+    renamed: str | None
+    parameters: Counts
+    buffers: Counts
+
+
+class GradientCounts(_Part):
+    """How many parameters get which gradient."""
+
+    none: int
+    zero: int
+    tiny: int
+    ordinary: int
+
+
+class GradientRow(_Part):
+    """Who gets a gradient among the parameters of one module, on both sides."""
+
+    module: str
+    parameters: int
+    reference: GradientCounts
+    port: GradientCounts
+    same: bool
+
+
+class Norms(_Part):
+    """The norm of all gradients."""
+
+    reference: Number | None
+    port: Number | None
+    port_with_reference_weights: Number | None
+
+
+class GradientData(_Part):
+    """What was found of gradients: of which targets, their norms, who gets one."""
+
+    of: tuple[str, ...]
+    target: str | None
+    norm: Norms
+    by_module: tuple[GradientRow, ...]
+    said: tuple[str, ...]
+
+
+class ProbeRow(_Part):
+    """One probe; without a verdict where it only observes."""
+
+    phase: str
+    what: str
+    patched: int
+    quantity: str
+    value: Number | None
+    verdict: Verdict | None
+    seconds: Number
+    share: Number
+    kernels: int | None
+    failure: str | None
+
+
+class Probes(_Part):
+    """All probes, and what they cost; ``sites`` is the number of cuts that could be asked."""
+
+    count: int
+    cached: int = 0
+    sites: int
+    search: int
+    search_limit: int
+    values: int
+    search_passes: Number
+    passes: Number
+    seconds: Number
+    kernels_first: int | None
+    kernels_after: int | None
+    log: tuple[ProbeRow, ...]
+
+
+class Report(_Part):
+    """What a run found, and all that it rests on.
+
+    Attributes:
+        verdict, sentence: the answer.
+        target: what was asked about (None: every call by itself), with the ``reference``'s value and the ``port``'s that differs.
+        questions: "code" (the reference's weights) and "start" (its own), each with where the target may lie.
+        culprits, open_ends, ruled_out: what is to blame, what could not be settled, who is innocent.
+        preflight, census, sizes: what differs before any run.
+        notes: what else there is to say, what was not asked included.
+
+    """
+
+    format: Literal[2] = FORMAT
+    verdict: Answered
+    sentence: str
+    recipe: str
+    models: ModelNames
+    options: dict[str, Any] = {}
+    target: str | None
+    reference: Number | None
+    port: Number | None
+    questions: dict[QuestionName, Range]
+    targets: dict[str, TargetValues]
+    culprits: tuple[CulpritData, ...]
+    open_ends: tuple[str, ...]
+    ruled_out: tuple[str, ...]
+    preflight: tuple[FindingData, ...]
+    census: tuple[CensusRow, ...]
+    gradients: GradientData | None
+    sizes: tuple[str, ...]
+    notes: tuple[str, ...]
+    probes: Probes
+
+    @property
+    def exit_code(self) -> int:
+        """Return what a command ends with that gives this answer."""
+        return EXIT_CODES[self.verdict]

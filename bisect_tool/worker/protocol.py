@@ -143,7 +143,7 @@ KINDS: Dict[str, Callable[[Any], bool]] = {
 def check_request(operation: Any, fields: Mapping[str, Any]) -> None:
     """Raise ProtocolError where no such operation is known, or its fields are not what it needs."""
     if not isinstance(operation, str) or operation not in REQUESTS:
-        raise ProtocolError("unknown operation %r; known are %s" % (operation, ", ".join(REQUESTS)))
+        raise ProtocolError("unknown operation %r" % (operation,))
     request = REQUESTS[operation]
     _check("the request %r" % operation, fields, request.needs, request.may)
 

@@ -41,9 +41,7 @@ def answer(session: operations.Session, request: str) -> Dict[str, Any]:
     """Return the reply to a request; whatever goes wrong is a reply too."""
     operation = None
     try:
-        fields = json.loads(request)
-        if not isinstance(fields, dict):
-            raise protocol.ProtocolError("a request is an object with a field op")
+        fields = _object(request)
         operation = fields.pop("op", None)
         protocol.check_request(operation, fields)
         return {"ok": operations.OPERATIONS[operation](session, **fields)}
@@ -51,9 +49,16 @@ def answer(session: operations.Session, request: str) -> Dict[str, Any]:
         return {"error": failure(str(operation), error)}
 
 
+def _object(request: str) -> Dict[str, Any]:
+    fields = json.loads(request)
+    if not isinstance(fields, dict):
+        raise protocol.ProtocolError("a request is an object with a field op")
+    return fields
+
+
 def failure(phase: str, error: BaseException) -> Dict[str, Any]:
     """Return what the user needs of an exception: the last frame in their own code, and the traceback for --debug."""
-    frames = [(f.filename, f.lineno or 0) for f in traceback.extract_tb(error.__traceback__)]
+    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     message = str(error)
     if isinstance(error, SyntaxError) and error.filename:
         frames.append((error.filename, error.lineno or 0))
@@ -63,7 +68,7 @@ def failure(phase: str, error: BaseException) -> Dict[str, Any]:
         "phase": phase,
         "type": type(error).__name__,
         "message": message,
-        "where": "%s:%d" % own[-1] if own else None,
+        "where": "%s:%s" % own[-1] if own else None,
         "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
     }
 

@@ -31,7 +31,7 @@ def test_every_operation_that_is_declared_is_served() -> None:
 @pytest.mark.parametrize(
     ("request_", "wrong"),
     [
-        ({"op": "_probe", "patch": []}, "unknown operation '_probe'; known are build, stop"),
+        ({"op": "_probe", "patch": []}, "unknown operation '_probe'"),
         ({"op": "__init__"}, "unknown operation '__init__'"),
         ({"op": ["run"]}, "unknown operation ['run']"),
         ({"patch": []}, "unknown operation None"),

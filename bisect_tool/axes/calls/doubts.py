@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from bisect_tool.axes.calls.search import CodeAnswer
-from bisect_tool.culprit import Culprit
+from bisect_tool.axes.axis import Answer
+from bisect_tool.culprit import AfterTheLayers, Culprit, WrongCalls
 from bisect_tool.finding import listed
 from bisect_tool.pairing.pair import Pair, batch_differs
 from bisect_tool.pairing.trace import Trace, lies_in
 from bisect_tool.sites import Site, module_of, parent_of
 
+A = TypeVar("A", bound=Answer)
 
-def doubted(answer: CodeAnswer, pair: Pair, trace: Trace, state: Sequence[Site]) -> CodeAnswer:
+
+def doubted(answer: A, pair: Pair, trace: Trace, state: Sequence[Site]) -> A:
     """Return the answer with what keeps its culprits from being proved: what could not be given the reference's value."""
     culprits = [replace(c, doubts=(*c.doubts, *_doubts(c, pair, trace, state))) for c in answer.culprits]
     doubts = dict.fromkeys(doubt for c in culprits for doubt in c.doubts)
@@ -24,7 +27,7 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     tied = set(pair.tied())
     given = {*state, *tied}
     reference = pair.reference
-    if culprit.after_the_layers:
+    if isinstance(culprit, AfterTheLayers):
         tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
         parts = batch_differs(pair)
         if tops:
@@ -37,7 +40,8 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     names = [s.name for s in reference.described.state if lies_in(parent_of(s.name), modules)]
     lost = [name for name in names if name not in given and parent_of(name) in {module_of(c) for c in reference.calls}]
     guessed = [n for n in names if pair.matching.how.get(n) == "guess"]
-    if lost and not culprit.whatever_weights:
+    by_shape = isinstance(culprit, WrongCalls) and culprit.by_shape
+    if lost and not by_shape:
         yield f"{listed(lost)} could not be given the reference's value (no partner or another shape in the port)"
     if guessed:
         pairs = listed([f"{n} = {pair.matching.state[n]}" for n in guessed])

@@ -110,10 +110,10 @@ def _exactly(question: Question, trace: Trace, fed: Sequence[Site], asked: Seque
         return Reading()
     what = f"the same, {len(asked)} in float64 too"
     everywhere = (*fed, *asked)
-    reading = question.ask("exact", what, trace.sites, trace.sites, fed=everywhere, exact=asked)
+    reading = question.observe("exact", what, trace.sites, trace.sites, fed=everywhere, exact=asked)
     if reading.failure is None:
         return reading
-    return question.ask("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=asked)
+    return question.observe("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=asked)
 
 
 def _sample(trace: Trace, errors: Mapping[Site, float]) -> set[Site]:

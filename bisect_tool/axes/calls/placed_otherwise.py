@@ -81,12 +81,12 @@ def _right(
     wanted = set(calls)
     what = f", {counted(len(held), 'call')} inside patched" if held else ""
     right = set()
-    if STEP in wanted and off_targets(question.ask("around", f"{ALL_STATE}{what}", held)) <= 1:
+    if STEP in wanted and off_targets(question.observe("around", f"{ALL_STATE}{what}", held)) <= 1:
         right.add(STEP)
     known = [call for call in trace.sites if call in wanted]
     if not known:
         return right
-    reading = question.ask(
+    reading = question.observe(
         "around", f"{counted(len(known), 'call')} around what is off, fed{what}", held, known, fed=known
     )
     if reading.failure is not None:
@@ -96,7 +96,7 @@ def _right(
     unclear.sort(key=lambda call: error_of(reading, call))
     while unclear:  # the least wrong first: where none of them is right, those that are further off are not either
         asked, unclear = unclear[:FEW], unclear[FEW:]
-        exact = question.ask("exact", f"{len(asked)} of them in float64{what}", held, asked, fed=asked, exact=asked)
+        exact = question.observe("exact", f"{len(asked)} of them in float64{what}", held, asked, fed=asked, exact=asked)
         errors = {call: exact_error_of(exact, call) for call in asked}
         more = {call for call, error in errors.items() if error is not None and error <= floor_of(trace, call)}
         if not more:
@@ -136,7 +136,7 @@ def _felt(
     That something is right in spite of an error tells only as much as any other error of that size would move it. A few
     targets come out near the reference's by chance, as the many numbers of a call's output do not.
     """
-    off = off_targets(question.ask("around", ALL_STATE, held))
+    off = off_targets(question.observe("around", ALL_STATE, held))
     sites = list(excused)
     groups = [[site] for site in sites] if len(sites) <= MOST_ALONE else [sites]
     found: dict[Site, Site] = {}
@@ -144,7 +144,7 @@ def _felt(
         around = [call for call in dict.fromkeys(excused[site] for site in group) if call != STEP]
         what = f"{group[0] if len(group) == 1 else counted(len(group), 'call')} disturbed"
         sizes = {site: min(own_error(forced, site), 1.0) for site in group}
-        reading = question.ask("around", what, held, around, fed=around, disturbed=sizes)
+        reading = question.observe("around", what, held, around, fed=around, disturbed=sizes)
         for site in group:
             call = excused[site]
             moved = off_targets(reading) if call == STEP else error_of(reading, call) / floor_of(trace, call)

@@ -7,14 +7,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.calls.doubts import doubted
 from bisect_tool.axes.calls.forced_pass import Forced, force
-from bisect_tool.culprit import Culprit, Proof, proof
+from bisect_tool.axes.calls.values import with_values
+from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, held_by
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import inputs_off, worst
+from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
+from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.cuts import bisect_cuts
 from bisect_tool.search.verdict import Verdict
@@ -23,27 +28,15 @@ from bisect_tool.sites import STEP, Site, module_of
 MOST_CULPRITS = 12
 
 
-@dataclass(frozen=True)
-class CodeAnswer:
-    """What the code search found.
+@dataclass(frozen=True, kw_only=True)
+class CallsAnswer(Answer):
+    """What the code search found. ``forced`` is the forced pass, where it could be run."""
 
-    Attributes: ``culprits``, ``open_ends`` (what it could not settle, in words), ``rounded`` (calls that are off by
-    more than most, and right in float64, in words), ``forced`` (the forced pass, where it could be run).
-    """
-
-    culprits: tuple[Culprit, ...]
-    open_ends: tuple[str, ...] = ()
-    rounded: tuple[str, ...] = ()
     forced: Forced | None = None
 
-    @property
-    def held(self) -> tuple[Site, ...]:
-        """Return what is patched to heal all culprits."""
-        return tuple(dict.fromkeys(site for culprit in self.culprits for site in culprit.held))
-
 
 @dataclass(frozen=True)
-class _Search:
+class _Looked:
     """What every step of the search looks at; ``asks_target`` where what a target makes of a culprit is asked too."""
 
     question: Question
@@ -52,7 +45,32 @@ class _Search:
     asks_target: bool = True
 
 
-def search_code(question: Question, trace: Trace, loss: Interval) -> CodeAnswer:
+def _search(case: Case) -> CallsAnswer:
+    """Find the calls whose own code is wrong: those that the target feels, or without a target each by itself."""
+    found = _asked(case)
+    if found.forced is not None and "values" in case.port.capabilities:
+        found = dataclasses.replace(
+            found, culprits=with_values(found.culprits, found.forced, case.trace, case.port, case.capture)
+        )
+    return doubted(found, case.pair, case.trace, case.state)
+
+
+def _asked(case: Case) -> CallsAnswer:
+    if case.base.failure is not None:
+        return CallsAnswer(open_ends=(f"the port fails with the reference's weights: {case.base.failure}",))
+    if case.trace.sites:
+        if case.target is None:
+            return search_local(case.questions, case.trace)
+        asked = case.questions[case.target]
+        return search_code(asked.question, case.trace, asked.loss)
+    if case.target is None:
+        return CallsAnswer(open_ends=("no module call has a partner that could be patched",))
+    if case.question.verdict(case.base) is Verdict.AGREES:
+        return CallsAnswer()
+    return CallsAnswer(open_ends=("the code diverges, but no module call has a partner that could be patched",))
+
+
+def search_code(question: Question, trace: Trace, loss: Interval) -> CallsAnswer:
     """Find every call whose own code is wrong: first those that the target feels, the last in execution order first.
 
     The forced pass shows each call's own error, and whether the code after the last call makes the reference's
@@ -61,75 +79,73 @@ def search_code(question: Question, trace: Trace, loss: Interval) -> CodeAnswer:
     """
     forced = force(question, trace)
     if forced.reading.failure is not None:
-        return CodeAnswer((), (f"the port fails with every layer patched: {forced.reading.failure}",))
-    search = _Search(question, trace, forced)
+        return CallsAnswer(open_ends=(f"the port fails with every layer patched: {forced.reading.failure}",))
+    search = _Looked(question, trace, forced)
     if forced.misshapen:
-        found = CodeAnswer(
-            (), (f"{question.target} cannot be judged while {listed(forced.misshapen)} cannot be replaced",)
+        found = CallsAnswer(
+            open_ends=(f"{question.target} cannot be judged while {listed(forced.misshapen)} cannot be replaced",)
         )
     elif not loss.holds(forced.reading.targets.get(question.target, math.nan)):
-        found = CodeAnswer((_after_the_last(question, trace, forced.reading),))
+        found = CallsAnswer(culprits=(_after_the_last(question, trace, forced.reading),))
     elif question.verdict(question.ask("split", "all parameters and buffers")) is Verdict.AGREES:
-        found = CodeAnswer(())
+        found = CallsAnswer()
     else:
         found = _felt(search)
     return _whole((*found.culprits, *_unfelt(search, found.culprits)), found.open_ends, forced)
 
 
-def search_local(questions: Mapping[str, tuple[Question, Interval]], trace: Trace) -> CodeAnswer:
+def search_local(questions: Mapping[str, TargetQuestion], trace: Trace) -> CallsAnswer:
     """Find every call that is wrong by itself, and every target that perfect layers do not make right.
 
     One forced pass; no target is bisected. ``questions`` has each target's question and loss interval.
     """
-    question = next(iter(questions.values()))[0]
+    question = next(iter(questions.values())).question
     forced = force(question, trace)
     if forced.reading.failure is not None:
-        return CodeAnswer((), (f"the port fails with every layer patched: {forced.reading.failure}",))
+        return CallsAnswer(open_ends=(f"the port fails with every layer patched: {forced.reading.failure}",))
     wrong: list[Culprit] = []
-    for target, (asked, loss) in questions.items():
+    for target, asked in questions.items():
         value = forced.reading.targets.get(target, math.nan)
-        if not forced.misshapen and not loss.holds(value):
-            necessary = Proof(
-                f"every layer, parameter and buffer patched: {target} {value:.7g}", None, Verdict.DIVERGES
-            )
-            culprit = _after_the_last(asked, trace, forced.reading)
-            wrong = _merged(wrong, dataclasses.replace(culprit, necessary=necessary))
-    search = _Search(question, trace, forced, asks_target=False)
+        if not forced.misshapen and not asked.loss.holds(value):
+            wrong = _merged(wrong, _after_the_last(asked.question, trace, forced.reading))
+    search = _Looked(question, trace, forced, asks_target=False)
     return _whole((*wrong, *_unfelt(search, ())), (), forced)
 
 
-def _whole(culprits: tuple[Culprit, ...], open_ends: tuple[str, ...], forced: Forced) -> CodeAnswer:
+def _whole(culprits: tuple[Culprit, ...], open_ends: tuple[str, ...], forced: Forced) -> CallsAnswer:
     more = (f"stopped after {MOST_CULPRITS} culprits: there may be more",) if len(culprits) > MOST_CULPRITS else ()
     rounded = tuple(
         f"{site} gives {own.words} from the reference's inputs: rounding, since in float64 it is off by {own.exact:.1e}"
         for site, own in forced.off.items()
         if not own.suspect and own.exact is not None
     )
-    return CodeAnswer(culprits[:MOST_CULPRITS], (*open_ends, *more), rounded, forced)
+    return CallsAnswer(culprits=culprits[:MOST_CULPRITS], open_ends=(*open_ends, *more), notes=rounded, forced=forced)
 
 
-def _felt(search: _Search) -> CodeAnswer:
+def _felt(search: _Looked) -> CallsAnswer:
     """Find the culprits that the target feels, given that it diverges."""
     question = search.question
     culprits: list[Culprit] = []
     while True:
-        held = CodeAnswer(tuple(culprits)).held
+        held = held_by(culprits)
         deeper = _narrow(search, held)
         if isinstance(deeper, str) or not set(deeper.held) - set(held):
             why = deeper if isinstance(deeper, str) else "holding what was found does not change the target further"
-            return CodeAnswer(tuple(culprits), (why,))
+            return CallsAnswer(culprits=tuple(culprits), open_ends=(why,))
         culprits = _merged(culprits, deeper)
-        reading = question.ask("confirm", f"{_these(culprits)} alone", CodeAnswer(tuple(culprits)).held)
+        reading = question.ask("confirm", f"{_these(culprits)} alone", held_by(culprits))
         verdict = question.verdict(reading)
         if verdict is Verdict.UNRESOLVED:
-            return CodeAnswer(tuple(culprits), (f"the port fails with the culprits held: {reading.failure}",))
+            return CallsAnswer(
+                culprits=tuple(culprits), open_ends=(f"the port fails with the culprits held: {reading.failure}",)
+            )
         if verdict is Verdict.AGREES:
-            return CodeAnswer(tuple(_confirmed(question, culprits, reading)))
+            return CallsAnswer(culprits=tuple(_confirmed(question, culprits, reading)))
         if len(culprits) > MOST_CULPRITS:
-            return CodeAnswer(tuple(culprits))
+            return CallsAnswer(culprits=tuple(culprits))
 
 
-def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
+def _narrow(search: _Looked, held: Sequence[Site]) -> Culprit | str:
     """Find the last culprit that the target feels; a sentence when the probes do not allow to name one."""
     question, sites = search.question, search.trace.sites
 
@@ -147,12 +163,12 @@ def _narrow(search: _Search, held: Sequence[Site]) -> Culprit | str:
     )
 
 
-def _is_fed_wrongly(search: _Search, site: Site) -> bool:
+def _is_fed_wrongly(search: _Looked, site: Site) -> bool:
     """Tell whether a call is the innermost that is fed wrongly: what is inside it is fed first."""
     return site not in search.trace.containers and inputs_off(search.forced.reading, site, search.trace)
 
 
-def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
+def _locate(search: _Looked, held: Sequence[Site], cut: int) -> Culprit | str:
     """Say whether the first call after a cut is itself wrong, or is fed wrongly by the code around it."""
     question, trace = search.question, search.trace
     site = trace.sites[cut]
@@ -160,7 +176,7 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
     reading = question.ask("confirm", f"everything before {site}", [*held, *trace.sites[:cut]], chain)
     if question.verdict(reading) is Verdict.UNRESOLVED:
         return f"the port fails with everything before {site} patched: {reading.failure}"
-    necessary = proof(question.verdict(reading), reading, question.target, f"everything before {site} patched")
+    necessary = question.proof(f"everything before {site} patched", reading)
     if not inputs_off(reading, site, trace):
         return _itself(search, site, necessary)
     fed = question.ask("confirm", f"{site} fed the reference's inputs", [*held, *trace.sites[:cut]], [site], fed=[site])
@@ -170,8 +186,12 @@ def _locate(search: _Search, held: Sequence[Site], cut: int) -> Culprit | str:
     if fed_right is None and chain[-1] not in reading.watched:
         return f"{site} is fed wrongly, by a call around it that the capture leaves out"
     if fed_right is None:
-        return Culprit("code", (STEP,), (site,), site, None, necessary, (_handed(STEP, chain[-1], reading),))
-    return Culprit("code", (fed_right,), (site,), site, None, necessary, (_handed(fed_right, site, reading),))
+        return WrongCaller(
+            sites=(STEP,), feeds=(site,), necessary=necessary, findings=(_handed(STEP, chain[-1], reading),)
+        )
+    return WrongCaller(
+        sites=(fed_right,), feeds=(site,), necessary=necessary, findings=(_handed(fed_right, site, reading),)
+    )
 
 
 def _handed(culprit: Site, site: Site, reading: Reading) -> Finding:
@@ -195,8 +215,8 @@ def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site],
     if not kept:
         return None
     skipping = dataclasses.replace(own, base=own.base.keeping(kept))
-    computed = own.ask("control", "own values, computed")
-    skipped = skipping.ask("control", f"own values, kept before {trace.sites[cut]}")
+    computed = own.observe("control", "own values, computed")
+    skipped = skipping.observe("control", f"own values, kept before {trace.sites[cut]}")
     before, after = computed.targets.get(question.target), skipped.targets.get(question.target)
     if before == after or (before is not None and after is not None and math.isnan(before) and math.isnan(after)):
         return None
@@ -206,7 +226,7 @@ def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site],
     )
 
 
-def _itself(search: _Search, site: Site, necessary: Proof) -> Culprit | str:
+def _itself(search: _Looked, site: Site, necessary: Proof) -> Culprit | str:
     """Blame a call together with those of its kind that are wrong by themselves too."""
     own = search.forced.off.get(site)
     if own is None or not own.suspect:
@@ -217,12 +237,12 @@ def _itself(search: _Search, site: Site, necessary: Proof) -> Culprit | str:
     return _wrong_calls(search, _group(search, site), necessary)
 
 
-def _group(search: _Search, site: Site) -> tuple[Site, ...]:
+def _group(search: _Looked, site: Site) -> tuple[Site, ...]:
     kin = {site, *search.trace.kin(site)}
     return tuple(s for s in search.forced.suspects if s in kin)
 
 
-def _wrong_calls(search: _Search, group: tuple[Site, ...], necessary: Proof) -> Culprit:
+def _wrong_calls(search: _Looked, group: tuple[Site, ...], necessary: Proof) -> Culprit:
     findings = [Finding("output", group[:1], _output_words(search, group))]
     also = f" and {counted(len(group) - 1, 'other call')} like it" if len(group) > 1 else ""
     findings += [
@@ -230,10 +250,10 @@ def _wrong_calls(search: _Search, group: tuple[Site, ...], necessary: Proof) -> 
         for key, (ours, theirs) in search.trace.differences.get(module_of(group[0]), {}).items()
     ]
     by_shape = group[0] in search.forced.misshapen
-    return Culprit("code", group, group, None, None, necessary, tuple(findings), whatever_weights=by_shape)
+    return WrongCalls(sites=group, necessary=necessary, findings=tuple(findings), by_shape=by_shape)
 
 
-def _output_words(search: _Search, group: Sequence[Site]) -> str:
+def _output_words(search: _Looked, group: Sequence[Site]) -> str:
     site = max(group, key=lambda s: search.forced.off[s].error)
     own = search.forced.off[site]
     words = f"{site} gives {own.words} from the reference's inputs and weights"
@@ -250,7 +270,7 @@ def _output_words(search: _Search, group: Sequence[Site]) -> str:
     return words
 
 
-def _unfelt(search: _Search, felt: Sequence[Culprit]) -> list[Culprit]:
+def _unfelt(search: _Looked, felt: Sequence[Culprit]) -> list[Culprit]:
     """Return what is wrong by itself although the target does not feel it, or cannot be asked."""
     blamed = {site for culprit in felt for site in (*culprit.sites, *culprit.held)}
     found: list[Culprit] = []
@@ -267,31 +287,33 @@ def _unfelt(search: _Search, felt: Sequence[Culprit]) -> list[Culprit]:
     return sorted(found, key=lambda culprit: order[culprit.held[0]])
 
 
-def _unfelt_feeding(search: _Search, site: Site, culprit: Site, felt: Sequence[Culprit]) -> Culprit:
+def _unfelt_feeding(search: _Looked, site: Site, culprit: Site, felt: Sequence[Culprit]) -> Culprit:
     handed = _handed(culprit, site, search.forced.reading)
     words = f"everything patched: {site} is handed {worst(search.forced.reading.watched[site].inputs)}"
-    necessary = Proof(words, None, Verdict.DIVERGES)
-    return _local(search, Culprit("code", (culprit,), (site,), site, None, necessary, (handed,)), felt)
+    necessary = Proof(words, Verdict.DIVERGES)
+    return _local(search, WrongCaller(sites=(culprit,), feeds=(site,), necessary=necessary, findings=(handed,)), felt)
 
 
-def _local_proof(search: _Search, site: Site) -> Proof:
-    return Proof(f"everything before {site} patched: it gives {search.forced.off[site].words}", None, Verdict.DIVERGES)
+def _local_proof(search: _Looked, site: Site) -> Proof:
+    return Proof(f"everything before {site} patched: it gives {search.forced.off[site].words}", Verdict.DIVERGES)
 
 
-def _local(search: _Search, culprit: Culprit, felt: Sequence[Culprit]) -> Culprit:
+def _local(search: _Looked, culprit: Culprit, felt: Sequence[Culprit]) -> Culprit:
     """Mark a culprit as unfelt, with the probe that shows what the target makes of its being held."""
     question = search.question
-    unasked = any(not c.held for c in felt) or culprit.whatever_weights  # the target cannot be asked
+    unasked = any(not c.held for c in felt) or (
+        isinstance(culprit, WrongCalls) and culprit.by_shape
+    )  # the target cannot be asked
     if unasked or not search.asks_target:
-        return dataclasses.replace(culprit, silent=True)
-    held = [*CodeAnswer(tuple(felt)).held, *culprit.held]
+        return dataclasses.replace(culprit, felt=False)
+    held = [*held_by(felt), *culprit.held]
     reading = question.ask("confirm", f"{_these([culprit])} held", held)
-    sufficient = proof(question.verdict(reading), reading, question.target, f"{_these([culprit])} patched")
-    return dataclasses.replace(culprit, sufficient=sufficient, silent=True)
+    sufficient = question.proof(f"{_these([culprit])} patched", reading)
+    return dataclasses.replace(culprit, sufficient=sufficient, felt=False)
 
 
 def _confirmed(question: Question, culprits: Sequence[Culprit], reading: Reading) -> list[Culprit]:
-    sufficient = proof(question.verdict(reading), reading, question.target, f"{_these(culprits)} alone patched")
+    sufficient = question.proof(f"{_these(culprits)} alone patched", reading)
     return [c if c.sufficient else dataclasses.replace(c, sufficient=sufficient) for c in culprits]
 
 
@@ -305,7 +327,9 @@ def _these(culprits: Sequence[Culprit]) -> str:
 def _merged(culprits: list[Culprit], new: Culprit) -> list[Culprit]:
     for index, old in enumerate(culprits):
         if old.sites == new.sites:
-            both = dataclasses.replace(old, held=(*old.held, *new.held), findings=(*old.findings, *new.findings))
+            both = dataclasses.replace(old, findings=(*old.findings, *new.findings))
+            if isinstance(both, WrongCaller) and isinstance(new, WrongCaller):
+                both = dataclasses.replace(both, feeds=(*both.feeds, *new.feeds))
             return [*culprits[:index], both, *culprits[index + 1 :]]
     return [*culprits, new]
 
@@ -315,5 +339,10 @@ def _after_the_last(question: Question, trace: Trace, everything: Reading) -> Cu
         f"with every layer's output, parameter and buffer the reference's, {question.target} still diverges: "
         f"the fault lies after the last layer ({trace.sites[-1]}), in the loss"
     )
-    necessary = proof(Verdict.DIVERGES, everything, question.target, "every layer, parameter and buffer patched")
-    return Culprit("code", (STEP,), (), None, None, necessary, (Finding("loss", (STEP,), message),))
+    proof = question.proof("every layer, parameter and buffer patched", everything)
+    # It is judged by what the loss alone rounds, which is less than what the question allows.
+    necessary = dataclasses.replace(proof, verdict=Verdict.DIVERGES)
+    return WrongLoss(sites=(STEP,), necessary=necessary, findings=(Finding("loss", (STEP,), message),))
+
+
+CALLS = Axis("calls", frozenset({"run"}), "no module call was judged", _search)

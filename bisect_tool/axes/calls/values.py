@@ -15,11 +15,11 @@ from bisect_tool.captures.manifest import SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Evidence
-from bisect_tool.culprit import Culprit
+from bisect_tool.culprit import Culprit, WrongCaller, WrongCode
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import Arrays, Handed
-from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.interface import Port
 from bisect_tool.sites import Site, module_of
 
 
@@ -29,7 +29,7 @@ class _Seen:
 
     forced: Forced
     trace: Trace
-    port: WorkerPort
+    port: Port
     capture: Capture
 
     @functools.cached_property
@@ -42,13 +42,17 @@ class _Seen:
 
 
 def with_values(
-    culprits: Sequence[Culprit], forced: Forced, trace: Trace, port: WorkerPort, capture: Capture
+    culprits: Sequence[Culprit], forced: Forced, trace: Trace, port: Port, capture: Capture
 ) -> tuple[Culprit, ...]:
     """Return the culprits with a finding about their values each, where one explains them.
 
     One run of the port hands over what the forced pass saw at one call of each culprit.
     """
-    shown = {culprit: _call(culprit, forced, trace) for culprit in culprits if culprit.kind == "code" and culprit.held}
+    shown = {
+        culprit: _call(culprit, forced, trace)
+        for culprit in culprits
+        if isinstance(culprit, WrongCode) and culprit.held
+    }
     computed = [around for call in shown.values() for around in trace.chain(call)]
     handed = port.asides.values(forced.intervention.watching(computed), shown.values()) if shown else {}
     seen = _Seen(forced, trace, port, capture)
@@ -62,15 +66,15 @@ def with_values(
 
 def _call(culprit: Culprit, forced: Forced, trace: Trace) -> Site:
     """Return the call to look at: the one that is furthest off, or the outermost that the culprit hands a wrong value."""
-    if culprit.fed_wrong is None:
+    if not isinstance(culprit, WrongCaller):
         return max(culprit.held, key=lambda site: forced.off[site].error if site in forced.off else -1.0)
-    chain = trace.chain(culprit.fed_wrong)
+    chain = trace.chain(culprit.feeds[0])
     return chain[chain.index(culprit.sites[0]) - 1] if culprit.sites[0] in chain else chain[-1]
 
 
 def _described(culprit: Culprit, call: Site, handed: Handed, seen: _Seen) -> Culprit:
     entry = seen.entries[call]
-    if culprit.fed_wrong:
+    if isinstance(culprit, WrongCaller):
         where, by, pairs = f"what {call} is handed", culprit.sites[0], _pairs(handed.inputs, entry.inputs, seen.capture)
     else:
         where, by, pairs = f"the value of {call}", call, _pairs(handed.output, entry.output, seen.capture)

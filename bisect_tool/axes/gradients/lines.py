@@ -15,14 +15,13 @@ from bisect_tool.axes.lines.reads import unclear_before
 from bisect_tool.axes.lines.statements import FLOOR, Lines
 from bisect_tool.captures.manifest import Excerpt, Gradients
 from bisect_tool.captures.reader import Capture
-from bisect_tool.culprit import Culprit, Line
+from bisect_tool.culprit import Culprit, Line, WrongBackward
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import PulledStatements
-from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions.question import Question, run_logged
+from bisect_tool.probes.interface import Port
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
-from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, variable_of
 
 MOST_TRIED = 2  # calls of one culprit: what the first hands back may reach nothing that learns, and is not judged then
@@ -30,13 +29,13 @@ Edges = dict[str, dict[str, tuple[float, ...]]]  # by statement, the last first,
 
 
 def with_backward_lines(
-    culprits: Sequence[Culprit], port: WorkerPort, capture: Capture, question: Question, trace: Trace
+    culprits: Sequence[Culprit], port: Port, capture: Capture, question: Question, trace: Trace
 ) -> tuple[Culprit, ...]:
     """Return the culprits with the line whose backward pass is wrong, where their own code has one."""
     found = []
     for culprit in culprits:
         lined = culprit
-        for owner in culprit.sites[:MOST_TRIED] if culprit.kind == "gradient" else ():
+        for owner in culprit.sites[:MOST_TRIED] if type(culprit) is WrongBackward else ():
             lined = _with_line(culprit, owner, port, capture, question, trace)
             if lined.line is not None:
                 break
@@ -45,7 +44,7 @@ def with_backward_lines(
 
 
 def _with_line(
-    culprit: Culprit, owner: Site, port: WorkerPort, capture: Capture, question: Question, trace: Trace
+    culprit: Culprit, owner: Site, port: Port, capture: Capture, question: Question, trace: Trace
 ) -> Culprit:
     base = question.base
     gradients = capture.manifest.gradients
@@ -82,16 +81,7 @@ def _with_line(
 def _alike(lines: Lines, question: Question) -> list[Site]:
     """Return the variables that have the same values on both sides: under one name another thing may be meant."""
     layers, shared = lines.layers, list(lines.pairs.to_port)
-    reading = run_logged(
-        question.port,
-        question.log,
-        layers.watching(shared),
-        "lines",
-        "variables compared",
-        question.target,
-        lambda reading: Verdict.UNRESOLVED if reading.failure else Verdict.AGREES,
-        patched=len(layers.patched),
-    )
+    reading = question.run(layers.watching(shared), "lines", "variables compared", patched=len(layers.patched))
     seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
     return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * FLOOR) for part in parts)]
 

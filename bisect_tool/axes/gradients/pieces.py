@@ -14,7 +14,7 @@ from bisect_tool.captures.manifest import Gradients
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import PulledAt, Reading
-from bisect_tool.questions.question import Question, run_logged
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
@@ -37,15 +37,12 @@ def pull_pieces(question: Question, trace: Trace, gradients: Gradients) -> Piece
 
     def ask(exact: Iterable[Site], what: str) -> Reading:
         intervention = dataclasses.replace(question.base, backward="pieces").watching(trace.sites)
-        return run_logged(
-            question.port,
-            question.log,
+        return question.run(
             intervention.computing_exactly(exact),
             "backward",
             what,
-            question.target,
-            lambda reading: _verdict(reading, trace, gradients),
             patched=len(trace.sites),
+            verdict=lambda reading: _verdict(reading, trace, gradients),
         )
 
     first = ask((), "every call pulled back by itself")
@@ -122,13 +119,5 @@ def whole_pass(
         severed=frozenset(severed),
         thawed=frozenset(thawed),
     )
-    return run_logged(
-        question.port,
-        question.log,
-        intervention,
-        "backward",
-        what,
-        question.target,
-        question.verdict,
-        patched=len(frozenset(severed) | frozenset(pulled)),
-    )
+    patched = len(frozenset(severed) | frozenset(pulled))
+    return question.run(intervention, "backward", what, patched=patched, verdict=question.verdict)

@@ -12,32 +12,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients.lines import with_backward_lines
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, whole_pass
-from bisect_tool.axes.gradients.targets import NORM, allowed, reference_norm, reference_rms, with_gradient_targets
+from bisect_tool.axes.gradients.targets import (
+    ALL,
+    allowed,
+    gradient_interval,
+    gradient_question,
+    norm_of,
+    reference_norm,
+    reference_rms,
+)
 from bisect_tool.axes.gradients.triage import port_kinds, reference_kinds, silent, table, words
 from bisect_tool.axes.gradients.words import gradient_findings
 from bisect_tool.captures.manifest import Gradients, Manifest
-from bisect_tool.culprit import Culprit, Proof
+from bisect_tool.culprit import Culprit, Frozen, SilencingStart, Unregistered, WrongBackward
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import PulledAt, Reading
-from bisect_tool.questions.question import Question, run_logged
+from bisect_tool.questions.proof import Proof
+from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site, module_of
 
 
-@dataclass(frozen=True)
-class GradientAnswer:
+@dataclass(frozen=True, kw_only=True)
+class GradientAnswer(Answer):
     """What was found of gradients.
 
-    Attributes: ``culprits``, ``open_ends``; ``triage`` (who gets a gradient, module by module) and ``said`` of it; ``norms``
-    of all gradients: the reference's, the port's with the reference's weights and with its own.
+    Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients: the
+    reference's, the port's with the reference's weights and with its own.
     """
 
-    culprits: tuple[Culprit, ...] = ()
-    open_ends: tuple[str, ...] = ()
     triage: list[dict[str, Any]] = field(default_factory=list)
     said: tuple[str, ...] = ()
     norms: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -48,6 +58,7 @@ class _Group:
     """What is one culprit: calls whose own code is wrong in the same way, or parameters that take no gradient."""
 
     sites: tuple[Site, ...]
+    kind: type[WrongBackward] = WrongBackward
     severed: tuple[Site, ...] = ()
     pulled: tuple[Site, ...] = ()
     thawed: tuple[Site, ...] = ()
@@ -86,13 +97,8 @@ def search_gradients(
             "right: they are lost or made between the calls, or rounding adds up"
         )
     triage, said = _triage(pair, gradients, whole, own)
-    return GradientAnswer(
-        tuple(culprits),
-        tuple(open_ends),
-        triage,
-        said,
-        (reference_norm(pair.reference, gradients), whole.targets.get(NORM), own.targets.get(NORM)),
-    )
+    norms = (reference_norm(pair.reference, gradients), norm_of(whole), norm_of(own))
+    return GradientAnswer(culprits=tuple(culprits), open_ends=tuple(open_ends), triage=triage, said=said, norms=norms)
 
 
 def _off(manifest: Manifest, gradients: Gradients, whole: Reading) -> list[str]:
@@ -110,10 +116,10 @@ def _off(manifest: Manifest, gradients: Gradients, whole: Reading) -> list[str]:
 def _agrees_without(culprit: Culprit) -> bool:
     """Tell whether every gradient agrees although a call is not put right: then how it splits them does no harm."""
     return (
-        culprit.kind == "gradient"
+        isinstance(culprit, WrongBackward)
         and culprit.necessary is not None
         and culprit.necessary.verdict is Verdict.AGREES
-        and not culprit.silent
+        and culprit.felt
     )
 
 
@@ -139,16 +145,7 @@ def _whole(
 
 
 def _own(question: Question, patched: Sequence[Site] = (), what: str = "a backward pass as it is") -> Reading:
-    return run_logged(
-        question.port,
-        question.log,
-        Intervention(frozenset(patched), backward="own"),
-        "backward",
-        what,
-        question.target,
-        lambda reading: Verdict.UNRESOLVED if reading.failure else Verdict.AGREES,
-        patched=len(patched),
-    )
+    return question.run(Intervention(frozenset(patched), backward="own"), "backward", what, patched=len(patched))
 
 
 def _batch_size(pair: Pair) -> int:
@@ -197,11 +194,18 @@ def _left_out(pair: Pair, gradients: Gradients, whole: Reading) -> list[_Group]:
     found = []
     if frozen:
         message = f"{counted(len(frozen), 'parameter')} {'is' if len(frozen) == 1 else 'are'} frozen in the port: {listed(frozen)}"
-        found.append(_Group(tuple(frozen), thawed=tuple(frozen), findings=(Finding("frozen", tuple(frozen), message),)))
+        found.append(
+            _Group(tuple(frozen), Frozen, thawed=tuple(frozen), findings=(Finding("frozen", tuple(frozen), message),))
+        )
     if lost:
         message = f"{listed(lost)}: not among the port's parameters, so that nothing trains {'it' if len(lost) == 1 else 'them'}"
         found.append(
-            _Group(tuple(lost), given=tuple(lost), findings=(Finding("not registered", tuple(lost), message),))
+            _Group(
+                tuple(lost),
+                Unregistered,
+                given=tuple(lost),
+                findings=(Finding("not registered", tuple(lost), message),),
+            )
         )
     return found
 
@@ -223,26 +227,24 @@ class _Proof:
         sites = [site for site in group.sites if site in group.severed]
         before = self._with(others, sites)
         felt = _off(self.pair.reference, self._gradients(), before)
-        if len(sites) > 1 and not felt and self.question.verdict(before) is Verdict.AGREES:
+        if len(sites) > 1 and not felt and self._asked(others).verdict(before) is Verdict.AGREES:
             # They follow one another: the reference's gradient at one's output stands for what the next one loses.
             sites, before = [], self._with(others, ())
             felt = _off(self.pair.reference, self._gradients(), before)
-        culprit = Culprit(
-            "gradient",
-            group.sites,
-            (*group.severed, *group.pulled, *group.thawed, *group.given),
-            sufficient=self._said(healed, f"{_names(self.groups)} passing the reference's gradients on"),
-            necessary=self._said(before, self._words(others, sites)),
+        culprit = group.kind(
+            sites=group.sites,
+            sufficient=self._asked(self.groups).proof(
+                f"{_names(self.groups)} passing the reference's gradients on", healed
+            ),
+            necessary=self._asked(others).proof(self._words(others, sites), before),
             findings=group.findings,
         )
         if self._hidden(group, others):
             words = "pulled back by itself; what it gets wrong goes no further than what must be put right too"
-            return dataclasses.replace(culprit, necessary=Proof(words, None, Verdict.DIVERGES))
+            return dataclasses.replace(culprit, necessary=Proof(words, Verdict.DIVERGES))
         if culprit.necessary is not None and culprit.necessary.verdict is Verdict.AGREES and felt:
             words = f"{self._words(others, sites)}: the gradients of {listed(felt)} are off"
-            return dataclasses.replace(
-                culprit, sufficient=None, necessary=Proof(words, None, Verdict.DIVERGES), silent=True
-            )
+            return dataclasses.replace(culprit, sufficient=None, necessary=Proof(words, Verdict.DIVERGES), felt=False)
         return culprit
 
     def _hidden(self, group: _Group, others: Sequence[_Group]) -> bool:
@@ -260,18 +262,18 @@ class _Proof:
         return self.pair.reference.gradients
 
     def _with(self, groups: Sequence[_Group], pulled: Sequence[Site]) -> Reading:
-        given = frozenset(name for group in groups for name in group.given)
         what = f"{_names(groups)} put right" if groups else "nothing put right"
         end = what + (f", {listed(sorted(pulled))} pulled" if pulled else "")
-        reading = _whole(self.question, self.trace, [self.right, *groups], end, pulled)
-        return with_gradient_targets(reading, self.pair.reference, given)
+        return _whole(self._asked(groups), self.trace, [self.right, *groups], end, pulled)
+
+    def _asked(self, groups: Sequence[_Group]) -> Question:
+        """Return the question with what the port has no parameters for counted as the reference's."""
+        given = frozenset(name for group in groups for name in group.given)
+        return gradient_question(self.question, self.pair.reference, given)
 
     def _words(self, others: Sequence[_Group], sites: Sequence[Site]) -> str:
         rest = f"{_names(others)} put right" if others else "all else as it is"
         return f"{rest}, the reference's gradient at the output of {listed(sites)}" if sites else rest
-
-    def _said(self, reading: Reading, what: str) -> Proof:
-        return Proof(what, reading.targets.get(self.question.target), self.question.verdict(reading))
 
 
 def _names(groups: Sequence[_Group]) -> str:
@@ -301,17 +303,15 @@ def _silencing(
     def said(reading: Reading, what: str) -> Proof:
         left = silenced(reading)
         verdict = Verdict.UNRESOLVED if reading.failure else (Verdict.DIVERGES if left else Verdict.AGREES)
-        return Proof(f"{what}: {counted(len(left), 'parameter')} without a gradient", None, verdict)
+        return Proof(f"{what}: {counted(len(left), 'parameter')} without a gradient", verdict)
 
     others = sorted(set(question.base.patched) - set(sites))
     healed = _own(question, sites, f"{listed(sites)} the reference's")
     necessary = _own(question, [Site(s) for s in others], f"everything but {listed(sites)} the reference's")
     message = f"{counted(len(lost), 'parameter')} get no gradient at the start: {listed(sorted(lost))}"
     return [
-        Culprit(
-            "values",
-            tuple(sites),
-            tuple(sites),
+        SilencingStart(
+            sites=tuple(sites),
             sufficient=said(healed, "these alone the reference's"),
             necessary=said(necessary, "everything else the reference's"),
             findings=(*constants, Finding("silenced", tuple(sorted(lost)), message)),
@@ -329,3 +329,28 @@ def _triage(
     if silent(straight) != silent(theirs):
         said += words(pair.reference, ours, straight, "with the reference's weights")[:1]
     return table(ours, theirs), tuple(said)
+
+
+def _search(case: Case) -> Answer:
+    """Compare gradients where the capture has any; calls that are wrong on the way forward are left out."""
+    gradients = case.capture.manifest.gradients
+    if gradients is None or case.target is not None:
+        return Answer()
+    calls = case.answer(CallsAnswer)
+    if calls is None or calls.forced is None or calls.forced.reading.failure is not None:
+        return GradientAnswer(open_ends=("gradients cannot be compared before the port runs with every layer patched",))
+    target = case.gradient_target or ALL
+    interval = gradient_interval(case.capture.manifest, gradients, target)
+    question = Question("gradients", case.port, case.log, target, interval, Intervention(frozenset(case.state)))
+    question = gradient_question(question, case.capture.manifest)
+    wrong = {*calls.forced.suspects, *calls.forced.fed_wrong.values(), *(s for c in calls.culprits for s in c.sites)}
+    if case.after_the_layers:
+        wrong.add(STEP)
+    found = search_gradients(question, case.trace, case.pair, gradients, sorted(wrong), list(case.initial))
+    if "statements" not in case.port.capabilities:
+        return found
+    culprits = with_backward_lines(found.culprits, case.port, case.capture, question, case.trace)
+    return dataclasses.replace(found, culprits=culprits)
+
+
+GRADIENTS = Axis("gradients", frozenset({"gradients"}), "gradients were not compared", _search)

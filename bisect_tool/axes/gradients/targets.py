@@ -9,6 +9,7 @@ from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.errors import BisectError
 from bisect_tool.finding import listed
 from bisect_tool.probes.reading import Pulled, Reading
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, Interval
 
 NORM = "grad_norm"
@@ -59,23 +60,47 @@ def allowed(manifest: Manifest, gradients: Gradients, name: str) -> float:
     return SAFETY * max(gradients.noise.parameters.get(name, 0.0), manifest.noise.rounding * scale)
 
 
-def with_gradient_targets(reading: Reading, manifest: Manifest, given: frozenset[str] = frozenset()) -> Reading:
-    """Return a reading with its gradients as targets too, where it has any; those ``given`` count as the reference's."""
+def gradient_question(question: Question, manifest: Manifest, given: frozenset[str] = frozenset()) -> Question:
+    """Return a question about a target of gradients, read off a backward pass; those ``given`` count as the reference's."""
     gradients = manifest.gradients
-    if gradients is None or not reading.gradients:
-        return reading
-    norms = [row.norm for name, row in reading.gradients.items() if name not in given]
-    norms += [_reference_norm(manifest, gradients, name) for name in given]
-    targets = {NORM: math.hypot(*norms), ALL: 0.0}
-    for name in gradients.parameters:
-        if name in given:
-            targets[PREFIX + name] = 0.0
-            continue
-        scale, floor = reference_rms(manifest, gradients, name) or 0.0, allowed(manifest, gradients, name)
-        apart = _apart(reading.gradients.get(name), scale)
-        targets[PREFIX + name] = apart / scale if scale else apart
-        targets[ALL] = max(targets[ALL], apart / floor if floor else (math.inf if apart else 0.0))
-    return dataclasses.replace(reading, targets={**reading.targets, **targets})
+    assert gradients is not None
+
+    def measure(reading: Reading) -> float | None:
+        if not reading.gradients:
+            return None
+        if question.target == NORM:
+            others = [_reference_norm(manifest, gradients, name) for name in given]
+            return math.hypot(norm_of(reading, given) or 0.0, *others)
+        if question.target == ALL:
+            return max(
+                (_over(manifest, gradients, name, reading) for name in gradients.parameters if name not in given),
+                default=0.0,
+            )
+        name = question.target.removeprefix(PREFIX)
+        return 0.0 if name in given else _relative(manifest, gradients, name, reading)
+
+    quantity = "the worst gradient, over what rounding allows" if question.target == ALL else question.target
+    return dataclasses.replace(question, measure=measure, quantity=quantity)
+
+
+def norm_of(reading: Reading, without: frozenset[str] = frozenset()) -> float | None:
+    """Return the norm of the gradients of a reading, some left out; None where it has none."""
+    rows = [row.norm for name, row in reading.gradients.items() if name not in without]
+    return math.hypot(*rows) if reading.gradients else None
+
+
+def _over(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
+    """Return how far a gradient is off, over how far it may."""
+    apart = _apart(reading.gradients.get(name), reference_rms(manifest, gradients, name) or 0.0)
+    floor = allowed(manifest, gradients, name)
+    return apart / floor if floor else (math.inf if apart else 0.0)
+
+
+def _relative(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
+    """Return how far a gradient is off, over the size of the reference's where that is not zero."""
+    scale = reference_rms(manifest, gradients, name) or 0.0
+    apart = _apart(reading.gradients.get(name), scale)
+    return apart / scale if scale else apart
 
 
 def _apart(row: Pulled | None, scale: float) -> float:

@@ -44,7 +44,9 @@ class LineProbes:
         layers, seen = self.lines.layers, self.lines.seen
         watched = (*self.lines.sites, *([seen] if seen else []))
         held = [site for other in self.others for site in other.sites]
-        return self.question.ask("lines", what, (*layers.patched, *held, *patched), watched, fed=layers.fed)
+        sites = frozenset((*layers.patched, *held, *patched))
+        intervention = self.question.base.patching(sites).watching(watched).feeding(layers.fed)
+        return self.question.run(intervention, "lines", what, patched=len(sites), verdict=self.question.verdict)
 
     def off(self, reading: Reading, statement: Statement) -> bool:
         """Tell whether a statement gives another value than the reference's, in any of its assignments."""

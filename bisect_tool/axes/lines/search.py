@@ -12,64 +12,61 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bisect_tool.axes.calls.search import CodeAnswer
+from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.calls.forced_pass import Forced
+from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines import words as line_words
 from bisect_tool.axes.lines.healing import healing, several, wrong
 from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import Lines, Statement
-from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.culprit import Culprit, Proof
+from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.culprit import Culprit, WrongCaller, WrongLine
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.port import WorkerPort
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of, floor_of, inputs_off, worst
+from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import Interval
+from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP
 
 
-def with_lines(
-    code: CodeAnswer,
-    questions: Mapping[str, tuple[Question, Interval]],
-    port: WorkerPort,
-    capture: Capture,
-    trace: Trace,
-) -> CodeAnswer:
-    """Return the answer with lines for the culprits that are plain code: after the last layer, or around the layers.
-
-    ``questions`` has each target that is asked about, with where it may lie once all layers are right.
-    """
-    (question, _), *_ = questions.values()
-    coded = {variable.around for variable in capture.manifest.variables}
-    culprits: list[Culprit] = []
-    for culprit in code.culprits:
+def _search(case: Case) -> Answer:
+    """Name the lines of culprits that are plain code: after the last layer, or around the layers."""
+    calls = case.answer(CallsAnswer)
+    if calls is None or calls.forced is None:
+        return Answer()
+    questions = case.questions if case.target is None else {case.target: case.questions[case.target]}
+    question, trace = case.question, case.trace
+    coded = {variable.around for variable in case.capture.manifest.variables}
+    sharper: dict[Culprit, tuple[Culprit, ...]] = {}
+    for culprit in calls.culprits:
         call = None if culprit.sites[0] == STEP else culprit.sites[0]
         if culprit.doubts or call not in coded:
-            culprits.append(culprit)
-        elif not culprit.held:
-            lines = Lines(port, capture, question.base.patching(trace.outermost(trace.sites)))
-            culprits += _after_the_layers(code, culprit, questions, lines)
+            continue
+        if not culprit.held:
+            lines = Lines(case.port, case.capture, question.base.patching(trace.outermost(trace.sites)))
+            sharper[culprit] = tuple(_after_the_layers(calls.forced, culprit, questions, lines))
         else:
-            seen = culprit.fed_wrong or culprit.sites[0]
+            seen = culprit.feeds[0] if isinstance(culprit, WrongCaller) else culprit.sites[0]
             around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
             layers = question.base.patching(set(trace.sites) - around).feeding([call] if call else [])
-            culprits.append(_inside(question, Lines(port, capture, layers, call, seen), culprit, trace))
-    return dataclasses.replace(code, culprits=tuple(culprits))
+            sharper[culprit] = (_inside(question, Lines(case.port, case.capture, layers, call, seen), culprit, trace),)
+    return Answer(sharper=sharper)
 
 
 def _after_the_layers(
-    code: CodeAnswer, loss: Culprit, questions: Mapping[str, tuple[Question, Interval]], lines: Lines
+    forced: Forced, loss: Culprit, questions: Mapping[str, TargetQuestion], lines: Lines
 ) -> list[Culprit]:
     """Return the lines that make targets diverge although all layers are the reference's.
 
     Where no line can be proved, the culprit that was known is returned, with what was seen: the code after the last layer.
     """
     found: list[Culprit] = []
-    for question, interval in questions.values():
-        asked = dataclasses.replace(question, interval=interval)
-        if code.forced is None or asked.verdict(code.forced.reading) is not Verdict.DIVERGES:
+    for question in questions.values():
+        asked = dataclasses.replace(question.question, interval=question.loss)
+        if asked.verdict(forced.reading) is not Verdict.DIVERGES:
             continue
         probes = LineProbes(asked, lines, asked.verdict)
         held = healing(probes)
@@ -78,8 +75,6 @@ def _after_the_layers(
         if last and not named and _is_the_target(probes, last):
             named = [_unplaced(probes, loss, last)]
         named = named or _culprits(probes, held) or [_unplaced(probes, loss)]
-        if len(questions) > 1:
-            named = [_naming(question.target, culprit) for culprit in named]
         found += [culprit for culprit in named if culprit.sites not in [other.sites for other in found]]
     return found
 
@@ -124,16 +119,11 @@ def _with_what_it_reads(probes: LineProbes, last: Statement) -> list[Culprit]:
     return [*others, _culprit(probes.beside(held), [last], [*held, last])]
 
 
-def _naming(target: str, culprit: Culprit) -> Culprit:
-    """Return a culprit whose proofs say which target their values are of."""
-    return _reworded(culprit, lambda proof: f"{proof.what}: {target} {proof.value:.7g}")
-
-
 def _reworded(culprit: Culprit, words: Callable[[Proof], str]) -> Culprit:
     """Return a culprit whose proofs say in words what their values are, where they have any."""
 
     def reworded(one: Proof | None) -> Proof | None:
-        return one if one is None or one.value is None else Proof(words(one), None, one.verdict)
+        return one if one is None or one.value is None else Proof(words(one), one.verdict)
 
     return dataclasses.replace(culprit, sufficient=reworded(culprit.sufficient), necessary=reworded(culprit.necessary))
 
@@ -148,7 +138,11 @@ def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) ->
     def verdict(reading: Reading) -> Verdict:
         if reading.failure is not None or seen is None or seen not in reading.watched:
             return Verdict.UNRESOLVED
-        off = inputs_off(reading, seen, trace) if culprit.fed_wrong else error_of(reading, seen) > floor_of(trace, seen)
+        off = (
+            inputs_off(reading, seen, trace)
+            if isinstance(culprit, WrongCaller)
+            else error_of(reading, seen) > floor_of(trace, seen)
+        )
         return Verdict.DIVERGES if off else Verdict.AGREES
 
     probes = LineProbes(question, lines, verdict)
@@ -178,19 +172,19 @@ def _culprit(probes: LineProbes, statements: Sequence[Statement], held: Sequence
     right = probes.right_before(first)
     before = probes.ask(f"everything before {first.name} that agrees", right)
     still_off = any(probes.off(before, statement) for statement in statements)
-    return Culprit(
-        "code",
-        sites,
-        sites,
+    return WrongLine(
+        sites=sites,
         sufficient=Proof(
             f"{listed([s.name for s in held])} patched, beside every layer",
-            healed.targets.get(target),
             probes.verdict(healed),
+            target,
+            healed.targets.get(target),
         ),
         necessary=Proof(
             f"{counted(len(right), 'assignment')} before {first.name} patched, beside every layer",
-            before.targets.get(target),
             probes.verdict(before) if still_off else Verdict.UNRESOLVED,
+            target,
+            before.targets.get(target),
         ),
         findings=(
             *(found for s in statements for found in line_words.said(probes, s)),
@@ -237,3 +231,6 @@ def _unplaced(probes: LineProbes, after_the_last: Culprit, last: Statement | Non
         found.append(Finding("not watched", (), message))
     line = line_words.line(probes, last) if last is not None else None
     return dataclasses.replace(after_the_last, findings=tuple(found), line=line)
+
+
+LINES = Axis("lines", frozenset({"survey"}), "lines of code were not looked for", _search)

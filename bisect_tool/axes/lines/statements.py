@@ -9,8 +9,8 @@ from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.probes.handed import Survey, Variable
+from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.port import WorkerPort
 from bisect_tool.sites import Site, variable_of
 
 FLOOR = 2e-5  # relative; what a few float32 operations do
@@ -51,7 +51,7 @@ class Lines:
 
     def __init__(
         self,
-        port: WorkerPort,
+        port: Port,
         capture: Capture,
         layers: Intervention,
         around: Site | None = None,

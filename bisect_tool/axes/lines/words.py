@@ -25,7 +25,7 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     if branch is not None:
         taken = probes.lines.survey.excerpts.get(branch.condition)
         words = f"by which {branch.theirs.function} is called and not {branch.ours.function}"
-        return Line(probes.lines.excerpt(branch.ours, port=False), taken, words=words)
+        return Line(probes.lines.excerpt(branch.ours, port=False), taken, does=words)
     mine = probes.lines.excerpt(statement.theirs, port=True)
     places = [v.place for v in probes.unclear_before(statement)]
     return Line(probes.lines.excerpt(statement.ours, port=False), mine, tuple(dict.fromkeys(places)))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.findings import Group, step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.captures.manifest import OptimizerGroup
 from bisect_tool.captures.reader import Capture
-from bisect_tool.culprit import Culprit, Proof
+from bisect_tool.culprit import Culprit, WrongStep
 from bisect_tool.finding import Finding, counted
 from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.handed import Steps
-from bisect_tool.probes.port import WorkerPort
+from bisect_tool.probes.interface import Port
+from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
 
 
 def compare_steps(
-    port: WorkerPort, capture: Capture, state: Sequence[Site], blamed: Collection[str]
+    port: Port, capture: Capture, state: Sequence[Site], blamed: Collection[str]
 ) -> tuple[list[Culprit], list[str]]:
     """Return the mistakes of the port's optimizer, each a culprit, and what else there is to say of it.
 
@@ -45,7 +48,7 @@ def compare_steps(
 def _culprit(finding: Finding) -> Culprit:
     what = f"{counted(len(finding.sites), 'parameter')} after two steps, from the reference's parameters and gradients"
     sites = tuple(Site(site) for site in finding.sites)
-    return Culprit("step", sites, (), necessary=Proof(what, None, Verdict.DIVERGES), findings=(finding,))
+    return WrongStep(sites=sites, necessary=Proof(what, Verdict.DIVERGES), findings=(finding,))
 
 
 def _groups(groups: Sequence[OptimizerGroup]) -> list[Group]:
@@ -67,3 +70,16 @@ def _stepped(capture: Capture, taken: Steps, state: Sequence[Site], blamed: Coll
             None if ours is None else [capture.read(after) for after in ours],
             taken.after.get(name),
         )
+
+
+def _search(case: Case) -> Answer:
+    """Compare the optimizer's step, where every gradient was asked about."""
+    gradients = case.answer(GradientAnswer)
+    if gradients is None or case.gradient_target is not None:
+        return Answer()
+    untrained = {site for culprit in gradients.culprits for site in culprit.sites}
+    steps, said = compare_steps(case.port, case.capture, case.state, untrained)
+    return Answer(culprits=tuple(steps), notes=tuple(said))
+
+
+OPTIMIZER = Axis("optimizer", frozenset({"optimizer"}), "the optimizer's step was not compared", _search)

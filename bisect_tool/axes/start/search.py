@@ -7,30 +7,22 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bisect_tool.checks.initial.start import NOT_LOADED
-from bisect_tool.culprit import Culprit, Proof, proof
+from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.checks.initial.laws import laws
+from bisect_tool.checks.initial.start import NOT_LOADED, unlike
+from bisect_tool.culprit import AfterTheLayers, ConstantStart, NotLoaded, WrongStart, held_by
 from bisect_tool.finding import Finding, listed
 from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import error_of
+from bisect_tool.questions.judging import error_of, floor_of
+from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.search.ddmin import ddmin, descend
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, parent_of
 
 OTHERS = "every other parameter and buffer patched"
-
-
-@dataclass(frozen=True)
-class StartAnswer:
-    """What the values search found: at most one AND-set.
-
-    Attributes: ``open_ends`` (what it could not settle, in words), ``said`` (what accuses nobody).
-    """
-
-    culprits: tuple[Culprit, ...] = ()
-    open_ends: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class StateTree:
 
 def search_start(
     question: Question, state: Sequence[Site], suspects: Sequence[Finding], trace: Trace, *, unlike: Sequence[str] = ()
-) -> StartAnswer:
+) -> Answer:
     """Find the smallest set of tensors that brings the target back into the reference's spread over seeds.
 
     The port as it is must diverge. ``suspects`` are initialisations that differ in kind, ``unlike`` tensors whose
@@ -81,9 +73,9 @@ def search_start(
     tree = StateTree(tuple(state))
     healed = question.ask("start", "all parameters and buffers", state)
     if healed.failure is not None:
-        return StartAnswer(open_ends=(f"the port fails with all parameters and buffers patched: {healed.failure}",))
+        return Answer(open_ends=(f"the port fails with all parameters and buffers patched: {healed.failure}",))
     if question.verdict(healed) is not Verdict.AGREES:
-        return StartAnswer(
+        return Answer(
             open_ends=("with all parameters and buffers the reference's, the target still leaves the spread",)
         )
 
@@ -107,14 +99,11 @@ def search_start(
     sites = tuple(Site(name) for name in sorted(found, key=lambda name: list(state).index(Site(name))))
     alone = question.ask("confirm", "these alone", sites)
     rest = question.ask("confirm", "everything but these", [s for s in state if s not in sites])
-    culprit = Culprit(
-        "values",
-        sites,
-        sites,
-        None,
-        proof(question.verdict(alone), alone, question.target, "these alone patched"),
-        None if doubtful else proof(question.verdict(rest), rest, question.target, OTHERS),
-        tuple(f for f in suspects if set(f.sites) & set(sites)),
+    culprit = WrongStart(
+        sites=sites,
+        sufficient=question.proof("these alone patched", alone),
+        necessary=None if doubtful else question.proof(OTHERS, rest),
+        findings=tuple(f for f in suspects if set(f.sites) & set(sites)),
     )
     open_ends = [
         f"the port fails with {what} patched: {reading.failure}"
@@ -123,7 +112,7 @@ def search_start(
     ]
     if doubtful:
         open_ends.append(f"whether {listed(doubtful)} must be right too: the port fails with the others alone")
-    return StartAnswer((culprit,), tuple(open_ends))
+    return Answer(culprits=(culprit,), open_ends=tuple(open_ends))
 
 
 def search_fixed(
@@ -132,7 +121,7 @@ def search_fixed(
     suspects: Sequence[Finding],
     owners: Mapping[str, Site],
     floors: Callable[[Site], float],
-) -> StartAnswer:
+) -> Answer:
     """Prove tensors that a port which loads weights has otherwise, although the target does not feel them.
 
     The proof is their own layer's output, wrong from the reference's inputs. ``owners`` maps a tensor to the first call of
@@ -140,41 +129,36 @@ def search_fixed(
     """
     lost = {Site(f.sites[0]): f for f in suspects if f.check == NOT_LOADED and f.sites[0] in owners}
     if not lost:
-        return StartAnswer()
+        return Answer()
     watched = sorted({owners[site] for site in lost})
     rest = [site for site in state if site not in lost]
-    own = question.ask("confirm", f"everything but {_named(list(lost))}", rest, watched, fed=watched)
-    healed = question.ask("confirm", "all parameters and buffers", state, watched, fed=watched)
+    own = question.observe("confirm", f"everything but {_named(list(lost))}", rest, watched, fed=watched)
+    healed = question.observe("confirm", "all parameters and buffers", state, watched, fed=watched)
     wrong = {
         site for site in lost if error_of(own, owners[site]) > floors(owners[site]) >= error_of(healed, owners[site])
     }
     proven = tuple(site for site in lost if site in wrong)
     if not proven:
-        return StartAnswer()
+        return Answer()
     first = owners[proven[0]]
-    culprit = Culprit(
-        "values",
-        proven,
-        proven,
-        None,
-        Proof(
+    culprit = NotLoaded(
+        sites=proven,
+        sufficient=Proof(
             f"all parameters and buffers patched: from the reference's inputs {first} is off by "
             f"{error_of(healed, first):.1e}",
-            None,
             Verdict.AGREES,
         ),
-        Proof(
+        necessary=Proof(
             f"all but these patched: from the reference's inputs {first} is off by {error_of(own, first):.2g}",
-            None,
             Verdict.DIVERGES,
         ),
-        tuple(lost[site] for site in proven),
-        silent=True,
+        findings=tuple(lost[site] for site in proven),
+        felt=False,
     )
-    return StartAnswer((culprit,))
+    return Answer(culprits=(culprit,))
 
 
-def search_silent(question: Question, suspects: Sequence[Finding], owners: Mapping[str, Site]) -> StartAnswer:
+def search_silent(question: Question, suspects: Sequence[Finding], owners: Mapping[str, Site]) -> Answer:
     """Prove tensors that start as a constant where the reference's are random, although the target does not feel it.
 
     The proof is their own layer's output: constant as it is, and not constant once they are patched. ``owners``
@@ -182,35 +166,24 @@ def search_silent(question: Question, suspects: Sequence[Finding], owners: Mappi
     """
     constant = [f for f in suspects if "random at every seed" in f.message and f.sites[0] in owners]
     if not constant:
-        return StartAnswer()
+        return Answer()
     watched = sorted({owners[f.sites[0]] for f in constant})
     sites = [Site(f.sites[0]) for f in constant]
-    own = question.ask("confirm", "as it is", (), watched)
-    healed = question.ask("confirm", _named(sites), sites, watched)
+    own = question.observe("confirm", "as it is", (), watched)
+    healed = question.observe("confirm", _named(sites), sites, watched)
     proven = [f for f in constant if _variation(own, owners[f.sites[0]]) == 0 < _variation(healed, owners[f.sites[0]])]
     if not proven:
-        return StartAnswer()
+        return Answer()
     proven_sites = tuple(Site(f.sites[0]) for f in proven)
     first = owners[proven_sites[0]]
-    culprit = Culprit(
-        "values",
-        proven_sites,
-        proven_sites,
-        None,
-        Proof(
-            f"these alone patched: {first} varies (by {_variation(healed, first):.3g})",
-            healed.targets.get(question.target),
-            Verdict.AGREES,
-        ),
-        Proof(
-            f"nothing patched: {first} is one constant at every place",
-            own.targets.get(question.target),
-            Verdict.DIVERGES,
-        ),
-        tuple(proven),
-        silent=True,
+    culprit = ConstantStart(
+        sites=proven_sites,
+        sufficient=Proof(f"these alone patched: {first} varies (by {_variation(healed, first):.3g})", Verdict.AGREES),
+        necessary=Proof(f"nothing patched: {first} is one constant at every place", Verdict.DIVERGES),
+        findings=tuple(proven),
+        felt=False,
     )
-    return StartAnswer((culprit,))
+    return Answer(culprits=(culprit,))
 
 
 def _variation(reading: Reading, site: Site) -> float:
@@ -220,3 +193,50 @@ def _variation(reading: Reading, site: Site) -> float:
 
 def _named(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)})"
+
+
+def _search(case: Case) -> Answer:
+    """Find the initial values that make the target start elsewhere, once the code is right or held."""
+    if case.start is None or case.target is None:
+        return Answer()
+    calls = case.answers["calls"]
+    held = held_by(calls.culprits)
+    if calls.open_ends or any(isinstance(c, AfterTheLayers) and c.felt for c in calls.culprits):
+        return Answer(open_ends=("whether it starts the same cannot be asked before the code is right",))
+    if held and not case.initial:  # held values come of other weights: such a net is none of the spread's
+        return Answer(open_ends=("whether it starts the same can be asked once the code is right",))
+    question = Question("start", case.port, case.log, case.target, case.start, Intervention(frozenset(held)))
+    own = question.ask("start", "culprits held, own weights") if held else case.own
+    verdict = question.verdict(own)
+    if verdict is Verdict.UNRESOLVED:
+        return Answer(open_ends=(f"the port fails with its own weights: {own.failure}",))
+    return _other_start(case, question, own) if verdict is Verdict.DIVERGES else _unfelt(case, question)
+
+
+def _other_start(case: Case, question: Question, own: Reading) -> Answer:
+    differing = unlike(case.pair)
+    found = search_start(question, case.state, case.initial, case.trace, unlike=differing)
+    known = found.open_ends or case.initial or differing or laws(case.pair)
+    if known or any(culprit.confirmed for culprit in found.culprits):
+        return found
+    return Answer(notes=(_rare_draw(question, own),))
+
+
+def _unfelt(case: Case, question: Question) -> Answer:
+    trace = case.trace
+    owners = {str(name): Site(parent_of(name)) for name in case.state if parent_of(name) in trace.members}
+    silent = search_silent(question, case.initial, owners)
+    fixed = search_fixed(question, case.state, case.initial, owners, functools.partial(floor_of, trace))
+    return Answer(culprits=(*silent.culprits, *fixed.culprits))
+
+
+def _rare_draw(question: Question, own: Reading) -> str:
+    reach = question.interval
+    return (
+        f"{question.target} starts at {own.targets[question.target]:.6g}, outside {reach.low:.6g} to {reach.high:.6g} "
+        f"({reach.origin}); yet every parameter starts by the reference's law, and no part of them explains it: "
+        "a rare draw (`bisect capture --seeds 32` tells more)"
+    )
+
+
+START = Axis("start", frozenset({"run"}), "whether it starts the same was not asked", _search)

@@ -10,6 +10,13 @@ NOT_LOADED = "not loaded"  # the check of a tensor that a port which loads weigh
 REPEATS = 1e-6  # relative; a float32 constant computed in another order
 
 
+def initial_values(pair: Pair) -> list[Finding]:
+    """List what starts otherwise than the reference in kind, each tensor once."""
+    lost = not_loaded(pair)
+    known = {site for finding in lost for site in finding.sites}
+    return [*(f for f in initialisation(pair) if not known & set(f.sites)), *lost]
+
+
 def initialisation(pair: Pair) -> list[Finding]:
     """List tensors that are a constant on one side only, or another constant.
 

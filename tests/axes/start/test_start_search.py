@@ -12,7 +12,8 @@ from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
-from bisect_tool.questions.question import ProbeLog, Question
+from bisect_tool.questions.log import ProbeLog
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site, parent_of

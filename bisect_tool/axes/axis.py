@@ -1,0 +1,122 @@
+"""An axis: one way of asking where a port goes wrong, with one interface for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bisect_tool.captures.reader import Capture
+from bisect_tool.culprit import AfterTheLayers, Culprit
+from bisect_tool.finding import Finding
+from bisect_tool.pairing.pair import Pair
+from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.interface import Port
+from bisect_tool.probes.reading import Reading
+from bisect_tool.questions.log import ProbeLog
+from bisect_tool.questions.question import Question
+from bisect_tool.questions.ranges import TargetQuestion
+from bisect_tool.questions.tolerance import Interval
+from bisect_tool.sentences import limits
+from bisect_tool.sites import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an axis found.
+
+    Attributes: ``culprits``; ``open_ends`` (what it could not settle, in words: they make a run inconclusive) and ``notes`` (what
+    else there is to say); ``sharper`` maps culprits of axes before to what this one names in their place.
+    """
+
+    culprits: tuple[Culprit, ...] = ()
+    open_ends: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sharper: Mapping[Culprit, tuple[Culprit, ...]] = field(default_factory=dict)
+
+
+A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that an axis may look at: the port beside its reference, what is asked, and what the axes before have answered.
+
+    Attributes:
+        target: the scalar to bisect; None: every call is judged by itself.
+        gradient_target: the target of gradients, where one is asked about.
+        trace: the calls that can be patched; state: the parameters and buffers that can.
+        questions: the code question about each target that is compared, the first one first.
+        start: where the target may start with the port's own weights; None where that is not asked.
+        own, base: the port as it is, and with the reference's weights.
+        initial: initial values that differ from the reference's in kind.
+        passed_over: calls that are placed otherwise and do no harm, in words.
+        answers: what the axes before have answered, by name.
+
+    """
+
+    port: Port
+    capture: Capture
+    log: ProbeLog
+    target: str | None
+    gradient_target: str | None
+    pair: Pair
+    trace: Trace
+    state: tuple[Site, ...]
+    questions: Mapping[str, TargetQuestion]
+    start: Interval | None
+    own: Reading
+    base: Reading
+    initial: tuple[Finding, ...]
+    passed_over: tuple[str, ...] = ()
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    @property
+    def question(self) -> Question:
+        """Return the code question about the target, or about the first one where none is asked about."""
+        return next(iter(self.questions.values())).question
+
+    def answer(self, kind: type[A]) -> A | None:
+        """Return what the axis answered that answers in a kind of its own; None where it did not."""
+        return next((a for a in self.answers.values() if isinstance(a, kind)), None)
+
+    @property
+    def culprits(self) -> tuple[Culprit, ...]:
+        """Return all that is to blame so far."""
+        return tuple(culprit for answer in self.answers.values() for culprit in answer.culprits)
+
+    @property
+    def after_the_layers(self) -> bool:
+        """Tell whether code after the last layer is to blame so far."""
+        return any(isinstance(culprit, AfterTheLayers) for culprit in self.culprits)
+
+    def answered(self, name: str, answer: Answer) -> Case:
+        """Return the case with one more answer; where it names culprits more sharply, they take the place of the former."""
+        answers = {known: _sharpened(before, answer.sharper) for known, before in self.answers.items()}
+        return dataclasses.replace(self, answers={**answers, name: answer})
+
+
+def _sharpened(answer: A, sharper: Mapping[Culprit, tuple[Culprit, ...]]) -> A:
+    culprits = tuple(new for old in answer.culprits for new in sharper.get(old, (old,)))
+    return dataclasses.replace(answer, culprits=tuple(dict.fromkeys(culprits)))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One way of asking: ``search`` asks through the questions of a case, and answers.
+
+    ``needs`` are the capabilities that a worker must have for it; ``lost`` says what a report lacks without.
+    """
+
+    name: str
+    needs: frozenset[str]
+    lost: str
+    search: Callable[[Case], Answer]
+
+
+def ask(axis: Axis, case: Case) -> Case:
+    """Return the case with an axis's answer; with a note in its place where the worker cannot do what it needs."""
+    lacking = sorted(axis.needs - case.port.capabilities)
+    answer = Answer(notes=(limits.not_asked(axis.lost, lacking),)) if lacking else axis.search(case)
+    return case.answered(axis.name, answer)

@@ -1,0 +1,83 @@
+"""The log of all probes: each is asked once, whoever asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bisect_tool.probes.interface import Port
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
+from bisect_tool.search.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One probe as the report shows it.
+
+    Attributes: ``phase`` and ``what`` say what for; ``patched`` sites; the ``quantity`` that is looked at, its ``value``, and the
+    ``verdict`` on it (None: the probe only observes); ``share`` is how much of the port's module calls it computed.
+    """
+
+    phase: str
+    what: str
+    patched: int
+    quantity: str
+    value: float | None
+    verdict: Verdict | None
+    seconds: float
+    share: float
+    kernels: int | None
+    failure: str | None
+
+
+@dataclass
+class ProbeLog:
+    """Every probe asked, in order, each once.
+
+    Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``on_row``.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    readings: dict[Intervention, Reading] = field(default_factory=dict)
+    full: int = 0
+    on_row: Callable[[Row], None] = lambda _row: None
+
+    def run(
+        self,
+        port: Port,
+        intervention: Intervention,
+        *,
+        phase: str,
+        what: str,
+        patched: int,
+        quantity: str,
+        value: Callable[[Reading], float | None],
+        verdict: Callable[[Reading], Verdict] | None = None,
+    ) -> Reading:
+        """Run one probe and note it; one that was asked before is neither run nor noted again."""
+        if intervention in self.readings:
+            return self.readings[intervention]
+        reading = port.run(intervention)
+        self.readings[intervention] = reading
+        self.full = self.full or len(reading.calls)
+        row = Row(
+            phase, what, patched, quantity,
+            value(reading),
+            None if verdict is None else verdict(reading),
+            reading.seconds,
+            len(reading.calls) / max(self.full, 1),
+            reading.kernels,
+            reading.failure,
+        )  # fmt: skip
+        self.rows.append(row)
+        self.on_row(row)
+        return reading
+
+    def count(self, *phases: str) -> int:
+        """Return how many probes the given phases took."""
+        return sum(1 for row in self.rows if row.phase in phases)
+
+    def passes(self, *phases: str) -> float:
+        """Return what the given phases cost, in forward passes of the port."""
+        return sum(row.share for row in self.rows if row.phase in phases)

@@ -1,0 +1,1 @@
+"""All sentences of the report, by what they speak of; they take numbers and names, and decide nothing."""

@@ -1,0 +1,122 @@
+"""What a report says of its own limits: what was not asked, what could not be settled, what was ruled out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bisect_tool.sentences.spelling import sentence_list
+
+
+def not_asked(lost: str, capabilities: Sequence[str]) -> str:
+    """Say that an axis was left out, since the worker does not announce what it needs."""
+    return f"{lost}: the port's worker does not announce {sentence_list(list(capabilities))}"
+
+
+def status(probes: int, *, confirmed: bool) -> str:
+    """Say whether a culprit is proved, and by how many probes."""
+    if not confirmed:
+        return "not proved"
+    return "proved by two probes" if probes == 2 else "proved"
+
+
+def inconclusive(target: str | None, off: Sequence[str], open_ends: Sequence[str]) -> str:
+    """Say that no culprit could be proved, and why."""
+    if open_ends:
+        why = "; ".join(open_ends)
+    elif target is None and off:
+        why = f"every call is right by itself, yet {', '.join(off)} diverges; --target {off[0]} says what was ruled out"
+    else:
+        why = "the probes that should prove it do not agree with each other"
+    return f"{target or 'All calls'}: no culprit could be proved; {why}."
+
+
+def agrees(target: str, *, starts: bool) -> str:
+    """Say that a target agrees."""
+    also = ", and starts the same" if starts else ""
+    return f"{target} agrees: the code computes the same with the reference's weights{also}."
+
+
+def all_agree(targets: Sequence[str], gradients_of: Sequence[str]) -> str:
+    """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients."""
+    verb = "does" if len(targets) == 1 else "do"
+    pulled = f" Every gradient of {' + '.join(gradients_of)} agrees too." if gradients_of else ""
+    return (
+        f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} "
+        f"{', '.join(targets)}.{pulled}"
+    )
+
+
+def start_not_asked(seeds: int, needed: int) -> str:
+    """Say that the capture has too few initialisations to tell where a target may start."""
+    return (
+        f"whether it starts the same was not asked: the capture has {seeds} other initialisations, "
+        f"{needed} are needed (`bisect capture --seeds 8`)"
+    )
+
+
+def start_needs_a_target() -> str:
+    """Say that without a target nobody asked where the port starts."""
+    return "whether it starts the same was not asked: name a target (`bisect run --target NAME`)"
+
+
+def gradients_not_compared(*, known: bool) -> str:
+    """Say how gradients can be compared; ``known``: the capture has some."""
+    first = "" if known else "`bisect capture --grads`, then "
+    return f"gradients were not compared: {first}`bisect run --target grad_norm`"
+
+
+# What a report lacks where the port fails at what it is asked beside probes, by the operation.
+UNANSWERED = {
+    "values": "what the culprits compute was not looked at",
+    "survey": "lines of code were not looked for",
+    "attach_variables": "lines of code were not looked for",
+    "identify": "variables of other names were not recognised by their values",
+    "pull_statements": "the lines of the backward pass were not looked for",
+    "take_steps": "the optimizer's step was not compared",
+}
+
+
+def unanswered(operation: str, why: str) -> str:
+    """Say what a report lacks since the port failed at it, and why."""
+    return f"{UNANSWERED[operation]}: {why}"
+
+
+def calls_are_right(count: int, *, of: int) -> str:
+    """Clear the calls that nobody blames."""
+    return (
+        f"{'the other' if count < of else 'all'} {count} module calls: from the reference's inputs and weights each gives "
+        "the reference's output, to within rounding"
+    )
+
+
+def backward_passes_are_right(count: int, *, of: int) -> str:
+    """Clear the backward passes that nobody blames."""
+    return (
+        f"the backward pass of {'the other' if count < of else 'all'} {count} module calls: from the reference's values and "
+        "gradients each gives the reference's, to within rounding"
+    )
+
+
+def loss_is_right(targets: Sequence[str]) -> str:
+    """Clear the code around the layers."""
+    verb = "agrees" if len(targets) == 1 else "agree"
+    return f"the code of step and of the loss: with the reference's weights {', '.join(targets)} {verb}"
+
+
+def weights_are_right(given: int, *, of: int) -> str:
+    """Clear the parameters and buffers that were given the reference's values."""
+    which = "all" if given == of else f"{given} of {of}"
+    return f"weights: the fault remains with {which} reference weights loaded"
+
+
+def later_calls_are_right(last: str) -> str:
+    """Clear what comes after the last culprit in execution order."""
+    return f"everything after {last}: from there on the port agrees"
+
+
+def other_tensors_are_right(count: int) -> str:
+    """Clear the tensors beside those that start otherwise."""
+    return (
+        f"every other parameter and buffer, and with them all layers before these: with {count} own and the rest the "
+        "reference's, it still diverges"
+    )

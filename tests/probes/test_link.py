@@ -1,0 +1,81 @@
+"""The life of a port's worker: what it is told, and told again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bisect_tool.errors import InconclusiveError, ModelError, WorkerError
+from bisect_tool.probes.link import MOST_RESTARTS, Link
+
+
+class Told:
+    """A worker that notes what it is told, and fails at some operations."""
+
+    def __init__(self, fails: dict[str, Exception] | None = None) -> None:
+        self.heard: list[str] = []
+        self.fails = fails or {}
+        self.killed = False
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """Note a request."""
+        self.heard.append(operation)
+        if operation in self.fails:
+            raise self.fails[operation]
+        return {"sum_error": 0.5} if operation == "attach" else request
+
+    def kill(self) -> None:
+        """Note the end."""
+        self.killed = True
+
+
+def link_of(first: Told, *later: Told) -> Link:
+    """Return a link whose worker is followed by others."""
+    left = iter(later)
+    return Link(lambda: (next(left), None), first, {"folder": "x"})  # type: ignore[arg-type, return-value]
+
+
+def test_a_worker_that_died_is_followed_by_one_that_is_told_the_same() -> None:
+    """The values of the reference, and of variables, are attached anew; the failure is the caller's."""
+    first, second = Told({"run": WorkerError("gone")}), Told()
+    link = link_of(first, second)
+    assert link.attach() == 0.5
+    link.attach_variables({"net:x": {}})
+    link.remember([], ["net"])
+    with pytest.raises(WorkerError, match="gone"):
+        link.ask("run")
+    assert (first.killed, second.killed) == (True, False)
+    assert second.heard == ["attach", "attach_variables"]
+    link.remember([], ["net"])
+    assert second.heard[-1] == "remember"
+
+
+def test_what_is_remembered_is_not_asked_for_twice() -> None:
+    """Only another set of calls is."""
+    worker = Told()
+    link = link_of(worker)
+    for patch in (["a"], ["a"], ["b"]):
+        link.remember(patch, ["net"])
+    assert worker.heard == ["remember", "remember"]
+
+
+def test_a_worker_that_cannot_answer_lives_on() -> None:
+    """An error of the model starts nothing again, and variables that were not taken are not told again."""
+    worker = Told({"attach_variables": ModelError("unknown operation")})
+    link = link_of(worker)
+    with pytest.raises(ModelError):
+        link.attach_variables({"net:x": {}})
+    link.attach()
+    assert (worker.killed, worker.heard) == (False, ["attach_variables", "attach"])
+
+
+def test_a_worker_that_dies_again_and_again_is_given_up() -> None:
+    """Then there is no answer."""
+    dying = [Told({"run": WorkerError("gone")}) for _ in range(MOST_RESTARTS + 1)]
+    link = link_of(*dying)
+    for _ in range(MOST_RESTARTS):
+        with pytest.raises(WorkerError):
+            link.ask("run")
+    with pytest.raises(InconclusiveError, match="failed 4 times; last: gone"):
+        link.ask("run")
