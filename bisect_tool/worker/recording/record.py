@@ -41,8 +41,8 @@ def record(
     """Write a capture into an existing, empty folder and return its manifest.
 
     ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions.
-    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. The targets of the hooked
-    run are compared bit for bit with those of a plain run. Raises RecipeError when they differ.
+    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. Raises RecipeError where the
+    run's targets are not those of a plain run, bit for bit.
     """
     recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
@@ -57,22 +57,25 @@ def record(
     manifest = {
         "format": FORMAT,
         "described": describe.describe(model, seconds["plain"]),
-        **_what_ran(recorder, read, lines),
+        **_found(recorder, read, lines),
         "state": state,
         "batch": batch,
-        "tensors": recorder.store.table,
         "noise": noise,
         "spread": spread,
         "gradients": pulled,
         "seconds": seconds,
-        "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
-    with writing(folder), open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
-        file.write(json.dumps(manifest))  # json.dump encodes in Python, ten times as slowly
+    _write(folder, manifest)
     return manifest
 
 
-def _what_ran(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
+def _write(folder: str, manifest: dict[str, Any]) -> None:
+    with writing(folder), open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as file:
+        file.write(json.dumps(manifest))  # json.dump encodes in Python, ten times as slowly
+
+
+def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
+    """Return what the manifest says of one run's targets, calls, variables and tensors, once these are written."""
     return {
         "targets": read[0],
         "not_scalar": read[1],
@@ -82,6 +85,8 @@ def _what_ran(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
         "skipped": lines.watcher.skipped,
+        "tensors": recorder.store.table,
+        "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
 
 

@@ -1,0 +1,70 @@
+"""A whole backward pass: what severed, pulled, straight and thawed make of the gradients of the parameters."""
+
+from __future__ import annotations
+
+import pytest
+from small_model import SITES, Small, record_small
+
+from bisect_tool.worker.model import build
+from bisect_tool.worker.probing import whole
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """One recorded reference for the module."""
+    return record_small(tmp_path_factory.mktemp("small"))
+
+
+def off(small: Small, fault: str, **passing: tuple[str, ...]) -> set[str]:
+    """Return the parameters whose gradients are not the reference's, with its values at every call."""
+    reading = whole.read(small.probe(*small.manifest["state"], seed=1, fault=fault), straight=SITES, **passing)
+    rows = reading["gradients"]
+    return {name for name, row in rows.items() if row["apart"] > 1e-6 * (row["reference"] or 1.0)}
+
+
+BEFORE = {"net.before.weight", "net.before.bias"}
+INNER = {"net.block.inner.weight", "net.block.inner.bias"}
+
+
+def test_the_reference_itself_has_its_own_gradients(small: Small) -> None:
+    """All of them, with values that are replaced by themselves."""
+    assert off(small, "") == set()
+
+
+@pytest.mark.parametrize("fault", ["twice", "detach"])
+def test_a_severed_call_passes_the_references_gradients_on(small: Small, fault: str) -> None:
+    """What comes before the call at fault and lies in it is off; once it is severed nothing is."""
+    assert off(small, fault) == BEFORE | INNER
+    assert off(small, fault, severed=("net.block",)) == set()
+    assert off(small, fault, severed=("net.before", "net.out")) == INNER
+
+
+def test_a_pulled_call_hides_what_comes_after_it(small: Small) -> None:
+    """It gets the reference's gradient at its output, and is off by itself alone."""
+    assert off(small, "twice", pulled=("net.before",)) == INNER
+    assert off(small, "twice", pulled=("net.before", "net.block.inner")) == set()
+
+
+def test_a_severed_call_has_its_gradients_back(small: Small) -> None:
+    """Code that switches gradients off around a call is severed: the call pulls back all the same."""
+    assert off(small, "off") == INNER | BEFORE
+    assert off(small, "off", severed=("net.block",)) == set()
+
+
+def test_a_frozen_parameter_is_thawed_for_the_run(small: Small) -> None:
+    """It has the reference's gradient then, and none without."""
+    probe = small.probe(fault="frozen")
+    assert "net.out.bias" not in whole.read(probe)["gradients"]
+    probe = small.probe(fault="frozen")
+    row = whole.read(probe, thawed=("net.out.bias",))["gradients"]["net.out.bias"]
+    assert row["apart"] < 1e-6
+    assert not probe.model.state["net.out.bias"][0].requires_grad
+
+
+def test_targets_that_are_numbers_are_refused(small: Small) -> None:
+    """In words that name them."""
+    probe = small.probe()
+    step = probe.model.step
+    probe.model.step = lambda batch: {name: value.item() for name, value in step(batch).items()}
+    with pytest.raises(build.RecipeError, match="step returns plain numbers for loss"):
+        whole.read(probe)
