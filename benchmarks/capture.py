@@ -19,7 +19,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from rich.console import Console
@@ -42,15 +41,15 @@ def plain(model: build.Model, _folder: Path) -> None:
 
 
 @functools.cache
-def watched_lines(adapter: ModuleType) -> lines.Lines:
+def watched_lines() -> lines.Lines:
     """Return the recipe's watched functions: looked for once, when a model is built."""
-    return lines.Lines(adapter, [str(RECIPE), str(SHARED)], [])
+    return lines.Lines([str(RECIPE), str(SHARED)], [])
 
 
 def captured(model: build.Model, folder: Path) -> None:
     """Run one step and record every call, as `bisect capture` does."""
     store = shards.ShardWriter(str(folder))
-    recorder = Recorder(model.adapter, store, watched_lines(model.adapter), [], [], lambda **_fields: None)
+    recorder = Recorder(model.adapter, store, watched_lines(), [], [], lambda **_fields: None)
     with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         model.run_step(model.batch)
     recorder.store.flush()

@@ -45,7 +45,7 @@ def measured(recipe: str, options: dict) -> tuple[dict[str, float], int]:
     folders = [str(ROOT / "recipes" / recipe), str(ROOT / "recipes" / "detection")]
     sys.path[:0] = folders
     model = build.build(torch_adapter, build.load_entry(folders[0], "reference.py:build"), options)
-    watched = lines.Lines(torch_adapter, folders, [])
+    watched = lines.Lines(folders, [])
     outputs = {}
 
     def remembered(call: calls.Call, compute: Callable, args: tuple, kwargs: dict) -> object:

@@ -13,6 +13,7 @@ from typing import Any
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
+from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe
 from bisect_tool.workers.process import Event, Worker
@@ -53,8 +54,8 @@ def open_port(
     spec = loaded.model(model)
 
     def start() -> tuple[Worker, Described]:
-        first = ", whose core is compiled at first use (minutes)" if spec.framework == "jittor" else ""
-        watcher.on_phase(f"starting {model} ({spec.framework}{first})")
+        known = known_framework(spec.framework)
+        watcher.on_phase(f"starting {model} ({known.name}{known.starts and ', '}{known.starts})")
         worker = start_worker(
             loaded, spec, silence_limit=silence_limit, on_event=watcher.on_event, on_output=watcher.on_output
         )

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
 from bisect_tool.errors import BisectError
-from bisect_tool.recipes.load import explain
+from bisect_tool.validation import explain
 
 NUMPY_NAMES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",

@@ -17,6 +17,7 @@ from rich.text import Text
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
+from bisect_tool.frameworks import Kernels, known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
 from bisect_tool.workers.start import build_model, interpreter, start_worker
 
@@ -50,8 +51,9 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
     rows = [_interpreter(recipe, name, spec)]
     if not rows[0]["ok"]:
         return rows
-    if spec.framework == "jittor":
-        rows += [_compiler(name, spec), _cache(name, spec)]
+    known = known_framework(spec.framework)
+    if known.kernels is not None:
+        rows += [_compiler(name, spec, known.title, known.kernels), _cache(name, spec, known.kernels)]
     progress.phase(f"starting {name} ({spec.framework})")
     try:
         worker = start_worker(recipe, spec, silence_limit=timeout, on_output=progress.on_output(name))
@@ -96,31 +98,29 @@ def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
     return _row(name, "interpreter", f"{python}: Python {done.stdout.strip()}")
 
 
-def _compiler(name: str, spec: ModelSpec) -> Row:
-    compiler = spec.env.get("cc_path") or os.environ.get("cc_path") or "g++"
+def _compiler(name: str, spec: ModelSpec, title: str, kernels: Kernels) -> Row:
+    compiler = spec.env.get(kernels.compiler_setting) or os.environ.get(kernels.compiler_setting) or kernels.compiler
     found = shutil.which(compiler)
     if found is None:
-        return _row(
-            name, "compiler", error=BisectError(f"no {compiler}", hint="install g++: Jittor compiles its kernels")
-        )
+        hint = f"install {kernels.compiler}: {title} compiles its kernels"
+        return _row(name, "compiler", error=BisectError(f"no {compiler}", hint=hint))
     return _row(name, "compiler", found)
 
 
-def _cache(name: str, spec: ModelSpec) -> Row:
-    home = Path(spec.env.get("JITTOR_HOME") or spec.env.get("HOME") or os.environ.get("JITTOR_HOME") or Path.home())
-    folder = home / ".cache" / "jittor"
+def _cache(name: str, spec: ModelSpec, kernels: Kernels) -> Row:
+    setting = kernels.home_setting
+    home = Path(spec.env.get(setting) or spec.env.get("HOME") or os.environ.get(setting) or Path.home())
+    folder = home / kernels.cache
     nearest = next(p for p in (folder, *folder.parents) if p.exists())
     if not os.access(nearest, os.W_OK):
         return _row(
             name, "cache", error=BisectError(f"{folder} is not writable", hint="set HOME in `env` of this model")
         )
     free = shutil.disk_usage(nearest).free / 1e9
-    onednn = any((folder / "mkl").glob("*/lib/libmkldnn.so"))
-    words = (
-        "with oneDNN"
-        if onednn
-        else "without oneDNN so far: it is laid out at the first start if its packages are there"
-    )
+    library, place = kernels.library
+    words = f"with {library}"
+    if not any(folder.glob(place)):
+        words = f"without {library} so far: it is laid out at the first start if its packages are there"
     return _row(name, "cache", f"{folder}, {free:.0f} GB free, {words}")
 
 

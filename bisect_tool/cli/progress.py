@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -12,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from bisect_tool.frameworks import FRAMEWORKS
+
 EVERY = 10.0  # seconds between lines where stderr is no terminal
-COMPILING = re.compile(r"Compiling (\S+?)\((\d+)/(\d+)\)")  # Jittor's own progress lines
 
 
 class Progress:
@@ -89,13 +89,22 @@ class Progress:
         """Return what a worker's printed lines are to be handed to."""
 
         def show(line: str) -> None:
-            compiling = COMPILING.search(line)
+            compiling = _compiling(line)
             if compiling:
-                what, done, of = compiling.groups()
+                title, what, done, of = compiling
                 self._compiled += done == of and int(of)
                 total = f", {self._compiled} compiled so far" if done == of else ""
-                self.say(f"Jittor compiles {what} {done} of {of}{total}")
+                self.say(f"{title} compiles {what} {done} of {of}{total}")
             if self._verbose and line.strip():
                 self.note(f"{name} | {line}")
 
         return show
+
+
+def _compiling(line: str) -> tuple[str, str, str, str] | None:
+    """Return what a printed line says of kernels: which framework compiles what, how many are done, and of how many."""
+    for framework in FRAMEWORKS.values():
+        found = framework.kernels and framework.kernels.progress.search(line)
+        if found:
+            return framework.title, found[1], found[2], found[3]
+    return None

@@ -15,6 +15,7 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
+from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
@@ -132,8 +133,8 @@ def _start_port(
     spec = recipe.model(model)
 
     def start() -> tuple[Worker, Described]:
-        first = ", whose core is compiled at first use (minutes)" if spec.framework == "jittor" else ""
-        progress.phase(f"starting {model} ({spec.framework}{first})")
+        known = known_framework(spec.framework)
+        progress.phase(f"starting {model} ({known.name}{known.starts and ', '}{known.starts})")
         worker = start_worker(
             recipe, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
         )

@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bisect_tool.errors import BisectError
+from bisect_tool.frameworks import FRAMEWORKS
+from bisect_tool.validation import explain
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     import tomli as tomllib
+
+
+def _is_framework(value: str) -> str:
+    if value not in FRAMEWORKS:
+        raise ValueError(f"Input should be {' or '.join(map(repr, FRAMEWORKS))}")
+    return value
 
 
 def _is_entry(value: str, info: ValidationInfo) -> str:
@@ -51,7 +59,7 @@ class _Strict(BaseModel):
 class ModelSpec(_Strict):
     """How to build one model: framework, entry, and the environment it runs in."""
 
-    framework: Literal["torch", "jittor"]
+    framework: Annotated[str, AfterValidator(_is_framework)]
     entry: Annotated[str, AfterValidator(_is_entry)]
     python: str | None = None
     path: tuple[str, ...] = ()
@@ -160,20 +168,3 @@ def load_recipe(folder: Path) -> Recipe:
             f"{path}: {explain(error)}", hint="mend what is listed; `bisect doctor` then checks the rest"
         ) from error
     return Recipe(**dict(checked), folder=folder)
-
-
-def explain(error: ValidationError) -> str:
-    """Return every mistake of a pydantic error on one line: where, what was expected, what was found."""
-    parts = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(key) for key in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            parts.append(f"{where}: unknown key")
-        elif item["type"] == "missing":
-            parts.append(f"{where}: missing")
-        else:
-            message = message.replace("valid tuple", "list")
-            found = item["input"] if isinstance(item["input"], (str, int, float)) else type(item["input"]).__name__
-            parts.append(f"{where}: {message}" + ("" if "found" in message else f", found {found!r}"))
-    return "; ".join(parts)

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from bisect_tool.errors import BisectError
-from bisect_tool.recipes.load import explain
 from bisect_tool.report.data import FORMAT, Report
+from bisect_tool.validation import explain
 
 MAKE_ONE = "make one with `bisect run`"
 

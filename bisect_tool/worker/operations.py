@@ -10,6 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from . import wire
+from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
 from .model import build, describe, optimizer
@@ -26,9 +27,8 @@ Data = Dict[str, Any]  # as JSON has it
 class Session:
     """What a worker keeps between requests: the built model and the reference's values. See OPERATIONS."""
 
-    def __init__(self, adapter: Any, framework: str, line: wire.Wire, path: List[str]) -> None:
+    def __init__(self, adapter: Adapter, line: wire.Wire, path: List[str]) -> None:
         self._adapter = adapter
-        self._framework = framework
         self._line = line
         self._path = path
         self._model: build.Model  # from ``build`` on
@@ -49,8 +49,8 @@ class Session:
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
-        self._lines = lines.Lines(self._adapter, [folder] + self._path, watch)
-        described = describe.describe(self._model, self._framework, seconds, [folder] + self._path)
+        self._lines = lines.Lines([folder] + self._path, watch)
+        described = describe.describe(self._model, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
     def record(self, folder: str, **how: Any) -> Data:

@@ -29,10 +29,10 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
         line.send({"event": "ready", "error": failure("import", error)})
         return
     sys.path[:] = path + [entry for entry in sys.path if entry not in path]
-    capabilities = sorted(getattr(adapter, "CAPABILITIES", protocol.CAPABILITIES))
+    capabilities = sorted(protocol.CAPABILITIES)
     version = {"protocol": protocol.VERSION, "version": adapter.version()}
     line.send({"event": "ready", **version, "capabilities": capabilities})
-    session = operations.Session(adapter, framework, line, path)
+    session = operations.Session(adapter, line, path)
     for request in line.requests():
         line.send(answer(session, request))
 

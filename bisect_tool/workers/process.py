@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.frameworks import known_framework
 from bisect_tool.worker import protocol
 from bisect_tool.workers.failures import SCRIPT, hint_of_end, how_it_ended, last_words, model_error
 
@@ -51,8 +52,8 @@ class Worker:
     ) -> None:
         self.silence_limit = silence_limit
         self.capabilities: frozenset[str] = frozenset()
-        damaged = "; if it happens again: a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder"
-        self._kernel_hint = damaged if framework == "jittor" else ""
+        kernels = known_framework(framework).kernels
+        self._kernel_hint = f"; if it happens again: {kernels.damaged}" if kernels else ""
         self._on_event = on_event or (lambda _event: None)
         self._on_output = on_output or (lambda _line: None)
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)

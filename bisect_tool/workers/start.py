@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from bisect_tool.captures.manifest import Described
 from bisect_tool.errors import BisectError
-from bisect_tool.recipes.load import ModelSpec, Recipe, explain
+from bisect_tool.frameworks import known_framework
+from bisect_tool.recipes.load import ModelSpec, Recipe
+from bisect_tool.validation import explain
 from bisect_tool.workers.process import Event, Worker, default_python
 
 
@@ -32,7 +34,7 @@ def start_worker(
 ) -> Worker:
     """Start a worker and wait until its framework is imported.
 
-    Jittor's first import may end the process with status 0, having only rebuilt itself: it is started once more.
+    One that ended having only rebuilt itself is started once more.
     """
     for attempt in (1, 2):
         worker = None
@@ -53,7 +55,8 @@ def start_worker(
                 worker.kill()
             if not isinstance(error, BisectError):
                 raise
-            if attempt == 1 and getattr(error, "exit_status", None) == 0:
+            rebuilt = known_framework(spec.framework).rebuilds and getattr(error, "exit_status", None) == 0
+            if rebuilt and attempt == 1:
                 continue
             raise _of_model(error, recipe, spec) from error
         return worker

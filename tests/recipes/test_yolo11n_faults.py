@@ -33,13 +33,13 @@ VALUES = {
 }
 # What the values of the culprit are said to be.
 WORDS = {
-    "bn_eps": "normalises with eps 1e-05, the reference with 0.001",
+    "bn_eps": "is normalised with eps 1e-05, the reference with 0.001",
     "activation_relu": "is relu of its input, the reference silu",
     "activation_relu_everywhere": "is relu of its input, the reference silu",
     "concat_swapped": "has the inputs' blocks along axis 1 in the order 1, 0: concatenated in another order",
     "residual_forgotten": "lacks the residual: with its input added it is the reference's",
     "pool_size": "is 3x3 max pooling with stride 1 and padding 1, the reference 5x5 max pooling with stride 1 and padding 2",
-    "eval_mode": "normalises with running statistics still at 0 and 1, the reference with the batch's own",
+    "eval_mode": "is normalised with running statistics still at 0 and 1, the reference with the batch's own",
 }
 PREFLIGHT = {"bn_eps": ("setting", "eps 1e-05, reference 0.001"), "eval_mode": ("mode", "mode eval, reference train")}
 

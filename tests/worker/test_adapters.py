@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
+from bisect_tool.frameworks import FRAMEWORKS
 from bisect_tool.worker.adapters.adapter import Adapter, adapter_of
 
-FRAMEWORKS = ("torch", "jittor")
 METHODS = {name: method for name, method in vars(Adapter).items() if inspect.isfunction(method) and name[0] != "_"}
 
 

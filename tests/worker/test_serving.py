@@ -19,7 +19,7 @@ class Lines(wire.Wire):
 
 def answered(request: Any) -> dict[str, Any]:
     """Return what a worker without a model answers."""
-    session = operations.Session(None, "torch", Lines(), [])
+    session = operations.Session(None, Lines(), [])  # type: ignore[arg-type]
     return serve.answer(session, request if isinstance(request, str) else json.dumps(request))
 
 

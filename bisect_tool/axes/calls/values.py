@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.captures.manifest import SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.checks.values.checks import describe, sentence
+from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Evidence
 from bisect_tool.culprit import Culprit, WrongCaller, WrongCode
 from bisect_tool.finding import Finding
@@ -90,7 +90,7 @@ def _described(culprit: Culprit, call: Site, handed: Handed, seen: _Seen) -> Cul
         floor=seen.forced.off[call].floor if call in seen.forced.off else seen.trace.rounding,
     )
     said = [describe(dataclasses.replace(evidence, value=value, expected=expected)) for value, expected in pairs]
-    found = [Finding("values", (call,), sentence(where, "; ".join(words))) for words in said if words][:2]
+    found = [Finding("values", (call,), f"{where} {'; '.join(words)}") for words in said if words][:2]
     return dataclasses.replace(culprit, findings=(*culprit.findings, *found))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import FLOOR, Lines, Statement
 from bisect_tool.captures.reader import tensor_keys
-from bisect_tool.checks.values.checks import describe, sentence
+from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Array, Evidence
 from bisect_tool.culprit import Line
 from bisect_tool.finding import Finding, counted, listed
@@ -52,7 +52,7 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
             yield Finding("statistics", (site,), both)
         words = describe(Evidence(site, value, expected, framework=framework, floor=SAFETY * FLOOR))
         if words:
-            yield Finding("values", (site,), sentence(f"the value of {site}", "; ".join(words)))
+            yield Finding("values", (site,), f"the value of {site} {'; '.join(words)}")
         return
 
 

@@ -12,14 +12,12 @@ from bisect_tool.captures.manifest import OptimizerGroup
 from bisect_tool.captures.reader import Capture
 from bisect_tool.culprit import Culprit, WrongStep
 from bisect_tool.finding import Finding, counted
+from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.handed import Steps
 from bisect_tool.probes.interface import Port
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
-
-# Jittor's Adam adds eps before it corrects the bias, torch's after: the same port in another framework.
-OF_THE_FRAMEWORK = {"jittor": ("step-eps",)}
 
 
 def compare_steps(
@@ -41,7 +39,7 @@ def compare_steps(
     findings = step_findings(
         _groups(gradients.optimizer.groups), _groups(taken.groups), _stepped(capture, taken, state, blamed)
     )
-    known = OF_THE_FRAMEWORK.get(port.described.framework, ())
+    known = known_framework(port.described.framework).steps  # the same port in another framework
     words = "of no consequence to the port's own code: the framework's optimizer does so"
     notes = [f"the optimiser step: {f.message} ({words})" for f in findings if f.check in known]
     return [_culprit(f) for f in findings if f.check not in known], notes

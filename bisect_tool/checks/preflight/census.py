@@ -9,6 +9,7 @@ from typing import Any
 
 from bisect_tool.captures.manifest import Described, StateEntry
 from bisect_tool.finding import Finding, counted
+from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sites import parent_of
 
@@ -92,9 +93,10 @@ def buffers(pair: Pair) -> list[Finding]:
         f"beside the parameters the port has {found.port:,} numbers in buffers, {difference} "
         f"the reference's {found.reference:,}: {_sum(found.terms)}"
     )
-    if pair.port.framework == "jittor" and found.more:
+    known = known_framework(pair.port.framework)
+    if known.lists_buffers and found.more:
         both = found.more + _census(pair, "parameter").more
-        words += f"; parameters() of Jittor lists buffers too: counted with them the port has {_more(both)}"
+        words += f"; parameters() of {known.title} lists buffers too: counted with them the port has {_more(both)}"
     return [Finding("buffers", (), words)]
 
 

@@ -14,7 +14,7 @@ from bisect_tool.checks.values.evidence import (
     rms,
     sure,
 )
-from bisect_tool.checks.values.functions import ACTIVATIONS, OTHERS, Function, leaky, softmaxes
+from bisect_tool.checks.values.functions import ACTIVATIONS, OTHERS, OVER_ALL, Function, leaky, softmaxes
 
 NO_ACTIVATION = "its input, unchanged"
 
@@ -32,8 +32,7 @@ def other_activation(evidence: Evidence, numbers: Numbers) -> str | None:
         which = "its input" if len(evidence.inputs) == 1 else f"input {index}"
         known = f"the reference {theirs}" if theirs else f"the reference something else ({evidence.classes[0] or '?'})"
         of = "" if ours == NO_ACTIVATION else f" of {which}"
-        over_all = ours.endswith("softmax over everything") and evidence.framework == "jittor"
-        hint = ": Jittor's softmax goes over everything where no dim is given" if over_all else ""
+        hint = evidence.hint("softmax over all") if ours in OVER_ALL else ""
         return f"is {ours}{of}, {known}{hint}"
     return None
 

@@ -71,7 +71,7 @@ def _permuted(numbers: Numbers, axis: int, noun: str) -> str | None:
     if len(sources) == 1 and width >= 4:
         source = sources.pop()
         if explains(numbers, np.broadcast_to(numbers.expected.take([source], axis), numbers.value.shape)):
-            return f"every {noun}{where} is the reference's {noun} {source}"
+            return f"is in every {noun}{where} the reference's {noun} {source}"
     for name, order in _patterns(near, count, noun):
         if explains(numbers, numbers.expected.take(order, axis)):
             return f"has the {noun}s{where} in another order: {name}"

@@ -36,7 +36,7 @@ def channel_offset(evidence: Evidence, numbers: Numbers) -> str | None:
             low, high = float(shift.min()), float(shift.max())
             hint = ": a bias left out or added twice?" if _has_bias(evidence.settings) else ", as by a bias"
             return (
-                f"every {_channel(numbers.value, axis)} is the reference's plus a constant of its own "
+                f"is in every {_channel(numbers.value, axis)} the reference's plus a constant of its own "
                 f"({shown(low)} to {shown(high)}){hint}"
             )
     return None
@@ -53,7 +53,7 @@ def channel_affine(_evidence: Evidence, numbers: Numbers) -> str | None:
         guess = along(slope, numbers.value.ndim, axis) * numbers.expected + along(shift, numbers.value.ndim, axis)
         if not follows(numbers, guess, inner_spread(numbers.value, axis)):
             continue
-        words = f"every {_channel(numbers.value, axis)} is the reference's times a factor of its own"
+        words = f"is in every {_channel(numbers.value, axis)} the reference's times a factor of its own"
         words += f" ({shown(float(slope.min()))} to {shown(float(slope.max()))})"
         plain = along(slope, numbers.value.ndim, axis) * numbers.expected
         if not explains(numbers, plain):

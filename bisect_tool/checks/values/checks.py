@@ -1,4 +1,4 @@
-"""All checks in the order of how much they say, and the sentences for one tensor."""
+"""All checks in the order of how much they say, and what they say of one tensor."""
 
 from __future__ import annotations
 
@@ -50,9 +50,10 @@ CHECKS: list[Check] = [*WHOLE, *PLACES, *BROAD, few_places]
 
 
 def describe(evidence: Evidence) -> list[str]:
-    """Return in at most two sentences what is wrong with the port's values, none where nothing explains them.
+    """Return in at most two phrases what is wrong with the port's values, none where nothing explains them.
 
-    The second is about the slices that the first says are the only wrong ones.
+    The first follows their name: "the value of net.stem" "is all zero, ...". The second is about the slices that the
+    first says are the only wrong ones.
     """
     for check in WHOLE:
         words = check(evidence)
@@ -68,11 +69,6 @@ def describe(evidence: Evidence) -> list[str]:
     return []
 
 
-def sentence(where: str, words: str) -> str:
-    """Return what is said of some values as a sentence about them."""
-    return f"{where} {words}" if words.startswith(("is ", "has ", "lacks ")) else f"{where}: {words}"
-
-
 def _joined(evidence: Evidence) -> list[str]:
     """Return what explains channels that come from one of several inputs that are joined."""
     for index, channels in input_channels(evidence):
@@ -83,7 +79,7 @@ def _joined(evidence: Evidence) -> list[str]:
             if words:
                 return [
                     f"is wrong in channels {channels.start} to {channels.stop - 1}, which come from input {index}",
-                    f"there: {words}",
+                    f"there it {words}",
                 ]
     return []
 
@@ -96,7 +92,7 @@ def _inside(evidence: Evidence) -> list[str]:
         part = replace(evidence, value=value, expected=expected, inputs=())
         # A part's shape says nothing of the counts that a sum goes over.
         found = (check(part) for check in (*WHOLE, *BROAD) if check is not scaled_by_count)
-        return [f"there: {words}" for words in found if words][:1] or [
+        return [f"there it {words}" for words in found if words][:1] or [
             words for words in [few_places(evidence)] if words
         ]
     return []

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bisect_tool.frameworks import Habit, known_framework
+
 Array = npt.NDArray[Any]
 SAMPLE = 4096  # places that a guess is tried on first
 EXACT = 1 << 21  # up to here in float64; larger arrays keep their own precision, to save time and memory
@@ -56,6 +58,11 @@ class Evidence:
     framework: str = ""
     floor: float = 1e-5
 
+    def hint(self, habit: Habit) -> str:
+        """Return what the port's framework is known to do here, to be put after a finding; nothing where it does not."""
+        words = known_framework(self.framework).habits.get(habit)
+        return f": {words}" if words else ""
+
     @functools.cached_property
     def numbers(self) -> Numbers | None:
         """Return both tensors as comparable numbers, or None where there is nothing to compare or to explain."""
@@ -68,6 +75,7 @@ class Evidence:
         return tuple((index, array) for index, array in found if array is not None and array.shape == self.value.shape)
 
 
+# What it says follows the name of the values that are wrong: "is sigmoid of its input, the reference hardsigmoid".
 Check = Callable[[Evidence], "str | None"]
 
 

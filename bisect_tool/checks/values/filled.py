@@ -31,9 +31,9 @@ def not_finite(evidence: Evidence) -> str | None:
         extra, missing = ours & ~theirs, theirs & ~ours
         if extra.any():
             where = _where(extra)
-            words.append(f"{name} at {where}, where the reference has {_instead(expected[extra])}")
+            words.append(f"is {name} at {where}, where the reference has {_instead(expected[extra])}")
         if missing.any() and not (extra & missing).any() and np.isfinite(value[missing]).all():
-            words.append(f"finite at {_where(missing)}, where the reference has {name}")
+            words.append(f"is finite at {_where(missing)}, where the reference has {name}")
     return "; ".join(words) or None
 
 
@@ -60,7 +60,7 @@ def all_zero(_evidence: Evidence, numbers: Numbers) -> str | None:
     """Say that the port's values are all zero."""
     if numbers.value.any():
         return None
-    return f"all zero, reference has {moments(numbers.expected)}"
+    return f"is all zero, reference has {moments(numbers.expected)}"
 
 
 @check
@@ -70,7 +70,7 @@ def constant(_evidence: Evidence, numbers: Numbers) -> str | None:
     low, high = float(value.min()), float(value.max())
     if value.size < 4 or high - low > 1e-6 * max(abs(low), abs(high)):
         return None
-    return f"{shown(low)} everywhere, reference has {moments(numbers.expected)}"
+    return f"is {shown(low)} everywhere, reference has {moments(numbers.expected)}"
 
 
 @check
@@ -85,7 +85,7 @@ def constant_maps(_evidence: Evidence, numbers: Numbers) -> str | None:
         return None
     spread = float(np.median(np.std(expected, axis=axes)))
     return (
-        "every channel is the same at all pixels, "
+        "is in every channel the same at all pixels, "
         f"the reference's vary (standard deviation inside a channel {spread:.2g})"
     )
 
@@ -105,9 +105,8 @@ def unwritten(_evidence: Evidence, numbers: Numbers) -> str | None:
         rest = np.setdiff1d(np.arange(total), filled)
         if rms(value.take(rest, axis) - expected.take(rest, axis)) > allowed(numbers, value):
             continue
-        verb = "is" if count == 1 else "are"
         fill = "zero" if low[filled[0]] == 0 else shown(float(low[filled[0]]))
-        return f"{slices(filled, value.shape, axis)} {verb} all {fill}, all else is right"
+        return f"is all {fill} in {slices(filled, value.shape, axis)}, all else is right"
     return None
 
 

@@ -75,6 +75,10 @@ OTHERS: dict[str, Function] = {
 }
 
 
+# The softmaxes that take no axis, as ``softmaxes`` names them.
+OVER_ALL = ("softmax over everything", "log_softmax over everything")
+
+
 def softmax(x: Array, axis: int | None) -> Array:
     """Return the softmax over an axis, or over everything."""
     powers = np.exp(x - x.max(axis=axis, keepdims=True))

@@ -46,7 +46,7 @@ def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -
     for other in EPSILONS:
         if other != eps:
             yield (
-                f"normalises with eps {other:g}, the reference with {eps:g}",
+                f"is normalised with eps {other:g}, the reference with {eps:g}",
                 weight * normalised(given, axes, other) + bias,
             )
     words = "has no weight and no bias applied after normalising"
@@ -56,22 +56,22 @@ def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -
     yield "has no weight applied after normalising", own + bias
     if n > 1:
         more = (given - mean) / np.sqrt(variance * n / (n - 1) + eps)
-        yield f"divides the variance by n - 1, the reference by n = {n}", weight * more + bias
+        yield f"is normalised with the variance divided by n - 1, the reference by n = {n}", weight * more + bias
     outside = (given - mean) / (np.sqrt(variance) + eps)
-    yield "adds eps to the standard deviation, the reference to the variance", weight * outside + bias
-    yield "subtracts the mean but does not divide", weight * (given - mean) + bias
+    yield "has eps added to the standard deviation, the reference to the variance", weight * outside + bias
+    yield "has the mean subtracted but is not divided", weight * (given - mean) + bias
     square = given / np.sqrt(variance + mean**2 + eps)
-    yield "divides by the root mean square, the mean is not subtracted", weight * square + bias
-    yield "divides by the variance, not by its root", weight * (given - mean) / (variance + eps) + bias
+    yield "is divided by the root mean square, the mean is not subtracted", weight * square + bias
+    yield "is divided by the variance, not by its root", weight * (given - mean) / (variance + eps) + bias
     if axes.name == "batch":
         fresh = given / np.sqrt(1 + eps)
         yield (
-            "normalises with running statistics still at 0 and 1, the reference with the batch's own",
+            "is normalised with running statistics still at 0 and 1, the reference with the batch's own",
             weight * fresh + bias,
         )
     for other_axes in _all_axes(given.shape):
         if (other_axes.axes, other_axes.groups) != (axes.axes, axes.groups):
-            words = f"normalises as {_words(other_axes)}, the reference as {_words(axes)}"
+            words = f"is normalised as {_words(other_axes)}, the reference as {_words(axes)}"
             yield words, weight * normalised(given, other_axes, eps) + bias
 
 

@@ -97,8 +97,8 @@ def running_statistics(evidence: Evidence, numbers: Numbers) -> str | None:
     if not given or _standard(value) == _standard(expected) or value.size // value.shape[1] < 16:
         return None
     for one, other, words in (
-        (expected, value, "normalises with other statistics (running ones?), the reference with the batch's own"),
-        (value, expected, "normalises with the batch's own statistics, the reference with others (running ones?)"),
+        (expected, value, "is normalised with other statistics (running ones?), the reference with the batch's own"),
+        (value, expected, "is normalised with the batch's own statistics, the reference with others (running ones?)"),
     ):
         if not _standard(one):
             continue
@@ -123,7 +123,7 @@ def _found_eps(given: Array, axes: Axes, eps: float, weight: Array, bias: Array,
     found = float(np.median((variance + eps) / ratio**2 - variance))
     if not found > 0 or not explains(some, weight * normalised(given, axes, found) + bias):
         return None
-    return f"normalises with eps {found:.3g}, the reference with {eps:g}"
+    return f"is normalised with eps {found:.3g}, the reference with {eps:g}"
 
 
 def _own_axes(evidence: Evidence, shape: tuple[int, ...]) -> list[Axes]:

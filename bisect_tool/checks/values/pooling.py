@@ -1,11 +1,12 @@
-"""Another pooling: average for maximum, other windows, padding counted or not, Jittor's adaptive windows."""
+"""Another pooling: average for maximum, other windows, padding counted or not, adaptive windows of one size."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,34 +14,46 @@ from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, 
 from bisect_tool.checks.values.planes import Planes, planes
 
 Pair = tuple[int, int]
+Kind = Literal["max", "average", "min"]
 KERNELS = (2, 3, 5, 7, 9, 13)
+COMBINE: dict[Kind, Callable[[Array, Array], Array]] = {"average": np.add, "max": np.maximum, "min": np.minimum}
 MOST_WINDOWS = 64  # windows along an axis that are computed one by one
+
+
+class Edge(Enum):
+    """What becomes of a window that reaches beyond the input; its value says so."""
+
+    LEFT_OUT = ""
+    ZEROS = "padded with zeros"
+    COUNTED = "padding counted"
+    NOT_COUNTED = "padding not counted"
+    WHOLE = "whole windows counted"
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """A way to pool. Attributes: ``kind``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
+    """A way to pool. Attributes: ``kind``, ``edge``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
 
-    kind: str
+    kind: Kind
+    edge: Edge
     kernel: Pair
     stride: Pair
     padding: Pair
 
     def __str__(self) -> str:
         """Return '3x3 max pooling with stride 2 and padding 1'."""
-        kind, *rest = self.kind.split(", ")
-        words = f"{self.kernel[0]}x{self.kernel[1]} {kind} with stride {_side(self.stride)}"
+        words = f"{self.kernel[0]}x{self.kernel[1]} {self.kind} pooling with stride {_side(self.stride)}"
         words += f" and padding {_side(self.padding)}"
-        return f"{words} ({rest[0]})" if rest and any(self.padding) else words
+        return f"{words} ({self.edge.value})" if self.edge.value and any(self.padding) else words
 
 
-KINDS = (
-    "max pooling",
-    "average pooling, padding counted",
-    "average pooling, padding not counted",
-    "average pooling, whole windows counted",
-    "max pooling, padded with zeros",
-    "min pooling",
+KINDS: tuple[tuple[Kind, Edge], ...] = (
+    ("max", Edge.LEFT_OUT),
+    ("average", Edge.COUNTED),
+    ("average", Edge.NOT_COUNTED),
+    ("average", Edge.WHOLE),
+    ("max", Edge.ZEROS),
+    ("min", Edge.LEFT_OUT),
 )
 
 
@@ -54,7 +67,7 @@ def other_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
     ours = _found(maps, evidence.settings, expected=False) if theirs else None
     if ours is None or theirs is None or ours == theirs:
         return None
-    return f"is {ours}, the reference {theirs}{_hint(evidence.framework, ours.kind, theirs.kind)}"
+    return f"is {ours}, the reference {theirs}{_hint(evidence, ours, theirs)}"
 
 
 @check
@@ -68,16 +81,17 @@ def adaptive_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
         return None
     found = {}
     for expected in (True, False):
-        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, jittor_windows))
+        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, equal_windows))
         found[expected] = next((way for way in ways if _adaptive_fits(maps, *way, expected=expected)), None)
     theirs, ours = found[True], found[False]
     if theirs is None or ours is None or ours == theirs:
         return None
     if ours[0] == theirs[0]:
         sizes = ", ".join(dict.fromkeys(f"{side} to {out}" for side, out in sides if side % out))
-        if ours[1] is jittor_windows:
-            return f"Jittor's adaptive pooling takes other windows than torch's when sizes do not divide ({sizes})"
-        return f"has torch's windows of adaptive pooling, the reference Jittor's ({sizes})"
+        if ours[1] is equal_windows:
+            words = f"has windows of one size in adaptive pooling, the reference torch's: {sizes} does not divide"
+            return words + evidence.hint("equal windows")
+        return f"has torch's windows in adaptive pooling, the reference windows of one size: {sizes} does not divide"
     scope = "global" if maps[0].out == (1, 1) else "adaptive"
     return f"is {scope} {ours[0]} pooling, the reference {scope} {theirs[0]} pooling"
 
@@ -87,8 +101,8 @@ def torch_windows(side: int, out: int) -> list[Pair]:
     return [(i * side // out, -(-(i + 1) * side // out)) for i in range(out)]
 
 
-def jittor_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of Jittor's windows along an axis: all of one size, the last ends at the end."""
+def equal_windows(side: int, out: int) -> list[Pair]:
+    """Return start and end of windows along an axis that are all of one size, the last of which ends at the end."""
     stride = side // out
     size = side - (out - 1) * stride
     return [(i * stride, i * stride + size) for i in range(out)]
@@ -107,26 +121,25 @@ def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
         if starts[-1] >= side:
             return None
         result = _reduced(result, axis + 1, way, starts[-1] + kernel - side)
-        ends = starts + kernel
-        counts.append(
-            {
-                "padding counted": np.minimum(ends, side + padding) - starts,
-                "padding not counted": np.minimum(ends, side) - np.maximum(starts, 0),
-            }.get(way.kind.split(", ")[-1], ends - starts)
-        )
-    return result / (counts[0][:, None] * counts[1]) if way.kind.startswith("average") else result
+        counts.append(_counts(starts, starts + kernel, side, padding, way.edge))
+    return result / (counts[0][:, None] * counts[1]) if way.kind == "average" else result
+
+
+def _counts(starts: Array, ends: Array, side: int, padding: int, edge: Edge) -> Array:
+    """Return by how many numbers along an axis the sum of each window is divided."""
+    if edge is Edge.COUNTED:
+        return np.minimum(ends, side + padding) - starts
+    return np.minimum(ends, side) - np.maximum(starts, 0) if edge is Edge.NOT_COUNTED else ends - starts
 
 
 def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
     """Return the largest, smallest or the sum of each window along one axis."""
-    fill = {"max pooling": -np.inf, "min pooling": np.inf}.get(way.kind, 0.0)
+    fill = {"max": -np.inf, "min": np.inf}[way.kind] if way.edge is Edge.LEFT_OUT else 0.0
     kernel, stride = way.kernel[axis - 1], way.stride[axis - 1]
     pad = [(0, 0)] * given.ndim
     pad[axis] = (way.padding[axis - 1], max(beyond, 0))
     whole = np.moveaxis(np.pad(given, pad, constant_values=fill), axis, 0)
-    combine: Callable[[Array, Array], Array] = np.add
-    if "average" not in way.kind:
-        combine = np.maximum if "max" in way.kind else np.minimum
+    combine = COMBINE[way.kind]
     count = (beyond - kernel + given.shape[axis] + way.padding[axis - 1]) // stride + 1
     result = whole[: (count - 1) * stride + 1 : stride]
     for shift in range(1, kernel):
@@ -156,10 +169,10 @@ def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iter
         strides = (_pair(settings.get("stride")) or own, (ratio[0], ratio[1]), (1, 1), (2, 2), kernel)
         half = (kernel[0] // 2, kernel[1] // 2)
         paddings = (_pair(settings.get("padding")), half, (0, 0), (1, 1))
-        for stride, padding, kind in itertools.product(strides, paddings, KINDS):
+        for stride, padding, (kind, edge) in itertools.product(strides, paddings, KINDS):
             if stride is None or padding is None or min(*stride, *kernel) < 1 or min(padding) < 0:
                 continue
-            way = Pooling(kind, kernel, stride, padding)
+            way = Pooling(kind, edge, kernel, stride, padding)
             if way not in seen:
                 seen.add(way)
                 yield way
@@ -180,12 +193,12 @@ def _adaptive(given: Array, kind: str, windows: Callable[[int, int], list[Pair]]
     return given
 
 
-def _hint(framework: str, ours: str, theirs: str) -> str:
-    if framework != "jittor" or not ours.startswith("average") or not theirs.startswith("average"):
+def _hint(evidence: Evidence, ours: Pooling, theirs: Pooling) -> str:
+    if not ours.kind == theirs.kind == "average":
         return ""
-    if theirs.endswith("not counted"):
-        return ": Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set"
-    return ": Jittor's ceil_mode divides by the whole window" if ours.endswith("whole windows counted") else ""
+    if theirs.edge is Edge.NOT_COUNTED:
+        return evidence.hint("padding counted")
+    return evidence.hint("whole windows") if ours.edge is Edge.WHOLE else ""
 
 
 def _is_adaptive(evidence: Evidence, out: Pair) -> bool:

@@ -10,8 +10,15 @@ import numpy as np
 from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, explains, sure
 from bisect_tool.checks.values.planes import Planes, planes
 from bisect_tool.checks.values.pooling import torch_windows
+from bisect_tool.frameworks import Habit
 
 BILINEAR, ALIGNED = "bilinear with align_corners=False", "bilinear with align_corners=True"
+# What a framework does that is bilinear where the reference is this.
+BILINEAR_FOR: dict[str, Habit] = {
+    "nearest": "bilinear by default",
+    f"{BILINEAR}, by the given scale": "scale by sizes",
+    ALIGNED: "corners not aligned",
+}
 TILED = "the input tiled (repeated as a whole)"
 
 
@@ -25,13 +32,8 @@ def other_interpolation(evidence: Evidence, numbers: Numbers) -> str | None:
     ours = _found(maps, evidence.settings, expected=False) if theirs else None
     if ours is None or theirs is None or ours == theirs:
         return None
-    hint = ""
-    if evidence.framework == "jittor" and ours == BILINEAR:
-        hint = {
-            "nearest": ": Jittor's interpolate is bilinear by default",
-            f"{BILINEAR}, by the given scale": ": Jittor goes by the sizes' ratio, torch by the given scale",
-            ALIGNED: ": Jittor's UpsamplingBilinear2d does not align corners",
-        }.get(theirs, "")
+    habit = BILINEAR_FOR.get(theirs) if ours == BILINEAR else None
+    hint = evidence.hint(habit) if habit else ""
     return f"is {ours}, the reference {theirs}{hint}"
 
 

@@ -102,4 +102,4 @@ def _alike(value: Array, guess: Array, floor: float) -> bool:
 
 
 def _shapes(value: Array, expected: Array) -> str:
-    return f"shape {list(value.shape)}, reference {list(expected.shape)}"
+    return f"has shape {list(value.shape)}, reference {list(expected.shape)}"

@@ -16,7 +16,6 @@ import sys
 import types
 from typing import Any, Callable, Iterator, Sequence, Tuple
 
-from ..adapters.adapter import Adapter
 from ..model.calls import Call, Current
 from .rewriting import Place
 from .source import text_of
@@ -38,8 +37,7 @@ class Lines:
     functions in there, and may add those of an imported module elsewhere.
     """
 
-    def __init__(self, adapter: Adapter, folders: Sequence[str], patterns: Sequence[str]) -> None:
-        self._adapter = adapter
+    def __init__(self, folders: Sequence[str], patterns: Sequence[str]) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
         self._elsewhere = _files_of([module for module, _ in self._patterns])

@@ -13,10 +13,10 @@ from .build import Model
 from .sources import sources
 
 
-def describe(model: Model, framework: str, seconds: float, folders: Sequence[str] = ()) -> dict[str, Any]:
+def describe(model: Model, seconds: float, folders: Sequence[str] = ()) -> dict[str, Any]:
     """Return names, shapes, settings and statistics of a model."""
     return {
-        "framework": framework,
+        "framework": model.adapter.FRAMEWORK,
         "version": model.adapter.version(),
         "python": sys.version.split()[0],
         "seconds": seconds,

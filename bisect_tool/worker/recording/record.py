@@ -56,7 +56,7 @@ def record(
     recorder.store.flush()
     manifest = {
         "format": FORMAT,
-        "described": describe.describe(model, model.adapter.FRAMEWORK, seconds["plain"]),
+        "described": describe.describe(model, seconds["plain"]),
         **_found(recorder, read, lines),
         "state": state,
         "batch": batch,

@@ -25,7 +25,7 @@ ROWS = noise(2, 50, 6, seed=2)
         (EXPECTED[:, [0, 5, 2, 3, 4, 1, 6, 7]], EXPECTED, "1 and 5 swapped"),
         (EXPECTED[:, [2, 0, 1, 3, 5, 4, 6, 7]], EXPECTED, "2, 0, 1, 3, 5, 4, 6, 7 of the reference's"),
         (MANY[:, np.random.default_rng(0).permutation(64)], MANY, "63 of 64 moved, 0 is the reference's 16"),
-        (EXPECTED[:, [5] * 8], EXPECTED, "every channel is the reference's channel 5"),
+        (EXPECTED[:, [5] * 8], EXPECTED, "is in every channel the reference's channel 5"),
         (ROWS[:, :, ::-1], ROWS, "has the slices along axis 2 in another order: reversed"),
     ],
 )
@@ -56,7 +56,7 @@ def test_dead_channels_hide_no_pattern():
     [
         ([1, 0, 2, 3], "has the images in another order: 0 and 1 swapped"),
         ([3, 2, 1, 0], "has the images in another order: reversed"),
-        ([0, 0, 0, 0], "every image is the reference's image 0"),
+        ([0, 0, 0, 0], "is in every image the reference's image 0"),
     ],
 )
 def test_images(images, words):

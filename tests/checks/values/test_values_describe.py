@@ -110,7 +110,7 @@ def test_truths_flipped():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0 * EXPECTED, ["all zero, reference has mean -0.01 and standard deviation 1"]),
+        (0 * EXPECTED, ["is all zero, reference has mean -0.01 and standard deviation 1"]),
         (4 * EXPECTED, ["is 4 times the reference's, which is the batch size (a sum for a mean?)"]),
         (EXPECTED[:, ::-1], ["has the channels in another order: reversed"]),
         (-EXPECTED, ["has the sign flipped, is otherwise the reference's"]),
@@ -127,7 +127,7 @@ def test_the_only_wrong_part_is_explained():
     value[:, 3] *= 2.5
     assert describe(evidence(value, EXPECTED)) == [
         "is wrong only in channel 3 of 8, all else is right",
-        "there: is 2.5 times the reference's, to within 1e-07",
+        "there it is 2.5 times the reference's, to within 1e-07",
     ]
 
 
@@ -143,7 +143,7 @@ def test_a_layer_by_torch():
     expected = layer(torch.from_numpy(INPUT)).detach().numpy()
     without = torch.nn.functional.conv2d(torch.from_numpy(INPUT).double(), layer.weight.double()).detach().numpy()
     (words,) = describe(evidence(without.astype(np.float32), expected, INPUT, in_channels=8))
-    assert words.startswith("every channel is the reference's plus a constant of its own (")
+    assert words.startswith("is in every channel the reference's plus a constant of its own (")
 
 
 @pytest.mark.parametrize("factor", [1.01, None])
@@ -154,3 +154,36 @@ def test_large_tensors_take_a_few_seconds(factor):
     start = time.monotonic()
     assert bool(describe(evidence(value, expected, expected[:, ::-1], **CONTEXTS[1]))) == (factor is not None)
     assert time.monotonic() - start < 10
+
+
+def with_part(index, fill):
+    """Return the reference's values with some overwritten."""
+    value = EXPECTED.copy()
+    value[index] = fill
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        with_part(np.s_[0, 3, 1, 2], np.nan),
+        with_part(np.s_[:, 5:], 0),
+        with_part(np.s_[0, 0, 0, 0], 9),
+        0.5 + 0 * EXPECTED,
+        EXPECTED.mean((2, 3), keepdims=True) + 0 * EXPECTED,
+        EXPECTED + np.arange(8, dtype=np.float32)[:, None, None],
+        EXPECTED * np.arange(1, 9, dtype=np.float32)[:, None, None],
+        EXPECTED[:, [5] * 8],
+        EXPECTED.transpose(0, 1, 3, 2),
+        EXPECTED.transpose(0, 2, 3, 1),
+        EXPECTED[:, :6],
+        np.tanh(EXPECTED),
+        EXPECTED - INPUT,
+        np.clip(EXPECTED, -1, 1),
+    ],
+)
+def test_what_is_said_follows_the_name_of_the_values(value):
+    """It is a verb with what belongs to it, whatever the check."""
+    (first, *rest) = describe(evidence(value, EXPECTED, INPUT))
+    assert first.split()[0] in ("is", "has", "lacks")
+    assert all(words.split()[0] in ("is", "has", "lacks", "there") for words in rest)

@@ -12,7 +12,7 @@ EXPECTED = noise(seed=2)
 def test_all_zero():
     """The reference's mean and standard deviation are shown beside it."""
     words = filled.all_zero(evidence(np.zeros_like(EXPECTED), EXPECTED))
-    assert words == "all zero, reference has mean -0.01 and standard deviation 1"
+    assert words == "is all zero, reference has mean -0.01 and standard deviation 1"
 
 
 def test_a_reference_that_is_zero_too_is_no_finding():
@@ -25,8 +25,8 @@ def test_a_reference_that_is_zero_too_is_no_finding():
 def test_one_constant():
     """The constant is shown, beside what the reference has."""
     constant = np.full_like(EXPECTED, 0.5)
-    assert filled.constant(evidence(constant, EXPECTED)).startswith("0.5 everywhere, reference has mean -0.01")
-    assert filled.constant(evidence(constant, 2 * constant)) == "0.5 everywhere, reference has 1 everywhere"
+    assert filled.constant(evidence(constant, EXPECTED)).startswith("is 0.5 everywhere, reference has mean -0.01")
+    assert filled.constant(evidence(constant, 2 * constant)) == "is 0.5 everywhere, reference has 1 everywhere"
 
 
 @pytest.mark.parametrize("value", [0.5 + 1e-3 * EXPECTED, np.full(3, 0.5, np.float32)])
@@ -39,7 +39,7 @@ def test_channels_without_pixels_of_their_own():
     """Each channel is one number; a reference that is so too is no finding."""
     flat = np.broadcast_to(EXPECTED.mean((2, 3), keepdims=True), EXPECTED.shape)
     words = filled.constant_maps(evidence(flat, EXPECTED))
-    assert words.startswith("every channel is the same at all pixels, the reference's vary (standard deviation")
+    assert words.startswith("is in every channel the same at all pixels, the reference's vary (standard deviation")
     assert filled.constant_maps(evidence(flat, 2 * flat)) is None
     assert filled.constant_maps(evidence(EXPECTED, flat)) is None
 
@@ -47,11 +47,11 @@ def test_channels_without_pixels_of_their_own():
 @pytest.mark.parametrize(
     ("index", "fill", "words"),
     [
-        (np.s_[-1:], 0, "image 3 of 4 is all zero, all else is right"),
-        (np.s_[:, 5:], 0, "the last 3 of 8 channels are all zero, all else is right"),
-        (np.s_[:, :, :2], 7, "the first 2 of 12 rows are all 7, all else is right"),
-        (np.s_[..., [1, 3, 4]], 0, "columns 1, 3 and 4 of 12 are all zero, all else is right"),
-        (np.s_[:, 1:7], 0, "6 of 8 channels (1, 2, 3 ...) are all zero, all else is right"),
+        (np.s_[-1:], 0, "is all zero in image 3 of 4, all else is right"),
+        (np.s_[:, 5:], 0, "is all zero in the last 3 of 8 channels, all else is right"),
+        (np.s_[:, :, :2], 7, "is all 7 in the first 2 of 12 rows, all else is right"),
+        (np.s_[..., [1, 3, 4]], 0, "is all zero in columns 1, 3 and 4 of 12, all else is right"),
+        (np.s_[:, 1:7], 0, "is all zero in 6 of 8 channels (1, 2, 3 ...), all else is right"),
     ],
 )
 def test_a_part_that_is_not_written(index, fill, words):
@@ -67,7 +67,7 @@ def test_a_part_of_a_tensor_without_named_axes():
     value = expected.copy()
     value[:, 40:] = 0
     words = filled.unwritten(evidence(value, expected))
-    assert words == "the last 10 of 50 slices along axis 1 are all zero, all else is right"
+    assert words == "is all zero in the last 10 of 50 slices along axis 1, all else is right"
 
 
 def test_a_part_that_is_zero_in_the_reference_too_or_is_not_all_that_is_wrong():
@@ -81,10 +81,18 @@ def test_a_part_that_is_zero_in_the_reference_too_or_is_not_all_that_is_wrong():
 @pytest.mark.parametrize(
     ("bad", "index", "words"),
     [
-        (np.nan, (0, 3, 1, 2), "NaN at 1 of 4,608 places, [0, 3, 1, 2], where the reference has finite numbers"),
-        (np.inf, np.s_[2], "infinity at 1,152 of 4,608 places, all in image 2, where the reference has finite numbers"),
-        (-np.inf, np.s_[...], "minus infinity at all 4,608 places, where the reference has finite numbers"),
-        (np.nan, np.s_[:, ::2, ::3, 1:], "NaN at 704 of 4,608 places (the first is [0, 0, 0, 1]), where the reference"),
+        (np.nan, (0, 3, 1, 2), "is NaN at 1 of 4,608 places, [0, 3, 1, 2], where the reference has finite numbers"),
+        (
+            np.inf,
+            np.s_[2],
+            "is infinity at 1,152 of 4,608 places, all in image 2, where the reference has finite numbers",
+        ),
+        (-np.inf, np.s_[...], "is minus infinity at all 4,608 places, where the reference has finite numbers"),
+        (
+            np.nan,
+            np.s_[:, ::2, ::3, 1:],
+            "is NaN at 704 of 4,608 places (the first is [0, 0, 0, 1]), where the reference",
+        ),
     ],
 )
 def test_numbers_that_are_not_finite(bad, index, words):
@@ -99,7 +107,7 @@ def test_a_reference_that_is_not_finite():
     expected = EXPECTED.copy()
     expected[1, 2, 3, 4] = np.nan
     assert filled.not_finite(evidence(EXPECTED, expected)) == (
-        "finite at 1 of 4,608 places, [1, 2, 3, 4], where the reference has NaN"
+        "is finite at 1 of 4,608 places, [1, 2, 3, 4], where the reference has NaN"
     )
     assert filled.not_finite(evidence(expected, expected)) is None
     assert filled.not_finite(evidence(np.arange(4), np.arange(4.0))) is None

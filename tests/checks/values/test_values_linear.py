@@ -25,17 +25,17 @@ BIAS = noise(1, 8, 1, 1, seed=3)
         (
             channelwise.channel_offset,
             EXPECTED + BIAS,
-            "every channel is the reference's plus a constant of its own (-2.556 to 2.041), as by a bias",
+            "is in every channel the reference's plus a constant of its own (-2.556 to 2.041), as by a bias",
         ),
         (
             channelwise.channel_affine,
             EXPECTED * (2 + BIAS / 10) + BIAS,
-            "every channel is the reference's times a factor of its own (1.744 to 2.204) plus a constant",
+            "is in every channel the reference's times a factor of its own (1.744 to 2.204) plus a constant",
         ),
         (
             channelwise.channel_affine,
             EXPECTED * (2 + BIAS / 10),
-            "every channel is the reference's times a factor of its own (1.744 to 2.204)",
+            "is in every channel the reference's times a factor of its own (1.744 to 2.204)",
         ),
     ],
 )

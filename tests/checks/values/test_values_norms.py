@@ -57,17 +57,20 @@ def centred():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (batch_norm(eps=1e-3), "normalises with eps 0.001, the reference with 1e-05"),
-        (batch_norm(eps=3.3e-3), "normalises with eps 0.0033, the reference with 1e-05"),
-        (unbiased(), f"divides the variance by n - 1, the reference by n = {COUNT}"),
+        (batch_norm(eps=1e-3), "is normalised with eps 0.001, the reference with 1e-05"),
+        (batch_norm(eps=3.3e-3), "is normalised with eps 0.0033, the reference with 1e-05"),
+        (unbiased(), f"is normalised with the variance divided by n - 1, the reference by n = {COUNT}"),
         (batch_norm(bias=0 * BIAS), "has no bias added after normalising"),
         (batch_norm(weight=0 * WEIGHT + 1), "has no weight applied after normalising"),
         (batch_norm(weight=0 * WEIGHT + 1, bias=0 * BIAS), "has no weight and no bias applied after normalising"),
-        (with_statistics(0, 1), "normalises with running statistics still at 0 and 1, the reference with the batch's"),
-        (centred(), "subtracts the mean but does not divide"),
-        (group_norm(8), "normalises as instance norm, the reference as batch norm"),
-        (group_norm(1), "normalises as one group of all channels, the reference as batch norm"),
-        (group_norm(4), "normalises as group norm with 4 groups, the reference as batch norm"),
+        (
+            with_statistics(0, 1),
+            "is normalised with running statistics still at 0 and 1, the reference with the batch's",
+        ),
+        (centred(), "has the mean subtracted but is not divided"),
+        (group_norm(8), "is normalised as instance norm, the reference as batch norm"),
+        (group_norm(1), "is normalised as one group of all channels, the reference as batch norm"),
+        (group_norm(4), "is normalised as group norm with 4 groups, the reference as batch norm"),
     ],
 )
 def test_batch_norm(value, words):
@@ -80,16 +83,16 @@ def test_batch_norm(value, words):
 def test_layer_norm():
     """Layer norm's eps is found too, from other axes."""
     words = norms.normalised_otherwise(evidence(layer_norm(1e-3), layer_norm(), TOKENS, **LAYER))
-    assert words == "normalises with eps 0.001, the reference with 1e-05"
+    assert words == "is normalised with eps 0.001, the reference with 1e-05"
     words = norms.normalised_otherwise(evidence(layer_norm(2e-3), layer_norm(), TOKENS, **LAYER))
-    assert words == "normalises with eps 0.002, the reference with 1e-05"
+    assert words == "is normalised with eps 0.002, the reference with 1e-05"
 
 
 def test_group_norm():
     """The number of groups is found."""
     settings = {"classes": ("GroupNorm", "GroupNorm"), "eps": 1e-5, "num_groups": 2}
     words = norms.normalised_otherwise(evidence(group_norm(4), group_norm(2), INPUT, **settings))
-    assert words == "normalises as group norm with 4 groups, the reference as group norm with 2 groups"
+    assert words == "is normalised as group norm with 4 groups, the reference as group norm with 2 groups"
 
 
 def test_two_numbers_for_each_channel():
@@ -124,9 +127,11 @@ def test_running_statistics():
     standard = batch_norm(weight=0 * WEIGHT + 1, bias=0 * BIAS)
     running = (INPUT - 0.1) / np.sqrt(np.float32(0.02))
     words = norms.running_statistics(evidence(running, standard, INPUT, **BATCH))
-    assert words.startswith("normalises with other statistics (running ones?), the reference with the batch's own (cha")
+    assert words.startswith(
+        "is normalised with other statistics (running ones?), the reference with the batch's own (cha"
+    )
     words = norms.running_statistics(evidence(standard, running, INPUT, **BATCH))
-    assert words.startswith("normalises with the batch's own statistics, the reference with others (running ones?)")
+    assert words.startswith("is normalised with the batch's own statistics, the reference with others (running ones?)")
     assert norms.running_statistics(evidence(noise(seed=8), standard, INPUT, **BATCH)) is None
     assert norms.running_statistics(evidence(running, running * 2, INPUT, **BATCH)) is None
 
@@ -135,14 +140,16 @@ def test_eval_mode_is_not_taken_for_train_mode():
     """Running statistics with another bias are just that."""
     expected = with_statistics(np.float32(0.1), np.float32(0.02))
     value = expected + noise(1, 8, 1, 1, seed=6)
-    assert describe(evidence(value, expected, INPUT, **BATCH))[0].startswith("every channel is the reference's plus a")
+    assert describe(evidence(value, expected, INPUT, **BATCH))[0].startswith(
+        "is in every channel the reference's plus a"
+    )
 
 
 def test_fresh_running_statistics_on_values_that_are_nearly_normal():
     """An input of mean 0 and standard deviation 1 is nearly unchanged, but that is not what is wrong."""
     standard = batch_norm(weight=0 * WEIGHT + 1, bias=0 * BIAS)
     (words,) = describe(evidence(INPUT / np.sqrt(np.float32(1 + 1e-5)), standard, INPUT, **BATCH))
-    assert words.startswith("normalises with running statistics still at 0 and 1")
+    assert words.startswith("is normalised with running statistics still at 0 and 1")
 
 
 def test_the_batchs_statistics_for_running_ones():

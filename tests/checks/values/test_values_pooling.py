@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from bisect_tool.checks.values import pooling
 from bisect_tool.checks.values.checks import describe
+from bisect_tool.checks.values.pooling import Edge
 
 INPUT = noise(2, 6, 13, 13, seed=1) - 0.5
 ODD = noise(2, 3, 63, 63, seed=1)
@@ -88,14 +89,15 @@ def test_pooling_is_torchs(kernel, stride, ceil, counted):
     pair = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     padding = (pair[0] // 2, pair[1] // 2)
     maps = INPUT.reshape(-1, 13, 13).astype(np.float64)
-    for kind, wanted in (
-        ("max pooling", maximum(kernel, stride, padding, ceil_mode=ceil)),
+    for kind, edge, wanted in (
+        ("max", Edge.LEFT_OUT, maximum(kernel, stride, padding, ceil_mode=ceil)),
         (
-            f"average pooling, padding {'' if counted else 'not '}counted",
+            "average",
+            Edge.COUNTED if counted else Edge.NOT_COUNTED,
             average(kernel, stride, padding, ceil_mode=ceil, count_include_pad=counted),
         ),
     ):
-        way = pooling.Pooling(kind, pair, (stride, stride), padding)
+        way = pooling.Pooling(kind, edge, pair, (stride, stride), padding)
         found = pooling.pooled(maps, way, wanted.shape[2:])
         assert np.abs(found.reshape(wanted.shape) - wanted).max() < 1e-6
 
@@ -108,13 +110,16 @@ def test_torchs_adaptive_windows():
 
 def test_jittors_adaptive_windows():
     """Jittor's rule is said where sizes do not divide."""
-    value, expected = (adaptive(windows, 8) for windows in (pooling.jittor_windows, pooling.torch_windows))
+    value, expected = (adaptive(windows, 8) for windows in (pooling.equal_windows, pooling.torch_windows))
     words = pooling.adaptive_pooling(evidence(value, expected, ODD, framework="jittor"))
-    assert words == "Jittor's adaptive pooling takes other windows than torch's when sizes do not divide (63 to 8)"
-    assert describe(evidence(value, expected, ODD)) == [words]
+    assert words == (
+        "has windows of one size in adaptive pooling, the reference torch's: 63 to 8 does not divide: "
+        "Jittor's adaptive pooling takes them"
+    )
+    assert describe(evidence(value, expected, ODD, framework="jittor")) == [words]
     assert pooling.adaptive_pooling(evidence(nearly(value), expected, ODD)) is None
     assert pooling.adaptive_pooling(evidence(value, expected, noise(2, 3, 63, 63, seed=2))) is None
-    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows of adaptive pool")
+    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows in adaptive pool")
 
 
 def test_windows_that_divide():

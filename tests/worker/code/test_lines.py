@@ -45,7 +45,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 
 def watched(folder: Path, *patterns: str) -> lines.Lines:
     """Return the watched functions of the recipe's folder."""
-    return lines.Lines(torch_adapter, [str(folder / "recipe")], list(patterns))
+    return lines.Lines([str(folder / "recipe")], list(patterns))
 
 
 def seen(made: lines.Lines, run: Callable[[], Any], current: Callable[[], Any] = lambda: None) -> list[str]:
@@ -367,7 +367,7 @@ def test_an_excerpt_is_the_text_around_a_line(load: Load, tmp_path: Path) -> Non
 
 def test_a_file_is_shown_from_the_nearest_folder(tmp_path: Path) -> None:
     """The recipe's folder and its import path are what its author knows."""
-    made = lines.Lines(torch_adapter, [str(tmp_path), str(tmp_path / "src" / "port")], [])
+    made = lines.Lines([str(tmp_path), str(tmp_path / "src" / "port")], [])
     assert made.shown(str(tmp_path / "loss.py")) == "loss.py"
     assert made.shown(str(tmp_path / "sub" / "loss.py")) == "sub/loss.py"
     assert made.shown(str(tmp_path / "src" / "port" / "deep" / "loss.py")) == "deep/loss.py"

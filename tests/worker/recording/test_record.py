@@ -28,7 +28,7 @@ def model() -> Iterator[build.Model]:
 
 def recorded(model: build.Model, folder: Path, include: tuple = (), exclude: tuple = ()) -> tuple:
     """Record one run; return its recorder and its targets."""
-    watched = lines.Lines(torch_adapter, [str(RECIPE), str(RECIPES / "detection")], [])
+    watched = lines.Lines([str(RECIPE), str(RECIPES / "detection")], [])
     store = shards.ShardWriter(str(folder))
     recorder = Recorder(torch_adapter, store, watched, include, exclude, lambda **_fields: None)
     with calls.wrapped(torch_adapter, model.tree, recorder.around, recorder.watching):

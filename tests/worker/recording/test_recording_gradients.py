@@ -33,7 +33,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[build.M
         function = build.load_entry(str(RECIPE), "reference.py:build")
         model = build.build(torch_adapter, function, {"size": 64, "images": 2})
         folder = tmp_path_factory.mktemp("gradients")
-        watched = lines.Lines(torch_adapter, [str(RECIPE), str(RECIPES / "detection")], [])
+        watched = lines.Lines([str(RECIPE), str(RECIPES / "detection")], [])
         record.record(model, None, watched, Wire(), str(folder), [], [], [], {"of": None})
         yield model, json.loads((folder / "manifest.json").read_text()), folder
 
