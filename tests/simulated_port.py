@@ -16,12 +16,12 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import Interval, code_interval, loss_interval
+from bisect_tool.questions.tolerance import ROUNDING, Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
 
 HONEST = 1e-6  # what each leaf is off by although it is right
-ROUNDING = 2e-5
+
 STEP = "step"
 
 

@@ -16,7 +16,7 @@ from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls
+from bisect_tool.sentences import calls, ranges
 from bisect_tool.sites import Site
 
 
@@ -125,9 +125,9 @@ def _with_summation(run: Run, asked: TargetQuestion, trace: Trace) -> TargetQues
         loss.centre
     ):
         return asked
-    words = f", and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
 
     def wider(interval: Interval) -> Interval:
-        return Interval(interval.low - off, interval.high + off, interval.centre, interval.origin + words)
+        origin = ranges.with_own_sums(interval.origin, off)
+        return Interval(interval.low - off, interval.high + off, interval.centre, origin)
 
     return TargetQuestion(replace(question, interval=wider(question.interval)), wider(loss))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bisect_tool.finding import listed
+from bisect_tool.sentences.calls import ALL_STATE
 
 # What is put right in a probe.
-ALL_STATE = "all parameters and buffers"
 THESE_ALONE = "these alone"
 ALL_BUT_THESE = "everything but these"
 ALL_OTHERS = "every other parameter and buffer"

@@ -80,8 +80,10 @@ def test_who_hands_on_another_value():
     [
         (
             calls.loss_is_wrong("loss", "net"),
-            "with every layer's output, parameter and buffer the reference's, loss still diverges: "
-            "the fault lies after the last layer (net), in the loss",
+            (
+                "with every layer's output, parameter and buffer the reference's, loss still diverges: "
+                "the fault lies after the last layer (net), in the loss"
+            ),
         ),
         (
             calls.only_rounds("net", calls.off_by(0.001), 1e-7),
@@ -89,8 +91,10 @@ def test_who_hands_on_another_value():
         ),
         (
             calls.placed_otherwise("net.act", "net"),
-            "net.act gives or is given another value than the reference's call of that name, and net around it gives the "
-            "reference's: code is placed otherwise there, and does no harm",
+            (
+                "net.act gives or is given another value than the reference's call of that name, and net around it gives the "
+                "reference's: code is placed otherwise there, and does no harm"
+            ),
         ),
     ],
 )
@@ -150,13 +154,17 @@ def test_what_proves_a_call_that_no_target_shows():
         (calls.fed_by_unknown("net"), "net is fed wrongly, by a call around it that the capture leaves out"),
         (
             calls.changed_by_skipping("net", "loss", 1.0, None),
-            "not computing what comes before net changes the port by itself (loss 1.0, then None): its code writes into values "
-            "it was given, or draws random numbers, and cuts prove nothing there",
+            (
+                "not computing what comes before net changes the port by itself (loss 1.0, then None): its code writes into values "
+                "it was given, or draws random numbers, and cuts prove nothing there"
+            ),
         ),
         (
             calls.feels_rounding("net", "loss"),
-            "the port agrees from net on and not before, yet net gives what it should from the reference's inputs, to within "
-            "rounding: loss feels rounding more than was measured",
+            (
+                "the port agrees from net on and not before, yet net gives what it should from the reference's inputs, to within "
+                "rounding: loss feels rounding more than was measured"
+            ),
         ),
     ],
 )

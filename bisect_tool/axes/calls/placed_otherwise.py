@@ -55,9 +55,9 @@ def _passed_over(question: Question, trace: Trace, off_targets: Callable[[Readin
         for site, chain in pending.items():
             inside.setdefault(chain[0], []).append(site)
         right = _right(question, trace, inside, off_targets)
-        excused = {site: call for call in right for site in inside[call]}
+        excused = {site: call for call in inside if call in right for site in inside[call]}
         found |= _noticed(question, trace, forced, excused, off_targets)
-        for call in inside.keys() - right:
+        for call in [call for call in inside if call not in right]:  # in their order, so that runs are alike
             beside, held = _beside_a_fault(question, trace, call, inside[call], off_targets)
             excused |= beside
             found |= _noticed(question, trace, forced, beside, off_targets, held)
