@@ -91,6 +91,11 @@ def test_the_target_is_asked_first_and_others_where_they_can_be():
     assert [question.question.target for question in found.values()] == ["other", "loss"]
 
 
+def test_the_target_that_is_asked_about_has_a_question_whatever_the_port_gives():
+    """A port that fails to give it is asked all the same: that is the answer."""
+    assert list(asked(run_of(), base=Reading({"other": 2.0}))) == ["loss"]
+
+
 def test_where_all_outermost_calls_are_given_the_loss_may_only_round():
     """One that is not, a part of the batch on one side, or an explicit tolerance: it may be off by what all layers do."""
     run = run_of(calls={"net": None}, sites=[])

@@ -76,25 +76,38 @@ def test_skipped_code_that_changes_the_port_is_an_open_end():
     assert answer.open_ends[0].startswith("not computing what comes before m1 changes the port by itself (loss 1.5")
 
 
+class Misshapen(SimulatedPort):
+    """A port whose ``m1`` gives another shape, so that it is no site."""
+
+    def run(self, intervention):
+        """Run one probe."""
+        reading = super().run(intervention)
+        if "m1" in intervention.watched:
+            row = Comparison("", mismatch="shape [2], reference [3]")
+            reading.watched["m1"] = Watched(reading.watched["m1"].inputs, (row,))
+        return reading
+
+    def trace(self, differences=None):
+        """Return the trace of the other calls."""
+        whole = super().trace(differences)
+        return dataclasses.replace(whole, sites=tuple(s for s in whole.sites if s != "m1"), misshapen=("m1",))
+
+
 def test_an_output_of_another_shape_is_its_own_proof():
     """It cannot be replaced: the target is not judged, and the call is wrong by its shape whatever its weights are."""
-
-    class Misshapen(SimulatedPort):
-        def run(self, intervention):
-            reading = super().run(intervention)
-            if "m1" in intervention.watched:
-                row = Comparison("", mismatch="shape [2], reference [3]")
-                reading.watched["m1"] = Watched(reading.watched["m1"].inputs, (row,))
-            return reading
-
-    port = Misshapen(chain("Conv", "Norm", "Act"))
-    whole = port.trace()
-    _, answer = ask(port, trace=dataclasses.replace(whole, sites=(whole.sites[0], whole.sites[2]), misshapen=("m1",)))
+    _, answer = ask(Misshapen(chain("Conv", "Norm", "Act")))
     (culprit,) = answer.culprits
     assert (culprit.sites, culprit.by_shape, culprit.felt, culprit.confirmed) == (("m1",), True, False, True)
     assert culprit.findings[0].message == "m1 gives shape [2], reference [3], from the reference's inputs and weights"
     assert culprit.necessary.what == "everything before m1 patched: it gives shape [2], reference [3]"
+    assert culprit.sufficient is None
     assert answer.open_ends == ("loss cannot be judged while m1 cannot be replaced",)
+
+
+def test_without_a_target_no_loss_is_judged_while_a_layer_has_another_shape():
+    """Perfect layers cannot be had: who is to blame for the loss is not known."""
+    _, answer = ask(Misshapen(chain("Conv", "Norm", "Act"), loss_fault=0.5), target=None)
+    assert [culprit.sites for culprit in answer.culprits] == [("m1",)]
 
 
 def test_calls_that_float64_cannot_compute_are_suspect_only_when_far_off():

@@ -134,7 +134,7 @@ def test_a_tensor_that_is_not_loaded_is_proved_by_its_layer():
 @pytest.mark.parametrize("kind", ["other constant", "no constant"])
 def test_another_kind_of_start_that_the_target_does_not_feel_stays_a_finding(kind):
     """Only what a layer's output proves is a culprit."""
-    assert ask(LayeredPort(wrong=STATE, constant=STATE), suspects=[initial(STATE[0], kind)]).culprits == ()
+    assert ask(LayeredPort(wrong=STATE[:1], constant=STATE[:1]), suspects=[initial(STATE[0], kind)]).culprits == ()
 
 
 def test_a_layer_that_cannot_be_watched_proves_nothing():

@@ -17,13 +17,13 @@ HEAD, WEIGHT = Site("head"), Site("head.weight")
 TRACE = Trace((HEAD,), {"head": None}, {}, {}, 2e-5, {})
 
 
-@pytest.mark.parametrize(("healed", "proved"), [(0.5, True), (0.0, False)])
-def test_a_constant_layer_that_the_target_does_not_feel_is_proved_by_its_output(healed, proved):
+@pytest.mark.parametrize(("own", "healed", "proved"), [(0.0, 0.5, True), (0.0, 0.0, False), (0.1, 0.5, False)])
+def test_a_constant_layer_that_the_target_does_not_feel_is_proved_by_its_output(own, healed, proved):
     """A tensor that starts constant is blamed silently only where patching it makes its layer's output vary."""
 
     class Port(BarePort):
         def run(self, intervention):
-            variation = healed if WEIGHT in intervention.patched else 0.0
+            variation = healed if WEIGHT in intervention.patched else own
             row = Watched((), (Comparison("", 0.0, variation=variation),))
             return Reading({"loss": 10.0}, watched={"head": row}, calls=(("head", ()),))
 
