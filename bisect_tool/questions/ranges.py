@@ -16,7 +16,7 @@ from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls, ranges
+from bisect_tool.sentences import labels, ranges
 from bisect_tool.sites import Site
 
 
@@ -119,7 +119,7 @@ def _with_summation(run: Run, asked: TargetQuestion, trace: Trace) -> TargetQues
     numbers as the largest recorded tensor has.
     """
     question, loss = asked.question, asked.loss
-    reading = question.ask("forced", calls.FORCED, trace.sites, (*trace.sites, *trace.misshapen))
+    reading = question.ask("forced", labels.FORCED, trace.sites, (*trace.sites, *trace.misshapen))
     off = abs(reading.targets.get(run.target, math.nan) - loss.centre)
     if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= SAFETY * run.port.sum_error * abs(
         loss.centre

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bisect_tool.finding import listed
-from bisect_tool.sentences.calls import ALL_STATE
+from bisect_tool.sentences.labels import ALL_STATE
 
 # What is put right in a probe.
 THESE_ALONE = "these alone"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bisect_tool.sentences import blame, calls, start
+from bisect_tool.sentences import blame, labels, start
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_proves_initial_values(sentence, expected):
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
-        (start.fails(calls.ALL_STATE, "killed"), "the port fails with all parameters and buffers patched: killed"),
+        (start.fails(labels.ALL_STATE, "killed"), "the port fails with all parameters and buffers patched: killed"),
         (start.fails(start.ALL_BUT_THESE, "killed"), "the port fails with everything but these patched: killed"),
         (start.fails_as_it_is("killed"), "the port fails with its own weights: killed"),
         (

@@ -15,7 +15,7 @@ from bisect_tool.questions.judging import worst
 from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls
+from bisect_tool.sentences import calls, labels
 from bisect_tool.sites import STEP, Site, module_of
 
 
@@ -70,7 +70,7 @@ def _handed_finding(around: Site, site: Site, reading: Reading) -> Finding:
 
 def wrong_loss(question: Question, trace: Trace, everything: Reading) -> WrongLoss:
     """Blame the code after the last layer: the target diverges from perfect layers."""
-    proof = question.proof(calls.EVERYTHING_PATCHED, everything)
+    proof = question.proof(labels.EVERYTHING_PATCHED, everything)
     # It is judged by what the loss alone rounds, which is less than what the question allows.
     necessary = dataclasses.replace(proof, verdict=Verdict.DIVERGES)
     finding = Finding("loss", (STEP,), calls.loss_is_wrong(question.target, trace.sites[-1]))
@@ -120,7 +120,7 @@ def _marked_unfelt(search: Looked, culprit: Culprit, felt: Sequence[Culprit]) ->
 
 def named(culprits: Sequence[Culprit]) -> str:
     """Name what is patched to heal some culprits."""
-    return calls.these(len(culprits), culprits[0].held)
+    return labels.these(len(culprits), culprits[0].held)
 
 
 def merged(culprits: list[Culprit], new: Culprit) -> list[Culprit]:

@@ -16,7 +16,7 @@ from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.search.cuts import bisect_cuts
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls
+from bisect_tool.sentences import calls, labels
 from bisect_tool.sites import STEP, Site
 
 MOST_CULPRITS = 12
@@ -53,7 +53,7 @@ def felt(search: Looked) -> Felt:
         reading = question.ask("confirm", f"{what} alone", held_by(culprits))
         verdict = question.verdict(reading)
         if verdict is Verdict.UNRESOLVED:
-            return Felt(tuple(culprits), (calls.fails(calls.CULPRITS_HELD, reading.failure),))
+            return Felt(tuple(culprits), (calls.fails(labels.CULPRITS_HELD, reading.failure),))
         if verdict is Verdict.AGREES:
             return Felt(_sufficient(culprits, question.proof(f"{what} alone patched", reading)))
     return Felt(tuple(culprits))
@@ -91,13 +91,13 @@ def _culprit_at(search: Looked, held: Sequence[Site], cut: int) -> Culprit | Uns
     site = trace.sites[cut]
     before = [*held, *trace.sites[:cut]]
     chain = trace.chain(site)
-    reading = question.ask("confirm", calls.before(site), before, chain)
+    reading = question.ask("confirm", labels.before(site), before, chain)
     if question.verdict(reading) is Verdict.UNRESOLVED:
-        return Unsettled(calls.fails(f"{calls.before(site)} patched", reading.failure))
-    necessary = question.proof(f"{calls.before(site)} patched", reading)
+        return Unsettled(calls.fails(f"{labels.before(site)} patched", reading.failure))
+    necessary = question.proof(f"{labels.before(site)} patched", reading)
     if not inputs_off(reading, site, trace):
         return _wrong_by_itself(search, site, necessary)
-    fed = question.ask("confirm", calls.fed(site), before, [site], fed=[site])
+    fed = question.ask("confirm", labels.fed(site), before, [site], fed=[site])
     if question.verdict(fed) is Verdict.DIVERGES:  # it is wrong from the right inputs too
         return _wrong_by_itself(search, site, necessary)
     fed_right = next((s for s in chain if s in reading.watched and not inputs_off(reading, s, trace)), None)
@@ -126,8 +126,8 @@ def _changed_by_skipping(question: Question, trace: Trace, held: Sequence[Site],
     if not kept:
         return None
     skipping = dataclasses.replace(own, base=own.base.keeping(kept))
-    computed = own.observe("control", calls.OWN_COMPUTED)
-    skipped = skipping.observe("control", calls.kept_before(trace.sites[cut]))
+    computed = own.observe("control", labels.OWN_COMPUTED)
+    skipped = skipping.observe("control", labels.kept_before(trace.sites[cut]))
     before, after = computed.targets.get(question.target), skipped.targets.get(question.target)
     if before == after or (before is not None and after is not None and math.isnan(before) and math.isnan(after)):
         return None

@@ -17,7 +17,7 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import call_floor, deviation, error_of, exact_error_of, inputs_off, largest
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
-from bisect_tool.sentences import calls
+from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site, module_of
 
 AMBIGUOUS = 1e-2  # what is computed in float32, from the right inputs, is not made this wrong by rounding alone
@@ -80,13 +80,13 @@ class Forced:
 def force(question: Question, trace: Trace) -> Forced:
     """Run the forced pass on top of a question's base: once, again where calls are fed wrongly, again in float64."""
     sites = trace.sites
-    first = question.ask("forced", calls.FORCED, sites, (*sites, *trace.misshapen))
+    first = question.ask("forced", labels.FORCED, sites, (*sites, *trace.misshapen))
     if first.failure is not None:
         return Forced(first)
     fed = [site for site in sites if inputs_off(first, site, trace)]
     reading = first
     if fed:
-        reading = question.ask("forced", calls.some_fed(len(fed)), sites, sites, fed=fed)
+        reading = question.ask("forced", labels.some_fed(len(fed)), sites, sites, fed=fed)
         if reading.failure is not None:
             reading, sites = first, tuple(site for site in sites if site not in fed)
     fed = fed if reading is not first else []
@@ -115,11 +115,11 @@ def _exactly(question: Question, trace: Trace, fed: Sequence[Site], asked: Seque
     """Run the pass with some calls in float64 too, from the reference's very inputs where the calls take them."""
     if not asked:
         return Reading()
-    what, everywhere = calls.some_exact(len(asked)), (*fed, *asked)
+    what, everywhere = labels.some_exact(len(asked)), (*fed, *asked)
     reading = question.observe("exact", what, trace.sites, trace.sites, fed=everywhere, exact=asked)
     if reading.failure is None:
         return reading
-    as_fed = calls.some_exact(len(asked), fed_by_port=True)
+    as_fed = labels.some_exact(len(asked), fed_by_port=True)
     return question.observe("exact", as_fed, trace.sites, trace.sites, fed=fed, exact=asked)
 
 

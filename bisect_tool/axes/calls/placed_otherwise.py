@@ -17,6 +17,7 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import call_floor, error_of, exact_error_of
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import calls as sentences
+from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site
 
 MOST_ROUNDS = 8  # each passes over at least one more call
@@ -79,12 +80,12 @@ def _right(
     """
     wanted = set(calls)
     right = set()
-    if STEP in wanted and off_targets(question.observe("around", sentences.state_and(len(held)), held)) <= 1:
+    if STEP in wanted and off_targets(question.observe("around", labels.state_and(len(held)), held)) <= 1:
         right.add(STEP)
     known = [call for call in trace.sites if call in wanted]
     if not known:
         return right
-    reading = question.observe("around", sentences.around_fed(len(known), len(held)), held, known, fed=known)
+    reading = question.observe("around", labels.around_fed(len(known), len(held)), held, known, fed=known)
     if reading.failure is not None:
         return right
     right |= {call for call in known if error_of(reading, call) <= call_floor(trace, call)}
@@ -92,7 +93,7 @@ def _right(
     unclear.sort(key=lambda call: error_of(reading, call))
     while unclear:  # the least wrong first: where none of them is right, those that are further off are not either
         asked, unclear = unclear[:FEW], unclear[FEW:]
-        what = sentences.around_exact(len(asked), len(held))
+        what = labels.around_exact(len(asked), len(held))
         exact = question.observe("exact", what, held, asked, fed=asked, exact=asked)
         errors = {call: exact_error_of(exact, call) for call in asked}
         more = {call for call, error in errors.items() if error is not None and error <= call_floor(trace, call)}
@@ -133,14 +134,14 @@ def _noticed(
     That something is right in spite of an error tells only as much as any other error of that size would move it. A few
     targets come out near the reference's by chance, as the many numbers of a call's output do not.
     """
-    off = off_targets(question.observe("around", sentences.ALL_STATE, held))
+    off = off_targets(question.observe("around", labels.ALL_STATE, held))
     sites = list(excused)
     groups = [[site] for site in sites] if len(sites) <= MOST_ALONE else [sites]
     found: dict[Site, Site] = {}
     for group in groups:
         around = [call for call in dict.fromkeys(excused[site] for site in group) if call != STEP]
         sizes = {site: min(forced.off_by(site), 1.0) for site in group}
-        what = sentences.disturbed(group)
+        what = labels.disturbed(group)
         reading = question.observe("around", what, held, around, fed=around, disturbed=sizes)
         for site in group:
             call = excused[site]

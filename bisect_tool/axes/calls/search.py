@@ -19,7 +19,7 @@ from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls
+from bisect_tool.sentences import calls, labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def _search(case: Case) -> CallsAnswer:
 
 def _asked(case: Case) -> CallsAnswer:
     if case.base.failure is not None:
-        return CallsAnswer(open_ends=(calls.fails(calls.REFERENCE_WEIGHTS, case.base.failure),))
+        return CallsAnswer(open_ends=(calls.fails(labels.REFERENCE_WEIGHTS, case.base.failure),))
     if case.trace.sites:
         if case.target is None:
             return search_local(case.questions, case.trace)
@@ -62,7 +62,7 @@ def search_code(question: Question, trace: Trace, loss: Interval) -> CallsAnswer
     """
     forced = force(question, trace)
     if forced.reading.failure is not None:
-        return CallsAnswer(open_ends=(calls.fails(calls.EVERY_LAYER, forced.reading.failure),))
+        return CallsAnswer(open_ends=(calls.fails(labels.EVERY_LAYER, forced.reading.failure),))
     search = Looked(question, trace, forced)
     found = _felt(search, loss)
     return _answer((*found.culprits, *unfelt(search, found.culprits)), found.open_ends, forced)
@@ -74,7 +74,7 @@ def _felt(search: Looked, loss: Interval) -> Felt:
         return Felt(open_ends=(calls.not_replaced(question.target, forced.misshapen),))
     if not loss.holds(forced.reading.targets.get(question.target, math.nan)):
         return Felt((wrong_loss(question, search.trace, forced.reading),))
-    if question.verdict(question.ask("split", calls.ALL_STATE)) is Verdict.AGREES:
+    if question.verdict(question.ask("split", labels.ALL_STATE)) is Verdict.AGREES:
         return Felt()
     return felt(search)
 
@@ -87,7 +87,7 @@ def search_local(questions: Mapping[str, TargetQuestion], trace: Trace) -> Calls
     question = next(iter(questions.values())).question
     forced = force(question, trace)
     if forced.reading.failure is not None:
-        return CallsAnswer(open_ends=(calls.fails(calls.EVERY_LAYER, forced.reading.failure),))
+        return CallsAnswer(open_ends=(calls.fails(labels.EVERY_LAYER, forced.reading.failure),))
     wrong: list[Culprit] = []
     for target, asked in questions.items():
         value = forced.reading.targets.get(target, math.nan)

@@ -15,7 +15,7 @@ from bisect_tool.questions.judging import call_floor, error_of
 from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import calls, start
+from bisect_tool.sentences import labels, start
 from bisect_tool.sites import Site, parent_of
 
 
@@ -35,7 +35,7 @@ def search_fixed(
     watched = sorted({owners[site] for site in lost})
     rest = [site for site in state if site not in lost]
     own = question.observe("confirm", start.all_but(list(lost)), rest, watched, fed=watched)
-    healed = question.observe("confirm", calls.ALL_STATE, state, watched, fed=watched)
+    healed = question.observe("confirm", labels.ALL_STATE, state, watched, fed=watched)
     proven = tuple(site for site in lost if _healed(own, healed, owners[site], trace))
     if not proven:
         return None
