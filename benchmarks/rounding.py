@@ -21,7 +21,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool.axes.calls import forced_pass
 from bisect_tool.axes.calls.forced_pass import Forced, OwnError, force
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import run as command
@@ -31,7 +30,7 @@ from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import error_of, exact_error_of, floor_of
+from bisect_tool.questions.judging import call_floor, error_of, exact_error_of, largest
 from bisect_tool.questions.question import ProbeLog, Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
 from bisect_tool.recipes.load import Recipe, load_recipe
@@ -164,7 +163,7 @@ def add_honest(found: Measured, recipe: Recipe, capture: Capture, options: Mappi
         finally:
             port.close()
     found.honest += [honest_row(ready.trace, reading, site) for site in sites]
-    found.inputs += [forced_pass._largest(reading.watched[site].inputs) for site in sites]
+    found.inputs += [largest(reading.watched[site].inputs) for site in sites]
     found.free += [honest_row(ready.trace, free, site) for site in sites]
 
 
@@ -208,7 +207,7 @@ def usable(reading: Reading) -> Reading:
 
 def honest_row(trace: Trace, reading: Reading, site: Site) -> Row:
     """Return what a call of the faithful port is off by."""
-    own = OwnError(error_of(reading, site), exact_error_of(reading, site), floor_of(trace, site), "")
+    own = OwnError(error_of(reading, site), exact_error_of(reading, site), call_floor(trace, site))
     return Row(site, kind_of(trace, site), own, trace.exact.get(site, 0.0))
 
 
@@ -217,9 +216,9 @@ def faulty_row(trace: Trace, forced: Forced, site: Site) -> Row:
     kind, reference = kind_of(trace, site), trace.exact.get(site, 0.0)
     fed = [call for call, culprit in forced.fed_wrong.items() if culprit == site]
     if site not in forced.off and fed:
-        error = max(forced_pass._largest(forced.reading.watched[call].inputs) for call in fed)
-        return Row(site, kind, OwnError(error, None, SAFETY * trace.rounding, ""), reference, INPUTS)
-    below = OwnError(error_of(forced.reading, site), 0.0, floor_of(trace, site), "")
+        error = max(largest(forced.reading.watched[call].inputs) for call in fed)
+        return Row(site, kind, OwnError(error, None, SAFETY * trace.rounding), reference, INPUTS)
+    below = OwnError(error_of(forced.reading, site), 0.0, call_floor(trace, site))
     return Row(site, kind, forced.off.get(site, below), reference)
 
 

@@ -16,12 +16,12 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import Interval, code_interval, loss_interval
+from bisect_tool.questions.tolerance import ROUNDING, Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
 
 HONEST = 1e-6  # what each leaf is off by although it is right
-ROUNDING = 2e-5
+
 STEP = "step"
 
 
@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Fault:
-    """``kind`` "own": the module's own code adds ``size``; "feed": the code around hands it an input that is off."""
+    """``kind`` "own": the module's own code adds ``size``, or takes it away; "feed": the code around hands it an input that is off."""
 
     kind: str
     site: str
@@ -93,12 +93,13 @@ class SimulatedPort(BarePort):
                 value = call(child, given if node.parallel else value)
                 outputs.append(value)
             value = (max(outputs) if node.parallel else value) + self.own.get(node.name, 0.0)
+            value += dict(intervention.disturbed).get(node.name, 0.0)
             calls.append((node.name, ()))
             if node.name in intervention.watched:
-                exact = (Comparison("", value - rounding),)
+                exact = (Comparison("", abs(value - rounding)),)
                 watched[node.name] = Watched(
-                    (Comparison("0.0", handed),),
-                    (Comparison("", value),),
+                    (Comparison("0.0", abs(handed)),),
+                    (Comparison("", abs(value)),),
                     exact if node.name in intervention.exact else None,
                 )
             return 0.0 if node.name in intervention.patched else value

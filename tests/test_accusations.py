@@ -479,7 +479,7 @@ def test_a_call_that_cannot_be_compared_is_named_beside_its_container(tmp_path: 
     report = run(tmp_path, RECORD)
     assert confirmed(report) == ["net.outer"]
     messages = [finding["message"] for finding in report["culprits"][0]["findings"]]
-    assert any("or of net.outer.inner inside it, which could not be compared" in message for message in messages)
+    assert any("or that of net.outer.inner inside it, which could not be compared" in message for message in messages)
 
 
 NUMBER = """
@@ -597,7 +597,7 @@ def test_a_weight_that_is_not_loaded_as_the_others_are_is_named(
     for culprit in report["culprits"]:
         assert (culprit["kind"], culprit["felt"], len(culprit["findings"])) == ("values", False, 1)
         assert said in culprit["findings"][0]["message"]
-        assert report["sentence"].startswith("Not what the reference starts with at every seed")
+        assert report["sentence"].startswith("Not the values that the reference has at every seed")
 
 
 SHIFTED = """
@@ -619,7 +619,7 @@ def test_another_constant_that_the_target_does_not_feel_is_proved_by_its_layer(t
     """
     report = run(tmp_path, SHIFTED)
     assert (report["verdict"], confirmed(report)) == ("diverges", ["net.out.bias"])
-    assert report["sentence"].startswith("Not what the reference starts with at every seed")
+    assert report["sentence"].startswith("Not the values that the reference has at every seed")
     assert "starts as 1 ± 0, reference 2 ± 0 at every seed" in report["culprits"][0]["findings"][0]["message"]
 
 

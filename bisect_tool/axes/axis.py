@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bisect_tool.captures.reader import Capture
+from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import AfterTheLayers, Culprit
-from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.interface import Port
@@ -68,7 +68,7 @@ class Case:
     start: Interval | None
     own: Reading
     base: Reading
-    initial: tuple[Finding, ...]
+    initial: tuple[InitialFinding, ...]
     passed_over: tuple[str, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
 

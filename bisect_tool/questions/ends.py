@@ -39,46 +39,44 @@ def check_batch(run: Run) -> None:
 
 def ends(run: Run) -> Reading:
     """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
-
-    def ask(intervention: Intervention, what: str) -> Reading:
-        return run.log.run(
-            run.port,
-            intervention,
-            phase="ends",
-            what=what,
-            patched=0,
-            quantity=run.target,
-            value=lambda reading: reading.targets.get(run.target),
-        )
-
-    first = ask(Intervention(), "as it is")
-    if first.failure is not None:
-        why = explained_text(first.failure, row_counts(run.capture.manifest))
-        raise InconclusiveError(
-            f"the port does not run as it is: {first.failure}",
-            hint=f"mend that first{f': {why}' if why else ''}; --debug shows all that the port said",
-            detail=first.detail,
-        )
-    if run.target in first.not_scalar:
-        raise BisectError(f"target {run.target!r} of the port {first.not_scalar[run.target]}")
-    if run.target not in first.targets:
-        raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(first.targets)}")
-    second = ask(Intervention(repeat=1), "as it is, again")
-    _same(
-        run, first, second, "two identical runs of the port differ", "switch dropout and other randomness off in build"
-    )
-    inert = ask(Intervention(echo=True), "every output replaced by a copy of itself")
-    _same(
-        run,
-        first,
-        inert,
-        "replacing outputs by copies of themselves changes the port",
-        "it shares or overwrites tensors",
-    )
+    first = _observed(run, Intervention(), "as it is")
+    _check_runs(run, first)
+    second = _observed(run, Intervention(repeat=1), "as it is, again")
+    differ = "two identical runs of the port differ"
+    _check_same(run, first, second, differ, "switch dropout and other randomness off in build")
+    inert = _observed(run, Intervention(echo=True), "every output replaced by a copy of itself")
+    changed = "replacing outputs by copies of themselves changes the port"
+    _check_same(run, first, inert, changed, "it shares or overwrites tensors")
     return first
 
 
-def _same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:
+def _observed(run: Run, intervention: Intervention, what: str) -> Reading:
+    return run.log.run(
+        run.port,
+        intervention,
+        phase="ends",
+        what=what,
+        patched=0,
+        quantity=run.target,
+        value=lambda reading: reading.targets.get(run.target),
+    )
+
+
+def _check_runs(run: Run, reading: Reading) -> None:
+    if reading.failure is not None:
+        why = explained_text(reading.failure, row_counts(run.capture.manifest))
+        raise InconclusiveError(
+            f"the port does not run as it is: {reading.failure}",
+            hint=f"mend that first{f': {why}' if why else ''}; --debug shows all that the port said",
+            detail=reading.detail,
+        )
+    if run.target in reading.not_scalar:
+        raise BisectError(f"target {run.target!r} of the port {reading.not_scalar[run.target]}")
+    if run.target not in reading.targets:
+        raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(reading.targets)}")
+
+
+def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:
     if other.failure is not None:
         raise InconclusiveError(f"{what}: the second one failed: {other.failure}")
     left, right = first.targets[run.target], other.targets.get(run.target)

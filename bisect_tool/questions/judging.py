@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.tolerance import SAFETY
+from bisect_tool.sentences import calls
 from bisect_tool.sites import Site
 
-EVERYTHING = "everything patched, each site computed"
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a value is off, relatively; infinitely where it does not compare, and ``mismatch`` may say why."""
+
+    error: float
+    mismatch: str | None = None
 
 
-def floor_of(trace: Trace, site: Site) -> float:
+def call_floor(trace: Trace, site: Site) -> float:
     """Return the relative error that rounding explains in one call: the reference's own against float64, if larger."""
     return max(trace.rounding, SAFETY * trace.exact.get(site, 0.0))
 
@@ -42,12 +50,12 @@ def largest(comparisons: Iterable[Comparison]) -> float:
     return max((math.inf if math.isnan(error) else error for error in errors), default=0.0)
 
 
+def deviation(comparisons: Sequence[Comparison]) -> Deviation:
+    """Return how far the worst of some tensors is off."""
+    return Deviation(largest(comparisons), next((c.mismatch for c in comparisons if c.mismatch), None))
+
+
 def worst(comparisons: Sequence[Comparison]) -> str:
     """Say how far the worst of some tensors is off."""
-    mismatch = next((c.mismatch for c in comparisons if c.mismatch), None)
-    if mismatch:
-        return mismatch
-    error = largest(comparisons)
-    if error >= 10:
-        return f"a value that is off by {error:.3g} times its size"
-    return f"a value that is off by {error:.2%}" if error >= 1e-4 else f"a value that is off by {error:.1e} (relative)"
+    off = deviation(comparisons)
+    return calls.value_off(off.error, off.mismatch)

@@ -12,11 +12,11 @@ from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import EVERYTHING
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import labels, ranges
 from bisect_tool.sites import Site
 
 
@@ -119,15 +119,15 @@ def _with_summation(run: Run, asked: TargetQuestion, trace: Trace) -> TargetQues
     numbers as the largest recorded tensor has.
     """
     question, loss = asked.question, asked.loss
-    reading = question.ask("forced", EVERYTHING, trace.sites, (*trace.sites, *trace.misshapen))
+    reading = question.ask("forced", labels.FORCED, trace.sites, (*trace.sites, *trace.misshapen))
     off = abs(reading.targets.get(run.target, math.nan) - loss.centre)
     if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= SAFETY * run.port.sum_error * abs(
         loss.centre
     ):
         return asked
-    words = f", and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"
 
     def wider(interval: Interval) -> Interval:
-        return Interval(interval.low - off, interval.high + off, interval.centre, interval.origin + words)
+        origin = ranges.with_own_sums(interval.origin, off)
+        return Interval(interval.low - off, interval.high + off, interval.centre, origin)
 
     return TargetQuestion(replace(question, interval=wider(question.interval)), wider(loss))

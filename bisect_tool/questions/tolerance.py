@@ -12,8 +12,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bisect_tool.sentences import ranges
+
 SAFETY = 3.0  # over the largest of four draws; a faithful port stayed below a tenth of it (docs/design.md)
 FLOAT32 = 2.0**-23
+# Relative: what a few float32 operations in one layer of any framework do to its output (docs/tolerance.md has the measurements).
+# A capture that knows the rounding it was measured with says so itself (``noise.rounding``); that one counts then.
+ROUNDING = 2e-5
 UNCHECKED = 1e-3  # a call whose code does not run in float64 is suspect only above this
 
 # Student's t, 99.9 % two-sided, by degrees of freedom (any table of the distribution; exact to the digits given).
@@ -54,19 +59,17 @@ def code_interval(
     """Return where a target may lie when the weights are the reference's; an explicit tolerance wins."""
     if rtol is not None or atol is not None:
         width = (rtol or 0.0) * abs(reference) + (atol or 0.0)
-        return Interval(reference - width, reference + width, reference, "the tolerance given")
+        return Interval(reference - width, reference + width, reference, ranges.GIVEN)
     floor = rounding * abs(reference) or 8 * FLOAT32  # the loss's own sums are not perturbed
     width = max(SAFETY * noise, floor)
-    origin = f"{SAFETY:g} times what rounding every layer by {rounding:g} does to the reference"
-    if width == floor:
-        origin = f"rounding by {rounding:g}; rounding every layer so moves the reference by less"
+    origin = ranges.target_rounds(rounding) if width == floor else ranges.every_layer_rounds(SAFETY, rounding)
     return Interval(reference - width, reference + width, reference, origin)
 
 
 def loss_interval(code: Interval, noise: float, rounding: float) -> Interval:
     """Return where a target may lie when all that goes into the loss is the reference's: only the loss itself rounds."""
     width = min(max(SAFETY * noise, rounding * abs(code.centre), 8 * FLOAT32), code.high - code.centre)
-    return Interval(code.centre - width, code.centre + width, code.centre, "rounding in the loss alone")
+    return Interval(code.centre - width, code.centre + width, code.centre, ranges.LOSS_ALONE)
 
 
 def start_interval(values: Sequence[float]) -> Interval | None:
@@ -80,5 +83,4 @@ def start_interval(values: Sequence[float]) -> Interval | None:
     degrees = len(values) - 1
     factor = T_999[max(d for d in T_999 if d <= degrees)]
     width = max(factor * deviation * math.sqrt(1 + 1 / len(values)), 8 * FLOAT32 * abs(mean))
-    origin = f"99.9 % prediction interval over {len(values)} initialisations of the reference"
-    return Interval(mean - width, mean + width, mean, origin)
+    return Interval(mean - width, mean + width, mean, ranges.prediction(len(values)))

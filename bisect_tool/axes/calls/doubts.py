@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from bisect_tool.axes.axis import Answer
 from bisect_tool.culprit import AfterTheLayers, Culprit, WrongCalls
-from bisect_tool.finding import listed
 from bisect_tool.pairing.pair import Pair, batch_differs
 from bisect_tool.pairing.trace import Trace, lies_in
+from bisect_tool.sentences import calls
 from bisect_tool.sites import Site, module_of, parent_of
 
 A = TypeVar("A", bound=Answer)
@@ -31,9 +31,9 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
         tops = [call for call, around in reference.calls.items() if around is None and call not in trace.sites]
         parts = batch_differs(pair)
         if tops:
-            yield f"{listed(tops)} could not be given the reference's value, so that the fault may lie there too"
+            yield calls.outermost_not_given(tops)
         if parts:
-            yield f"the port did not get the reference's batch: {listed(sorted(parts))} is on one side only"
+            yield calls.batch_not_given(sorted(parts))
         modules = {m.name for m in reference.described.modules}
     else:
         modules = {module_of(site) for site in culprit.sites}
@@ -42,7 +42,6 @@ def _doubts(culprit: Culprit, pair: Pair, trace: Trace, state: Sequence[Site]) -
     guessed = [n for n in names if pair.matching.how.get(n) == "guess"]
     by_shape = isinstance(culprit, WrongCalls) and culprit.by_shape
     if lost and not by_shape:
-        yield f"{listed(lost)} could not be given the reference's value (no partner or another shape in the port)"
+        yield calls.state_not_given(lost)
     if guessed:
-        pairs = listed([f"{n} = {pair.matching.state[n]}" for n in guessed])
-        yield f"{pairs} is matched by shape and order only: say which is which with a rename rule"
+        yield calls.state_guessed([(name, pair.matching.state[name]) for name in guessed])

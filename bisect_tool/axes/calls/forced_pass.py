@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import EVERYTHING, error_of, exact_error_of, floor_of, inputs_off, largest, worst
+from bisect_tool.questions.judging import call_floor, deviation, error_of, exact_error_of, inputs_off, largest
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
+from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site, module_of
 
 AMBIGUOUS = 1e-2  # what is computed in float32, from the right inputs, is not made this wrong by rounding alone
@@ -28,13 +29,14 @@ class OwnError:
     """How far a call is off from the reference's inputs and weights, relatively.
 
     Attributes: ``error`` in float32 and ``exact`` in float64 (None where its code does not run in it, or where it was
-    not asked since float64 confirms others ``of_its_kind``), ``floor`` (what rounding explains), ``words``.
+    not asked since float64 confirms others ``of_its_kind``), ``floor`` (what rounding explains), ``mismatch`` (why it does
+    not compare).
     """
 
     error: float
     exact: float | None
     floor: float
-    words: str
+    mismatch: str | None = None
     of_its_kind: bool = False
 
     @property
@@ -64,6 +66,11 @@ class Forced:
     misshapen: tuple[Site, ...] = ()
     intervention: Intervention = field(default_factory=Intervention)
 
+    def off_by(self, site: Site) -> float:
+        """Return how far a call is off that is wrong by itself or handed something else: its output or its inputs."""
+        own, watched = self.off.get(site), self.reading.watched.get(site)
+        return max(own.error if own else 0.0, largest(watched.inputs) if watched else 0.0)
+
     @functools.cached_property
     def suspects(self) -> list[Site]:
         """Return the calls that are wrong by themselves, in execution order."""
@@ -73,17 +80,17 @@ class Forced:
 def force(question: Question, trace: Trace) -> Forced:
     """Run the forced pass on top of a question's base: once, again where calls are fed wrongly, again in float64."""
     sites = trace.sites
-    first = question.ask("forced", EVERYTHING, sites, (*sites, *trace.misshapen))
+    first = question.ask("forced", labels.FORCED, sites, (*sites, *trace.misshapen))
     if first.failure is not None:
         return Forced(first)
     fed = [site for site in sites if inputs_off(first, site, trace)]
     reading = first
     if fed:
-        reading = question.ask("forced", f"the same, {len(fed)} fed the reference's inputs", sites, sites, fed=fed)
+        reading = question.ask("forced", labels.some_fed(len(fed)), sites, sites, fed=fed)
         if reading.failure is not None:
             reading, sites = first, tuple(site for site in sites if site not in fed)
     fed = fed if reading is not first else []
-    above = [site for site in sites if error_of(reading, site) > floor_of(trace, site)]
+    above = [site for site in sites if error_of(reading, site) > call_floor(trace, site)]
     fed_wrong = _fed_wrong(trace, first, reading)
     unclear = {around for site, around in fed_wrong.items() if around != STEP and _slightly_off(reading, site)}
     asked = unclear | _sample(trace, {site: error_of(reading, site) for site in above})
@@ -94,8 +101,8 @@ def force(question: Question, trace: Trace) -> Forced:
     misshapen = _misshapen(trace, first)
     excused = _reading_what_stays_wrong(trace, misshapen)
     judged = [site for site in above if site not in excused]
-    off = {site: _own_error(trace, reading, exact, site, of_its_kind=site not in asked) for site in judged}
-    off |= {site: OwnError(math.inf, None, 0.0, worst(first.watched[site].output)) for site in misshapen}
+    off = {site: _judged(trace, reading, exact, site, of_its_kind=site not in asked) for site in judged}
+    off |= {site: OwnError(math.inf, None, 0.0, deviation(first.watched[site].output).mismatch) for site in misshapen}
     fed_wrong = {
         site: around
         for site, around in fed_wrong.items()
@@ -108,12 +115,12 @@ def _exactly(question: Question, trace: Trace, fed: Sequence[Site], asked: Seque
     """Run the pass with some calls in float64 too, from the reference's very inputs where the calls take them."""
     if not asked:
         return Reading()
-    what = f"the same, {len(asked)} in float64 too"
-    everywhere = (*fed, *asked)
+    what, everywhere = labels.some_exact(len(asked)), (*fed, *asked)
     reading = question.observe("exact", what, trace.sites, trace.sites, fed=everywhere, exact=asked)
     if reading.failure is None:
         return reading
-    return question.observe("exact", f"{what}, fed as the port does", trace.sites, trace.sites, fed=fed, exact=asked)
+    as_fed = labels.some_exact(len(asked), fed_by_port=True)
+    return question.observe("exact", as_fed, trace.sites, trace.sites, fed=fed, exact=asked)
 
 
 def _sample(trace: Trace, errors: Mapping[Site, float]) -> set[Site]:
@@ -130,7 +137,7 @@ def _sample(trace: Trace, errors: Mapping[Site, float]) -> set[Site]:
 
 def _clears(trace: Trace, exact: Reading, site: Site) -> bool:
     error = exact_error_of(exact, site)
-    return error is None or error <= floor_of(trace, site)
+    return error is None or error <= call_floor(trace, site)
 
 
 def _slightly_off(reading: Reading, site: Site) -> bool:
@@ -176,17 +183,6 @@ def _fed_wrong(trace: Trace, first: Reading, reading: Reading) -> dict[Site, Sit
     return found
 
 
-def _own_error(trace: Trace, reading: Reading, exact: Reading, site: Site, *, of_its_kind: bool) -> OwnError:
-    return OwnError(
-        error_of(reading, site),
-        exact_error_of(exact, site),
-        floor_of(trace, site),
-        worst(reading.watched[site].output),
-        of_its_kind,
-    )
-
-
-def own_error(forced: Forced, site: Site) -> float:
-    """Return how far a call is off that is wrong by itself or handed something else: its output's or its inputs' error."""
-    own, watched = forced.off.get(site), forced.reading.watched.get(site)
-    return max(own.error if own else 0.0, largest(watched.inputs) if watched else 0.0)
+def _judged(trace: Trace, reading: Reading, exact: Reading, site: Site, *, of_its_kind: bool) -> OwnError:
+    off = deviation(reading.watched[site].output)
+    return OwnError(off.error, exact_error_of(exact, site), call_floor(trace, site), off.mismatch, of_its_kind)

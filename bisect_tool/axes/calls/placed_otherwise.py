@@ -11,12 +11,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from bisect_tool.axes.calls.forced_pass import AMBIGUOUS, Forced, force, own_error
-from bisect_tool.finding import counted
+from bisect_tool.axes.calls.forced_pass import AMBIGUOUS, Forced, force
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import error_of, exact_error_of, floor_of
+from bisect_tool.questions.judging import call_floor, error_of, exact_error_of
 from bisect_tool.questions.question import Question
+from bisect_tool.sentences import calls as sentences
+from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site
 
 MOST_ROUNDS = 8  # each passes over at least one more call
@@ -24,7 +25,6 @@ MOST_ALONE = 6  # calls that are disturbed one by one; more of them together
 FEW = 4  # calls that are asked about in float64 at a time
 CLEARLY = 10  # times what rounding explains: an error that would move a call so far does not vanish in it by chance
 CHANCE = 1e-3  # of what an error of some size moves the targets by; no nearer to the reference's they come by chance
-ALL_STATE = "all parameters and buffers"
 MOST_HELD = 2  # kinds of faulty calls that are looked for beside calls that are placed otherwise
 
 
@@ -56,12 +56,12 @@ def _passed_over(question: Question, trace: Trace, off_targets: Callable[[Readin
         for site, chain in pending.items():
             inside.setdefault(chain[0], []).append(site)
         right = _right(question, trace, inside, off_targets)
-        excused = {site: call for call in right for site in inside[call]}
-        found |= _felt(question, trace, forced, excused, off_targets)
-        for call in inside.keys() - right:
+        excused = {site: call for call in inside if call in right for site in inside[call]}
+        found |= _noticed(question, trace, forced, excused, off_targets)
+        for call in [call for call in inside if call not in right]:  # in their order, so that runs are alike
             beside, held = _beside_a_fault(question, trace, call, inside[call], off_targets)
             excused |= beside
-            found |= _felt(question, trace, forced, beside, off_targets, held)
+            found |= _noticed(question, trace, forced, beside, off_targets, held)
         pending = {s: chain[1:] for s, chain in pending.items() if s not in excused and len(chain) > 1}
     # A call that is right with what is inside it left alone is only off in the forced pass.
     return {site: around for site, around in found.items() if site not in found.values()}
@@ -79,26 +79,24 @@ def _right(
     ``step`` is right when the targets are.
     """
     wanted = set(calls)
-    what = f", {counted(len(held), 'call')} inside patched" if held else ""
     right = set()
-    if STEP in wanted and off_targets(question.observe("around", f"{ALL_STATE}{what}", held)) <= 1:
+    if STEP in wanted and off_targets(question.observe("around", labels.state_and(len(held)), held)) <= 1:
         right.add(STEP)
     known = [call for call in trace.sites if call in wanted]
     if not known:
         return right
-    reading = question.observe(
-        "around", f"{counted(len(known), 'call')} around what is off, fed{what}", held, known, fed=known
-    )
+    reading = question.observe("around", labels.around_fed(len(known), len(held)), held, known, fed=known)
     if reading.failure is not None:
         return right
-    right |= {call for call in known if error_of(reading, call) <= floor_of(trace, call)}
+    right |= {call for call in known if error_of(reading, call) <= call_floor(trace, call)}
     unclear = [call for call in known if call not in right and error_of(reading, call) < AMBIGUOUS]
     unclear.sort(key=lambda call: error_of(reading, call))
     while unclear:  # the least wrong first: where none of them is right, those that are further off are not either
         asked, unclear = unclear[:FEW], unclear[FEW:]
-        exact = question.observe("exact", f"{len(asked)} of them in float64{what}", held, asked, fed=asked, exact=asked)
+        what = labels.around_exact(len(asked), len(held))
+        exact = question.observe("exact", what, held, asked, fed=asked, exact=asked)
         errors = {call: exact_error_of(exact, call) for call in asked}
-        more = {call for call, error in errors.items() if error is not None and error <= floor_of(trace, call)}
+        more = {call for call, error in errors.items() if error is not None and error <= call_floor(trace, call)}
         if not more:
             break
         right |= more
@@ -123,7 +121,7 @@ def _beside_a_fault(
     return {}, ()
 
 
-def _felt(
+def _noticed(
     question: Question,
     trace: Trace,
     forced: Forced,
@@ -136,18 +134,18 @@ def _felt(
     That something is right in spite of an error tells only as much as any other error of that size would move it. A few
     targets come out near the reference's by chance, as the many numbers of a call's output do not.
     """
-    off = off_targets(question.observe("around", ALL_STATE, held))
+    off = off_targets(question.observe("around", labels.ALL_STATE, held))
     sites = list(excused)
     groups = [[site] for site in sites] if len(sites) <= MOST_ALONE else [sites]
     found: dict[Site, Site] = {}
     for group in groups:
         around = [call for call in dict.fromkeys(excused[site] for site in group) if call != STEP]
-        what = f"{group[0] if len(group) == 1 else counted(len(group), 'call')} disturbed"
-        sizes = {site: min(own_error(forced, site), 1.0) for site in group}
+        sizes = {site: min(forced.off_by(site), 1.0) for site in group}
+        what = labels.disturbed(group)
         reading = question.observe("around", what, held, around, fed=around, disturbed=sizes)
         for site in group:
             call = excused[site]
-            moved = off_targets(reading) if call == STEP else error_of(reading, call) / floor_of(trace, call)
+            moved = off_targets(reading) if call == STEP else error_of(reading, call) / call_floor(trace, call)
             by_chance = call == STEP and off > CHANCE * moved
             if reading.failure is None and moved > CLEARLY and not by_chance:
                 found[site] = call
@@ -156,8 +154,4 @@ def _felt(
 
 def explained(found: Mapping[Site, Site]) -> tuple[str, ...]:
     """Say which calls were passed over, and why."""
-    return tuple(
-        f"{site} gives or is given another value than the reference's call of that name, and {around} around it gives the "
-        "reference's: code is placed otherwise there, and does no harm"
-        for site, around in found.items()
-    )
+    return tuple(sentences.placed_otherwise(site, around) for site, around in found.items())

@@ -20,6 +20,7 @@ from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import Arrays, Handed
 from bisect_tool.probes.interface import Port
+from bisect_tool.sentences import calls
 from bisect_tool.sites import Site, module_of
 
 
@@ -75,9 +76,9 @@ def _call(culprit: Culprit, forced: Forced, trace: Trace) -> Site:
 def _described(culprit: Culprit, call: Site, handed: Handed, seen: _Seen) -> Culprit:
     entry = seen.entries[call]
     if isinstance(culprit, WrongCaller):
-        where, by, pairs = f"what {call} is handed", culprit.sites[0], _pairs(handed.inputs, entry.inputs, seen.capture)
+        where, by, pairs = calls.inputs_of(call), culprit.sites[0], _pairs(handed.inputs, entry.inputs, seen.capture)
     else:
-        where, by, pairs = f"the value of {call}", call, _pairs(handed.output, entry.output, seen.capture)
+        where, by, pairs = calls.output_of(call), call, _pairs(handed.output, entry.output, seen.capture)
     inputs = tensor_keys(seen.entries[by].inputs) if by in seen.entries else ()
     evidence = Evidence(
         site=call,

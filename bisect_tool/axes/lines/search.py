@@ -24,7 +24,7 @@ from bisect_tool.culprit import Culprit, WrongCaller, WrongLine
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import error_of, floor_of, inputs_off, worst
+from bisect_tool.questions.judging import call_floor, error_of, inputs_off, worst
 from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import TargetQuestion
@@ -141,7 +141,7 @@ def _inside(question: Question, lines: Lines, culprit: Culprit, trace: Trace) ->
         off = (
             inputs_off(reading, seen, trace)
             if isinstance(culprit, WrongCaller)
-            else error_of(reading, seen) > floor_of(trace, seen)
+            else error_of(reading, seen) > call_floor(trace, seen)
         )
         return Verdict.DIVERGES if off else Verdict.AGREES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bisect_tool.checks.initial.distributions import TINY, Law
 from bisect_tool.finding import listed
@@ -30,16 +30,38 @@ class Start:
     test: str = ""
 
 
+class Factor(NamedTuple):
+    """A ratio: a usual factor that it fits (``sqrt(2)``, and which way), or none and the ratio to one digit."""
+
+    name: str
+    larger: bool | None = None
+
+
+class Trait(NamedTuple):
+    """What several parameters may have in common: the names of both laws, formulas that fit them, how far they are apart."""
+
+    kind: Kind
+    port: str = ""
+    reference: str = ""
+    port_formula: str = ""
+    reference_formula: str = ""
+    factor: Factor | None = None
+
+    @property
+    def precise(self) -> int:
+        """Return how many formulas it names."""
+        return bool(self.port_formula) + bool(self.reference_formula)
+
+
 def grouped(starts: Sequence[Start]) -> list[list[Start]]:
     """Gather parameters of which the same can be said: what most have in common first, then the most precise words."""
     left, groups = list(starts), []
     while left:
-        counts: dict[tuple[str, ...], list[Start]] = {}
+        counts: dict[Trait, list[Start]] = {}
         for start in left:
-            for key in _alike(start):
-                counts.setdefault(key, []).append(start)
-        key = max(counts, key=lambda key: (len(counts[key]), _precise(key)))
-        group = counts[key]
+            for trait in _traits(start):
+                counts.setdefault(trait, []).append(start)
+        group = counts[max(counts, key=lambda trait: (len(counts[trait]), trait.precise))]
         groups.append(group)
         left = [start for start in left if start not in group]
     return _merged(groups)
@@ -49,7 +71,8 @@ def _merged(groups: Sequence[list[Start]]) -> list[list[Start]]:
     """Put groups into one that differ in their formulas and ratios alone, where they are many."""
     kinds: dict[tuple[str, ...], list[list[Start]]] = {}
     for group in groups:
-        kinds.setdefault(_alike(group[0])[-1][:3], []).append(group)
+        trait = _traits(group[0])[-1]
+        kinds.setdefault((trait.kind, trait.port, trait.reference), []).append(group)
     return [
         merged
         for alike in kinds.values()
@@ -57,28 +80,25 @@ def _merged(groups: Sequence[list[Start]]) -> list[list[Start]]:
     ]
 
 
-def _precise(key: tuple[str, ...]) -> int:
-    return sum("fan" in word for word in key)
-
-
-def _alike(start: Start) -> list[tuple[str, ...]]:
+def _traits(start: Start) -> list[Trait]:
     if start.kind in ("not finite", "other values") or start.port is None or start.reference is None:
-        return [(start.kind,)]
+        return [Trait(start.kind)]
     ours = "default" if start.kind == "default" else start.port.name or start.reference.name
-    names = (start.kind, ours, start.reference.name)
-    keys: list[tuple[str, ...]] = [(*names, p, r) for p in start.port.formulas for r in start.reference.formulas]
-    keys += [(*names, "reference", r) for r in start.reference.formulas]
-    keys += [(*names, "port", p) for p in start.port.formulas if start.kind != "default"]
+    names = Trait(start.kind, ours, start.reference.name)
+    ports, references = start.port.formulas, start.reference.formulas
+    traits = [names._replace(port_formula=p, reference_formula=r) for p in ports for r in references]
+    traits += [names._replace(reference_formula=r) for r in references]
+    traits += [names._replace(port_formula=p) for p in ports if start.kind != "default"]
     if start.kind in ("law", "default"):
-        return [*keys, names]
-    return [*keys, (*names, _ratio(start.port.sample.std / start.reference.sample.std, start.port.sample.size))]
+        return [*traits, names]
+    ratio = start.port.sample.std / start.reference.sample.std
+    return [*traits, names._replace(factor=_factor(ratio, start.port.sample.size))]
 
 
-def _ratio(ratio: float, size: int) -> str:
-    """Return a ratio as a usual factor that it fits ("sqrt(2)"), else to two digits."""
+def _factor(ratio: float, size: int) -> Factor:
     larger = max(ratio, 1 / max(ratio, TINY))
     near = [word for word, value in RATIOS.items() if abs(larger / value - 1) < min(0.05, 0.005 + 2 / math.sqrt(size))]
-    return f"{near[0]} {'larger' if ratio > 1 else 'smaller'}" if near else f"{ratio:.1g}"
+    return Factor(near[0], ratio > 1) if near else Factor(f"{ratio:.1g}")
 
 
 def message(group: Sequence[Start]) -> str:
@@ -108,11 +128,11 @@ def _hint(group: Sequence[Start]) -> str:
     if group[0].kind != "scale":
         return ""
     ratios = [port.std / reference.std for port, reference in pairs]
-    words = {_ratio(ratio, port.size) for ratio, (port, _) in zip(ratios, pairs, strict=True)}
-    word = words.pop()
-    if words or " " not in word:
+    factors = {_factor(ratio, port.size) for ratio, (port, _) in zip(ratios, pairs, strict=True)}
+    factor = factors.pop()
+    if factors or factor.larger is None:
         return f": {_range(ratios)} times the reference's"
-    return f": {word.replace(' ', ' times ')}{HINTS.get(word.split()[0], '')}"
+    return f": {factor.name} times {'larger' if factor.larger else 'smaller'}{HINTS.get(factor.name, '')}"
 
 
 def _described(laws: Sequence[Law]) -> str:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from bisect_tool.captures.manifest import StateEntry
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
+from bisect_tool.sites import Site
 
-NOT_LOADED = "not loaded"  # the check of a tensor that a port which loads weights has otherwise
 REPEATS = 1e-6  # relative; a float32 constant computed in another order
 
+# The port's tensor for the reference's; "not loaded": a port which loads the reference's weights has this one otherwise.
+InitialKind = Literal["constant for random", "other constant", "no constant", "not loaded"]
 
-def initial_values(pair: Pair) -> list[Finding]:
+
+@dataclass(frozen=True)
+class InitialFinding(Finding):
+    """A tensor that starts otherwise than the reference's in kind."""
+
+    kind: InitialKind
+
+    @property
+    def site(self) -> Site:
+        """Return the tensor."""
+        return Site(self.sites[0])
+
+
+def initial_values(pair: Pair) -> list[InitialFinding]:
     """List what starts otherwise than the reference in kind, each tensor once."""
     lost = not_loaded(pair)
     known = {site for finding in lost for site in finding.sites}
     return [*(f for f in initialisation(pair) if not known & set(f.sites)), *lost]
 
 
-def initialisation(pair: Pair) -> list[Finding]:
+def initialisation(pair: Pair) -> list[InitialFinding]:
     """List tensors that are a constant on one side only, or another constant.
 
     The reference's law is read off all its recorded initialisations: a tensor that is the same constant in every
@@ -36,15 +54,16 @@ def initialisation(pair: Pair) -> list[Finding]:
         if constant and not (theirs_constant and _close(theirs.min, ours.min)):
             shown = f"the constant {theirs.min:.6g}" if theirs_constant else f"{theirs.mean:.4g} ± {theirs.std:.4g}"
             message = f"{ours.name}: starts as {shown}, reference as the constant {ours.min:.6g} at every seed"
-            found.append(Finding("initialisation", (ours.name,), message))
+            kind: InitialKind = "other constant" if theirs_constant else "no constant"
+            found.append(InitialFinding("initialisation", (ours.name,), message, kind))
         elif random and theirs_constant and ours.size > 1:
             word = "all zero" if theirs.min == 0 else f"the constant {theirs.min:.6g}"
             message = f"{ours.name}: starts as {word}, reference random at every seed (std {ours.std:.4g})"
-            found.append(Finding("initialisation", (ours.name,), message))
+            found.append(InitialFinding("initialisation", (ours.name,), message, "constant for random"))
     return found
 
 
-def not_loaded(pair: Pair) -> list[Finding]:
+def not_loaded(pair: Pair) -> list[InitialFinding]:
     """List tensors that a port which loads the reference's weights does not have as the reference does.
 
     Numbers that are as drawn, and yet the same in every recorded initialisation, are loaded or seeded by the reference
@@ -70,7 +89,7 @@ def not_loaded(pair: Pair) -> list[Finding]:
         else:
             what = f"starts as {theirs.mean:.4g} ± {theirs.std:.4g}, reference {ours.mean:.4g} ± {ours.std:.4g} at every seed"
         message = f"{ours.name}: {what}; {loaded} of {len(drawn)} such tensors are the reference's to the last bit"
-        found.append(Finding(NOT_LOADED, (ours.name,), message))
+        found.append(InitialFinding("not loaded", (ours.name,), message, "not loaded"))
     return found
 
 

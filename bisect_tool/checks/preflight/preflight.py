@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from bisect_tool.captures.reader import tensor_keys
-from bisect_tool.checks.preflight.census import buffers, parameters
+from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding, counted, listed
 from bisect_tool.pairing.pair import Pair, setting_differences

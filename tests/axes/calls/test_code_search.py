@@ -6,11 +6,12 @@ import math
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from simulated_case import case_of
 from simulated_port import MODELS, STEP, Fault, SimulatedPort, chain, faulty_ports
 
-from bisect_tool.axes.calls.search import search_code
+from bisect_tool.axes.calls.search import CALLS, search_code
+from bisect_tool.culprit import WrongCaller, held_by
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.session import _code
 
 COMMON = settings(deadline=None, max_examples=80)
 
@@ -55,8 +56,8 @@ def test_a_single_fault_is_named_exactly(port):
     assert [culprit.sites for culprit in answer.culprits] == [(port.blamed(port.faults[0]),)]
     assert answer.open_ends == ()
     assert answer.culprits[0].confirmed
-    assert (answer.culprits[0].fed_wrong is not None) == (port.faults[0].kind == "feed")
-    assert asked <= limit(port) * len(answer.held)
+    assert isinstance(answer.culprits[0], WrongCaller) == (port.faults[0].kind == "feed")
+    assert asked <= limit(port) * len(held_by(answer.culprits))
 
 
 @COMMON
@@ -70,7 +71,7 @@ def test_a_pair_of_faults_is_named_exactly(port):
     assert accused(answer) == {port.blamed(first), port.blamed(second)}
     assert answer.open_ends == ()
     assert all(culprit.confirmed != bool(culprit.doubts) for culprit in answer.culprits)
-    assert asked <= limit(port) * len(answer.held)
+    assert asked <= limit(port) * len(held_by(answer.culprits))
 
 
 @COMMON
@@ -81,7 +82,7 @@ def test_nobody_is_accused_falsely(port):
     answer, asked = search(port)
     assert accused(answer)
     assert accused(answer) <= {port.blamed(fault) for fault in port.faults}
-    assert asked <= limit(port) * len(answer.held)
+    assert asked <= limit(port) * len(held_by(answer.culprits))
 
 
 @COMMON
@@ -89,7 +90,7 @@ def test_nobody_is_accused_falsely(port):
 def test_holding_the_culprits_heals_the_port(port):
     """With all culprits held and nothing else patched the target agrees."""
     answer, _ = search(port)
-    assert port.question().test("confirm", "held", answer.held) is Verdict.AGREES
+    assert port.question().test("confirm", "held", held_by(answer.culprits)) is Verdict.AGREES
 
 
 @COMMON
@@ -97,9 +98,10 @@ def test_holding_the_culprits_heals_the_port(port):
 def test_a_faithful_port_has_no_culprit(tops):
     """A port that is off by honest rounding alone gives no culprit and takes no cut."""
     port = SimulatedPort(tops)
-    question = port.question()
-    answer = _code(question, port.trace(), question.ask("split", "all parameters and buffers"), port.loss_interval())
-    assert (answer.culprits, answer.open_ends, question.log.count("search")) == ((), (), 0)
+    code = port.question().interval
+    case = case_of(port, trace=port.trace(), code=code, loss=port.loss_interval())
+    answer = CALLS.search(case)
+    assert (answer.culprits, answer.open_ends, case.log.count("search")) == ((), (), 0)
 
 
 @COMMON
@@ -125,7 +127,7 @@ def test_a_fault_after_the_last_call_is_blamed_on_step(tops, size):
     """A target that diverges with every call patched is the fault of the code after them, which nothing can hold."""
     answer, asked = search(SimulatedPort(tops, loss_fault=size))
     assert accused(answer) == {STEP}
-    assert answer.held == ()
+    assert held_by(answer.culprits) == ()
     assert answer.culprits[0].confirmed
     assert asked == 0
 
@@ -136,6 +138,6 @@ def test_a_crash_at_every_cut_is_an_open_end():
     everything = frozenset(port.trace().sites)
     port.crashes = lambda intervention: 0 < len(intervention.patched) < len(everything)
     answer, _ = search(port)
-    assert [(c.sites, c.silent, c.confirmed) for c in answer.culprits] == [(("m1",), True, True)]
+    assert [(c.sites, c.felt, c.confirmed) for c in answer.culprits] == [(("m1",), False, True)]
     assert "m0" in answer.open_ends[0]
     assert "m2" in answer.open_ends[0]

@@ -32,9 +32,9 @@ def test_a_fault_before_wrongly_fed_code_is_found():
     """Holding the call that a container feeds wrongly does not hide what feeds the container."""
     tops = (Node("m0", "Conv"), Node("m1", "Chain", (Node("m1.0", "Conv"),)))
     answer = search(SimulatedPort(tops, (Fault("own", "m0", 1.0), Fault("feed", "m1.0", 1.0))))
-    assert [(c.sites, c.silent, c.confirmed) for c in answer.culprits] == [
-        (("m1",), False, True),
-        (("m0",), True, True),
+    assert [(c.sites, c.felt, c.confirmed) for c in answer.culprits] == [
+        (("m1",), True, True),
+        (("m0",), False, True),
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_wrong_output_of_a_container_is_its_own_code():
     tops = (Node("m0", "Chain", (Node("m0.0", "Conv"),)),)
     (culprit,) = search(SimulatedPort(tops, (Fault("own", "m0", 0.25),))).culprits
     assert culprit.sites == ("m0",)
-    assert culprit.findings[0].message.startswith("the own code of m0 gives a value that is off by 25.00%")
+    assert culprit.findings[0].message.startswith("m0's own code (not the layers inside it) is off by 25.00 %")
 
 
 def test_a_container_that_cannot_be_watched_is_not_accused():
@@ -88,7 +88,7 @@ def test_a_fault_that_a_culprit_stands_in_for_is_named_too():
     """A call inside a container that is held is wrong by itself, though the target cannot show it."""
     tops = (Node("m0", "Chain", (Node("m0.0", "Conv"), Node("m0.1", "Act"))),)
     answer = search(SimulatedPort(tops, (Fault("own", "m0", 0.5), Fault("own", "m0.0", 0.5))))
-    assert [(culprit.sites, culprit.silent) for culprit in answer.culprits] == [(("m0",), False), (("m0.0",), True)]
+    assert [(culprit.sites, culprit.felt) for culprit in answer.culprits] == [(("m0",), True), (("m0.0",), False)]
 
 
 def test_rounding_that_float64_clears_is_no_fault():
@@ -96,7 +96,7 @@ def test_rounding_that_float64_clears_is_no_fault():
     port = SimulatedPort(chain("Conv", "Norm"), rounded={"m1": 1e-3})
     answer = search(port)
     assert answer.culprits == ()
-    assert answer.rounded[0].startswith("m1 gives a value that is off by 0.10% from the reference's inputs: rounding")
+    assert answer.notes[0].startswith("m1 is off by 0.10 % from the reference's inputs: rounding")
 
 
 def test_nobody_is_accused_of_what_float64_clears():
@@ -111,7 +111,7 @@ def test_a_fault_that_the_target_does_not_feel_is_named():
     port = SimulatedPort(chain("Conv", "Norm"), (Fault("own", "m0", 2e-4),))
     assert not port.diverges()
     (culprit,) = search(port).culprits
-    assert (culprit.sites, culprit.silent, culprit.confirmed) == (("m0",), True, True)
+    assert (culprit.sites, culprit.felt, culprit.confirmed) == (("m0",), False, True)
     assert accused_of_loss(SimulatedPort(chain("Conv"), loss_fault=1e-4)) == [(STEP,)]
     assert accused_of_loss(SimulatedPort(chain("Conv"), loss_fault=1e-5)) == []
 
@@ -134,7 +134,7 @@ def test_a_failure_while_a_culprit_is_looked_at_is_an_open_end():
     everything = frozenset(port.trace().sites)
     port.crashes = lambda intervention: bool(intervention.watched) and intervention.patched != everything
     answer = search(port)
-    assert [(c.sites, c.silent) for c in answer.culprits] == [((STEP,), True)]
+    assert [(c.sites, c.felt) for c in answer.culprits] == [((STEP,), False)]
     assert answer.open_ends == ("the port fails with everything before m1 patched: killed",)
 
 

@@ -3,15 +3,14 @@
 import hashlib
 import math
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bisect_tool.axes.start.search import StateTree, search_silent, search_start
+from bisect_tool.axes.start.felt import search_start
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.reading import Comparison, Reading, Watched
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import Interval
@@ -157,27 +156,3 @@ def test_tensors_that_can_stand_in_for_each_other_are_not_confirmed():
     (culprit,) = answer.culprits
     assert culprit.necessary.verdict is Verdict.AGREES
     assert not culprit.confirmed
-
-
-def test_the_tree_passes_over_chains_of_only_children():
-    """The top is where the model first branches, and a node's leaves are its own, not those of a longer name."""
-    tree = StateTree(tuple(map(Site, ("m.1.conv.weight", "m.1.conv.bias", "m.10.bn.weight"))))
-    assert tree.tops() == ["m.1", "m.10"]
-    assert tree.children("m.1") == ["m.1.conv.weight", "m.1.conv.bias"]
-    assert tree.children("m.10.bn.weight") == []
-    assert tree.leaves(["m.1"]) == ["m.1.conv.weight", "m.1.conv.bias"]
-
-
-@pytest.mark.parametrize(("healed", "proved"), [(0.5, True), (0.0, False)])
-def test_a_constant_layer_that_the_target_does_not_feel_is_proved_by_its_output(healed, proved):
-    """A tensor that starts constant is blamed silently only where patching it makes its layer's output vary."""
-
-    class Port(StartPort):
-        def run(self, intervention):
-            variation = healed if "head.weight" in intervention.patched else 0.0
-            row = Watched((), (Comparison("", 0.0, variation=variation),))
-            return Reading({"loss": 10.0}, watched={"head": row}, calls=(("head", ()),))
-
-    zero = Finding("initialisation", ("head.weight",), "starts as all zero, reference random at every seed (std 1)")
-    answer = search_silent(question(Port()), [zero], {"head.weight": Site("head")})
-    assert [(c.sites, c.silent, c.confirmed) for c in answer.culprits] == [(("head.weight",), True, True)] * proved

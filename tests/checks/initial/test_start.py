@@ -6,7 +6,7 @@ import pytest
 from manifests import described, manifest, tensor
 
 from bisect_tool.captures.manifest import Described, Manifest
-from bisect_tool.checks.initial.start import initialisation, not_loaded, unlike
+from bisect_tool.checks.initial.start import initial_values, initialisation, not_loaded, unlike
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair
 
@@ -148,7 +148,7 @@ def test_the_one_tensor_that_is_not_loaded_is_said(other, said):
     (finding,) = loading(("same", FIXED), ("same", FIXED), ("other", other))
     assert finding.sites == ("m.2",)
     assert finding.message == f"m.2: {said}; 2 of 3 such tensors are the reference's to the last bit"
-    assert finding.check == "not loaded"
+    assert (finding.check, finding.kind, finding.site) == ("not loaded", "not loaded", "m.2")
 
 
 @pytest.mark.parametrize(
@@ -164,3 +164,30 @@ def test_the_one_tensor_that_is_not_loaded_is_said(other, said):
 def test_a_port_that_loads_all_or_draws_its_own_has_nothing_listed(port, how):
     """What the reference draws anew, or nothing is known of, need not be loaded."""
     assert loading(*port, **how) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "port", "kind"),
+    [
+        (RANDOM, (0, 0), "constant for random"),
+        (RANDOM, (1, 1), "constant for random"),
+        ([(1, 1)] * 4, (0.5, 1.5), "no constant"),
+        ([(1, 1)] * 4, (0, 0), "other constant"),
+    ],
+)
+def test_a_finding_says_by_a_field_what_it_is(reference, port, kind):
+    """Whoever asks on need not read its words."""
+    (finding,) = initialisation(pair_of(reference, port))
+    assert (finding.check, finding.kind, finding.site) == ("initialisation", kind, "m.weight")
+
+
+def test_a_tensor_that_is_not_loaded_is_listed_once():
+    """What a loading port has otherwise is no odd constant besides."""
+    names = [tensor(name, hash="same", **statistics(*FIXED)) for name in ("m.0", "m.1", "m.2")]
+    fixed = {entry["name"]: [statistics(*FIXED)] * 3 for entry in names}
+    spread = {"seeds": [1, 2, 3], "targets": [{"loss": 1.0}] * 3, "state": fixed}
+    ours = Manifest.model_validate(manifest(described(state=names), spread=spread))
+    theirs = described(state=[*names[:2], tensor("m.2", hash="other", **statistics(0, 0))])
+    entries = [(entry["name"], (3, 3)) for entry in names]
+    pair = Pair(ours, Described.model_validate(theirs), match(entries, entries, [], []), {})
+    assert [(finding.site, finding.kind) for finding in initial_values(pair)] == [("m.2", "not loaded")]

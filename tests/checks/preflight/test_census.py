@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests import described, module, pair_of, tensor
 
-from bisect_tool.checks.preflight.census import buffers, census, parameters
+from bisect_tool.checks.preflight.census import census
+from bisect_tool.checks.preflight.counts import buffers, parameters
 
 
 def messages(reference, port, check=parameters, **options):

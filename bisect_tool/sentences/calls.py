@@ -1,0 +1,179 @@
+"""What is said of calls: what a wrong one gives, what it hands on, how that is proved, and what keeps it from being proved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bisect_tool.finding import counted, listed
+from bisect_tool.sentences import labels
+
+# What could not be settled.
+HELD_IS_NOT_ENOUGH = "holding what was found does not change the target further"
+NO_CALL = "no module call has a partner that could be patched"
+DIVERGES_WITHOUT_CALLS = f"the code diverges, but {NO_CALL}"
+
+
+# How far a value is off.
+
+
+def off_by(error: float, mismatch: str | None = None) -> str:
+    """Say how far a value is off, as a verb: 'is off by 75.59 %'."""
+    return f"gives {mismatch}" if mismatch else f"is off by {_share(error)}"
+
+
+def value_off(error: float, mismatch: str | None = None) -> str:
+    """Say how far a value is off, as a noun: 'a value that is off by 75.59 %'."""
+    return mismatch or f"a value that is off by {_share(error)}"
+
+
+def _share(error: float) -> str:
+    if error >= 10:
+        return f"{error:.3g} times its size"
+    return f"{100 * error:.2f} %" if error >= 1e-4 else f"{error:.1e} (relative)"
+
+
+def _in_float64(exact: float | None, floor: float) -> str:
+    if exact is None or not math.isfinite(exact):
+        return ""
+    times = f"{exact / floor:,.0f}" if exact < 1e6 * floor else f"{exact / floor:.1e}"
+    return f"; in float64 by {100 * exact:.2f} %, {times} times what rounding explains ({floor:.0e})"
+
+
+# What is wrong with a call.
+
+
+def call_is_off(site: str, off: str, exact: float | None, floor: float) -> str:
+    """Say that a call is off; ``off`` says by how much, ``exact`` is that in float64."""
+    return f"{site} {off}, from the reference's inputs and weights{_in_float64(exact, floor)}"
+
+
+def own_code_is_off(site: str, unseen: Sequence[str], off: str, exact: float | None, floor: float) -> str:
+    """Say that a container is off although the calls inside it are right, but for those ``unseen``."""
+    if unseen:
+        who = f"{site}'s own code, or that of {listed(unseen)} inside it, which could not be compared,"
+    else:
+        who = f"{site}'s own code (not the layers inside it)"
+    return f"{who} {off}{_in_float64(exact, floor)}"
+
+
+def other_setting(setting: str, port: object, reference: object, first: str, others: int) -> str:
+    """Say which setting of some calls is another one."""
+    also = f" and {counted(others, 'other call')} like it" if others else ""
+    return f"{setting} {port}, reference {reference}: {first}{also}"
+
+
+def hands_on(around: str, site: str, value: str) -> str:
+    """Say that a container's own code hands a call inside it another value."""
+    return f"{around}'s own code hands {site} {value}, although all that it computes this from is the reference's"
+
+
+def inputs_of(site: str) -> str:
+    """Name what a call is handed."""
+    return f"what {site} is handed"
+
+
+def output_of(site: str) -> str:
+    """Name what a call gives."""
+    return f"the value of {site}"
+
+
+def step_hands_on(site: str) -> str:
+    """Say that ``step`` hands a layer other inputs."""
+    return f"{site} is handed other inputs than the reference's: the code of step, or the batch"
+
+
+def loss_is_wrong(target: str, last: str) -> str:
+    """Say that the code after the last layer is wrong."""
+    return (
+        f"with every layer's output, parameter and buffer the reference's, {target} still diverges: "
+        f"the fault lies after the last layer ({last}), in the loss"
+    )
+
+
+def only_rounds(site: str, off: str, exact: float) -> str:
+    """Say that a call that is off by much only rounds."""
+    return f"{site} {off} from the reference's inputs: rounding, since in float64 it is off by {exact:.1e}"
+
+
+def placed_otherwise(site: str, around: str) -> str:
+    """Say why a call that is off was passed over."""
+    return (
+        f"{site} gives or is given another value than the reference's call of that name, and {around} around it gives the "
+        "reference's: code is placed otherwise there, and does no harm"
+    )
+
+
+def shown_by_itself(site: str, value: str) -> str:
+    """Say what proves a call wrong that no target shows."""
+    return f"{labels.before(site)} patched: it gives {value}"
+
+
+def shown_by_its_inputs(site: str, value: str) -> str:
+    """Say what proves that a call is handed something else, where no target shows it."""
+    return f"everything patched: {site} is handed {value}"
+
+
+# What could not be settled.
+
+
+def fails(what: str, why: str | None) -> str:
+    """Say that the port fails in a probe."""
+    return f"the port fails with {what}: {why}"
+
+
+def not_replaced(target: str, misshapen: Sequence[str]) -> str:
+    """Say that a target cannot be judged from perfect layers."""
+    return f"{target} cannot be judged while {listed(misshapen)} cannot be replaced"
+
+
+def stopped_after(culprits: int) -> str:
+    """Say that the search was given up."""
+    return f"stopped after {culprits} culprits: there may be more"
+
+
+def nothing_resolved(first: str, last: str, count: int) -> str:
+    """Say that no probe in a stretch of calls could be used."""
+    return f"between {first} and {last} every probe failed: the culprit is one of these {count} sites"
+
+
+def fed_by_unknown(site: str) -> str:
+    """Say that whoever feeds a call wrongly is not known."""
+    return f"{site} is fed wrongly, by a call around it that the capture leaves out"
+
+
+def changed_by_skipping(site: str, target: str, computed: float | None, skipped: float | None) -> str:
+    """Say that cuts prove nothing in this port."""
+    return (
+        f"not computing what comes before {site} changes the port by itself ({target} {computed}, then "
+        f"{skipped}): its code writes into values it was given, or draws random numbers, and cuts prove nothing there"
+    )
+
+
+def feels_rounding(site: str, target: str) -> str:
+    """Say that a target diverges by what is only rounding."""
+    return (
+        f"the port agrees from {site} on and not before, yet {site} gives what it should from the reference's inputs, "
+        f"to within rounding: {target} feels rounding more than was measured"
+    )
+
+
+def outermost_not_given(calls: Sequence[str]) -> str:
+    """Say that the fault may lie in calls that could not be patched."""
+    return f"{listed(calls)} could not be given the reference's value, so that the fault may lie there too"
+
+
+def batch_not_given(parts: Sequence[str]) -> str:
+    """Say that the port computed from another batch."""
+    return f"the port did not get the reference's batch: {listed(parts)} is on one side only"
+
+
+def state_not_given(names: Sequence[str]) -> str:
+    """Say that tensors could not be patched."""
+    return f"{listed(names)} could not be given the reference's value (no partner or another shape in the port)"
+
+
+def state_guessed(pairs: Sequence[tuple[str, str]]) -> str:
+    """Say that which tensor is which was guessed."""
+    shown = listed([f"{ours} = {theirs}" for ours, theirs in pairs])
+    return f"{shown} is matched by shape and order only: say which is which with a rename rule"
