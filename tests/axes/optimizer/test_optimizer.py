@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bisect_tool.axes.optimizer.findings import Group, step_findings
+from bisect_tool.axes.optimizer.cells import Group
+from bisect_tool.axes.optimizer.findings import step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 
 SGD = {"lr": 0.01, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
