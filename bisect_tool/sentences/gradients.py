@@ -1,15 +1,13 @@
-"""What is said of gradients: which are wrong and how, who passes them on wrongly, who gets none."""
+"""What is said of wrong gradients: who passes them on, how they differ, what proves it, at which line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from bisect_tool.finding import counted, listed
 from bisect_tool.sites import Edge
 
 SHOWN = 4  # names of gradients
-Side = Literal["reference", "port"]
 
 STRAIGHT = "the port's own backward pass"
 AS_IT_IS = "a backward pass as it is"
@@ -101,7 +99,7 @@ def _gets(places: Sequence[str]) -> str:
 
 def and_others(sites: Sequence[str]) -> str:
     """Say that other calls are wrong in the same way."""
-    return f"and so do {len(sites)} more: {listed(sites)}"
+    return f"and so {'does' if len(sites) == 1 else 'do'} {len(sites)} more: {listed(sites)}"
 
 
 def gradient_of(edge: Edge) -> str:
@@ -147,91 +145,6 @@ def off_by(share: float, zeros: int, size: int) -> str:
     """Say by what share of the reference's it is off, and how many of its numbers are zero that should not be."""
     lost = f": 0 at {counted(zeros, 'place')} of {size:,} where the reference's is not" if zeros else ""
     return f"one that is off by {share:.2%}{lost}"
-
-
-# Parameters that are left out, and initial values that silence others.
-
-
-def frozen(parameters: Sequence[str]) -> str:
-    """Say that parameters take no gradient in the port."""
-    verb = "is" if len(parameters) == 1 else "are"
-    return f"{counted(len(parameters), 'parameter')} {verb} frozen in the port: {listed(parameters)}"
-
-
-def unregistered(parameters: Sequence[str]) -> str:
-    """Say that the port does not have parameters among its own."""
-    them = "it" if len(parameters) == 1 else "them"
-    return f"{listed(parameters)}: not among the port's parameters, so that nothing trains {them}"
-
-
-SILENCED = "parameters without a gradient"
-THESE_ALONE = "these alone the reference's"
-ALL_BUT_THESE = "everything else the reference's"
-
-
-def alone_given(sites: Sequence[str]) -> str:
-    """Name a backward pass with some tensors the reference's."""
-    return f"{listed(sites)} the reference's"
-
-
-def all_but_given(sites: Sequence[str]) -> str:
-    """Name a backward pass with all other tensors the reference's."""
-    return f"everything but {listed(sites)} the reference's"
-
-
-def silenced(parameters: Sequence[str]) -> str:
-    """Say which parameters get no gradient at the start."""
-    return f"{counted(len(parameters), 'parameter')} get no gradient at the start: {listed(parameters)}"
-
-
-# Who gets a gradient.
-
-
-def with_weights(of: Side) -> str:
-    """Say whose weights a backward pass had."""
-    return "with its own weights" if of == "port" else "with the reference's weights"
-
-
-def everyone_gets_one(parameters: int, weights: str) -> str:
-    """Say that no parameter goes without."""
-    return f"every one of {counted(parameters, 'parameter')} gets a gradient on both sides, {weights}"
-
-
-def same_go_without(without: int, parameters: int, weights: str, why: str) -> str:
-    """Say that the same parameters go without on both sides."""
-    of = counted(parameters, "parameter")
-    return f"{without} of {of} get no gradient, or an exactly zero one, {weights}: the same ones on both sides{_because(why)}"
-
-
-def goes_without_in(side: Side, names: Sequence[str], parameters: int, weights: str) -> str:
-    """Say which parameters go without on one side alone."""
-    here, there = ("the port", "the reference") if side == "port" else ("the reference", "the port")
-    of = counted(parameters, "parameter")
-    return f"{len(names)} of {of} get no gradient in {here}, {weights}, and do in {there}: {listed(names)}"
-
-
-def both_go_without(without: int, why: str) -> str:
-    """Say how many go without on both sides, where others do on one."""
-    return f"{without} get none, or an exactly zero one, on both sides{_because(why)}"
-
-
-def _because(why: str) -> str:
-    return f": {why}" if why else ""
-
-
-def starts_at_zero(weights: Sequence[str], later: int) -> str:
-    """Say which weights of the reference keep the gradient from others at the start, and how many have one afterwards."""
-    after = f"; after one step it has {later}" if later else ""
-    return f"{listed(weights)} of the reference start at zero, and nothing before them gets any{after}"
-
-
-def below_rounding(parameters: Sequence[str]) -> str:
-    """Say which gradients of the reference are nothing but rounding."""
-    one = len(parameters) == 1
-    return (
-        f"{counted(len(parameters), 'reference gradient')} {'is' if one else 'are'} below rounding noise, as of a bias "
-        f"before a batch norm, whose true gradient is zero: {listed(parameters)}"
-    )
 
 
 # Lines of the backward pass.

@@ -11,7 +11,7 @@ from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import learning as sentences
 from bisect_tool.sites import Site
 
 

@@ -15,6 +15,7 @@ from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import PulledAt, Reading
 from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import learning
 from bisect_tool.sites import STEP, Site, module_of
 
 DESCRIBED = 2  # calls of one culprit whose gradients are described, where there are more
@@ -76,11 +77,11 @@ def left_out(asked: Backward, whole: Reading) -> Iterator[Suspect]:
     partners = {entry.name: theirs.get(asked.pair.matching.state.get(entry.name, "")) for entry in silent}
     frozen = tuple(Site(entry.name) for entry in silent if _fits(entry, partners))
     if frozen:
-        findings = (Finding("frozen", frozen, sentences.frozen(frozen)),)
+        findings = (Finding("frozen", frozen, learning.frozen(frozen)),)
         yield Suspect(Frozen(sites=frozen, findings=findings), Repair(thawed=frozenset(frozen)))
     lost = tuple(Site(entry.name) for entry in silent if partners[entry.name] is None)
     if lost:
-        findings = (Finding("not registered", lost, sentences.unregistered(lost)),)
+        findings = (Finding("not registered", lost, learning.unregistered(lost)),)
         yield Suspect(Unregistered(sites=lost, findings=findings), Repair(given=frozenset(lost)))
 
 

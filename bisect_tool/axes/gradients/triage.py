@@ -10,7 +10,7 @@ from bisect_tool.axes.gradients.targets import reference_rms
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.probes.reading import Pulled
 from bisect_tool.questions.tolerance import SAFETY
-from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import learning as sentences
 
 Kind = Literal["none", "zero", "tiny", "ordinary"]
 KINDS: tuple[Kind, ...] = ("none", "zero", "tiny", "ordinary")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulated_backward import ROUNDING, SimulatedBackward
 from simulated_port import MODELS, Node, chain
 
-from bisect_tool.axes.axis import Case, ask
+from bisect_tool.axes.axis import Answer, Case, ask
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
@@ -20,6 +20,7 @@ from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackw
 from bisect_tool.finding import Finding
 from bisect_tool.probes.handed import PulledStatements, Survey
 from bisect_tool.probes.reading import Reading
+from bisect_tool.report.answer import report_of
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
 
@@ -117,7 +118,7 @@ def test_calls_of_one_kind_are_one_culprit() -> None:
     tops = chain("Conv", "Act", "Conv", "Conv")
     (culprit,) = search(SimulatedBackward(tops, {"m0": 2.0, "m2": 2.0, "m3": 2.0}).case()).culprits
     assert (culprit.sites, culprit.confirmed) == (("m0", "m2", "m3"), True)
-    assert culprit.findings[-1].message == "and so do 1 more: m3"
+    assert culprit.findings[-1].message == "and so does 1 more: m3"
 
 
 @pytest.mark.parametrize(
@@ -275,3 +276,6 @@ def test_a_worker_without_gradients_is_no_open_end() -> None:
     assert (answer.culprits, answer.open_ends) == ((), ())
     assert answer.notes == ("gradients were not compared: the port's worker does not announce gradients",)
     assert case.answer(GradientAnswer) is None
+    report = report_of(case.answered("start", Answer()))
+    assert (report.verdict, report.gradients) == ("agrees", None)
+    assert set(answer.notes) <= set(report.notes)
