@@ -18,6 +18,7 @@ from simulated_port import Node
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.manifest import Described
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.trace import Trace
@@ -27,6 +28,11 @@ from bisect_tool.sites import STEP, Site
 
 ROUNDING = 2e-5
 SIZE = 4  # numbers of a parameter
+NET = (
+    Node("m0", "Conv"),
+    Node("m1", "Block", (Node("m1.a", "Conv"), Node("m1.b", "Norm"))),
+    Node("m2", "Act"),
+)
 RIGHT = Pulled(rms=1.0, reference=1.0, ratio=1.0, size=SIZE, norm=SIZE**0.5)
 
 
@@ -164,3 +170,10 @@ class SimulatedBackward(BarePort):
         fields = {"described": self._described(), "gradients": self.recorded(), "tensors": {"t": number}, **more}
         answers = {"calls": calls or CallsAnswer(forced=Forced(Reading()))}
         return case_of(self, trace=self.trace(), state=self.weights(), target=None, answers=answers, **fields)
+
+
+def search(case: Case) -> GradientAnswer:
+    """Return what the axis answers."""
+    answer = GRADIENTS.search(case)
+    assert isinstance(answer, GradientAnswer)
+    return answer

@@ -7,28 +7,21 @@ import dataclasses
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from simulated_backward import ROUNDING, SimulatedBackward
+from simulated_backward import NET, ROUNDING, SimulatedBackward, search
 from simulated_port import MODELS, Node, chain
 
-from bisect_tool.axes.axis import Answer, Case, ask
+from bisect_tool.axes.axis import Answer, ask
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
-from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
 from bisect_tool.finding import Finding
-from bisect_tool.probes.handed import PulledStatements, Survey
 from bisect_tool.probes.reading import Reading
 from bisect_tool.report.answer import report_of
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
 
-NET = (
-    Node("m0", "Conv"),
-    Node("m1", "Block", (Node("m1.a", "Conv"), Node("m1.b", "Norm"))),
-    Node("m2", "Act"),
-)
 TREES = MODELS.map(lambda tops: tuple(map(_in_chains, tops)))  # one call after the other: gradients do not add up
 FACTORS = st.sampled_from([0.0, 0.5, 2.0, 1.01])
 COMMON = settings(deadline=None, max_examples=40)
@@ -36,13 +29,6 @@ COMMON = settings(deadline=None, max_examples=40)
 
 def _in_chains(node: Node) -> Node:
     return dataclasses.replace(node, class_="Chain" if node.children else node.class_, parallel=False)
-
-
-def search(case: Case) -> GradientAnswer:
-    """Return what the axis answers."""
-    answer = GRADIENTS.search(case)
-    assert isinstance(answer, GradientAnswer)
-    return answer
 
 
 def blamed(answer: GradientAnswer) -> set[str]:
@@ -224,41 +210,6 @@ def test_how_a_gradient_is_split_is_no_fault() -> None:
     """Where every parameter's gradient agrees nobody is to blame, whatever a call by itself shows."""
     answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5}).case())
     assert (answer.culprits, answer.open_ends) == ((), ())
-
-
-class Asides:
-    """A worker that knows the line of one call."""
-
-    def survey(self, _intervention: object) -> Survey:
-        """Name no variable."""
-        return Survey()
-
-    def identify(self, *_names: object) -> dict[Site, Site]:
-        """Recognise none."""
-        return {}
-
-    def attach_variables(self, _pairs: object) -> None:
-        """Take none."""
-
-    def statements(self, *_asked: object) -> PulledStatements:
-        """Know where a call stands."""
-        excerpt = Excerpt(file="port.py", line=3, first=3, text=("y = self.a(x)",))
-        return PulledStatements(places={"m1.a": "port.py:3"}, excerpts={"port.py:3": excerpt})
-
-
-def test_a_call_with_gradients_switched_off_is_the_fault_of_its_caller() -> None:
-    """The caller is named, at the line of the call."""
-    port = SimulatedBackward(NET, off=frozenset({"m1.a"}), capabilities=frozenset({"gradients", "statements"}))
-    port.asides = Asides()
-    assigned = {
-        "site": "m1:x", "kind": "assigned", "around": "m1", "after": 0, "place": "ref.py:2", "value": {"tensor": "t"},
-    }  # fmt: skip
-    (culprit,) = search(port.case(variables=[assigned])).culprits
-    assert culprit.sites == ("m1",)
-    assert culprit.line is not None
-    assert culprit.line.place == "port.py:3"
-    assert culprit.findings[0].message == "m1.a: called with gradients switched off"
-    assert culprit.findings[-1].message == "port.py:3: what m1.a is given passes no gradient"
 
 
 def test_a_capture_without_gradients_asks_nothing() -> None:
