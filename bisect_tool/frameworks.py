@@ -49,7 +49,7 @@ class Framework:
         rebuilds: its first import may end the process with status 0, having only rebuilt itself.
         kernels: how it compiles them, None where it comes with all.
         lists_buffers: ``parameters()`` has buffers among them.
-        steps: checks of an optimiser step that find what its own optimizers do otherwise than torch's.
+        steps: fields of an update rule in which its own optimizers differ from torch's.
         habits: of its functions, in words.
 
     """
@@ -80,7 +80,7 @@ JITTOR = Framework(
         damaged="a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder",
     ),
     lists_buffers=True,
-    steps=("step-eps",),  # its Adam adds eps before it corrects the bias, torch's after
+    steps=("early",),  # its Adam adds eps before it corrects the bias, torch's after
     habits={
         "padding counted": "Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set",
         "whole windows": "Jittor's ceil_mode divides by the whole window",

@@ -7,8 +7,8 @@ the second time on (``Loss.__call__:total#2``); one of a module's own forward me
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NewType
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, NewType
 
 Site = NewType("Site", str)
 
@@ -48,3 +48,34 @@ def variable_of(site: str) -> str:
     """Return a variable's function and name without the number of its assignment, '' for what is no variable."""
     label, colon, variable = site.partition(":")
     return f"{label}:{variable.partition('#')[0]}" if colon else ""
+
+
+class Edge(NamedTuple):
+    """A statement, or one thing that it reads: a ``part`` of a site, and the ``path`` to it in a nested value.
+
+    A statement has no path, and that of the targets no part. Parts are "value" (of a variable), "inputs" and "output" (of a
+    call) and "state" (of the code that owns a parameter, whose name is the path). Spelled ``site|part|path``, as a worker and
+    a manifest have it.
+    """
+
+    site: str
+    part: str | None = None
+    path: str | None = None
+
+    @classmethod
+    def parse(cls, spelled: str) -> Edge:
+        """Read one as it is spelled."""
+        return cls(*spelled.split("|", 2))
+
+    def spell(self) -> str:
+        """Return how it is spelled."""
+        return "|".join(part for part in self if part is not None)
+
+    @property
+    def statement(self) -> Edge:
+        """Return the statement that makes what is read."""
+        return Edge(self.site, self.part)
+
+    def renamed(self, name: Callable[[str], str]) -> Edge:
+        """Return it with other names: of its site, and of a parameter."""
+        return Edge(name(self.site), self.part, name(self.path) if self.part == "state" and self.path else self.path)

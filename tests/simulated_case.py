@@ -75,7 +75,7 @@ def case_of(
     **fields: Any,
 ) -> Case:
     """Return a case about the target ``loss``; ``fields`` are the manifest's own, ``read`` the arrays that the capture holds."""
-    data = Manifest.model_validate(manifest(described(), **fields))
+    data = Manifest.model_validate(manifest(described(), **{"state": {site: site for site in state}, **fields}))
     capture = _Capture(Path(), data, "key", dict(read or {}))
     log = ProbeLog()
     question = Question("code", port, log, "loss", code, Intervention(frozenset(state)))

@@ -193,7 +193,7 @@ def test_targets_of_gradients(tmp_path: Path) -> None:
     words = ["run", "--recipe", str(where), "--target"]
     done = run_bisect(*words, "grad:net.out.bias", cwd=tmp_path)
     assert (done.returncode, "DIVERGES" in done.stdout) == (1, True)  # named, though this parameter does not feel it
-    assert "though grad:net.out.bias does not feel it" in " ".join(done.stdout.replace("│", " ").split())
+    assert "though grad:net.out.bias does not show it" in " ".join(done.stdout.replace("│", " ").split())
     refused = run_bisect(*words, "grad:net.before.bias", cwd=tmp_path)
     assert refused.returncode == 2
     assert "its true gradient is zero" in refused.stderr
@@ -202,7 +202,7 @@ def test_targets_of_gradients(tmp_path: Path) -> None:
     assert "the reference trains no parameter 'net.outer.bias'" in unknown.stderr
 
 
-def test_the_optimiser_is_compared(tmp_path: Path) -> None:
+def test_the_optimizer_is_compared(tmp_path: Path) -> None:
     """Another momentum is named by the parameters after two steps."""
     code, report = report_of(tmp_path, optimizer=SGD.format(momentum="0.5 if is_port else 0.9"))
     (culprit,) = report["culprits"]
@@ -358,6 +358,7 @@ def test_what_the_port_cannot_be_asked_is_said(tmp_path: Path) -> None:
     )
     (culprit,) = report["culprits"]
     assert (code, culprit["sites"], culprit["line"]) == (1, ["step"], None)
-    (note,) = report["notes"]
+    start, note = report["notes"]
+    assert start.startswith("whether it starts the same was not asked")
     assert note.startswith("the lines of the backward pass were not looked for: pull_statements failed at ")
     assert note.endswith("AssertionError:")

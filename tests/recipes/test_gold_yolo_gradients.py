@@ -1,4 +1,4 @@
-"""Every fault in the backward pass and the optimiser of the gold_yolo port is named, the faithful port never accused: real Jittor."""
+"""Every fault in the backward pass and the optimizer of the gold_yolo port is named, the faithful port never accused: real Jittor."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_each_fault_of_the_backward_pass_is_named(fault: str, captured: Path) ->
 
 
 @pytest.mark.parametrize("fault", IN_THE_STEP)
-def test_each_fault_of_the_optimiser_is_named(fault: str, captured: Path) -> None:
-    """One culprit: the parameters that the optimiser steps otherwise."""
+def test_each_fault_of_the_optimizer_is_named(fault: str, captured: Path) -> None:
+    """One culprit: the parameters that the optimizer steps otherwise."""
     check_steps(*report_of("gold_yolo", captured, SIZE, f"fault={fault}", target=None), IN_THE_STEP[fault])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_faithful_port_agrees(seed: int, captured: Path) -> None:
-    """Its values, its gradients and its optimiser step, whatever its own seed."""
+    """Its values, its gradients and its optimizer step, whatever its own seed."""
     code, report = report_of("gold_yolo", captured, SIZE, f"seed={seed}", target=None)
     assert (code, report["verdict"], report["culprits"], report["open_ends"]) == (0, "agrees", [], [])
     assert all(row["same"] for row in report["gradients"]["by_module"])

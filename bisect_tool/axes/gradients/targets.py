@@ -13,7 +13,8 @@ from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, Interval
 
 NORM = "grad_norm"
-ALL = "gradients"  # the worst of all parameters, in parts of what is allowed
+ALL = "gradients"  # the worst of all parameters, in multiples of what rounding allows
+WORST_GRADIENT = "worst gradient error"  # what that is called
 PREFIX = "grad:"
 
 
@@ -66,21 +67,22 @@ def gradient_question(question: Question, manifest: Manifest, given: frozenset[s
     assert gradients is not None
 
     def measure(reading: Reading) -> float | None:
-        if not reading.gradients:
-            return None
-        if question.target == NORM:
-            others = [_reference_norm(manifest, gradients, name) for name in given]
-            return math.hypot(norm_of(reading, given) or 0.0, *others)
-        if question.target == ALL:
-            return max(
-                (_over(manifest, gradients, name, reading) for name in gradients.parameters if name not in given),
-                default=0.0,
-            )
-        name = question.target.removeprefix(PREFIX)
-        return 0.0 if name in given else _relative(manifest, gradients, name, reading)
+        return _measured(manifest, gradients, question.target, reading, given) if reading.gradients else None
 
-    quantity = "the worst gradient, over what rounding allows" if question.target == ALL else question.target
+    quantity = WORST_GRADIENT if question.target == ALL else question.target
     return dataclasses.replace(question, measure=measure, quantity=quantity)
+
+
+def _measured(manifest: Manifest, gradients: Gradients, target: str, reading: Reading, given: frozenset[str]) -> float:
+    """Return the value of a target of gradients, where those ``given`` are the reference's."""
+    if target == NORM:
+        others = [_parameter_norm(manifest, gradients, name) for name in given]
+        return math.hypot(norm_of(reading, given) or 0.0, *others)
+    if target == ALL:
+        judged = [name for name in gradients.parameters if name not in given]
+        return max((_times_allowed(manifest, gradients, name, reading) for name in judged), default=0.0)
+    name = target.removeprefix(PREFIX)
+    return 0.0 if name in given else _relative_error(manifest, gradients, name, reading)
 
 
 def norm_of(reading: Reading, without: frozenset[str] = frozenset()) -> float | None:
@@ -89,21 +91,21 @@ def norm_of(reading: Reading, without: frozenset[str] = frozenset()) -> float | 
     return math.hypot(*rows) if reading.gradients else None
 
 
-def _over(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
+def _times_allowed(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
     """Return how far a gradient is off, over how far it may."""
-    apart = _apart(reading.gradients.get(name), reference_rms(manifest, gradients, name) or 0.0)
+    apart = _error(reading.gradients.get(name), reference_rms(manifest, gradients, name) or 0.0)
     floor = allowed(manifest, gradients, name)
     return apart / floor if floor else (math.inf if apart else 0.0)
 
 
-def _relative(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
+def _relative_error(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
     """Return how far a gradient is off, over the size of the reference's where that is not zero."""
     scale = reference_rms(manifest, gradients, name) or 0.0
-    apart = _apart(reading.gradients.get(name), scale)
+    apart = _error(reading.gradients.get(name), scale)
     return apart / scale if scale else apart
 
 
-def _apart(row: Pulled | None, scale: float) -> float:
+def _error(row: Pulled | None, scale: float) -> float:
     if row is None:  # the port has no such parameter that takes gradients
         return scale
     return math.inf if row.mismatch else row.apart
@@ -128,10 +130,10 @@ def gradient_interval(manifest: Manifest, gradients: Gradients, target: str) -> 
 
 def reference_norm(manifest: Manifest, gradients: Gradients) -> float:
     """Return the norm of all the reference's gradients."""
-    return math.hypot(*(_reference_norm(manifest, gradients, name) for name in gradients.parameters))
+    return math.hypot(*(_parameter_norm(manifest, gradients, name) for name in gradients.parameters))
 
 
-def _reference_norm(manifest: Manifest, gradients: Gradients, name: str) -> float:
+def _parameter_norm(manifest: Manifest, gradients: Gradients, name: str) -> float:
     key = gradients.parameters[name]
     size = 0 if key is None else math.prod(manifest.tensors[key].shape)
     return (reference_rms(manifest, gradients, name) or 0.0) * math.sqrt(size)

@@ -14,7 +14,8 @@ import pytest
 import torch
 from conftest import RECIPES, ROOT, TINY, imports_from
 
-from bisect_tool.axes.optimizer.findings import Group, step_findings
+from bisect_tool.axes.optimizer.cells import Group
+from bisect_tool.axes.optimizer.findings import step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.model import build, optimizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.gradients.words import gradient_findings
+from bisect_tool.axes.gradients.findings import gradient_findings
 from bisect_tool.probes.reading import Pulled, PulledAt
 from bisect_tool.sites import STEP, Site
 

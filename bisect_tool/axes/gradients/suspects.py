@@ -1,0 +1,90 @@
+"""Who gets gradients wrong, and who does so together: calls by their own code, parameters that take none."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bisect_tool.axes.gradients.findings import gradient_findings
+from bisect_tool.axes.gradients.passes import Backward, Repair, of_calls
+from bisect_tool.axes.gradients.pieces import Pieces
+from bisect_tool.captures.manifest import StateEntry
+from bisect_tool.culprit import Frozen, Unregistered, WrongBackward
+from bisect_tool.finding import Finding
+from bisect_tool.pairing.pair import Pair
+from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.reading import PulledAt, Reading
+from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import learning
+from bisect_tool.sites import STEP, Site, module_of
+
+DESCRIBED = 2  # calls of one culprit whose gradients are described, where there are more
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """What may be one culprit, still without proofs: ``repair`` puts it right, ``rows`` are the gradients it gets wrong."""
+
+    culprit: WrongBackward
+    repair: Repair
+    rows: tuple[PulledAt, ...] = ()
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Return what is named."""
+        return self.culprit.sites
+
+
+def wrong_calls(asked: Backward, pieces: Pieces) -> Iterator[Suspect]:
+    """Put calls together whose own code is wrong, where they are of the same classes and lose the same kinds of gradients."""
+    alike: dict[Hashable, list[Site]] = {}
+    for owner, rows in pieces.off.items():
+        if owner not in asked.wrong:
+            alike.setdefault(_kind_of(asked.trace, owner, rows), []).append(owner)
+    for owners in alike.values():
+        rows = tuple(row for owner in owners for row in pieces.off[owner])
+        findings = tuple(_findings(owners, pieces, _batch_size(asked.pair)))
+        yield Suspect(WrongBackward(sites=tuple(owners), findings=findings), of_calls(asked.trace, owners), rows)
+
+
+def _kind_of(trace: Trace, owner: Site, rows: Sequence[PulledAt]) -> Hashable:
+    if owner == STEP:
+        return STEP
+    return trace.classes.get(module_of(owner)), frozenset((row.part, row.gradient.missing) for row in rows)
+
+
+def _findings(owners: Sequence[Site], pieces: Pieces, batch: int) -> Iterator[Finding]:
+    for owner in owners[:DESCRIBED]:
+        yield from gradient_findings(owner, pieces.off[owner], batch)
+    others = tuple(owners[DESCRIBED:])
+    if others:
+        yield Finding("backward", others, sentences.and_others(others))
+
+
+def _batch_size(pair: Pair) -> int:
+    sizes = [entry.shape[0] for entry in pair.reference.described.batch if len(entry.shape) == 4]
+    return sizes[0] if sizes else 0
+
+
+def left_out(asked: Backward, whole: Reading) -> Iterator[Suspect]:
+    """Yield the parameters that learn in the reference, and are frozen in the port or not among its parameters."""
+    silent = [
+        entry
+        for entry in asked.pair.reference.described.state
+        if asked.gradients.parameters.get(entry.name) is not None and entry.name not in whole.gradients
+    ]
+    theirs = {entry.name: entry for entry in asked.pair.port.state}
+    partners = {entry.name: theirs.get(asked.pair.matching.state.get(entry.name, "")) for entry in silent}
+    frozen = tuple(Site(entry.name) for entry in silent if _fits(entry, partners))
+    if frozen:
+        findings = (Finding("frozen", frozen, learning.frozen(frozen)),)
+        yield Suspect(Frozen(sites=frozen, findings=findings), Repair(thawed=frozenset(frozen)))
+    lost = tuple(Site(entry.name) for entry in silent if partners[entry.name] is None)
+    if lost:
+        findings = (Finding("not registered", lost, learning.unregistered(lost)),)
+        yield Suspect(Unregistered(sites=lost, findings=findings), Repair(given=frozenset(lost)))
+
+
+def _fits(entry: StateEntry, partners: Mapping[str, StateEntry | None]) -> bool:
+    partner = partners[entry.name]
+    return partner is not None and partner.alias_of is None and partner.shape == entry.shape

@@ -1,0 +1,189 @@
+"""What is said of wrong gradients: who passes them on, how they differ, what proves it, at which line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bisect_tool.finding import counted, listed
+from bisect_tool.sites import Edge
+
+SHOWN = 4  # names of gradients
+
+STRAIGHT = "the port's own backward pass"
+AS_IT_IS = "a backward pass as it is"
+BY_PIECES = "each call's gradients computed separately"
+STAYS_INSIDE = "computed separately; what it gets wrong goes no further than what must be put right too"
+
+
+# Where gradients cannot be compared, or nobody is to blame for what is off.
+
+
+def not_before_the_layers() -> str:
+    """Say that the port does not run with every layer patched."""
+    return "gradients cannot be compared before the port runs with every layer patched"
+
+
+def backward_fails(why: str) -> str:
+    """Say that a whole backward pass fails."""
+    return f"the port's backward pass fails: {why}"
+
+
+def pieces_fail(why: str) -> str:
+    """Say that the backward pass by pieces fails."""
+    return f"the backward pass by pieces fails: {why}"
+
+
+def nobody_to_blame(parameters: Sequence[str]) -> str:
+    """Say that gradients are off which no call by itself gets wrong."""
+    return (
+        f"the gradients of {listed(parameters)} are off in the port's whole backward pass, yet each call's are right when "
+        "computed separately: they are lost or made between the calls, or rounding adds up"
+    )
+
+
+# What a probe put right.
+
+
+def in_float64(calls: int) -> str:
+    """Name the backward pass by pieces that is run once more."""
+    return f"the same, {calls} in float64 too"
+
+
+def put_right(sites: Sequence[str], pulled: Sequence[str] = ()) -> str:
+    """Name a whole backward pass by what is put right in it, and the calls that get the reference's gradient."""
+    what = f"{listed(sites)} put right" if sites else "nothing put right"
+    return f"{what}, {listed(sorted(pulled))} pulled" if pulled else what
+
+
+def passing_on(sites: Sequence[str]) -> str:
+    """Say that some sites pass the reference's gradients on."""
+    return f"{listed(sites)} passing the reference's gradients on"
+
+
+def only_wrong(others: Sequence[str], pulled: Sequence[str]) -> str:
+    """Say that all but one culprit is put right, and where that one gets the reference's gradient."""
+    rest = f"{listed(others)} put right" if others else "all else as it is"
+    return f"{rest}, the reference's gradient at the output of {listed(pulled)}" if pulled else rest
+
+
+def also_off(what: str, parameters: Sequence[str]) -> str:
+    """Add to what was put right which gradients are off then."""
+    return f"{what}: the gradients of {listed(parameters)} are off"
+
+
+# What one call's own code makes of the reference's gradients.
+
+
+def switched_off(calls: Sequence[str]) -> str:
+    """Say that calls are made with gradients switched off."""
+    return f"{listed(calls, SHOWN)}: called with gradients switched off"
+
+
+def passes_nothing(owner: str | None, places: Sequence[str], *, none: bool) -> str:
+    """Say who gets no gradient, or zeros, from a call whose output has the right one; no ``owner`` for code of ``step``."""
+    right = (
+        f"the gradient at the output of {owner}" if owner else "the losses are right, and so is every layer by itself"
+    )
+    what = "no gradient" if none else "a gradient that is exactly zero"
+    return f"{right}{' is right' if owner else ''}; {listed(places, SHOWN)} {_gets(places)} {what}"
+
+
+def passes_otherwise(places: Sequence[str], how: str) -> str:
+    """Say who gets another gradient, and how it differs from the reference's."""
+    return f"from the reference's gradients, {listed(places, SHOWN)} {_gets(places)} {how}"
+
+
+def _gets(places: Sequence[str]) -> str:
+    return "gets" if len(places) == 1 else "get"
+
+
+def and_others(sites: Sequence[str]) -> str:
+    """Say that other calls are wrong in the same way."""
+    return f"and so {'does' if len(sites) == 1 else 'do'} {len(sites)} more: {listed(sites)}"
+
+
+def gradient_of(edge: Edge) -> str:
+    """Name what a gradient is of: a parameter, an output or an input of a call."""
+    if edge.part == "state":
+        return edge.path or ""
+    if edge.part == "output":
+        return _output(edge)
+    _, _, inside = (edge.path or "").partition(".")
+    return f"the input of {edge.site}{f' ({inside})' if edge.path != '0.0' else ''}"
+
+
+def _output(edge: Edge) -> str:
+    return f"the output of {edge.site}{f' ({edge.path})' if edge.path else ''}"
+
+
+# How a gradient differs.
+
+
+def not_comparable(why: str) -> str:
+    """Say that there is nothing to compare."""
+    return f"one that does not compare: {why}"
+
+
+def not_stopped() -> str:
+    """Say that the reference has none there."""
+    return "one where the reference stops it"
+
+
+def wrong_sign() -> str:
+    """Say that it is minus the reference's."""
+    return "the reference's with the wrong sign"
+
+
+def multiple(factor: float, *, batch: int = 0, over_batch: int = 0) -> str:
+    """Say that it is so many times the reference's, which may be the batch's size, or 1 over it."""
+    of = f" (the batch has {batch})" if batch else ""
+    over = f" (1 over the batch's {over_batch})" if over_batch else ""
+    return f"{factor:.4g} times the reference's{of}{over}"
+
+
+def off_by(share: float, zeros: int, size: int) -> str:
+    """Say by what share of the reference's it is off, and how many of its numbers are zero that should not be."""
+    lost = f": 0 at {counted(zeros, 'place')} of {size:,} where the reference's is not" if zeros else ""
+    return f"one that is off by {share:.2%}{lost}"
+
+
+# Lines of the backward pass.
+
+VARIABLES_COMPARED = "variables compared"
+PASSES_NONE = "no gradient"
+PASSES_TOO_MUCH = "a gradient where the reference passes none"
+
+
+def passes_multiple(factor: float) -> str:
+    """Say that a statement passes so many times the reference's gradient."""
+    return f"{factor:.4g} times the reference's gradient"
+
+
+def passes_off_by(share: float) -> str:
+    """Say by what share of the reference's a statement's gradient is off."""
+    return f"a gradient that is off by about {share:.0%}"
+
+
+def statement_passes(statement: Edge, read: Edge, how: str) -> str:
+    """Say what a statement passes to what it reads."""
+    to = "" if statement.statement == read.statement else f" to {read_by_line(read)}"
+    return f"{read_by_line(statement)} passes {how}{to}"
+
+
+def stopped_in_place(variable: Edge) -> str:
+    """Say that a variable is stopped after it was assigned."""
+    return f"{read_by_line(variable)}, assigned here, is stopped in place afterwards: no gradient reaches it"
+
+
+def at_line(place: str, reference: str | None, said: str) -> str:
+    """Say where a statement stands, and what it does."""
+    return f"{place}{f' (reference {reference})' if reference else ''}: {said}"
+
+
+def read_by_line(edge: Edge) -> str:
+    """Name a statement or what it reads: a variable, a parameter, the output of a call, or what a call is given."""
+    if edge.part == "output":
+        return _output(edge)
+    if edge.part == "inputs":
+        return f"what {edge.site} is given"
+    return (edge.path or "") if edge.part == "state" else edge.site

@@ -1,0 +1,108 @@
+"""What is said of an optimizer's step: what differs from the reference's, and for which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bisect_tool.finding import counted, listed
+
+NEVER_CHANGES = "never changes, since it is in no group of the optimizer"
+CHANGES = "changes, though it is in no group of the reference's optimizer"
+STANDS_STILL = "never changes, though a group has it"
+NOT_FINITE = "no finite numbers after the step, where the reference has them"
+
+# What a number of an update rule is called.
+SETTINGS = {
+    "lr": "learning rate",
+    "momentum": "momentum",
+    "dampening": "dampening",
+    "weight_decay": "weight decay",
+    "nesterov": "Nesterov momentum",
+    "beta1": "first beta",
+    "beta2": "second beta",
+    "eps": "eps",
+}
+# What a choice in an update rule means, when it is true and when it is not.
+CHOICES = {
+    "first": ("the first step is dampened", "not"),
+    "decoupled": ("the weight decay is apart from the gradient", "added to it"),
+    "early": ("eps is added before the second moment is corrected for its start", "after it"),
+}
+
+
+def no_optimizer() -> str:
+    """Say that the port has none to compare."""
+    return (
+        "the optimizer's step was not compared: build of the port returns no 'optimizer', as that of the reference does"
+    )
+
+
+def of_the_framework(found: str) -> str:
+    """Say what differs for every port in the framework."""
+    return f"the optimizer's step: {found} (not the port's own code: the framework's optimizer does so)"
+
+
+def after_two_steps(parameters: int) -> str:
+    """Name what proves a mistake of the optimizer."""
+    return f"{counted(parameters, 'parameter')} after two steps, from the reference's parameters and gradients"
+
+
+def setting(name: str, port: float, reference: float) -> str:
+    """Say that a setting has another value: 'learning rate 0.1, reference 0.01 (10 times)'."""
+    if name == "nesterov":
+        return f"{SETTINGS[name]} {_switch(port)}, reference {_switch(reference)}"
+    times = f" ({port / reference:.4g} times)" if name == "lr" and reference else ""
+    return f"{SETTINGS[name]} {port:.4g}, reference {reference:.4g}{times}"
+
+
+def _switch(on: float) -> str:
+    return "on" if on else "off"
+
+
+def undeclared(differs: str) -> str:
+    """Say that the steps show what the settings do not say."""
+    return f"steps as with {differs}, whatever its settings say"
+
+
+def choice(name: str, *, port: bool) -> str:
+    """Say that the port's update rule makes another choice than the reference's."""
+    made, otherwise = CHOICES[name]
+    return f"{made}, reference {otherwise}" if port else f"not so in the port: {made}"
+
+
+def another_rule(port: str, reference: str) -> str:
+    """Say that the port steps by another rule."""
+    return f"steps as {port} does, reference as {reference}"
+
+
+def off_by(first: float, second: float) -> str:
+    """Say by how much parameters are off after each step, where that is all that is known."""
+    sizes = f"{first:.2g} of the reference's update after one step, {second:.2g} after two"
+    return f"off by up to {sizes}, and the cause is not known"
+
+
+def said_of(words: str, parameters: str, shown: int | None = None) -> str:
+    """Say what is wrong, and for which parameters; ``shown`` is how many of them show it, where not all do."""
+    return f"{words}: {parameters}{'' if shown is None else f'; shown by the values of {shown}'}"
+
+
+def which(names: Sequence[str], kinds: Mapping[str, str]) -> str:
+    """Say which parameters: 'all 87 biases', 'model.0.conv.weight', '5 of 88 weights (a, b, c and 2 more)'.
+
+    ``kinds`` are those of all parameters.
+    """
+    if len(names) == len(kinds) > 1:
+        return f"all {len(names)} parameters"
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(kinds[name], []).append(name)
+    return ", ".join(
+        _of_kind(kind, alike, sum(other == kind for other in kinds.values())) for kind, alike in groups.items()
+    )
+
+
+def _of_kind(kind: str, names: Sequence[str], count: int) -> str:
+    if len(names) == 1:
+        return names[0]
+    nouns = "biases" if kind == "bias" else f"{kind}s"
+    return f"all {count} {nouns}" if len(names) == count else f"{len(names)} of {count} {nouns} ({listed(names)})"

@@ -1,0 +1,232 @@
+"""The axis of gradients against a simulated port: what it blames, what proves it, and that it blames nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from simulated_backward import NET, ROUNDING, SimulatedBackward, search
+from simulated_port import MODELS, Node, chain
+
+from bisect_tool.axes.axis import Answer, ask
+from bisect_tool.axes.calls.forced_pass import Forced
+from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
+from bisect_tool.axes.gradients.targets import WORST_GRADIENT
+from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
+from bisect_tool.finding import Finding
+from bisect_tool.probes.reading import Reading
+from bisect_tool.report.answer import report_of
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import STEP, Site
+
+TREES = MODELS.map(lambda tops: tuple(map(_in_chains, tops)))  # one call after the other: gradients do not add up
+FACTORS = st.sampled_from([0.0, 0.5, 2.0, 1.01])
+COMMON = settings(deadline=None, max_examples=40)
+
+
+def _in_chains(node: Node) -> Node:
+    return dataclasses.replace(node, class_="Chain" if node.children else node.class_, parallel=False)
+
+
+def blamed(answer: GradientAnswer) -> set[str]:
+    """Return all sites that are to blame."""
+    return {site for culprit in answer.culprits for site in culprit.sites}
+
+
+@given(TREES)
+@COMMON
+def test_a_faithful_port_is_never_blamed(tops: tuple[Node, ...]) -> None:
+    """Three passes are enough to say so."""
+    case = SimulatedBackward(tops).case()
+    answer = search(case)
+    assert (answer.culprits, answer.open_ends) == ((), ())
+    assert case.log.count("backward") == 3
+    assert answer.norms.reference == pytest.approx(answer.norms.port)
+    assert all(row["same"] for row in answer.triage)
+
+
+@given(TREES, FACTORS, st.data())
+@COMMON
+def test_a_call_that_passes_gradients_on_wrongly_is_named(
+    tops: tuple[Node, ...], factor: float, data: st.DataObject
+) -> None:
+    """Whatever call of whatever net, or the code of step: it alone, with two proofs that say what the worst error is."""
+    names = [node.name for top in tops for node in top.walk()]
+    wrong = data.draw(st.sampled_from([*names, STEP]))
+    (culprit,) = search(SimulatedBackward(tops, {wrong: factor}).case()).culprits
+    assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (WrongBackward, (wrong,), True, True)
+    assert culprit.sufficient is not None
+    assert (culprit.sufficient.quantity, culprit.sufficient.value) == (WORST_GRADIENT, 0.0)
+    assert culprit.necessary is not None
+    assert culprit.necessary.quantity == WORST_GRADIENT
+    assert culprit.necessary.value == pytest.approx(abs(factor - 1) / (3 * ROUNDING))
+
+
+@given(TREES, st.data())
+@COMMON
+def test_two_calls_do_not_hide_each_other(tops: tuple[Node, ...], data: st.DataObject) -> None:
+    """Wherever they stand: both are named, nobody else, and all is proved."""
+    names = [STEP, *(node.name for top in tops for node in top.walk())]
+    wrong = data.draw(st.sets(st.sampled_from(names), min_size=2, max_size=2))
+    port = SimulatedBackward(tops, dict.fromkeys(wrong, 0.0))
+    assume(wrong.isdisjoint(name for site in wrong for name in port.below(site)[1:]))
+    answer = search(port.case())
+    assert blamed(answer) == wrong
+    assert all(culprit.confirmed for culprit in answer.culprits)
+
+
+@given(TREES, st.data())
+@COMMON
+def test_rounding_is_no_fault(tops: tuple[Node, ...], data: st.DataObject) -> None:
+    """Float64 clears a call that is off beside one at fault."""
+    names = [node.name for top in tops for node in top.walk()]
+    noisy = data.draw(st.sampled_from(names))
+    wrong = data.draw(st.sampled_from([name for name in [*names, STEP] if name != noisy]))
+    port = SimulatedBackward(tops, {wrong: 2.0}, rounded={noisy: 1e-3})
+    assert blamed(search(port.case())) == {wrong}
+
+
+def test_gradients_that_are_off_without_a_call_to_blame_are_left_open() -> None:
+    """The whole pass says that they are off, every call by itself is right."""
+    port = SimulatedBackward(NET, {"m0": 1.001}, rounded={"m0": -0.001})
+    port.crashes = lambda intervention: bool(intervention.exact)
+    answer = search(port.case())
+    assert answer.culprits == ()
+    (said,) = answer.open_ends
+    assert said.startswith("the gradients of m0.weight are off in the port's whole backward pass")
+
+
+def test_calls_of_one_kind_are_one_culprit() -> None:
+    """Of the same classes, wrong in the same way; only the first two are described."""
+    tops = chain("Conv", "Act", "Conv", "Conv")
+    (culprit,) = search(SimulatedBackward(tops, {"m0": 2.0, "m2": 2.0, "m3": 2.0}).case()).culprits
+    assert (culprit.sites, culprit.confirmed) == (("m0", "m2", "m3"), True)
+    assert culprit.findings[-1].message == "and so does 1 more: m3"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("frozen", Frozen), ("unregistered", Unregistered)], ids=["frozen", "unregistered"]
+)
+def test_a_parameter_that_takes_no_gradient_is_named(fault: str, kind: type) -> None:
+    """It alone, and proved: thawed, or counted as the reference's, everything agrees."""
+    port = SimulatedBackward(NET, **{fault: frozenset({"m1.a.weight"})})  # type: ignore[arg-type]
+    (culprit,) = search(port.case()).culprits
+    assert (type(culprit), culprit.sites, culprit.confirmed) == (kind, ("m1.a.weight",), True)
+    assert culprit.sufficient is not None
+    assert culprit.sufficient.value == 0.0
+    assert culprit.necessary is not None
+    assert culprit.necessary.quantity == WORST_GRADIENT
+
+
+def test_parameters_and_calls_are_told_apart() -> None:
+    """A frozen one, one that is not registered and a call that cuts the path are three culprits, each proved."""
+    port = SimulatedBackward(NET, {"m1": 0.0}, frozen=frozenset({"m2.weight"}), unregistered=frozenset({"m0.weight"}))
+    answer = search(port.case())
+    assert [(type(c), c.sites, c.confirmed) for c in answer.culprits] == [
+        (WrongBackward, ("m1",), True),
+        (Frozen, ("m2.weight",), True),
+        (Unregistered, ("m0.weight",), True),
+    ]
+
+
+def test_initial_values_that_silence_others_are_named() -> None:
+    """Two passes prove it: with these alone the reference's nobody is silent, with all others the reference's some are."""
+    port = SimulatedBackward(NET, silenced={"m2.weight": frozenset({"m0.weight", "m1.a.weight"})})
+    constant = Finding("constant", ("m2.weight",), "m2.weight starts at zero")
+    answer = search(dataclasses.replace(port.case(), initial=(constant,)))
+    (culprit,) = answer.culprits
+    assert (type(culprit), culprit.sites, culprit.confirmed) == (SilencingStart, ("m2.weight",), True)
+    proofs = culprit.sufficient, culprit.necessary
+    assert [(p.quantity, p.value) for p in proofs if p] == [
+        ("parameters without a gradient", 0.0),
+        ("parameters without a gradient", 2.0),
+    ]
+    assert "2 of 4 parameters get no gradient in the port, with its own weights" in answer.said[0]
+    assert "every one of 4 parameters gets a gradient on both sides, with the reference's weights" in answer.said[1]
+
+
+def test_a_culprit_that_the_target_does_not_feel_is_proved_by_what_does() -> None:
+    """Another parameter's gradient is asked about: one proof, which names those that are off."""
+    case = SimulatedBackward(NET, {"m0": 2.0}).case()
+    (culprit,) = search(dataclasses.replace(case, gradient_target="grad:m2.weight")).culprits
+    assert (culprit.sites, culprit.felt, culprit.confirmed, culprit.sufficient) == (("m0",), False, True, None)
+    assert culprit.necessary is not None
+    assert culprit.necessary.what.endswith("at the output of m0: the gradients of m0.weight are off")
+
+
+@pytest.mark.parametrize(("target", "value"), [("grad_norm", 12**0.5), ("grad:m0.weight", 1.0)])
+def test_the_target_that_is_asked_about_is_what_the_proofs_speak_of(target: str, value: float) -> None:
+    """The norm of all gradients, or how far one is off."""
+    case = SimulatedBackward(NET, {"m0": 0.0}).case()
+    (culprit,) = search(dataclasses.replace(case, gradient_target=target)).culprits
+    assert (culprit.sites, culprit.confirmed) == (("m0",), True)
+    assert culprit.necessary is not None
+    assert (culprit.necessary.quantity, culprit.necessary.value) == (target, pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("backward", "said"),
+    [
+        ("whole", "the port's backward pass fails: killed"),
+        ("own", "the port's backward pass fails: killed"),
+        ("pieces", "the backward pass by pieces fails: killed"),
+    ],
+)
+def test_a_pass_that_fails_is_an_open_end(backward: str, said: str) -> None:
+    """Nobody is blamed, and why is said."""
+    port = SimulatedBackward(NET, {"m0": 0.0}, crashes=lambda intervention: intervention.backward == backward)
+    answer = search(port.case())
+    assert (answer.culprits, answer.open_ends) == ((), (said,))
+
+
+def test_a_proof_that_fails_confirms_nothing() -> None:
+    """The culprit is named, and not proved."""
+    port = SimulatedBackward(NET, {"m1.a": 0.0}, crashes=lambda intervention: bool(intervention.pulled))
+    (culprit,) = search(port.case()).culprits
+    assert (culprit.sites, culprit.confirmed) == (("m1.a",), False)
+    assert culprit.necessary is not None
+    assert culprit.necessary.verdict is Verdict.UNRESOLVED
+
+
+@pytest.mark.parametrize("forced", [None, Forced(Reading(failure="killed"))])
+def test_nothing_is_compared_before_the_layers_run(forced: Forced | None) -> None:
+    """That is an open end."""
+    answer = search(SimulatedBackward(NET).case(CallsAnswer(forced=forced)))
+    assert "with every layer patched" in answer.open_ends[0]
+
+
+def test_a_call_that_is_wrong_on_the_way_forward_is_not_judged() -> None:
+    """It is put right in every pass, and the other fault is found beside it."""
+    calls = CallsAnswer(forced=Forced(Reading()), culprits=(WrongCalls(sites=(Site("m1.a"),)),))
+    answer = search(SimulatedBackward(NET, {"m1.a": 0.5, "m0": 2.0}).case(calls))
+    assert blamed(answer) == {"m0"}
+    assert all(culprit.confirmed for culprit in answer.culprits)
+
+
+def test_how_a_gradient_is_split_is_no_fault() -> None:
+    """Where every parameter's gradient agrees nobody is to blame, whatever a call by itself shows."""
+    answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5}).case())
+    assert (answer.culprits, answer.open_ends) == ((), ())
+
+
+def test_a_capture_without_gradients_asks_nothing() -> None:
+    """No pass is run."""
+    case = SimulatedBackward(NET).case(gradients=None)
+    assert GRADIENTS.search(case).open_ends == ()
+    assert case.log.count("backward") == 0
+
+
+def test_a_worker_without_gradients_is_no_open_end() -> None:
+    """The axis is left out with a note, and what the rest says stays the verdict."""
+    port = SimulatedBackward(NET, {"m0": 0.0}, capabilities=frozenset({"run"}))
+    case = ask(GRADIENTS, port.case())
+    answer = case.answers["gradients"]
+    assert (answer.culprits, answer.open_ends) == ((), ())
+    assert answer.notes == ("gradients were not compared: the port's worker does not announce gradients",)
+    assert case.answer(GradientAnswer) is None
+    report = report_of(case.answered("start", Answer()))
+    assert (report.verdict, report.gradients) == ("agrees", None)
+    assert set(answer.notes) <= set(report.notes)
