@@ -12,6 +12,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bisect_tool.worker.arrays import measure
+
+ROUNDING: float = measure.ROUNDING  # relative; what is recorded by, where no capture says what it was
 SAFETY = 3.0  # over the largest of four draws; a faithful port stayed below a tenth of it (docs/design.md)
 FLOAT32 = 2.0**-23
 UNCHECKED = 1e-3  # a call whose code does not run in float64 is suspect only above this

@@ -97,7 +97,8 @@ def _culprit(number: int, culprit: CulpritData, console: Console) -> None:
 
 
 def _proof(proof: ProofData) -> Text:
-    shown = "" if proof.quantity is None else f": {proof.quantity} {_number(proof.value)}"
+    value = "" if proof.value is None else f" {_number(proof.value)}"
+    shown = "" if proof.quantity is None else f": {proof.quantity}{value}"
     text = Text(f"{proof.what}{shown} ")
     text.append(proof.verdict, style=COLOURS[proof.verdict])
     return text

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from bisect_tool.axes.lines.reads import unclear_before
-from bisect_tool.axes.lines.statements import FLOOR, Lines
+from bisect_tool.axes.lines.statements import SharedLines, look_at
 from bisect_tool.captures.manifest import Excerpt, Gradients
 from bisect_tool.captures.reader import Capture
 from bisect_tool.culprit import Culprit, Line, WrongBackward
@@ -21,7 +21,7 @@ from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import PulledStatements
 from bisect_tool.probes.interface import Port
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import SAFETY, UNCHECKED
+from bisect_tool.questions.tolerance import ROUNDING, SAFETY, UNCHECKED
 from bisect_tool.sites import STEP, Site, variable_of
 
 MOST_TRIED = 2  # calls of one culprit: what the first hands back may reach nothing that learns, and is not judged then
@@ -56,7 +56,7 @@ def _with_line(
         layers = base.patching(trace.outermost(trace.sites))
     else:
         layers = base.patching(set(trace.sites) - set(trace.chain(around))).feeding([around])
-    lines = Lines(port, capture, layers, around)
+    lines = look_at(port, capture, layers, around)
     alike = _alike(lines, question)
     pulled = port.asides.statements(base.watching(trace.sites), owner, alike)
     wrong = _wrong(gradients, owner, pulled, frozenset(trace.sites))
@@ -78,12 +78,12 @@ def _with_line(
     return dataclasses.replace(culprit, line=line, findings=(*culprit.findings, finding))
 
 
-def _alike(lines: Lines, question: Question) -> list[Site]:
+def _alike(lines: SharedLines, question: Question) -> list[Site]:
     """Return the variables that have the same values on both sides: under one name another thing may be meant."""
     layers, shared = lines.layers, list(lines.pairs.to_port)
     reading = question.run(layers.watching(shared), "lines", "variables compared", patched=len(layers.patched))
     seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
-    return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * FLOOR) for part in parts)]
+    return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * ROUNDING) for part in parts)]
 
 
 def _wrong(
@@ -169,7 +169,7 @@ class _Told:
 
     gradients: Gradients
     capture: Capture
-    lines: Lines
+    lines: SharedLines
     pulled: PulledStatements
     alike: frozenset[Site]  # the port's own names of variables that have the reference's values
 
