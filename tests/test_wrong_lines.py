@@ -613,7 +613,7 @@ def test_a_loss_that_shares_no_variable_is_blamed_as_a_whole(pair: Path) -> None
     model.write_text(model.read_text().replace("Loss", "Criterion"))
     report = report_on(pair, "cls_loss")
     assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
-    assert "the code after the last layer, in the loss: line" in report["sentence"]
+    assert "the code after the last layer, in the loss (line" in report["sentence"]
 
 
 def test_functions_that_are_not_watched_are_blamed_as_a_whole(pair: Path) -> None:
