@@ -11,8 +11,8 @@ from bisect_tool.search.verdict import Verdict
 class Proof:
     """One of the probes that prove a culprit.
 
-    Attributes: ``what`` was put right, in words; ``verdict``; the ``quantity`` that was looked at, None where ``what`` says it,
-    and its ``value``, None where it has none.
+    Attributes: ``what`` was put right, in words; ``verdict``; the ``quantity`` that was looked at and its ``value``, both None
+    where ``what`` says it in words.
     """
 
     what: str

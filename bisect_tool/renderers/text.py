@@ -97,8 +97,7 @@ def _culprit(number: int, culprit: CulpritData, console: Console) -> None:
 
 
 def _proof(proof: ProofData) -> Text:
-    value = "" if proof.value is None else f" {_number(proof.value)}"
-    shown = "" if proof.quantity is None else f": {proof.quantity}{value}"
+    shown = "" if proof.quantity is None else f": {proof.quantity} {_number(proof.value)}"
     text = Text(f"{proof.what}{shown} ")
     text.append(proof.verdict, style=COLOURS[proof.verdict])
     return text

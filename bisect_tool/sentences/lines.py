@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.sentences.spelling import apart, sentence_list
+from bisect_tool.sentences.spelling import apart, counted, sentence_list
 
 # What a probe is called.
 WATCHED = "all that the lines read patched, lines watched"
@@ -42,12 +42,12 @@ def put_right(names: Sequence[str]) -> str:
 
 def put_right_before(count: int, name: str) -> str:
     """Say what was put right where the target diverges all the same."""
-    return f"{_counted(count, 'assignment')} before {name} patched, beside every layer"
+    return f"{counted(count, 'assignment')} before {name} patched, beside every layer"
 
 
-def what_it_reads(name: str) -> str:
-    """Name what a line reads, as what was looked at."""
-    return f"what {name} reads"
+def wrong_inputs(name: str) -> str:
+    """Name how many variables that a line reads are off, as what was looked at."""
+    return f"wrong inputs of {name}"
 
 
 def name_in(function: str) -> str:
@@ -74,7 +74,7 @@ def mismatched(why: str) -> str:
 
 def wholly_wrong(count: int) -> str:
     """Say how many elements of a value are wrong where all the others hide it."""
-    return f"has {_counted(count, 'element')} that {'is' if count == 1 else 'are'} wholly wrong"
+    return f"has {counted(count, 'element')} that {'is' if count == 1 else 'are'} wholly wrong"
 
 
 def other_number(port: float, reference: float) -> str:
@@ -84,7 +84,7 @@ def other_number(port: float, reference: float) -> str:
 
 def assigned(place: str, reference: str, site: str, how: str, others: int) -> str:
     """Say how a variable is off, and where it is assigned on both sides; ``others`` are off in the same line."""
-    rest = f", and {_counted(others, 'other assignment')} there" if others else ""
+    rest = f", and {counted(others, 'other assignment')} there" if others else ""
     return f"{place} (reference {reference}): {site} {how}{rest}"
 
 
@@ -141,7 +141,3 @@ def swallowed(raised: str, error: str, message: str, caught: str) -> str:
 def not_watched(why: Mapping[str, str]) -> str:
     """List what could not be looked at, and why."""
     return sentence_list([f"{name}: {reason}" for name, reason in why.items()], 3)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -60,7 +60,7 @@ def test_probes_and_proofs_are_named_by_what_is_put_right() -> None:
     assert lines.put_right_before(0, "f:x") == "0 assignments before f:x patched, beside every layer"
     assert lines.all_right_before("f:x") == "everything before f:x that agrees"
     assert lines.from_there_on("f:x", "f:x#2") == "f:x from f:x#2 on"
-    assert lines.what_it_reads("f:x") == "what f:x reads"
+    assert lines.wrong_inputs("f:x") == "wrong inputs of f:x"
 
 
 def test_arrays_are_summed_up_side_by_side() -> None:

@@ -10,12 +10,14 @@ import numpy as np
 from bisect_tool.axes.lines import findings
 from bisect_tool.axes.lines.blame import blamed, blamed_line
 from bisect_tool.axes.lines.healing import healing, several, wrong
-from bisect_tool.axes.lines.probes import Judge, LineProbes, beside, open_probes
+from bisect_tool.axes.lines.probes import LineProbes, beside, open_probes
 from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.culprit import AfterTheLayers, WrongLoss
 from bisect_tool.probes.reading import Reading
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import TargetQuestion
+from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import lines as sentences
 
@@ -58,8 +60,8 @@ def _with_what_it_reads(probes: LineProbes, last: Statement) -> Sequence[AfterTh
     if last not in itself:
         return blamed(probes, several(probes, itself))
     reads = _known_inputs(probes, last, itself)
-    about = sentences.what_it_reads(last.name)
-    before = dataclasses.replace(probes, verdict=_judging(probes, reads), about=about)
+    about = _whether_right(probes, reads, sentences.wrong_inputs(last.name))
+    before = dataclasses.replace(probes, verdict=about.verdict, about=about)
     held = healing(before) if reads else []
     proving = beside(probes, held)
     healed = proving.patched([last])
@@ -75,15 +77,14 @@ def _known_inputs(probes: LineProbes, last: Statement, itself: Sequence[Statemen
     return [s for s in known if (s.theirs.place, s.theirs.name) in unclear]
 
 
-def _judging(probes: LineProbes, statements: Sequence[Statement]) -> Judge:
-    """Return the verdict on readings that asks whether some statements are right."""
+def _whether_right(probes: LineProbes, statements: Sequence[Statement], quantity: str) -> Question:
+    """Return the question whether some statements are right: none of them may be off."""
 
-    def verdict(reading: Reading) -> Verdict:
-        if reading.failure is not None:
-            return Verdict.UNRESOLVED
-        return Verdict.DIVERGES if any(probes.off(reading, s) for s in statements) else Verdict.AGREES
+    def wrong_ones(reading: Reading) -> float | None:
+        return None if reading.failure is not None else sum(probes.off(reading, s) for s in statements)
 
-    return verdict
+    none = Interval(0, 0, 0, "")
+    return dataclasses.replace(probes.question, measure=wrong_ones, quantity=quantity, interval=none)
 
 
 def _rests_on_unclear(probes: LineProbes, statement: Statement) -> bool:

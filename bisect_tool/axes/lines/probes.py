@@ -29,7 +29,7 @@ class LineProbes:
         verdict: whether what is asked about is right in a reading.
         others: what else is to blame: it is patched in every probe.
         free: the first probe, in which all that the lines read is right.
-        about: what ``verdict`` speaks of, in words, where that is not the question's target.
+        about: the question that proofs answer, where it is not ``question``, whose target every probe shows.
 
     """
 
@@ -38,7 +38,7 @@ class LineProbes:
     verdict: Judge
     others: tuple[Statement, ...]
     free: Reading
-    about: str | None = None
+    about: Question | None = None
 
     def ask(self, what: str, patched: Sequence[Site]) -> Reading:
         """Run one probe with some assignments given the reference's value, beside the layers and the others."""
@@ -86,9 +86,7 @@ class LineProbes:
 
     def proof(self, what: str, reading: Reading) -> Proof:
         """Return what a reading proves; ``what`` says what was put right in it."""
-        if self.about is not None:
-            return Proof(what, self.verdict(reading), self.about)
-        return self.question.proof(what, reading)
+        return (self.about or self.question).proof(what, reading)
 
     def right_before(self, statement: Statement) -> list[Site]:
         """Return the assignments of the statements before one that agree by themselves."""

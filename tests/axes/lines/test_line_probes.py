@@ -13,7 +13,6 @@ from bisect_tool.axes.lines.probes import LineProbes, beside, is_off, open_probe
 from bisect_tool.axes.lines.statements import look_at
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
-from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
 
 A, B, C = Line("a"), Line("b", ("a",), wrong=0.5), Line("c", ("a", "b"))
@@ -55,9 +54,9 @@ def test_a_probe_is_asked_beside_what_else_is_to_blame() -> None:
     probes, port = probes_of([A, B, Line("x", ("a",), wrong=0.5), Line("end", ("b", "x"))])
     assert beside(probes, []) is probes
     other = probes.lines.statements[1]
-    proving = beside(dataclasses.replace(probes, about="what loss:end reads"), [other])
+    proving = beside(dataclasses.replace(probes, about=probes.question), [other])
     assert port.asked[-1].patched == {NET, "loss:b"}
-    assert (proving.others, proving.about, len(port.asked)) == ((other,), "what loss:end reads", 2)
+    assert (proving.others, proving.about, len(port.asked)) == ((other,), probes.question, 2)
     assert proving.heals([probes.lines.statements[2]])
     assert port.asked[-1].patched == {NET, "loss:b", "loss:x"}
 
@@ -101,13 +100,14 @@ def test_where_the_forced_pass_fails_nothing_is_wrong_by_itself() -> None:
     assert wrong(probes) == []
 
 
-def test_a_proof_speaks_of_what_the_verdict_is_about() -> None:
-    """Of the target, with its value, or of what is said in words."""
+def test_a_proof_answers_the_question_that_the_verdict_is_about() -> None:
+    """That of the target, or another one."""
     probes, _ = probes_of([A, B, C])
-    about = dataclasses.replace(probes, about="what loss:c reads", verdict=lambda _reading: Verdict.AGREES)
-    assert (probes.proof("all", probes.free).quantity, probes.proof("all", probes.free).value) == ("loss", 10.0)
-    proof = about.proof("all", probes.free)
-    assert (proof.quantity, proof.value, proof.verdict) == ("what loss:c reads", None, Verdict.AGREES)
+    other = dataclasses.replace(probes.question, quantity="wrong inputs of loss:c", measure=lambda _reading: 1.0)
+    about = dataclasses.replace(probes, about=other)
+    assert [(p.quantity, p.value) for p in (probes.proof("all", probes.free), about.proof("all", probes.free))] == [
+        ("loss", 10.0), ("wrong inputs of loss:c", 1.0),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -81,14 +81,13 @@ def test_of_two_faults_the_one_that_hides_the_other_is_named_with_it() -> None:
 
 
 def test_what_the_line_of_the_target_reads_is_proved_by_what_that_line_reads() -> None:
-    """The target shows only its own line, so the proof of the other one holds no value of it."""
+    """The target shows only its own line, so the proof of the other one holds how many of its inputs are off."""
     first, last = blamed(LinesPort([wrong(A), B, wrong(C)]))
-    assert names([first, last]) == [("a",), ("c",)]
-    assert first.confirmed
-    assert last.confirmed
-    assert {(proof.quantity, proof.value) for proof in (first.sufficient, first.necessary)} == {
-        ("what loss:c reads", None)
-    }
+    assert (names([first, last]), first.confirmed, last.confirmed) == ([("a",), ("c",)], True, True)
+    about = "wrong inputs of loss:c"
+    assert first.sufficient == Proof("loss:a patched, beside every layer", Verdict.AGREES, about, 0)
+    assert first.necessary.verdict is Verdict.DIVERGES
+    assert (first.necessary.quantity, first.necessary.value) == (about, 1)
     assert (last.sufficient.quantity, last.sufficient.value) == ("loss", 8.0)
 
 
