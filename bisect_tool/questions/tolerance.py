@@ -12,11 +12,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisect_tool.worker.arrays import measure
-
-ROUNDING: float = measure.ROUNDING  # relative; what is recorded by, where no capture says what it was
 SAFETY = 3.0  # over the largest of four draws; a faithful port stayed below a tenth of it (docs/design.md)
 FLOAT32 = 2.0**-23
+# Relative: what a few float32 operations in one layer of any framework do to its output (docs/tolerance.md has the measurements).
+# A capture that knows the rounding it was measured with says so itself (``noise.rounding``); that one counts then.
+ROUNDING = 2e-5
 UNCHECKED = 1e-3  # a call whose code does not run in float64 is suspect only above this
 
 # Student's t, 99.9 % two-sided, by degrees of freedom (any table of the distribution; exact to the digits given).
