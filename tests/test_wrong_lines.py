@@ -357,7 +357,9 @@ def test_the_line_of_the_target_itself_and_what_it_reads_are_both_named(pair: Pa
         "weights = quality.max(0)",
         "return self.gain * total / norm + crowd, entropy * norm",
     ]
-    assert report["culprits"][0]["necessary"]["what"].endswith(": what Loss.__call__:return reads")
+    proofs = [report["culprits"][0][proof] for proof in ("sufficient", "necessary")]
+    assert [proof["quantity"] for proof in proofs] == ["wrong inputs of Loss.__call__:return"] * 2
+    assert proofs[0]["value"] == 0 < proofs[1]["value"]
 
 
 def test_two_faults_are_proved_of_which_one_gives_what_the_other_reads_another_shape(tmp_path: Path) -> None:
@@ -611,7 +613,7 @@ def test_a_loss_that_shares_no_variable_is_blamed_as_a_whole(pair: Path) -> None
     model.write_text(model.read_text().replace("Loss", "Criterion"))
     report = report_on(pair, "cls_loss")
     assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
-    assert "the code after the last layer, in the loss: line" in report["sentence"]
+    assert "the code after the last layer, in the loss (line" in report["sentence"]
 
 
 def test_functions_that_are_not_watched_are_blamed_as_a_whole(pair: Path) -> None:
@@ -684,7 +686,7 @@ def test_a_module_s_own_code_has_a_line_too(
     assert stands(pair, culprit) == ("port.py", text)
     (said,) = findings(culprit, "line")
     assert said.startswith(f"port.py:{culprit['line']['port']['line']} (reference ref.py:")
-    assert f": {variable} gets " in said
+    assert f": {variable} is off by " in said
 
 
 def test_what_step_hands_the_model_has_a_line(pair: Path) -> None:
@@ -710,11 +712,11 @@ def test_without_a_target_the_proof_names_the_loss_that_it_is_about(pair: Path) 
     """The values in the proof are of cls_loss, which is the second of the targets."""
     report = run(pair, ('reduction="sum"', 'reduction="mean"'), target=None)
     assert named(report) == [(True, ["Loss.__call__:entropy"])]
-    words = f"cls_loss {report['targets']['cls_loss']['reference']:.7g}"
-    assert report["culprits"][0]["sufficient"]["what"].endswith(words)
+    proof, right = report["culprits"][0]["sufficient"], report["targets"]["cls_loss"]["reference"]
+    assert (proof["quantity"], proof["value"]) == ("cls_loss", pytest.approx(right, rel=1e-6))
     done = run_bisect("report", "captures/pair/reports/port-all.json", cwd=pair)
     assert done.returncode == 1
-    assert f"{words} agrees" in " ".join(done.stdout.split())
+    assert f"cls_loss {proof['value']:.7g} agrees" in " ".join(done.stdout.split())
 
 
 SHARED = [

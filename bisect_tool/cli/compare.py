@@ -14,6 +14,7 @@ from bisect_tool.captures.comparing import Comparison, compare_captures
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
+from bisect_tool.questions.tolerance import ROUNDING
 from bisect_tool.renderers.comparison import draw_comparison
 from bisect_tool.report.saved import plain_data
 
@@ -28,7 +29,7 @@ def compare(
         typer.Option(
             "--rtol", min=0.0, callback=common.finite, help="How far a value may be off, relative to A's (rms)."
         ),
-    ] = 2e-5,
+    ] = ROUNDING,
     json_: common.JsonOption = False,
     debug: common.DebugOption = False,
 ) -> None:

@@ -12,6 +12,11 @@ def sentence_list(items: Sequence[str], most: int = 4) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return '1 module', '81 modules'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def places(spelled: Iterable[str]) -> str:
     """Return lines, each spelled ``file:number``, in words: 'lines 24, 26 to 28 of port.py'."""
     by_file: dict[str, set[int]] = {}

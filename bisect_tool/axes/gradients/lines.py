@@ -14,14 +14,14 @@ from bisect_tool.axes.gradients.findings import called_without_gradients
 from bisect_tool.axes.gradients.passes import Backward
 from bisect_tool.axes.gradients.pieces import Pieces
 from bisect_tool.axes.gradients.places import Places
-from bisect_tool.axes.lines.statements import FLOOR, Lines
+from bisect_tool.axes.lines.statements import SharedLines, look_at
 from bisect_tool.captures.reader import Capture
 from bisect_tool.culprit import Culprit, Line, WrongBackward
 from bisect_tool.finding import Finding
 from bisect_tool.probes.handed import PulledStatements
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import SAFETY
+from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sites import STEP, Edge, Site
 
@@ -59,7 +59,7 @@ def _line_in(owner: Site, code: Code) -> tuple[Line, str] | None:
     if layers is None:
         return None
     question, port = code.asked.question, code.asked.question.port
-    lines = Lines(port, code.capture, layers, None if owner == STEP else owner)
+    lines = look_at(port, code.capture, layers, None if owner == STEP else owner)
     alike = _alike(lines, question)
     pulled = port.asides.statements(question.base.watching(code.asked.trace.sites), owner, alike)
     wrong = _wrong_edge(owner, code, pulled)
@@ -84,12 +84,12 @@ def _layers_right(owner: Site, code: Code) -> Intervention | None:
     return base.patching(trace.members - set(trace.chain(owner))).feeding([owner])
 
 
-def _alike(lines: Lines, question: Question) -> list[Site]:
+def _alike(lines: SharedLines, question: Question) -> list[Site]:
     """Return the variables that have the same values on both sides: under one name another thing may be meant."""
     layers, shared = lines.layers, list(lines.pairs.to_port)
     reading = question.run(layers.watching(shared), "lines", sentences.VARIABLES_COMPARED, patched=len(layers.patched))
     seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
-    return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * FLOOR) for part in parts)]
+    return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * ROUNDING) for part in parts)]
 
 
 def _wrong_edge(owner: Site, code: Code, pulled: PulledStatements) -> WrongEdge | None:

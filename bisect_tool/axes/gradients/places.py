@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bisect_tool.axes.lines.reads import unclear_before
-from bisect_tool.axes.lines.statements import Lines
+from bisect_tool.axes.lines.statements import SharedLines
 from bisect_tool.captures.manifest import Excerpt, Gradients, Manifest
 from bisect_tool.culprit import Line
 from bisect_tool.probes.handed import PulledStatements, Variable
@@ -18,7 +18,7 @@ class Places:
 
     gradients: Gradients
     manifest: Manifest
-    lines: Lines
+    lines: SharedLines
     pulled: PulledStatements
     alike: frozenset[Site]
 

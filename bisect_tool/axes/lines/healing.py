@@ -8,6 +8,7 @@ from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import Statement
 from bisect_tool.search.ddmin import ddmin
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import lines as sentences
 
 MOST_TRIED = 32  # statements that are patched alone, one after the other
 
@@ -56,7 +57,7 @@ def _needed_from(probes: LineProbes, statement: Statement) -> int:
     sites = probes.off_sites(probes.free, statement)
     while (
         len(sites) > 1
-        and probes.verdict(probes.ask(f"{statement.name} from {sites[1]} on", sites[1:])) is Verdict.AGREES
+        and probes.verdict(probes.ask(sentences.from_there_on(statement.name, sites[1]), sites[1:])) is Verdict.AGREES
     ):
         sites = sites[1:]
     return probes.place(sites[0])
@@ -105,5 +106,5 @@ def wrong(probes: LineProbes) -> list[Statement]:
     """
     known = probes.comparable()
     sites = [site for statement in known for site in statement.sites]
-    forced = probes.ask("each line computed, compared and patched", sites)
+    forced = probes.ask(sentences.EACH_PATCHED, sites)
     return [s for s in known if forced.failure is None and probes.off(forced, s)]

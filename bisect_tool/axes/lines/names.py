@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.probes.handed import Variable
+from bisect_tool.sentences import lines as sentences
 from bisect_tool.sites import Site, variable_of
 
 
@@ -59,17 +60,17 @@ def with_values(
     A function that several pairs take for another one is that one: variables of one name in it are paired, and then what
     alone has its size between two neighbouring pairs.
     """
-    words = dict(pairs.proposed) | dict.fromkeys(same, "equal values")
+    words = dict(pairs.proposed) | dict.fromkeys(same, sentences.EQUAL_VALUES)
     found = {**pairs.to_port, **same}
     for function, partner in _partners(found).items():
         left = [v for v in ours if v.function == function]
         right = [v for v in theirs if v.function == partner]
         if function != partner:
             named = _by_key(left, right, found, lambda v: (v.name, v.passed))
-            words |= dict.fromkeys(named, f"the name, in {partner}")
+            words |= dict.fromkeys(named, sentences.name_in(partner))
             found |= named
         placed = _in_the_gaps(left, right, found)
-        words |= dict.fromkeys(placed, "size and order")
+        words |= dict.fromkeys(placed, sentences.SIZE_AND_ORDER)
         found |= placed
     return paired(found, ours, theirs, words)
 

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from bisect_tool.axes.lines.reads import unclear_before
-from bisect_tool.axes.lines.statements import FLOOR, Lines, Statement
-from bisect_tool.finding import listed
+from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import error_of
+from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import SAFETY
+from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import lines as sentences
 from bisect_tool.sites import Site, variable_of
 
+Judge = Callable[[Reading], Verdict]
 
+
+@dataclass(frozen=True)
 class LineProbes:
-    """The probes about some lines, and what the first of them showed: ``free``, while all that they read is right.
+    """The probes about some lines, and what the first of them showed.
 
-    ``verdict`` says whether what is asked about is right in a reading; ``others`` are patched in every probe.
+    Attributes:
+        verdict: whether what is asked about is right in a reading.
+        others: what else is to blame: it is patched in every probe.
+        free: the first probe, in which all that the lines read is right.
+        about: the question that proofs answer, where it is not ``question``, whose target every probe shows.
+
     """
 
-    def __init__(
-        self,
-        question: Question,
-        lines: Lines,
-        verdict: Callable[[Reading], Verdict],
-        others: Sequence[Statement] = (),
-    ) -> None:
-        self.lines = lines
-        self.question = question
-        self.verdict = verdict
-        self.others = others  # what else is to blame: it is patched in every probe
-        self.free = self.ask("all that the lines read patched, lines watched", ())
-
-    def beside(self, others: Sequence[Statement]) -> LineProbes:
-        """Return the probes of what is wrong once some other statements are right."""
-        return LineProbes(self.question, self.lines, self.verdict, others) if others else self
+    question: Question
+    lines: SharedLines
+    verdict: Judge
+    others: tuple[Statement, ...]
+    free: Reading
+    about: Question | None = None
 
     def ask(self, what: str, patched: Sequence[Site]) -> Reading:
         """Run one probe with some assignments given the reference's value, beside the layers and the others."""
-        layers, seen = self.lines.layers, self.lines.seen
-        watched = (*self.lines.sites, *([seen] if seen else []))
-        held = [site for other in self.others for site in other.sites]
-        sites = frozenset((*layers.patched, *held, *patched))
-        intervention = self.question.base.patching(sites).watching(watched).feeding(layers.fed)
-        return self.question.run(intervention, "lines", what, patched=len(sites), verdict=self.question.verdict)
+        return _ask(self.question, self.lines, self.others, what, patched)
 
     def off(self, reading: Reading, statement: Statement) -> bool:
         """Tell whether a statement gives another value than the reference's, in any of its assignments."""
@@ -54,18 +50,11 @@ class LineProbes:
 
     def off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
         """Return the assignments of a statement that are off in a reading."""
-        return [site for site in statement.sites if self.is_off(reading, site)]
+        return [site for site in statement.sites if is_off(reading, site)]
 
     def first_off(self, statement: Statement) -> Site:
         """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
         return next(iter(self.off_sites(self.free, statement)), statement.sites[0])
-
-    @staticmethod
-    def is_off(reading: Reading, site: Site) -> bool:
-        """Tell whether one assignment is off: as a whole, or in any element wholly (docs/tolerance.md, "A variable")."""
-        if site not in reading.watched or error_of(reading, site) > SAFETY * FLOOR:
-            return True
-        return any(c.misplaced for c in reading.watched[site].output)
 
     def suspects(self) -> list[Statement]:
         """Return the statements that are off as the port runs, in the order in which they are."""
@@ -92,8 +81,12 @@ class LineProbes:
 
     def patched(self, statements: Sequence[Statement]) -> Reading:
         """Run with some statements given the reference's values."""
-        what = listed([statement.name for statement in statements], 2)
-        return self.ask(f"{what} alone", [site for statement in statements for site in statement.sites])
+        what = sentences.alone([statement.name for statement in statements])
+        return self.ask(what, [site for statement in statements for site in statement.sites])
+
+    def proof(self, what: str, reading: Reading) -> Proof:
+        """Return what a reading proves; ``what`` says what was put right in it."""
+        return (self.about or self.question).proof(what, reading)
 
     def right_before(self, statement: Statement) -> list[Site]:
         """Return the assignments of the statements before one that agree by themselves."""
@@ -102,17 +95,17 @@ class LineProbes:
 
     def unclear_before(self, statement: Statement) -> list[Variable]:
         """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
-
-        def is_clear(variable: Variable) -> bool:
-            site = self.lines.to_ours.get(variable.site)
-            if variable_of(variable.site) in self.lines.survey.cut or self.replaced(site):
-                return False
-            return site is not None and site in self.free.watched and not self.is_off(self.free, site)
-
+        survey = self.lines.survey
         first = self.lines.pairs.to_port[self.first_off(statement)]
-        variable = next(v for v in self.lines.survey.variables if v.site == first)
-        found = unclear_before(variable, self.lines.survey.variables, self.lines.survey.excerpts, is_clear)
+        variable = next(v for v in survey.variables if v.site == first)
+        found = unclear_before(variable, survey.variables, survey.excerpts, self._is_clear)
         return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
+
+    def _is_clear(self, variable: Variable) -> bool:
+        site = self.lines.to_ours.get(variable.site)
+        if site is None or variable_of(variable.site) in self.lines.survey.cut or self.replaced(site):
+            return False
+        return site in self.free.watched and not is_off(self.free, site)
 
     def replaced(self, site: Site | None) -> Variable | None:
         """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.
@@ -127,3 +120,35 @@ class LineProbes:
         recorded = [Site(entry.site) for entry in self.lines.capture.manifest.variables]
         after = next((v for v in recorded[recorded.index(site) + 1 :] if variable_of(v) in ends), None)
         return alone.get(after) if after is not None and variable_of(after) == name else None
+
+
+def open_probes(question: Question, lines: SharedLines, verdict: Judge, others: Sequence[Statement] = ()) -> LineProbes:
+    """Run the first probe about some lines, and return it with what the others are asked through."""
+    free = _ask(question, lines, others, sentences.WATCHED, ())
+    return LineProbes(question, lines, verdict, tuple(others), free)
+
+
+def beside(probes: LineProbes, others: Sequence[Statement]) -> LineProbes:
+    """Return the probes of what is wrong once some other statements are right."""
+    if not others:
+        return probes
+    opened = open_probes(probes.question, probes.lines, probes.verdict, others)
+    return dataclasses.replace(opened, about=probes.about)
+
+
+def is_off(reading: Reading, site: Site) -> bool:
+    """Tell whether one assignment is off: as a whole, or in any element wholly (docs/tolerance.md, "A variable")."""
+    if site not in reading.watched or error_of(reading, site) > SAFETY * ROUNDING:
+        return True
+    return any(c.misplaced for c in reading.watched[site].output)
+
+
+def _ask(
+    question: Question, lines: SharedLines, others: Sequence[Statement], what: str, patched: Sequence[Site]
+) -> Reading:
+    layers, seen = lines.layers, lines.seen
+    watched = (*lines.sites, *([seen] if seen else []))
+    held = [site for other in others for site in other.sites]
+    sites = frozenset((*layers.patched, *held, *patched))
+    intervention = question.base.patching(sites).watching(watched).feeding(layers.fed)
+    return question.run(intervention, "lines", what, patched=len(sites), verdict=question.verdict)

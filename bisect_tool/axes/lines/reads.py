@@ -6,7 +6,7 @@ import ast
 import contextlib
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
@@ -31,20 +31,27 @@ def unclear_before(
     waiting = [culprit]
     while waiting and len(found) < MOST:
         variable = waiting.pop()
-        function = _caller(variable, assigned) if variable.passed else variable.function
-        names = _names(_text(variable, excerpts))
-        now = order[variable.site]
-        # What ran since the function's last assignment was called by this statement, or by a condition before it.
-        since = max((n for n in range(now) if assigned[n].function == function), default=-1)
-        returned = (n for n in range(now) if assigned[n].function == function and assigned[n].name == "return")
-        entered = max(returned, default=-1)
-        for number, other in enumerate(assigned[:now]):
-            called = number > since and other.name == "return" and other.function != variable.function
-            reads = called or (number > entered and other.function == function and other.name in names)
-            if reads and not is_clear(other) and (other.place, other.name) not in found:
+        for other in _read_by(variable, order[variable.site], assigned, excerpts):
+            if not is_clear(other) and (other.place, other.name) not in found:
                 found[other.place, other.name] = other
                 waiting.append(other)
     return sorted(found.values(), key=lambda v: order[v.site])
+
+
+def _read_by(
+    variable: Variable, now: int, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt]
+) -> Iterator[Variable]:
+    """Yield what the line of a variable reads; ``now`` is the variable's place among all that is ``assigned``."""
+    function = _caller(variable, assigned) if variable.passed else variable.function
+    names = _names(_text(variable, excerpts))
+    # What ran since the function's last assignment was called by this statement, or by a condition before it.
+    since = max((n for n in range(now) if assigned[n].function == function), default=-1)
+    returned = (n for n in range(now) if assigned[n].function == function and assigned[n].name == "return")
+    entered = max(returned, default=-1)
+    for number, other in enumerate(assigned[:now]):
+        called = number > since and other.name == "return" and other.function != variable.function
+        if called or (number > entered and other.function == function and other.name in names):
+            yield other
 
 
 def _caller(passed: Variable, assigned: Sequence[Variable]) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
-from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.probes.handed import Survey, Variable
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.sites import Site, variable_of
-
-FLOOR = 2e-5  # relative; what a few float32 operations do
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Branch:
+class OtherBranch:
     """How the functions of two branches are first called, ``ours`` in the reference and ``theirs``, and the port's condition."""
 
     ours: Variable
@@ -39,80 +37,101 @@ class Branch:
     condition: str
 
 
-class Lines:
+@dataclass(frozen=True)
+class SharedLines:
     """The variables that the port shares with the reference in one piece of code, while what it reads is the reference's.
 
-    ``around`` is the module call whose code that is, None for the code of ``step``; ``layers`` makes all else right;
-    ``seen`` is the call that shows whether the code is right, where no target does.
+    Attributes:
+        layers: makes all that the code reads right.
+        seen: the call that shows whether the code is right, where no target does.
+        survey: what the port assigned and caught, anywhere.
+        ours, theirs: the variables of this code on both sides, in order.
+        pairs: which of them mean the same.
 
-    Attributes: ``statements`` as the port runs, ``order`` (the place of each of their sites), ``pairs``,
-    ``to_ours`` (the port's site to the reference's), ``survey`` (what the port assigned and caught).
     """
 
-    def __init__(
-        self,
-        port: Port,
-        capture: Capture,
-        layers: Intervention,
-        around: Site | None = None,
-        seen: Site | None = None,
-    ) -> None:
-        self.port = port
-        self.around = around
-        self.seen = seen
-        self.capture = capture
-        self.layers = layers
-        manifest = capture.manifest
-        ours = [
-            Variable(
-                Site(entry.site),
-                entry.around,
-                entry.kind == "parameter",
-                entry.place,
-                tuple((p, manifest.tensors[k].shape, manifest.tensors[k].dtype) for p, k in tensor_keys(entry.value)),
-            )
-            for entry in manifest.variables
-            if entry.around == around
-        ]
-        self.survey: Survey = port.asides.survey(layers)
-        theirs = [variable for variable in self.survey.variables if variable.around == around]
-        self.pairs: LinePairs = pair_by_name(ours, theirs, port.port_call, port.rename)
-        same = port.asides.identify(layers, self.pairs.ours, self.pairs.theirs)
-        self.pairs = with_values(self.pairs, same, ours, theirs)
-        self._called = [{v.function: v for v in reversed(side) if v.passed} for side in (ours, theirs)]
-        self.pairs = replace(self.pairs, to_port=port.asides.attach_variables(self.pairs.to_port))
-        self.to_ours = {port: mine for mine, port in self.pairs.to_port.items()}
-        shared = [self.to_ours[variable.site] for variable in theirs if variable.site in self.to_ours]
-        self.order = {site: number for number, site in enumerate(shared)}
-        self.statements = sorted(_statements(ours, theirs, self.pairs), key=lambda s: self.order[s.sites[0]])
+    capture: Capture
+    layers: Intervention
+    seen: Site | None
+    survey: Survey
+    ours: tuple[Variable, ...]
+    theirs: tuple[Variable, ...]
+    pairs: LinePairs
+
+    @functools.cached_property
+    def to_ours(self) -> Mapping[Site, Site]:
+        """Return the port's site of each shared variable to the reference's."""
+        return {port: mine for mine, port in self.pairs.to_port.items()}
+
+    @functools.cached_property
+    def order(self) -> Mapping[Site, int]:
+        """Return the place of each shared assignment, as the port runs."""
+        shared = [self.to_ours[variable.site] for variable in self.theirs if variable.site in self.to_ours]
+        return {site: number for number, site in enumerate(shared)}
+
+    @functools.cached_property
+    def statements(self) -> Sequence[Statement]:
+        """Return the statements that both sides share, as the port runs."""
+        found = _statements(self.ours, self.theirs, self.pairs)
+        return sorted(found, key=lambda statement: self.order[statement.sites[0]])
 
     @property
     def sites(self) -> list[Site]:
         """Return every site of every statement."""
         return [site for statement in self.statements for site in statement.sites]
 
-    def branch(self, statement: Statement) -> Branch | None:
+    def other_branch(self, statement: Statement) -> OtherBranch | None:
         """Return where another branch was taken, if a statement lies in a function that the port calls in another's place.
 
         Its condition must have a call of the reference's function too: else the port just has it otherwise.
         """
-        mine, theirs = self._called
+        mine, theirs = _first_called(self.ours), _first_called(self.theirs)
         ours, port = statement.ours.function, statement.theirs.function
-        if (
-            ours not in mine
-            or port not in theirs
-            or ours in theirs
-            or port in mine
-            or ours not in self.survey.functions
-        ):
+        if ours not in mine or port not in theirs or ours in theirs or port in mine:
+            return None
+        if ours not in self.survey.functions:
             return None
         under = self.survey.conditions.get(theirs[port].place, ())
         condition = next((place for place, called in under if ours.rpartition(".")[2] in called), None)
-        return None if condition is None else Branch(mine[ours], theirs[port], condition)
+        return None if condition is None else OtherBranch(mine[ours], theirs[port], condition)
 
-    def excerpt(self, variable: Variable, *, port: bool) -> Excerpt | None:
-        """Return the lines around the one where a variable is assigned."""
-        return (self.survey.excerpts if port else self.capture.manifest.excerpts).get(variable.place)
+
+def look_at(
+    port: Port, capture: Capture, layers: Intervention, around: Site | None = None, seen: Site | None = None
+) -> SharedLines:
+    """Run the port once to see what it assigns, once more to know by their values what has other names; pair and attach them.
+
+    ``around`` is the module call whose code that is, None for the code of ``step``; see ``SharedLines`` for the rest.
+    """
+    ours = _recorded(capture, around)
+    survey = port.asides.survey(layers)
+    theirs = tuple(variable for variable in survey.variables if variable.around == around)
+    named = pair_by_name(ours, theirs, port.port_call, port.rename)
+    same = port.asides.identify(layers, named.ours, named.theirs)
+    pairs = with_values(named, same, ours, theirs)
+    pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
+    return SharedLines(capture, layers, seen, survey, ours, theirs, pairs)
+
+
+def _recorded(capture: Capture, around: Site | None) -> tuple[Variable, ...]:
+    """Return the reference's variables of one piece of code."""
+    tensors = capture.manifest.tensors
+    return tuple(
+        Variable(
+            Site(entry.site),
+            entry.around,
+            entry.kind == "parameter",
+            entry.place,
+            tuple((path, tensors[key].shape, tensors[key].dtype) for path, key in tensor_keys(entry.value)),
+        )
+        for entry in capture.manifest.variables
+        if entry.around == around
+    )
+
+
+def _first_called(variables: Sequence[Variable]) -> dict[str, Variable]:
+    """Return the first parameter that each function is passed."""
+    return {variable.function: variable for variable in reversed(variables) if variable.passed}
 
 
 def _statements(ours: Sequence[Variable], theirs: Sequence[Variable], pairs: LinePairs) -> list[Statement]:
