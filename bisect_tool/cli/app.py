@@ -10,7 +10,8 @@ from bisect_tool import __version__
 from bisect_tool.cli.capture import capture
 from bisect_tool.cli.compare import compare
 from bisect_tool.cli.doctor import doctor
-from bisect_tool.cli.run import report, run
+from bisect_tool.cli.report import report
+from bisect_tool.cli.run import run
 
 app = typer.Typer(
     name="bisect",

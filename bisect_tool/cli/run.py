@@ -1,4 +1,4 @@
-"""``bisect run``: find what makes a target of the port diverge. ``bisect report``: draw it again."""
+"""``bisect run``: find what makes a target of the port diverge."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from bisect_tool import session
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
+from bisect_tool.cli.report import print_report
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
-from bisect_tool.renderers.text import draw
-from bisect_tool.report.data import Report
-from bisect_tool.report.saved import load_report, save_report
+from bisect_tool.report.saved import save_report
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 
@@ -93,31 +91,12 @@ def run(
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
-        _print(report, json_=json_)
+        print_report(report, json_=json_)
         progress.note(
             f"{progress.seconds:.1f} s; {cached} of {report.probes.count} probes were kept "
             f"from earlier runs; saved as {path}"
         )
     raise typer.Exit(report.exit_code)
-
-
-def report(
-    file: Annotated[Path, typer.Argument(help="A report that `bisect run` saved.")],
-    json_: common.JsonOption = False,
-    debug: common.DebugOption = False,
-) -> None:
-    """Draw a saved report again."""
-    with common.ending(debug=debug, interrupted="nothing was changed"):
-        loaded = load_report(file)
-        _print(loaded, json_=json_)
-    raise typer.Exit(loaded.exit_code)
-
-
-def _print(report: Report, *, json_: bool) -> None:
-    if json_:
-        print(report.model_dump_json(indent=1))
-    else:
-        draw(report, Console(highlight=False))
 
 
 def _start_port(

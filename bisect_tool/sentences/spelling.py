@@ -1,8 +1,12 @@
-"""How lists, places and numbers are spelled."""
+"""How lists, places, numbers and what a probe measured are spelled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+WORST_GRADIENT = "worst gradient error"  # of all parameters, in multiples of what rounding allows
+GRADIENT_OF = "grad:"  # begins the name of a target that is the gradient of one parameter
 
 
 def sentence_list(items: Sequence[str], most: int = 4) -> str:
@@ -10,6 +14,11 @@ def sentence_list(items: Sequence[str], most: int = 4) -> str:
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return '1 module', '81 modules'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def places(spelled: Iterable[str]) -> str:
@@ -32,9 +41,46 @@ def _lines(numbers: set[int]) -> str:
     return f"line{'s' if len(numbers) > 1 else ''} {sentence_list(words, 12)}"
 
 
+def number(value: float | None) -> str:
+    """Return a value with the digits that single precision has, '-' where there is none."""
+    return "-" if value is None else f"{value:.7g}"
+
+
 def apart(port: float | None, reference: float) -> tuple[str, str]:
     """Return two numbers in words, with as many digits as it takes to tell them apart."""
     if port is None:
         return "missing", f"{reference:.6g}"
     shown = ((f"{port:.{digits}g}", f"{reference:.{digits}g}") for digits in range(6, 18))
     return next((pair for pair in shown if pair[0] != pair[1]), (f"{port:.6g}", f"{reference:.6g}"))
+
+
+def measured(quantity: str, value: float | None) -> str:
+    """Return what a probe measured: 'cls_loss 6.226567', 'worst gradient error 6256 times what rounding allows'."""
+    label, unit, _ = _spelled(quantity)
+    return f"{label} {amount(quantity, value)}{f' {unit}' if unit and value else ''}"
+
+
+def heading(quantity: str) -> str:
+    """Return what stands above a column of values, with their unit."""
+    label, unit, _ = _spelled(quantity)
+    return f"{label} ({unit})" if unit else label
+
+
+def amount(quantity: str, value: float | None) -> str:
+    """Return a value of a quantity alone, '-' where there is none."""
+    return "-" if value is None else f"{value:.{_spelled(quantity).digits}g}"
+
+
+class _Spelled(NamedTuple):
+    label: str
+    unit: str = ""
+    digits: int = 7
+
+
+def _spelled(quantity: str) -> _Spelled:
+    """Return what a quantity is called, the unit of its values, and how many of their digits mean something."""
+    if quantity == WORST_GRADIENT:
+        return _Spelled(quantity, "times what rounding allows", 4)
+    if quantity.startswith(GRADIENT_OF):
+        return _Spelled(f"relative error of the gradient of {quantity.removeprefix(GRADIENT_OF)}", digits=4)
+    return _Spelled(quantity)

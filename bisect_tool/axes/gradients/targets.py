@@ -11,6 +11,7 @@ from bisect_tool.finding import listed
 from bisect_tool.probes.reading import Pulled, Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, Interval
+from bisect_tool.sentences.spelling import WORST_GRADIENT
 
 NORM = "grad_norm"
 ALL = "gradients"  # the worst of all parameters, in parts of what is allowed
@@ -79,7 +80,7 @@ def gradient_question(question: Question, manifest: Manifest, given: frozenset[s
         name = question.target.removeprefix(PREFIX)
         return 0.0 if name in given else _relative(manifest, gradients, name, reading)
 
-    quantity = "the worst gradient, over what rounding allows" if question.target == ALL else question.target
+    quantity = WORST_GRADIENT if question.target == ALL else question.target
     return dataclasses.replace(question, measure=measure, quantity=quantity)
 
 
