@@ -17,6 +17,7 @@ app = typer.Typer(
     name="bisect",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     pretty_exceptions_enable=False,
     help="Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.",
 )

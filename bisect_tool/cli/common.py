@@ -36,7 +36,7 @@ RecipeOption = Annotated[
     typer.Option(
         "--recipe",
         help="Folder of the recipe, or its name in recipes/. "
-        "Optional if there is only one recipe, or pyproject.toml names one ([tool.bisect] recipe = NAME).",
+        "Optional if there is only one, or pyproject.toml here names one as tool.bisect.recipe.",
     ),
 ]
 CapturesOption = Annotated[Path, typer.Option("--captures", help="Folder of the captures.")]

@@ -15,6 +15,7 @@ from bisect_tool.sentences.spelling import amount, heading, number
 
 COLOURS = {"agrees": "green", "diverges": "red", "unresolved": "yellow"}
 MOST_ROWS = 14
+MOST_WIDE = 22  # of a column of values: any number, and a heading in few lines
 
 
 def targets(report: Report) -> Table:
@@ -78,7 +79,7 @@ def probes(asked: Probes) -> Table:
     table.add_column("patched", overflow="fold")
     table.add_column("sites", justify="right")
     for quantity in quantities:
-        table.add_column(shown(heading(quantity)), justify="right")
+        table.add_column(shown(heading(quantity)), justify="right", max_width=MOST_WIDE, overflow="fold")
     table.add_column("")
     for row in asked.log:
         verdict = Text(row.verdict, style=COLOURS[row.verdict]) if row.verdict else ""

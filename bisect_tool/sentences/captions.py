@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bisect_tool.sentences.spelling import counted, number
 
 # Under which weights a question asks where the target lies.
-WEIGHTS = {"code": "the reference's weights", "start": "its own weights"}
+WEIGHTS = {"code": "the reference's weights", "start": "the port's own weights"}
 
 
 def agrees_within(question: str, low: float | None, high: float | None, origin: str) -> str:
