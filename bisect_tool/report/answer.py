@@ -69,7 +69,8 @@ def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[
     if proved:
         return "diverges", _headline(case, proved)
     if case.culprits or open_ends or off:
-        return "inconclusive", limits.inconclusive(case.target, off, open_ends)
+        doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
+        return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
     return "agrees", _agreement(case)
 
 

@@ -64,9 +64,11 @@ def _content(path: Path) -> bytes:
 
 def _parsed(path: Path, content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8"))
+        data = json.loads(content.decode("utf-8"))
+        json.dumps(data, ensure_ascii=False).encode()  # half characters ("\\ud800") can be neither drawn nor written
     except (ValueError, RecursionError) as error:
         raise BisectError(f"{path}: not valid JSON: {error}", hint=MAKE_ONE) from error
+    return data
 
 
 def plain_data(data: dict[str, Any]) -> dict[str, Any]:

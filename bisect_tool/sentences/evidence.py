@@ -24,7 +24,7 @@ def code_is_wrong(unfelt_by: str | None = None) -> str:
 def start_diverges(asked: Asked) -> str:
     """Say where the target starts with the port's own weights."""
     if asked.own_weights is None:
-        return f": with its own weights the port gives no {asked.target}"
+        return f": with the port's own weights it gives no {asked.target}"
     port, reference = apart(asked.own_weights, asked.reference)
     return f": with the port's own weights {asked.target} starts at {port}, not {reference}"
 

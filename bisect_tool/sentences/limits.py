@@ -19,10 +19,10 @@ def status(probes: int, *, confirmed: bool) -> str:
     return "proved by two probes" if probes == 2 else "proved"
 
 
-def inconclusive(target: str | None, off: Sequence[str], open_ends: Sequence[str]) -> str:
-    """Say that no culprit could be proved, and why."""
-    if open_ends:
-        why = "; ".join(open_ends)
+def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str]) -> str:
+    """Say that no culprit could be proved, and why; ``off`` are the targets that diverge."""
+    if reasons:
+        why = "; ".join(reasons)
     elif target is None and off:
         verb = "diverges" if len(off) == 1 else "diverge"
         why = (

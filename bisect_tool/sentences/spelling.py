@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ def _lines(numbers: set[int]) -> str:
             runs[-1].append(line)
         else:
             runs.append([line])
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
     return f"line{'s' if len(numbers) > 1 else ''} {sentence_list(words, 12)}"
 
 
@@ -57,7 +58,7 @@ def apart(port: float | None, reference: float) -> tuple[str, str]:
 def measured(quantity: str, value: float | None) -> str:
     """Return what a probe measured: 'cls_loss 6.226567', 'worst gradient error 6256 times what rounding allows'."""
     label, unit, _ = _spelled(quantity)
-    return f"{label} {amount(quantity, value)}{f' {unit}' if unit and value else ''}"
+    return f"{label} {amount(quantity, value)}{f' {unit}' if unit and value and math.isfinite(value) else ''}"
 
 
 def heading(quantity: str) -> str:
