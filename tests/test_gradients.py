@@ -193,7 +193,7 @@ def test_targets_of_gradients(tmp_path: Path) -> None:
     words = ["run", "--recipe", str(where), "--target"]
     done = run_bisect(*words, "grad:net.out.bias", cwd=tmp_path)
     assert (done.returncode, "DIVERGES" in done.stdout) == (1, True)  # named, though this parameter does not feel it
-    assert "though grad:net.out.bias does not feel it" in " ".join(done.stdout.replace("│", " ").split())
+    assert "though grad:net.out.bias does not show it" in " ".join(done.stdout.replace("│", " ").split())
     refused = run_bisect(*words, "grad:net.before.bias", cwd=tmp_path)
     assert refused.returncode == 2
     assert "its true gradient is zero" in refused.stderr
