@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.finding import Finding
 from bisect_tool.questions.proof import Proof, agrees, diverges
-from bisect_tool.sentences import blame
-from bisect_tool.sentences.blame import Asked
+from bisect_tool.sentences import blame, evidence
+from bisect_tool.sentences.blame import Asked, Blame
 from bisect_tool.sites import STEP, Site, variable_of
 
 Kind = Literal["code", "values", "gradient", "step"]
@@ -79,12 +79,12 @@ class Culprit:
         return agrees(self.sufficient) and diverges(self.necessary)
 
     @property
-    def blamed(self) -> tuple[str, str]:
-        """Return who is to blame, as the subject of a sentence, and the verb."""
+    def blamed(self) -> Blame:
+        """Return who is to blame, as a sentence says it."""
         return blame.calls(self.sites)
 
-    def opening(self, asked: Asked) -> str:
-        """Return how the sentence begins that blames it."""
+    def evidence(self, asked: Asked) -> str:
+        """Return by what it shows: how the sentence ends that blames it."""
         raise NotImplementedError
 
 
@@ -103,9 +103,9 @@ class WrongCode(Culprit):
         """Tell whether both probes said what they must; one is enough where it is wrong from the reference's own inputs."""
         return super().proved if self.felt else diverges(self.necessary)
 
-    def opening(self, asked: Asked) -> str:
+    def evidence(self, asked: Asked) -> str:
         """Say by which value it shows."""
-        return blame.code_diverges(asked) if self.felt else blame.code_is_wrong(asked.target)
+        return evidence.code_diverges(asked) if self.felt else evidence.code_is_wrong(asked.target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ class WrongCaller(WrongCode):
         return self.feeds
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the code around the layers where that is what hands them on."""
         return blame.step_code() if self.sites == (STEP,) else blame.calls(self.sites)
 
@@ -150,7 +150,7 @@ class WrongLoss(AfterTheLayers):
         return diverges(self.necessary)
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the loss, at its lines where they are known."""
         return blame.loss(self.line.places if self.line else ())
 
@@ -159,7 +159,7 @@ class WrongLine(AfterTheLayers):
     """One line of plain code, by the variables that it assigns."""
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the line, and what it rests on that nothing clears."""
         variables = list(dict.fromkeys(variable_of(site) for site in self.sites))
         if self.line is None:
@@ -173,37 +173,37 @@ class WrongStart(Culprit):
     kind: ClassVar[Kind] = "values"
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the initial values."""
         return blame.initial_values(self.sites)
 
-    def opening(self, asked: Asked) -> str:
+    def evidence(self, asked: Asked) -> str:
         """Say where the target starts."""
-        return blame.start_diverges(asked)
+        return evidence.start_diverges(asked)
 
 
 class ConstantStart(WrongStart):
     """Parameters that start as a constant where the reference's are random."""
 
-    def opening(self, asked: Asked) -> str:
+    def evidence(self, asked: Asked) -> str:
         """Say that no signal passes."""
-        return blame.start_is_constant(asked.target)
+        return evidence.start_is_constant(asked.target)
 
 
 class NotLoaded(WrongStart):
     """Tensors that a port which loads the reference's weights has otherwise."""
 
-    def opening(self, asked: Asked) -> str:
+    def evidence(self, asked: Asked) -> str:
         """Say that the reference has the same values at every seed."""
-        return blame.start_is_other(asked.target)
+        return evidence.start_is_other(asked.target)
 
 
 class SilencingStart(WrongStart):
     """Initial values that keep the gradient from other parameters."""
 
-    def opening(self, _asked: Asked) -> str:
+    def evidence(self, _asked: Asked) -> str:
         """Say that others get no gradient."""
-        return blame.start_silences()
+        return evidence.start_silences()
 
 
 class WrongBackward(Culprit):
@@ -217,30 +217,38 @@ class WrongBackward(Culprit):
         return super().proved if self.felt else diverges(self.necessary)
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the code, at its line where that is known."""
         lines = self.line.places if self.line else ()
         return blame.backward(self.sites, lines, after_the_layers=self.sites[0] == STEP)
 
-    def opening(self, asked: Asked) -> str:
+    def evidence(self, asked: Asked) -> str:
         """Say that the backward pass is wrong, and whether the target of gradients shows it."""
-        return blame.backward_is_wrong(None if self.felt else asked.gradient)
+        return evidence.backward_is_wrong(None if self.felt else asked.gradient)
 
 
-class Frozen(WrongBackward):
+class Untrained(WrongBackward):
+    """Parameters that no gradient reaches."""
+
+    def evidence(self, asked: Asked) -> str:
+        """Say whether the target of gradients shows it."""
+        return evidence.untrained(None if self.felt else asked.gradient)
+
+
+class Frozen(Untrained):
     """Parameters that take no gradient in the port."""
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the parameters."""
         return blame.frozen(self.sites)
 
 
-class Unregistered(WrongBackward):
+class Unregistered(Untrained):
     """Parameters that the port does not have among its own, so that nothing trains them."""
 
     @property
-    def blamed(self) -> tuple[str, str]:
+    def blamed(self) -> Blame:
         """Blame the parameters."""
         return blame.unregistered(self.sites)
 
@@ -256,10 +264,10 @@ class WrongStep(Culprit):
         return diverges(self.necessary)
 
     @property
-    def blamed(self) -> tuple[str, str]:
-        """Return the finding: it says all."""
-        return self.findings[0].message, ""
+    def blamed(self) -> Blame:
+        """Blame the step; the finding says all."""
+        return blame.step(self.findings[0].message)
 
-    def opening(self, _asked: Asked) -> str:
-        """Say that the step is wrong."""
-        return blame.step_is_wrong()
+    def evidence(self, _asked: Asked) -> str:
+        """Say nothing more: the finding has the numbers."""
+        return ""

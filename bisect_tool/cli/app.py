@@ -10,12 +10,14 @@ from bisect_tool import __version__
 from bisect_tool.cli.capture import capture
 from bisect_tool.cli.compare import compare
 from bisect_tool.cli.doctor import doctor
-from bisect_tool.cli.run import report, run
+from bisect_tool.cli.report import report
+from bisect_tool.cli.run import run
 
 app = typer.Typer(
     name="bisect",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     pretty_exceptions_enable=False,
     help="Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.",
 )

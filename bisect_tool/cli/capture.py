@@ -13,8 +13,27 @@ from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
+from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.saved import plain_data
+from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import ask_of, build_model, start_worker
+
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--include", help="Record only modules that match, e.g. 'model.23*'. May be repeated."),
+]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Leave out modules that match. May be repeated.")
+]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", min=0, max=1000, help="Further initialisations, to learn how far the targets spread.")
+]
+GradsOption = Annotated[
+    bool, typer.Option("--grads", help="Record gradients too: of the total loss, or of all that step returns.")
+]
+GradsOfOption = Annotated[
+    str | None, typer.Option("--grads-of", metavar="TARGET", help="Record gradients of this target alone.")
+]
 
 
 def capture(
@@ -22,22 +41,11 @@ def capture(
     recipe: common.RecipeOption = None,
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option("--include", help="Record only modules that match, e.g. 'model.23*'. May be repeated."),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", help="Leave out modules that match. May be repeated.")
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=0, max=1000, help="Other initialisations to learn the targets' spread from.")
-    ] = 8,
-    grads: Annotated[
-        bool, typer.Option("--grads", help="Record gradients too: of the total loss, or of all that step returns.")
-    ] = False,
-    grads_of: Annotated[
-        str | None, typer.Option("--grads-of", metavar="TARGET", help="Record gradients of this target alone.")
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    seeds: SeedsOption = 8,
+    grads: GradsOption = False,
+    grads_of: GradsOfOption = None,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -54,42 +62,44 @@ def capture(
         spec = loaded.model(model)
         folder = captures / loaded.name / model
         check_replaceable(folder)
-        progress.phase(f"starting {model} ({spec.framework})")
-        worker = start_worker(
-            loaded, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
-        )
+        worker = _start(loaded, model, timeout, progress)
+        wanted: dict[str, Any] = {"include": include or [], "exclude": exclude or []}
+        wanted["grads"] = {"of": grads_of} if grads or grads_of else None
         try:
             described = build_model(worker, loaded, model, options)
-            numbers, why = _seeds(seeds, {**spec.options, **options}, described.options)
+            wanted["seeds"], why = _seeds(seeds, {**spec.options, **options}, described.options)
             progress.phase(f"recording {model}")
-            with whole_or_absent(folder) as temporary:
-                summary = ask_of(
-                    worker,
-                    loaded,
-                    model,
-                    "record",
-                    folder=str(temporary.resolve()),
-                    include=include or [],
-                    exclude=exclude or [],
-                    seeds=numbers,
-                    grads={"of": grads_of} if grads or grads_of else None,
-                )
-                if not summary["sites"]:
-                    raise BisectError(
-                        "no module call was recorded",
-                        hint="--include and --exclude left nothing over"
-                        if include or exclude
-                        else "check 'modules' in build",
-                    )
-                seal_manifest(temporary, recipe=loaded.name, model=model, model_options=options)
-                Capture.open(temporary)
+            summary = _record(worker, loaded, model, options, folder, wanted)
         except KeyboardInterrupt:
             worker.kill()
             raise
         finally:
             worker.close()
     with common.ending(debug=debug, interrupted=f"the capture {folder} is whole"):
-        _print(summary, Capture.open(folder), numbers, why, progress, json_=json_)
+        _print(summary, Capture.open(folder), wanted["seeds"], why, progress, json_=json_)
+
+
+def _start(recipe: Recipe, model: str, timeout: float, progress: Progress) -> Worker:
+    spec = recipe.model(model)
+    progress.phase(f"starting {model} ({spec.framework})")
+    return start_worker(
+        recipe, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
+    )
+
+
+def _record(
+    worker: Worker, recipe: Recipe, model: str, options: dict[str, Any], folder: Path, wanted: dict[str, Any]
+) -> dict[str, Any]:
+    """Record into a folder that is there whole, or not at all, and return what the worker says of it."""
+    with whole_or_absent(folder) as temporary:
+        summary: dict[str, Any] = ask_of(worker, recipe, model, "record", folder=str(temporary.resolve()), **wanted)
+        if not summary["sites"]:
+            left_out = "--include and --exclude left nothing over"
+            hint = left_out if wanted["include"] or wanted["exclude"] else "check 'modules' in build"
+            raise BisectError("no module call was recorded", hint=hint)
+        seal_manifest(temporary, recipe=recipe.name, model=model, model_options=options)
+        Capture.open(temporary)
+    return summary
 
 
 def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None) -> tuple[list[int], str]:

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe
+from bisect_tool.recipes.find import find_recipe
+from bisect_tool.recipes.load import Recipe, load_recipe
 
 EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -32,11 +33,15 @@ def finite(value: float | None) -> float | None:
 
 RecipeOption = Annotated[
     str | None,
-    typer.Option("--recipe", help="Folder of the recipe, or its name in recipes/. Not needed with one in sight."),
+    typer.Option(
+        "--recipe",
+        help="Folder of the recipe, or its name in recipes/. "
+        "Optional if there is only one, or pyproject.toml here names one as tool.bisect.recipe.",
+    ),
 ]
-CapturesOption = Annotated[Path, typer.Option("--captures", help="Folder that captures are kept in.")]
+CapturesOption = Annotated[Path, typer.Option("--captures", help="Folder of the captures.")]
 OptionOption = Annotated[
-    list[str] | None, typer.Option("--option", help="KEY=VALUE, passed to the model's build. May be repeated.")
+    list[str] | None, typer.Option("--option", help="KEY=VALUE for the model's build function. May be repeated.")
 ]
 TimeoutOption = Annotated[
     float,
@@ -44,7 +49,7 @@ TimeoutOption = Annotated[
         "--timeout",
         min=1.0,
         callback=finite,
-        help="Seconds without a sign of life after which a model's process is stopped.",
+        help="Stop a model's process after this many seconds of silence.",
     ),
 ]
 VerboseOption = Annotated[
@@ -96,8 +101,11 @@ def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:
 
 
 def open_recipe(given: str | None) -> Recipe:
-    """Find and load the recipe that a command was given, or the only one in sight."""
-    return load_recipe(find_recipe(given, Path.cwd()))
+    """Find and load the recipe that a command was given; one that it was not given is said on stderr."""
+    folder = find_recipe(given, Path.cwd())
+    if given is None:
+        print(f"recipe: {folder}", file=sys.stderr, flush=True)
+    return load_recipe(folder)
 
 
 def parse_options(given: Sequence[str] | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from bisect_tool.frameworks import FRAMEWORKS
 
@@ -56,7 +57,7 @@ class Progress:
         elapsed = time.monotonic() - self._phase_start
         line = f"{self._phase}{': ' if words else ''}{words}" + (f" ({elapsed:.0f} s)" if elapsed >= 1 else "")
         if self._status is not None:
-            self._status.update(line)
+            self._status.update(Text(line))
         elif time.monotonic() - self._said_at >= EVERY or not self._said_at:
             self._said_at = time.monotonic()
             print(line, file=sys.stderr, flush=True)

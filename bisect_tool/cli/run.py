@@ -1,4 +1,4 @@
-"""``bisect run``: find what makes a target of the port diverge. ``bisect report``: draw it again."""
+"""``bisect run``: find what makes a target of the port diverge."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from bisect_tool import session
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
+from bisect_tool.cli.report import print_report
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
-from bisect_tool.renderers.text import draw
 from bisect_tool.report.data import Report
-from bisect_tool.report.saved import load_report, save_report
+from bisect_tool.report.saved import save_report
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="What to bisect: a scalar that step returns, e.g. cls_loss; or grad_norm, or grad:PARAMETER. "
+        "Without it: every call that is wrong by itself.",
+    ),
+]
+RtolOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rtol",
+        min=0.0,
+        callback=common.finite,
+        help="Relative tolerance of the target, in place of the measured one.",
+    ),
+]
+
 
 def run(
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            help="The scalar to bisect, as step returns it, e.g. cls_loss; or grad_norm, or grad:<parameter>. "
-            "Without it: every call that is wrong by itself.",
-        ),
-    ] = None,
-    model: Annotated[str, typer.Option("--model", help="Port of the recipe to look for the fault in.")] = "port",
+    target: TargetOption = None,
+    model: Annotated[str, typer.Option("--model", help="Port to look for the fault in.")] = "port",
     reference: Annotated[str, typer.Option("--reference", help="Model whose capture is the reference.")] = "ref",
     recipe: common.RecipeOption = None,
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
-    rtol: Annotated[
-        float | None,
-        typer.Option(
-            "--rtol",
-            min=0.0,
-            callback=common.finite,
-            help="Relative tolerance of the target, in place of the measured one.",
-        ),
-    ] = None,
+    rtol: RtolOption = None,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -70,55 +72,43 @@ def run(
         for name in (model, reference):
             loaded.model(name)
         home = captures / loaded.name
-        capture = Capture.open((home / reference).resolve())
-        recorded = (capture.manifest.recipe, capture.manifest.model)
-        if recorded != (loaded.name, reference):
-            raise BisectError(
-                f"the capture {home / reference} is of model {recorded[1]!r} of recipe {recorded[0]!r}, "
-                f"not of {reference!r} of {loaded.name!r}",
-                hint="record it again with `bisect capture`",
-            )
+        capture = _open_capture(home / reference, loaded, reference)
         port = _start_port(loaded, model, options, capture, home / "probes", timeout, progress)
-        try:
-            report = session.bisect(
-                port, capture, target=target, tolerance=_tolerance(loaded, target, rtol), on_row=_show(progress)
-            )
-        except KeyboardInterrupt:
-            port.kill()
-            raise
-        finally:
-            port.close()
-        cached = sum(kept for _, _, kept in port.asked)
-        probes = report.probes.model_copy(update={"cached": cached})
-        report = report.model_copy(update={"options": options, "probes": probes})
+        report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
+        report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
-        _print(report, json_=json_)
-        progress.note(
-            f"{progress.seconds:.1f} s; {cached} of {report.probes.count} probes were kept "
-            f"from earlier runs; saved as {path}"
-        )
+        print_report(report, json_=json_)
+        cached = f"{report.probes.cached} of {report.probes.count} probes were kept from earlier runs"
+        progress.note(f"{progress.seconds:.1f} s; {cached}; saved as {path}")
     raise typer.Exit(report.exit_code)
 
 
-def report(
-    file: Annotated[Path, typer.Argument(help="A report that `bisect run` saved.")],
-    json_: common.JsonOption = False,
-    debug: common.DebugOption = False,
-) -> None:
-    """Draw a saved report again."""
-    with common.ending(debug=debug, interrupted="nothing was changed"):
-        loaded = load_report(file)
-        _print(loaded, json_=json_)
-    raise typer.Exit(loaded.exit_code)
+def _open_capture(folder: Path, recipe: Recipe, model: str) -> Capture:
+    """Open the reference's capture. Raises BisectError when it is another recipe's, or another model's."""
+    capture = Capture.open(folder.resolve())
+    recorded = (capture.manifest.recipe, capture.manifest.model)
+    if recorded != (recipe.name, model):
+        raise BisectError(
+            f"the capture {folder} is of model {recorded[1]!r} of recipe {recorded[0]!r}, "
+            f"not of {model!r} of {recipe.name!r}",
+            hint="record it again with `bisect capture`",
+        )
+    return capture
 
 
-def _print(report: Report, *, json_: bool) -> None:
-    if json_:
-        print(report.model_dump_json(indent=1))
-    else:
-        draw(report, Console(highlight=False))
+def _search(port: WorkerPort, capture: Capture, target: str | None, tolerance: Tolerance, progress: Progress) -> Report:
+    """Bisect, and stop the port whatever happens."""
+    try:
+        report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
+    except KeyboardInterrupt:
+        port.kill()
+        raise
+    finally:
+        port.close()
+    cached = sum(kept for _, _, kept in port.asked)
+    return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
 
 
 def _start_port(

@@ -119,39 +119,6 @@ class Recipe(_RecipeFile):
         return self.models[name]
 
 
-def find_recipe(given: str | None, around: Path) -> Path:
-    """Return the recipe's folder: the one given (a path, or a name in ``recipes/``), or the only one in sight.
-
-    Raises BisectError when it does not exist, or when none or several are in sight.
-    """
-    if given is not None:
-        for folder in (Path(given), around / "recipes" / given):
-            if (folder / "recipe.toml").is_file():
-                return folder.resolve()
-            if folder.name == "recipe.toml" and folder.is_file():
-                return folder.resolve().parent
-        raise BisectError(
-            f"no recipe {given!r}: neither {given}/recipe.toml nor recipes/{given}/recipe.toml exists",
-            hint=_in_sight(around),
-        )
-    if (around / "recipe.toml").is_file():
-        return around.resolve()
-    found = sorted(path.parent for path in (around / "recipes").glob("*/recipe.toml"))
-    if len(found) == 1:
-        return found[0].resolve()
-    if not found:
-        raise BisectError(
-            "no recipe in sight: neither recipe.toml nor recipes/*/recipe.toml exists here",
-            hint="name one with --recipe FOLDER",
-        )
-    raise BisectError(f"{len(found)} recipes in sight", hint=_in_sight(around))
-
-
-def _in_sight(around: Path) -> str:
-    names = sorted(path.parent.name for path in (around / "recipes").glob("*/recipe.toml"))
-    return f"choose one with --recipe: {', '.join(names)}" if names else "name a folder that holds a recipe.toml"
-
-
 def load_recipe(folder: Path) -> Recipe:
     """Read and check a recipe. Raises BisectError that lists every mistake in the file."""
     path = folder / "recipe.toml"

@@ -12,19 +12,16 @@ from bisect_tool.checks.initial.laws import laws
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
-from bisect_tool.culprit import Culprit, Line, WrongStart
-from bisect_tool.finding import Finding
+from bisect_tool.culprit import Culprit, WrongStart
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.log import ProbeLog, Row
-from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
-from bisect_tool.report import data
+from bisect_tool.report import data, parts
+from bisect_tool.report.culprits import culprit_data, finding_data
+from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import ruled_out
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, limits
-
-BESIDE = ("exact", "lines", "backward")  # phases that need kernels which no other probe needs
 
 
 def report_of(case: Case) -> data.Report:
@@ -45,15 +42,15 @@ def report_of(case: Case) -> data.Report:
         port=own if starts else base,
         questions=_questions(case, base, own),
         targets=_targets(case),
-        culprits=tuple(map(_culprit, case.culprits)),
+        culprits=tuple(map(culprit_data, case.culprits)),
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)),
-        preflight=tuple(map(_finding, (*preflight(case.pair), *case.initial, *laws(case.pair)))),
-        census=tuple(data.CensusRow.model_validate(row) for row in census(case.pair)),
+        preflight=tuple(map(finding_data, (*preflight(case.pair), *case.initial, *laws(case.pair)))),
+        census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),
         sizes=tuple(sizes(manifest)),
         notes=tuple(_notes(case)),
-        probes=_probes(case.log, len(case.trace.sites)),
+        probes=probes_data(case.log, len(case.trace.sites)),
     )
 
 
@@ -72,7 +69,8 @@ def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[
     if proved:
         return "diverges", _headline(case, proved)
     if case.culprits or open_ends or off:
-        return "inconclusive", limits.inconclusive(case.target, off, open_ends)
+        doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
+        return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
     return "agrees", _agreement(case)
 
 
@@ -84,10 +82,8 @@ def _headline(case: Case, proved: Sequence[Culprit]) -> str:
         _value(case.own, case.target),
         case.gradient_target,
     )
-    blamed: dict[str, list[tuple[str, str]]] = {}
-    for culprit in sorted(proved, key=lambda culprit: not culprit.felt):  # what the target shows comes first
-        blamed.setdefault(culprit.opening(asked), []).append(culprit.blamed)
-    return blame.headline(blamed)
+    felt_first = sorted(proved, key=lambda culprit: not culprit.felt)
+    return blame.headline((culprit.blamed, culprit.evidence(asked)) for culprit in felt_first)
 
 
 def _agreement(case: Case) -> str:
@@ -122,17 +118,17 @@ def _targets(case: Case) -> dict[str, data.TargetValues]:
     }
 
 
-def _gradients(case: Case) -> data.GradientData | None:
+def _gradients(case: Case) -> parts.GradientData | None:
     """Return who gets a gradient and how large they are together, None where they were not compared."""
     found, recorded = case.answer(GradientAnswer), case.capture.manifest.gradients
     if found is None or recorded is None:
         return None
     reference, port, own = found.norms
-    return data.GradientData(
+    return parts.GradientData(
         of=recorded.of,
         target=case.gradient_target,
-        norm=data.Norms(reference=reference, port=own, port_with_reference_weights=port),
-        by_module=tuple(data.GradientRow.model_validate(row) for row in found.triage),
+        norm=parts.Norms(reference=reference, port=own, port_with_reference_weights=port),
+        by_module=tuple(parts.GradientRow.model_validate(row) for row in found.triage),
         said=found.said,
     )
 
@@ -148,70 +144,6 @@ def _notes(case: Case) -> list[str]:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
     return [*notes, *case.passed_over, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
-
-
-def _culprit(culprit: Culprit) -> data.CulpritData:
-    probes = sum(proof is not None for proof in (culprit.sufficient, culprit.necessary))
-    return data.CulpritData(
-        kind=culprit.kind,
-        sites=culprit.sites,
-        confirmed=culprit.confirmed,
-        status=limits.status(probes, confirmed=culprit.confirmed),
-        felt=culprit.felt,
-        findings=tuple(map(_finding, culprit.findings)),
-        sufficient=_proof(culprit.sufficient),
-        necessary=_proof(culprit.necessary),
-        line=_line(culprit.line),
-    )
-
-
-def _finding(finding: Finding) -> data.FindingData:
-    return data.FindingData(check=finding.check, sites=finding.sites, message=finding.message)
-
-
-def _proof(proof: Proof | None) -> data.ProofData | None:
-    if proof is None:
-        return None
-    return data.ProofData(what=proof.what, quantity=proof.quantity, value=proof.value, verdict=proof.verdict.value)
-
-
-def _line(line: Line | None) -> data.LineData | None:
-    return None if line is None else data.LineData(reference=line.reference, port=line.port, unclear=line.unclear)
-
-
-def _probes(log: ProbeLog, sites: int) -> data.Probes:
-    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
-    plain = [row for row in log.rows if row.phase not in BESIDE]
-    remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
-    first = plain[0].kernels if plain else None  # None where it was kept from an earlier run, too
-    return data.Probes(
-        count=len(log.rows),
-        sites=sites,
-        search=log.count("search"),
-        search_limit=math.ceil(math.log2(max(sites, 2))) + 3,
-        values=log.count("start"),
-        search_passes=round(log.passes("search", "start") + remembered, 3),
-        passes=round(sum(row.share for row in log.rows) + remembered, 3),
-        seconds=round(sum(row.seconds for row in log.rows), 3),
-        kernels_first=first,
-        kernels_after=None if first is None else sum(row.kernels or 0 for row in plain[1:]),
-        log=tuple(map(_row, log.rows)),
-    )
-
-
-def _row(row: Row) -> data.ProbeRow:
-    return data.ProbeRow(
-        phase=row.phase,
-        what=row.what,
-        patched=row.patched,
-        quantity=row.quantity,
-        value=row.value,
-        verdict=None if row.verdict is None else row.verdict.value,
-        seconds=round(row.seconds, 4),
-        share=round(row.share, 4),
-        kernels=row.kernels,
-        failure=row.failure,
-    )
 
 
 def _value(reading: Reading, target: str | None) -> float | None:

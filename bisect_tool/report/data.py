@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import Field
 
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Kind
+from bisect_tool.report.parts import CensusRow, GradientData, Number, Part, Probes, Verdict
 
 FORMAT: Literal[2] = 2
 EXIT_CODES = {"agrees": 0, "diverges": 1, "inconclusive": 3}
-Verdict = Literal["agrees", "diverges", "unresolved"]  # of one probe
 Answered = Literal["agrees", "diverges", "inconclusive"]  # of a run
 QuestionName = Literal["code", "start"]
 
 
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
-Number = Annotated[float, PlainSerializer(_plain)]  # NaN and infinity as words: JSON has no such numbers
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelNames(_Part):
+class ModelNames(Part):
     """Framework and version of both sides."""
 
     reference: str
     port: str
 
 
-class Range(_Part):
+class Range(Part):
     """A target's value under one question, and where it may lie (None: that is not known)."""
 
     value: Number | None
@@ -45,7 +33,7 @@ class Range(_Part):
     origin: str | None = None
 
 
-class TargetValues(_Part):
+class TargetValues(Part):
     """One target on both sides: the port's with its own weights, and with the reference's."""
 
     reference: Number
@@ -53,7 +41,7 @@ class TargetValues(_Part):
     port_with_reference_weights: Number | None
 
 
-class FindingData(_Part):
+class FindingData(Part):
     """What differs or is wrong, in words; ``check`` is the name of what found it."""
 
     check: str
@@ -61,7 +49,7 @@ class FindingData(_Part):
     message: str
 
 
-class ProofData(_Part):
+class ProofData(Part):
     """A probe that speaks for or against a culprit: what was put right, and what the quantity became."""
 
     what: str
@@ -70,7 +58,7 @@ class ProofData(_Part):
     verdict: Verdict
 
 
-class LineData(_Part):
+class LineData(Part):
     """Where a line stands on both sides; ``unclear`` are the port's lines that it rests on, and that nothing clears."""
 
     reference: Excerpt | None
@@ -78,7 +66,7 @@ class LineData(_Part):
     unclear: tuple[str, ...]
 
 
-class CulpritData(_Part):
+class CulpritData(Part):
     """What is to blame. ``confirmed`` tells whether it is proved, ``status`` how, in words; ``felt`` whether a target shows it."""
 
     kind: Kind
@@ -92,95 +80,7 @@ class CulpritData(_Part):
     line: LineData | None
 
 
-class Counts(_Part):
-    """A number of parameters or buffers on both sides."""
-
-    reference: int
-    port: int
-    difference: int
-
-
-class CensusRow(_Part):
-    """The parameters and buffers of one module on both sides."""
-
-    name: str
-    depth: int
-    row: Literal["module", "own", "total"]
-    renamed: str | None
-    parameters: Counts
-    buffers: Counts
-
-
-class GradientCounts(_Part):
-    """How many parameters get which gradient."""
-
-    none: int
-    zero: int
-    tiny: int
-    ordinary: int
-
-
-class GradientRow(_Part):
-    """Who gets a gradient among the parameters of one module, on both sides."""
-
-    module: str
-    parameters: int
-    reference: GradientCounts
-    port: GradientCounts
-    same: bool
-
-
-class Norms(_Part):
-    """The norm of all gradients."""
-
-    reference: Number | None
-    port: Number | None
-    port_with_reference_weights: Number | None
-
-
-class GradientData(_Part):
-    """What was found of gradients: of which targets, their norms, who gets one."""
-
-    of: tuple[str, ...]
-    target: str | None
-    norm: Norms
-    by_module: tuple[GradientRow, ...]
-    said: tuple[str, ...]
-
-
-class ProbeRow(_Part):
-    """One probe; without a verdict where it only observes."""
-
-    phase: str
-    what: str
-    patched: int
-    quantity: str
-    value: Number | None
-    verdict: Verdict | None
-    seconds: Number
-    share: Number
-    kernels: int | None
-    failure: str | None
-
-
-class Probes(_Part):
-    """All probes, and what they cost; ``sites`` is the number of cuts that could be asked."""
-
-    count: int
-    cached: int = 0
-    sites: int
-    search: int
-    search_limit: int
-    values: int
-    search_passes: Number
-    passes: Number
-    seconds: Number
-    kernels_first: int | None
-    kernels_after: int | None
-    log: tuple[ProbeRow, ...]
-
-
-class Report(_Part):
+class Report(Part):
     """What a run found, and all that it rests on.
 
     Attributes:
@@ -198,7 +98,7 @@ class Report(_Part):
     sentence: str
     recipe: str
     models: ModelNames
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     target: str | None
     reference: Number | None
     port: Number | None

@@ -18,8 +18,8 @@ def ruled_out(case: Case, *, agrees: bool) -> list[str]:
     words = [*_calls(case, code), *_pulled(case, code)]
     if agrees and not case.after_the_layers:
         words.append(limits.loss_is_right([case.target] if case.target else list(case.questions)))
-    if code or not agrees:
-        given = len({*case.state, *case.pair.tied()})
+    given = len({*case.state, *case.pair.tied()})
+    if given and (code or not agrees):
         words.append(limits.weights_are_right(given, of=len(case.capture.manifest.described.state)))
     words += [*_later(case, code), *_other_tensors(case)]
     return list(dict.fromkeys(words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from bisect_tool.errors import BisectError
 from bisect_tool.report.data import FORMAT, Report
 from bisect_tool.validation import explain
 
+MOST_BYTES = 64 * 1024 * 1024  # of a report: the largest are a few
 MAKE_ONE = "make one with `bisect run`"
+# What a terminal takes for a command, and JSON leaves as it is.
+COMMANDS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def as_json(report: Report) -> str:
+    """Return a report as JSON text that is safe to print: no character of it commands a terminal."""
+    return COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", report.model_dump_json(indent=1))
 
 
 def save_report(report: Report, path: Path) -> None:
@@ -21,7 +30,7 @@ def save_report(report: Report, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".partial")
-        temporary.write_text(report.model_dump_json(indent=1), encoding="utf-8")
+        temporary.write_text(as_json(report), encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise BisectError(f"cannot save the report {path}: {error.strerror or error}") from error
@@ -29,21 +38,37 @@ def save_report(report: Report, path: Path) -> None:
 
 def load_report(path: Path) -> Report:
     """Read a saved report. Raises BisectError when it is none, of another version, or damaged."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BisectError(f"cannot read {path}: {error.strerror}", hint=MAKE_ONE) from error
-    except (ValueError, RecursionError) as error:
-        raise BisectError(f"{path}: not valid JSON: {error}", hint=MAKE_ONE) from error
+    data = _parsed(path, _content(path))
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        raise BisectError(f"{path}: no report of this version: format {found!r}, expected {FORMAT}", hint=MAKE_ONE)
+        shown = repr(found) if isinstance(found, (int, str, float)) else "missing"
+        raise BisectError(f"{path}: no report of this version: format {shown}, expected {FORMAT}", hint=MAKE_ONE)
     try:
         return Report.model_validate(data)
     except ValidationError as error:
         raise BisectError(f"{path}: damaged report: {explain(error)}", hint=MAKE_ONE) from error
     except RecursionError as error:
         raise BisectError(f"{path}: damaged report: nested too deeply", hint=MAKE_ONE) from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BisectError(f"cannot read {path}: {error.strerror}", hint=MAKE_ONE) from error
+    if len(content) > MOST_BYTES:
+        raise BisectError(f"{path}: no report: larger than {MOST_BYTES // 1024**2} MiB", hint=MAKE_ONE)
+    return content
+
+
+def _parsed(path: Path, content: bytes) -> Any:
+    try:
+        data = json.loads(content.decode("utf-8"))
+        json.dumps(data, ensure_ascii=False).encode()  # half characters ("\\ud800") can be neither drawn nor written
+    except (ValueError, RecursionError) as error:
+        raise BisectError(f"{path}: not valid JSON: {error}", hint=MAKE_ONE) from error
+    return data
 
 
 def plain_data(data: dict[str, Any]) -> dict[str, Any]:

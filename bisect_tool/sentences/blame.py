@@ -1,11 +1,14 @@
-"""What a report says first: what diverges, and who is to blame for it."""
+"""What a report says first: who is to blame, and by what it shows.
+
+A sentence is made of a `Blame` ("The code of m is wrong") and its evidence (": with the reference's weights the loss is 2, not 1").
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bisect_tool.sentences.spelling import apart, places, sentence_list
+from bisect_tool.sentences.spelling import places, sentence_list
 
 
 @dataclass(frozen=True)
@@ -23,107 +26,84 @@ class Asked:
     gradient: str | None = None
 
 
-def code_diverges(asked: Asked) -> str:
-    """Open a sentence on code that makes the target diverge."""
-    if asked.target is None:
-        return code_is_wrong()
-    port, reference = apart(asked.same_weights, asked.reference)
-    return f"With the reference's weights {asked.target} is {port}, not {reference}: "
+@dataclass(frozen=True)
+class Blame:
+    """Who is to blame, as a sentence says it.
+
+    Attributes: ``who`` is its subject, which begins with a common word, and ``plural`` or not; ``what`` is said of it; ``detail`` is
+    what exactly is wrong, where that belongs into the headline.
+    """
+
+    who: str
+    plural: bool = False
+    what: str = "wrong"
+    detail: str = ""
 
 
-def code_is_wrong(target: str | None = None) -> str:
-    """Open a sentence on code that is wrong by itself, whether a target shows it or not."""
-    though = f", though {target} does not show it" if target else ""
-    return f"From the reference's inputs and weights{though}: "
+def headline(blamed: Iterable[tuple[Blame, str]]) -> str:
+    """Return the sentences about all who are to blame, each with its evidence; those with the same share one."""
+    alike: dict[tuple[str, str], list[Blame]] = {}
+    for blame, evidence in blamed:
+        alike.setdefault((blame.what, evidence), []).append(blame)
+    return " ".join(_sentence(blames, what, evidence) for (what, evidence), blames in alike.items())
 
 
-def start_diverges(asked: Asked) -> str:
-    """Open a sentence on initial values that make the target diverge."""
-    port, reference = apart(asked.own_weights, asked.reference)
-    return f"With its own weights {asked.target} starts at {port}, not {reference}: "
+def _sentence(blames: Sequence[Blame], what: str, evidence: str) -> str:
+    subjects = list(dict.fromkeys(blame.who for blame in blames))
+    who = sentence_list(subjects).replace(",,", ",")
+    verb = "are" if len(subjects) > 1 or blames[0].plural else "is"
+    details = "; ".join(blame.detail for blame in blames if blame.detail)
+    return f"{who[0].upper()}{who[1:]} {verb} {what}{evidence}{details and ': '}{details}."
 
 
-def start_is_constant(target: str | None) -> str:
-    """Open a sentence on initial values that are a constant where the reference's are random."""
-    return f"Constant, so that no signal passes, though {target} does not show it yet: "
-
-
-def start_is_other(target: str | None) -> str:
-    """Open a sentence on initial values that are the same at every seed, and not the reference's."""
-    return f"Not the values that the reference has at every seed, though {target} does not show it: "
-
-
-def start_silences() -> str:
-    """Open a sentence on initial values that keep the gradient from other parameters."""
-    return "At the start other parameters get no gradient: "
-
-
-def backward_is_wrong(unfelt_by: str | None = None) -> str:
-    """Open a sentence on code whose backward pass is wrong."""
-    though = f", though {unfelt_by} does not show it" if unfelt_by else ""
-    return f"The backward pass is wrong, from the reference's values and gradients{though}: "
-
-
-def step_is_wrong() -> str:
-    """Open a sentence on an optimizer that steps otherwise."""
-    return "The optimizer's step is wrong, from the reference's parameters and gradients: "
-
-
-def headline(blamed: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    """Return the sentences about all culprits: by opening, what is blamed and the verb of each ('is wrong', or none)."""
-    return " ".join(f"{opening}{_clauses(parts)}." for opening, parts in blamed.items())
-
-
-def _clauses(parts: Sequence[tuple[str, str]]) -> str:
-    verbs = {verb for _, verb in parts}
-    *before, last = [noun for noun, _ in parts]
-    who = ", and ".join([*(noun.rstrip(",") for noun in before), last])
-    if verbs == {""}:
-        return who.rstrip(",")
-    return f"{who} {'are wrong' if len(parts) > 1 or verbs != {'is wrong'} else 'is wrong'}"
-
-
-def calls(sites: Sequence[str]) -> tuple[str, str]:
+def calls(sites: Sequence[str]) -> Blame:
     """Blame the code of some calls."""
-    return f"the code of {sentence_list(sites)}", "is wrong"
+    return Blame(f"the code of {sentence_list(sites)}")
 
 
-def step_code() -> tuple[str, str]:
+def step_code() -> Blame:
     """Blame what ``step`` does itself between the layers."""
-    return "the code of step", "is wrong"
+    return Blame("the code of step")
 
 
-def initial_values(sites: Sequence[str]) -> tuple[str, str]:
+def initial_values(sites: Sequence[str]) -> Blame:
     """Blame the initial values of some tensors."""
-    if len(sites) == 1:
-        return f"the initial value of {sites[0]}", "is wrong"
-    return f"the initial values of {sentence_list(sites)}", "are wrong"
+    several = len(sites) > 1
+    return Blame(f"the initial value{'s' if several else ''} of {sentence_list(sites)}", plural=several)
 
 
-def loss(lines: Sequence[str]) -> tuple[str, str]:
+def loss(lines: Sequence[str]) -> Blame:
     """Blame the code after the last layer; ``lines`` are the places that it may be at, where they are known."""
-    return f"the code after the last layer, in the loss{f' ({places(lines)})' if lines else ''},", "is wrong"
+    return Blame(f"the loss code after the last layer{f' ({places(lines)})' if lines else ''}")
 
 
-def line(place: str | None, variables: Sequence[str], does: str | None, unclear: Sequence[str]) -> tuple[str, str]:
+def line(place: str | None, variables: Sequence[str], does: str | None, unclear: Sequence[str]) -> Blame:
     """Blame one line: what it assigns, or ``does`` otherwise; ``unclear`` are lines it rests on that nothing clears."""
-    where = places([place]) if place else "the line"
-    also = f", or what it is computed from ({places(unclear)})" if unclear else ""
-    return f"{where}, {does or f'which computes {sentence_list(variables)}'}{also},", "is wrong"
+    where = places([place]) if place else "a line that could not be located"
+    also = f", or an input of it that could not be checked ({places(unclear)})" if unclear else ""
+    return Blame(f"{where}, {does or f'which computes {sentence_list(variables)}'}{also},")
 
 
-def backward(sites: Sequence[str], lines: Sequence[str], *, after_the_layers: bool) -> tuple[str, str]:
+def backward(sites: Sequence[str], lines: Sequence[str], *, after_the_layers: bool) -> Blame:
     """Blame the backward pass of some code, at ``lines`` where they are known."""
-    what = "the code after the last layer, in the loss" if after_the_layers else f"the code of {sentence_list(sites)}"
-    return f"{what}{f', at {places(lines)}' if lines else ''}", ""
+    what = "the loss code after the last layer" if after_the_layers else sentence_list(sites)
+    return Blame(f"the backward pass of {what}{f', at {places(lines)},' if lines else ''}")
 
 
-def frozen(sites: Sequence[str]) -> tuple[str, str]:
+def frozen(sites: Sequence[str]) -> Blame:
     """Blame parameters that take no gradient in the port."""
-    return f"{sentence_list(sites)}, which {'is' if len(sites) == 1 else 'are'} frozen", ""
+    return Blame(_parameters(sites), plural=len(sites) > 1, what="frozen in the port")
 
 
-def unregistered(sites: Sequence[str]) -> tuple[str, str]:
+def unregistered(sites: Sequence[str]) -> Blame:
     """Blame parameters that the port does not have among its own."""
-    verb = "is" if len(sites) == 1 else "are"
-    return f"{sentence_list(sites)}, which {verb} not among the port's parameters", ""
+    return Blame(_parameters(sites), plural=len(sites) > 1, what="not among the port's parameters")
+
+
+def step(detail: str) -> Blame:
+    """Blame the optimizer's step; ``detail`` says what of it."""
+    return Blame("the optimizer's step", detail=detail)
+
+
+def _parameters(sites: Sequence[str]) -> str:
+    return f"the parameter{'s' if len(sites) > 1 else ''} {sentence_list(sites)}"

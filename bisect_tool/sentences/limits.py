@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.sentences.spelling import sentence_list
+from bisect_tool.sentences.spelling import counted, sentence_list
 
 
 def not_asked(lost: str, capabilities: Sequence[str]) -> str:
@@ -19,21 +19,24 @@ def status(probes: int, *, confirmed: bool) -> str:
     return "proved by two probes" if probes == 2 else "proved"
 
 
-def inconclusive(target: str | None, off: Sequence[str], open_ends: Sequence[str]) -> str:
-    """Say that no culprit could be proved, and why."""
-    if open_ends:
-        why = "; ".join(open_ends)
+def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str]) -> str:
+    """Say that no culprit could be proved, and why; ``off`` are the targets that diverge."""
+    if reasons:
+        why = "; ".join(reasons)
     elif target is None and off:
-        why = f"every call is right by itself, yet {', '.join(off)} diverges; --target {off[0]} says what was ruled out"
+        verb = "diverges" if len(off) == 1 else "diverge"
+        why = (
+            f"every call is right by itself, yet {sentence_list(off)} {verb}; --target {off[0]} says what was ruled out"
+        )
     else:
         why = "the probes that should prove it do not agree with each other"
-    return f"{target or 'All calls'}: no culprit could be proved; {why}."
+    return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."
 
 
 def agrees(target: str, *, starts: bool) -> str:
     """Say that a target agrees."""
-    also = ", and starts the same" if starts else ""
-    return f"{target} agrees: the code computes the same with the reference's weights{also}."
+    also = ", and with its own it starts the same" if starts else ""
+    return f"{target} agrees: with the reference's weights the port computes the same{also}."
 
 
 def all_agree(targets: Sequence[str], gradients_of: Sequence[str]) -> str:
@@ -42,21 +45,21 @@ def all_agree(targets: Sequence[str], gradients_of: Sequence[str]) -> str:
     pulled = f" Every gradient of {' + '.join(gradients_of)} agrees too." if gradients_of else ""
     return (
         f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} "
-        f"{', '.join(targets)}.{pulled}"
+        f"{sentence_list(targets)}.{pulled}"
     )
 
 
 def start_not_asked(seeds: int, needed: int) -> str:
     """Say that the capture has too few initialisations to tell where a target may start."""
     return (
-        f"whether it starts the same was not asked: the capture has {seeds} other initialisations, "
+        f"whether it starts the same was not asked: the capture has {counted(seeds, 'other initialisation')}, "
         f"{needed} are needed (`bisect capture --seeds 8`)"
     )
 
 
 def start_needs_a_target() -> str:
     """Say that without a target nobody asked where the port starts."""
-    return "whether it starts the same was not asked: name a target (`bisect run --target NAME`)"
+    return "whether the port starts the same was not asked: name a target (`bisect run --target NAME`)"
 
 
 def gradients_not_compared(*, known: bool) -> str:
@@ -84,28 +87,34 @@ def unanswered(operation: str, why: str) -> str:
 def calls_are_right(count: int, *, of: int) -> str:
     """Clear the calls that nobody blames."""
     return (
-        f"{'the other' if count < of else 'all'} {count} module calls: from the reference's inputs and weights each gives "
-        "the reference's output, to within rounding"
+        f"{_the(count, of)}: from the reference's inputs and weights each gives the reference's output, "
+        "to within rounding"
     )
 
 
 def backward_passes_are_right(count: int, *, of: int) -> str:
     """Clear the backward passes that nobody blames."""
     return (
-        f"the backward pass of {'the other' if count < of else 'all'} {count} module calls: from the reference's values and "
-        "gradients each gives the reference's, to within rounding"
+        f"the backward pass of {_the(count, of)}: from the reference's values and gradients each gives the reference's, "
+        "to within rounding"
     )
+
+
+def _the(count: int, of: int) -> str:
+    if count == 1:
+        return "the other module call" if of > 1 else "the only module call"
+    return f"{'the other' if count < of else 'all'} {count:,} module calls"
 
 
 def loss_is_right(targets: Sequence[str]) -> str:
     """Clear the code around the layers."""
     verb = "agrees" if len(targets) == 1 else "agree"
-    return f"the code of step and of the loss: with the reference's weights {', '.join(targets)} {verb}"
+    return f"the code of step and of the loss: with the reference's weights {sentence_list(targets)} {verb}"
 
 
 def weights_are_right(given: int, *, of: int) -> str:
     """Clear the parameters and buffers that were given the reference's values."""
-    which = "all" if given == of else f"{given} of {of}"
+    which = "all" if given == of else f"{given:,} of {of:,}"
     return f"weights: the fault remains with {which} reference weights loaded"
 
 
@@ -116,7 +125,7 @@ def later_calls_are_right(last: str) -> str:
 
 def other_tensors_are_right(count: int) -> str:
     """Clear the tensors beside those that start otherwise."""
+    these = "this one" if count == 1 else f"these {count:,}"
     return (
-        f"every other parameter and buffer, and with them all layers before these: with {count} own and the rest the "
-        "reference's, it still diverges"
+        f"every other parameter and buffer: with {these} the port's own and the rest the reference's, it still diverges"
     )

@@ -1,8 +1,13 @@
-"""How lists, places and numbers are spelled."""
+"""How lists, places, numbers and what a probe measured are spelled."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+WORST_GRADIENT = "worst gradient error"  # of all parameters, in multiples of what rounding allows
+GRADIENT_OF = "grad:"  # begins the name of a target that is the gradient of one parameter
 
 
 def sentence_list(items: Sequence[str], most: int = 4) -> str:
@@ -33,8 +38,13 @@ def _lines(numbers: set[int]) -> str:
             runs[-1].append(line)
         else:
             runs.append([line])
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
     return f"line{'s' if len(numbers) > 1 else ''} {sentence_list(words, 12)}"
+
+
+def number(value: float | None) -> str:
+    """Return a value with the digits that single precision has, '-' where there is none."""
+    return "-" if value is None else f"{value:.7g}"
 
 
 def apart(port: float | None, reference: float) -> tuple[str, str]:
@@ -43,3 +53,35 @@ def apart(port: float | None, reference: float) -> tuple[str, str]:
         return "missing", f"{reference:.6g}"
     shown = ((f"{port:.{digits}g}", f"{reference:.{digits}g}") for digits in range(6, 18))
     return next((pair for pair in shown if pair[0] != pair[1]), (f"{port:.6g}", f"{reference:.6g}"))
+
+
+def measured(quantity: str, value: float | None) -> str:
+    """Return what a probe measured: 'cls_loss 6.226567', 'worst gradient error 6256 times what rounding allows'."""
+    label, unit, _ = _spelled(quantity)
+    return f"{label} {amount(quantity, value)}{f' {unit}' if unit and value and math.isfinite(value) else ''}"
+
+
+def heading(quantity: str) -> str:
+    """Return what stands above a column of values, with their unit."""
+    label, unit, _ = _spelled(quantity)
+    return f"{label} ({unit})" if unit else label
+
+
+def amount(quantity: str, value: float | None) -> str:
+    """Return a value of a quantity alone, '-' where there is none."""
+    return "-" if value is None else f"{value:.{_spelled(quantity).digits}g}"
+
+
+class _Spelled(NamedTuple):
+    label: str
+    unit: str = ""
+    digits: int = 7
+
+
+def _spelled(quantity: str) -> _Spelled:
+    """Return what a quantity is called, the unit of its values, and how many of their digits mean something."""
+    if quantity == WORST_GRADIENT:
+        return _Spelled(quantity, "times what rounding allows", 4)
+    if quantity.startswith(GRADIENT_OF):
+        return _Spelled(f"relative error of the gradient of {quantity.removeprefix(GRADIENT_OF)}", digits=4)
+    return _Spelled(quantity)

@@ -146,6 +146,10 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
         json.dumps({**report, "culprits": [{}]}),
         json.dumps({**report, "targets": {"loss": 3}}),
         json.dumps({**report, "format": 0}),
+        json.dumps({**report, "sentence": "\ud800"}),
+        json.dumps({**report, "\x1b[2J[bold]\n": 1}),
+        json.dumps({**report, "census": [{"depth": 10**12}]}),
+        '{"format": 2, "options": ' + '{"a":' * 100000,
         json.dumps({**report, "verdict": ["agrees"]}),
         "[" * 100000,
         path.read_text()[:-50],
@@ -159,3 +163,20 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
             assert "next: make one with `bisect run`" in error
     assert "cannot read" in recorded.bisect("report", str(tmp_path / "nosuch.json")).error(2)
     assert "cannot read" in recorded.bisect("report", str(tmp_path)).error(2)
+
+
+def test_strings_of_a_report_command_nothing(recorded: Desk) -> None:
+    """Markup is drawn as it stands; escape sequences reach the terminal neither drawn nor as JSON, nor in an error."""
+    recorded.run()
+    path = recorded.captures / "reports" / "port-loss.json"
+    report = json.loads(path.read_text())
+    words = "[bold]x[/] [/] \x1b[2J\x9b31m\x07"
+    (values,) = [report["targets"]["loss"]]
+    path.write_text(json.dumps({**report, "recipe": words, "sentence": words, "targets": {words: values}}))
+    drawn, printed = recorded.bisect("report", str(path)), recorded.bisect("report", str(path), "--json")
+    assert (drawn.code, printed.code) == (0, 0)
+    assert drawn.out.count("[bold]x[/]") == 3
+    assert not set(drawn.out + printed.out) & set("\x1b\x9b\x07")
+    assert json.loads(printed.out)["sentence"] == words
+    path.write_text(json.dumps({**report, "verdict": words}))
+    assert not set(recorded.bisect("report", str(path)).error(2)) & set("\x1b\x9b\x07")

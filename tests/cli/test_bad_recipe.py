@@ -25,7 +25,26 @@ def test_several_recipes_in_sight_are_listed(desk: Desk) -> None:
     Desk(desk.folder).write()
     (desk.folder / "recipes" / "other").mkdir()
     (desk.folder / "recipes" / "other" / "recipe.toml").write_text(TOML)
-    assert "other, small" in desk.capture().error(2)
+    error = desk.capture().error(2)
+    assert "2 recipes in sight: other, small" in error
+    assert 'name one with --recipe, or in pyproject.toml: [tool.bisect] recipe = "NAME"' in error
+
+
+def test_the_projects_default_recipe_is_taken_and_said(desk: Desk) -> None:
+    """Of two recipes the one that pyproject.toml names is used, and stderr says which; --recipe wins, and says nothing."""
+    (desk.folder / "recipes" / "other").mkdir()
+    (desk.folder / "recipes" / "other" / "recipe.toml").write_text("")
+    (desk.folder / "pyproject.toml").write_text('[tool.bisect]\nrecipe = "small"\n')
+    done = desk.capture()
+    assert (done.code, done.err.splitlines()[0]) == (0, f"recipe: {desk.recipe}")
+    assert "models: missing" in desk.capture("--recipe", "other").error(2)
+    assert "recipe: " not in desk.capture("--recipe", "small").err
+
+
+def test_a_default_recipe_that_is_none_is_refused(desk: Desk) -> None:
+    """The key in pyproject.toml is named."""
+    (desk.folder / "pyproject.toml").write_text("[tool.bisect]\nrecipe = 3\n")
+    assert "pyproject.toml: tool.bisect.recipe: Input should be a valid string, found 3" in desk.capture().error(2)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bisect_tool.errors import BisectError
-from bisect_tool.recipes.load import find_recipe, load_recipe
+from bisect_tool.recipes.load import load_recipe
 
 GOOD = """
 [models.ref]
@@ -176,37 +176,3 @@ def test_an_unknown_model_lists_the_known(folder):
     """Asking for a model that is not there lists those that are."""
     with pytest.raises(BisectError, match="no model 'prot'; it has ref, port"):
         load_recipe(folder).model("prot")
-
-
-def test_the_only_recipe_in_sight_needs_no_name(folder, tmp_path):
-    """With one recipe in recipes/, or one right here, none has to be named."""
-    assert find_recipe(None, tmp_path) == folder
-    assert find_recipe(None, folder) == folder
-
-
-def test_a_recipe_is_found_by_name_and_by_path(folder, tmp_path):
-    """A name in recipes/, a folder and the file itself all lead to the folder."""
-    for given in ("tiny", str(folder), str(folder / "recipe.toml")):
-        assert find_recipe(given, tmp_path) == folder
-
-
-def test_no_recipe_in_sight_is_said(tmp_path):
-    """Without a recipe the message says where it was looked for."""
-    with pytest.raises(BisectError, match="no recipe in sight"):
-        find_recipe(None, tmp_path)
-
-
-def test_several_recipes_in_sight_are_listed(folder, tmp_path):
-    """With several the hint lists them to choose from."""
-    (tmp_path / "recipes" / "second").mkdir()
-    (tmp_path / "recipes" / "second" / "recipe.toml").touch()
-    with pytest.raises(BisectError, match="2 recipes in sight") as caught:
-        find_recipe(None, tmp_path)
-    assert caught.value.hint == "choose one with --recipe: second, tiny"
-
-
-def test_an_unknown_recipe_names_those_in_sight(folder, tmp_path):
-    """A name that is not there is refused, with what could have been meant."""
-    with pytest.raises(BisectError, match="no recipe 'tyni'") as caught:
-        find_recipe("tyni", tmp_path)
-    assert "tiny" in caught.value.hint

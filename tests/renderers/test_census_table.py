@@ -12,13 +12,14 @@ from rich.console import Console
 
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.renderers.census import MOST_ROWS, census_table
+from bisect_tool.report.parts import CensusRow
 
 
 def drawn(ours, theirs, rules=()):
     """Draw the census of two models that have one-dimensional tensors of these sizes, or buffers where it is negative."""
     models = [described(modules_of(sizes), tensors_of(sizes)) for sizes in (ours, theirs)]
     console = Console(file=io.StringIO(), width=120)
-    console.print(census_table(census(pair_of(*models, rules))))
+    console.print(census_table([CensusRow.model_validate(row) for row in census(pair_of(*models, rules))]))
     return [line.rstrip() for line in console.file.getvalue().splitlines()][3:]
 
 

@@ -1,0 +1,45 @@
+"""The probe log as the report keeps it, and what it cost."""
+
+from __future__ import annotations
+
+import math
+
+from bisect_tool.questions.log import ProbeLog, Row
+from bisect_tool.report.parts import ProbeRow, Probes
+
+BESIDE = ("exact", "lines", "backward")  # phases that need kernels which no other probe needs
+
+
+def probes_data(log: ProbeLog, sites: int) -> Probes:
+    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
+    plain = [row for row in log.rows if row.phase not in BESIDE]
+    remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
+    first = plain[0].kernels if plain else None  # None where it was kept from an earlier run, too
+    return Probes(
+        count=len(log.rows),
+        sites=sites,
+        search=log.count("search"),
+        search_limit=math.ceil(math.log2(max(sites, 2))) + 3,
+        values=log.count("start"),
+        search_passes=round(log.passes("search", "start") + remembered, 3),
+        passes=round(sum(row.share for row in log.rows) + remembered, 3),
+        seconds=round(sum(row.seconds for row in log.rows), 3),
+        kernels_first=first,
+        kernels_after=None if first is None else sum(row.kernels or 0 for row in plain[1:]),
+        log=tuple(map(_row, log.rows)),
+    )
+
+
+def _row(row: Row) -> ProbeRow:
+    return ProbeRow(
+        phase=row.phase,
+        what=row.what,
+        patched=row.patched,
+        quantity=row.quantity,
+        value=row.value,
+        verdict=None if row.verdict is None else row.verdict.value,
+        seconds=round(row.seconds, 4),
+        share=round(row.share, 4),
+        kernels=row.kernels,
+        failure=row.failure,
+    )

@@ -1,0 +1,58 @@
+"""By what a mistake shows: the second half of each sentence of the headline, with the mark that it begins with."""
+
+from __future__ import annotations
+
+from bisect_tool.sentences.blame import Asked
+from bisect_tool.sentences.spelling import apart
+
+
+def code_diverges(asked: Asked) -> str:
+    """Say what the target is with the reference's weights."""
+    if asked.target is None:
+        return code_is_wrong()
+    if asked.same_weights is None:
+        return f": with the reference's weights the port gives no {asked.target}"
+    port, reference = apart(asked.same_weights, asked.reference)
+    return f": with the reference's weights {asked.target} is {port}, not {reference}"
+
+
+def code_is_wrong(unfelt_by: str | None = None) -> str:
+    """Say that code is wrong by itself, whether a target shows it or not."""
+    return f"{_though(unfelt_by)}: the reference's inputs and weights give another output"
+
+
+def start_diverges(asked: Asked) -> str:
+    """Say where the target starts with the port's own weights."""
+    if asked.own_weights is None:
+        return f": with the port's own weights it gives no {asked.target}"
+    port, reference = apart(asked.own_weights, asked.reference)
+    return f": with the port's own weights {asked.target} starts at {port}, not {reference}"
+
+
+def start_is_constant(unfelt_by: str | None) -> str:
+    """Say that initial values are a constant where the reference's are random."""
+    return f"{_though(unfelt_by, ' yet')}: a constant lets no signal pass"
+
+
+def start_is_other(unfelt_by: str | None) -> str:
+    """Say that initial values are not those that the reference has, which are the same at every seed."""
+    return f"{_though(unfelt_by)}: the reference has other values, the same at every seed"
+
+
+def start_silences() -> str:
+    """Say that initial values keep the gradient from other parameters."""
+    return ": at the start other parameters get no gradient"
+
+
+def backward_is_wrong(unfelt_by: str | None = None) -> str:
+    """Say that code passes other gradients on."""
+    return f"{_though(unfelt_by)}: the reference's values and gradients give other gradients"
+
+
+def untrained(unfelt_by: str | None = None) -> str:
+    """Say nothing but whether it shows: that parameters take no gradient is all there is to say."""
+    return _though(unfelt_by)
+
+
+def _though(unfelt_by: str | None, yet: str = "") -> str:
+    return f", though {unfelt_by} does not show it{yet}" if unfelt_by else ""

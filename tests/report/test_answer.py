@@ -1,0 +1,310 @@
+"""What the axes answered becomes a report: every verdict, and what it rests on, without a process."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from manifests import described, module, tensor
+from simulated_case import BarePort, case_of
+
+from bisect_tool.axes.axis import Answer, Case
+from bisect_tool.axes.calls.forced_pass import Forced
+from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients.search import GradientAnswer
+from bisect_tool.captures.manifest import Described, Excerpt
+from bisect_tool.culprit import Culprit, Line, WrongBackward, WrongCalls, WrongLine, WrongLoss, WrongStart
+from bisect_tool.finding import Finding
+from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
+from bisect_tool.questions.proof import Proof
+from bisect_tool.questions.tolerance import Interval
+from bisect_tool.report.answer import report_of
+from bisect_tool.report.data import EXIT_CODES, Report
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sites import Site
+
+CALLS = tuple(map(Site, ("a", "b", "c")))
+STATE = tuple(map(Site, ("a.w", "b.w", "c.w")))
+MODEL = described([module(name) for name in CALLS], [tensor(name) for name in STATE])
+HEALED = Proof("it alone patched", Verdict.AGREES, "loss", 1.0)
+ILL = Proof("everything before it patched", Verdict.DIVERGES, "loss", 2.0)
+START = Interval(0.5, 1.5, 1.0, "the spread")
+
+
+class ConstantPort(BarePort):
+    """A port whose loss is one number with its own weights, and one with the reference's; None: it does not run."""
+
+    def __init__(self, own: float | None = 1.0, base: float | None = 1.0) -> None:
+        super().__init__()
+        self.own, self.base = own, base
+        self.described = Described.model_validate(MODEL)
+
+    def run(self, intervention: Intervention) -> Reading:
+        """Run one probe."""
+        value = self.base if intervention.patched else self.own
+        return (
+            Reading(failure="killed")
+            if value is None
+            else Reading({"loss": value}, calls=tuple((c, ()) for c in CALLS))
+        )
+
+
+def case(
+    *culprits: Culprit,
+    own: float | None = 1.0,
+    base: float | None = 1.0,
+    state: tuple[Site, ...] = STATE,
+    target: str | None = "loss",
+    start: Interval | None = None,
+    start_answer: Answer = Answer(),
+    **answers: Answer,
+) -> Case:
+    """Return a case in which the axes have answered; the culprits are what the calls' axis blames."""
+    trace = Trace(CALLS, dict.fromkeys(CALLS), {}, {}, 2e-5, {})
+    known = {"calls": CallsAnswer(culprits=culprits, forced=Forced(Reading())), "start": start_answer, **answers}
+    return case_of(
+        ConstantPort(own, base), trace=trace, state=state, target=target, start=start, answers=known, described=MODEL
+    )
+
+
+def code(*sites: str, proved: bool = True, **fields: Any) -> WrongCalls:
+    """Return calls that are to blame, proved or with one probe missing."""
+    return WrongCalls(sites=tuple(map(Site, sites)), sufficient=HEALED if proved else None, necessary=ILL, **fields)
+
+
+def wrong_start(*sites: str) -> WrongStart:
+    """Return initial values that are to blame."""
+    return WrongStart(sites=tuple(map(Site, sites)), sufficient=HEALED, necessary=ILL)
+
+
+def test_an_agreeing_port_has_nothing_to_blame() -> None:
+    """The calls and the loss are cleared, and what was not asked is said."""
+    report = report_of(case())
+    assert (report.verdict, report.exit_code, report.culprits) == ("agrees", 0, ())
+    assert report.sentence == "loss agrees: with the reference's weights the port computes the same."
+    assert report.ruled_out == (
+        "all 3 module calls: from the reference's inputs and weights each gives the reference's output, to within rounding",
+        "the code of step and of the loss: with the reference's weights loss agrees",
+    )
+    start, gradients = report.notes
+    assert start.startswith(
+        "whether it starts the same was not asked: the capture has 0 other initialisations, 3 are needed"
+    )
+    assert gradients == "gradients were not compared: `bisect capture --grads`, then `bisect run --target grad_norm`"
+
+
+def test_an_agreeing_start_is_said() -> None:
+    """Where the capture tells where a target may start, and the axis did not object."""
+    report = report_of(case(start=START))
+    assert report.sentence.endswith(", and with its own it starts the same.")
+    objected = report_of(case(start=START, start_answer=Answer(notes=("too rare to tell",))))
+    assert "starts the same" not in objected.sentence
+    assert "too rare to tell" in objected.notes
+
+
+def test_the_ranges_say_where_the_target_may_lie() -> None:
+    """In both questions, each with the port's value; none without a target."""
+    ranges = report_of(case(own=3.0, base=2.0, start=START)).questions
+    assert (ranges["code"].value, ranges["code"].low, ranges["code"].high) == (2.0, 0.9, 1.1)
+    assert (ranges["start"].value, ranges["start"].low, ranges["start"].origin) == (3.0, 0.5, "the spread")
+    assert report_of(case(own=3.0)).questions["start"].origin is None
+    assert report_of(case(target=None)).questions == {}
+
+
+def test_a_proved_culprit_is_named_first() -> None:
+    """The headline has who, under which weights, and both numbers; the target's value is the one that differs."""
+    report = report_of(case(code("b"), own=3.0, base=2.0))
+    assert (report.verdict, report.exit_code) == ("diverges", 1)
+    assert report.sentence == "The code of b is wrong: with the reference's weights loss is 2, not 1."
+    assert (report.reference, report.port) == (1.0, 2.0)
+    (culprit,) = report.culprits
+    assert (culprit.kind, culprit.confirmed, culprit.status) == ("code", True, "proved by two probes")
+    assert culprit.sufficient is not None
+    assert (culprit.sufficient.quantity, culprit.sufficient.value) == ("loss", 1.0)
+    assert report.ruled_out[0].startswith("the other 2 module calls")
+    assert report.ruled_out[-1] == "everything after b: from there on the port agrees"
+
+
+def test_what_is_not_proved_is_not_in_the_headline() -> None:
+    """It is listed below, as what it is."""
+    report = report_of(case(code("b"), code("c", proved=False), base=2.0))
+    assert report.verdict == "diverges"
+    assert report.sentence.startswith("The code of b is wrong: ")
+    assert [culprit.status for culprit in report.culprits] == ["proved by two probes", "not proved"]
+
+
+def test_a_culprit_in_doubt_is_not_named() -> None:
+    """The headline says what keeps the probes from proving it, and not what else is open."""
+    doubted = code("b", doubts=("b.w could not be given",))
+    report = report_of(case(doubted, base=2.0, start_answer=Answer(open_ends=("the start was not asked",))))
+    assert (report.verdict, report.exit_code) == ("inconclusive", 3)
+    assert report.sentence == "No culprit could be proved for loss: b.w could not be given."
+    assert report.open_ends == ("the start was not asked",)
+    assert not report.culprits[0].confirmed
+
+
+@pytest.mark.parametrize(
+    ("target", "open_ends", "words"),
+    [
+        (
+            "loss",
+            (),
+            "No culprit could be proved for loss: the probes that should prove it do not agree with each other.",
+        ),
+        ("loss", ("it crashed",), "No culprit could be proved for loss: it crashed."),
+        (None, (), "No culprit could be proved: every call is right by itself, yet loss diverges; "),
+    ],
+)
+def test_a_target_that_diverges_with_nobody_to_blame_is_inconclusive(
+    target: str | None, open_ends: tuple[str, ...], words: str
+) -> None:
+    """Never is it said to agree."""
+    report = report_of(case(base=2.0, target=target, start_answer=Answer(open_ends=open_ends)))
+    assert (report.verdict, report.open_ends) == ("inconclusive", open_ends)
+    assert report.sentence.startswith(words)
+    assert not [words for words in report.ruled_out if words.startswith("the code of step")]
+
+
+def test_an_open_end_alone_is_inconclusive() -> None:
+    """Although the target agrees."""
+    report = report_of(case(start_answer=Answer(open_ends=("it crashed",))))
+    assert report.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [(math.nan, "loss is nan, not 1"), (None, "with the reference's weights the port gives no loss")],
+)
+def test_a_target_without_a_number_diverges(base: float | None, words: str) -> None:
+    """NaN, or a port that does not run with the reference's weights."""
+    report = report_of(case(code("b"), base=base))
+    assert words in report.sentence
+    assert report.targets["loss"].port_with_reference_weights is base
+    assert report_of(case(base=base)).verdict == "inconclusive"
+
+
+def test_what_the_target_shows_comes_first() -> None:
+    """A culprit that it does not show has a sentence of its own."""
+    report = report_of(case(code("c", felt=False), code("a"), base=2.0))
+    assert report.sentence == (
+        "The code of a is wrong: with the reference's weights loss is 2, not 1. The code of c is wrong, though loss does not "
+        "show it: the reference's inputs and weights give another output."
+    )
+    assert [culprit.felt for culprit in report.culprits] == [False, True]
+
+
+def test_a_wrong_start_shows_with_the_ports_own_weights() -> None:
+    """The target's value is the one at the start, and the other tensors are cleared."""
+    report = report_of(case(own=3.0, start=START, start_answer=Answer(culprits=(wrong_start("a.w", "b.w"),))))
+    assert report.sentence == (
+        "The initial values of a.w and b.w are wrong: with the port's own weights loss starts at 3, not 1."
+    )
+    assert (report.port, report.culprits[0].kind) == (3.0, "values")
+    assert "with these 2 the port's own" in report.ruled_out[-1]
+    assert not [note for note in report.notes if "gradients" in note]  # they come after the start is mended
+
+
+def test_a_wrong_loss_does_not_clear_the_loss() -> None:
+    """Whatever other target agrees; the lines stand in the headline and in the culprit."""
+    line = Line(None, Excerpt(file="port.py", line=3, first=2, text=("a", "b", "c")), ("port.py:2",))
+    loss = WrongLoss(sites=(Site("step"),), necessary=ILL, line=line)
+    report = report_of(case(loss, base=2.0))
+    assert report.sentence.startswith("The loss code after the last layer (lines 2 and 3 of port.py) is wrong: ")
+    assert report.culprits[0].status == "proved"
+    assert report.culprits[0].line is not None
+    assert report.culprits[0].line.unclear == ("port.py:2",)
+    assert report.ruled_out[0].startswith("all 3 module calls")
+    assert not [words for words in report.ruled_out if words.startswith(("everything after", "the code of step"))]
+
+
+def test_a_wrong_line_is_named_with_what_is_unclear() -> None:
+    """What it rests on is said with it."""
+    line = Line(None, Excerpt(file="port.py", line=3, first=3, text=("x = y",)), ("port.py:1",))
+    blamed = WrongLine(sites=(Site("step:x#2"),), sufficient=HEALED, necessary=ILL, line=line)
+    report = report_of(case(blamed, base=2.0))
+    assert report.sentence == (
+        "Line 3 of port.py, which computes step:x, or an input of it that could not be checked (line 1 of port.py), is wrong: "
+        "with the reference's weights loss is 2, not 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (STATE, ["weights: the fault remains with all reference weights loaded"]),
+        (STATE[:2], ["weights: the fault remains with 2 of 3 reference weights loaded"]),
+        ((), []),
+    ],
+)
+def test_weights_are_ruled_out_as_far_as_they_were_given(state: tuple[Site, ...], words: list[str]) -> None:
+    """Where none could be, nothing is said of them."""
+    report = report_of(case(code("b"), own=2.0, base=2.0, state=state))
+    assert [said for said in report.ruled_out if said.startswith("weights")] == words
+
+
+def test_without_a_target_every_call_is_judged() -> None:
+    """All agree, and the start is said not to have been asked."""
+    report = report_of(case(target=None))
+    assert report.sentence == (
+        "Every module call agrees by itself, from the reference's inputs and weights, and so does loss."
+    )
+    assert (report.target, report.reference, report.port) == (None, None, None)
+    assert report.notes[0].startswith("whether the port starts the same was not asked: name a target")
+
+
+def test_without_a_target_a_culprit_has_no_numbers() -> None:
+    """It is wrong by itself, on the way forward or back."""
+    backward = WrongBackward(sites=(Site("c"),), sufficient=HEALED, necessary=ILL)
+    gradients = GradientAnswer(culprits=(backward,))
+    report = report_of(case(code("b"), target=None, gradients=gradients))
+    assert report.sentence == (
+        "The code of b is wrong: the reference's inputs and weights give another output. "
+        "The backward pass of c is wrong: the reference's values and gradients give other gradients."
+    )
+    assert report.ruled_out[1].startswith("the backward pass of the other module call: ")
+
+
+def test_notes_come_from_all_who_have_some() -> None:
+    """What axes note, what is placed otherwise, and what the port failed at."""
+    known = case(lines=Answer(notes=("lines were skipped",)))
+    known.port.asides.unanswered["values"] = "out of memory"
+    report = report_of(replace(known, passed_over=("a is placed otherwise",)))
+    assert report.notes[2:] == (
+        "lines were skipped",
+        "a is placed otherwise",
+        "what the culprits compute was not looked at: out of memory",
+    )
+
+
+def test_findings_and_initial_values_are_kept() -> None:
+    """Check, sites and words of each."""
+    found = Finding("output", (Site("b"),), "off by 3.2 %")
+    initial = Finding("initialisation", (Site("a.w"),), "starts as a constant")
+    report = report_of(replace(case(code("b", findings=(found,)), base=2.0), initial=(initial,)))
+    assert [f.model_dump() for f in report.culprits[0].findings] == [
+        {"check": "output", "sites": ("b",), "message": "off by 3.2 %"}
+    ]
+    assert "starts as a constant" in [finding.message for finding in report.preflight]
+
+
+def test_probes_are_counted_with_what_they_cost() -> None:
+    """A probe that only observes has a value and no verdict."""
+    known = case(base=2.0)
+    known.question.observe("control", "own values", ["a"])
+    known.question.ask("search", "up to b", ["a", "b"])
+    probes = report_of(known).probes
+    assert [(row.phase, row.quantity, row.value, row.verdict) for row in probes.log] == [
+        ("split", "loss", 2.0, "diverges"),
+        ("control", "loss", 2.0, None),
+        ("search", "loss", 2.0, "diverges"),
+    ]
+    assert (probes.count, probes.search, probes.values, probes.passes) == (3, 1, 0, 3.0)
+
+
+def test_every_verdict_has_an_exit_code() -> None:
+    """And a report that is saved has one of these verdicts."""
+    assert set(EXIT_CODES) == set(Report.model_fields["verdict"].annotation.__args__)
