@@ -15,7 +15,8 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.recipes.load import Recipe, find_recipe, load_recipe
+from bisect_tool.recipes.find import find_recipe
+from bisect_tool.recipes.load import Recipe, load_recipe
 from bisect_tool.workers.process import Event, Worker
 from bisect_tool.workers.start import build_model, start_worker
 

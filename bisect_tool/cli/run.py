@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bisect_tool import session
-from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.cli.report import print_report
 from bisect_tool.errors import BisectError
-from bisect_tool.frameworks import known_framework
-from bisect_tool.probes.port import WorkerPort
+from bisect_tool.opening import Watcher, open_port
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
-from bisect_tool.report.data import Report
 from bisect_tool.report.saved import save_report
-from bisect_tool.workers.process import Worker
-from bisect_tool.workers.start import build_model, start_worker
 
 TargetOption = Annotated[
     str | None,
@@ -73,15 +67,27 @@ def run(
             loaded.model(name)
         home = captures / loaded.name
         capture = _open_capture(home / reference, loaded, reference)
-        port = _start_port(loaded, model, options, capture, home / "probes", timeout, progress)
-        report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
-        report = report.model_copy(update={"options": options})
+        watcher = Watcher(progress.phase, progress.on_event(model), progress.on_output(model))
+        with open_port(
+            loaded,
+            capture,
+            model=model,
+            options=options,
+            probes=home / "probes",
+            silence_limit=timeout,
+            watcher=watcher,
+        ) as port:
+            tolerance = _tolerance(loaded, target, rtol)
+            report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
+        cached = sum(kept for _, _, kept in port.asked)
+        probes = report.probes.model_copy(update={"cached": cached})
+        report = report.model_copy(update={"options": options, "probes": probes})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         print_report(report, json_=json_)
-        cached = f"{report.probes.cached} of {report.probes.count} probes were kept from earlier runs"
-        progress.note(f"{progress.seconds:.1f} s; {cached}; saved as {path}")
+        kept = f"{cached} of {report.probes.count} probes were kept from earlier runs"
+        progress.note(f"{progress.seconds:.1f} s; {kept}; saved as {path}")
     raise typer.Exit(report.exit_code)
 
 
@@ -96,48 +102,6 @@ def _open_capture(folder: Path, recipe: Recipe, model: str) -> Capture:
             hint="record it again with `bisect capture`",
         )
     return capture
-
-
-def _search(port: WorkerPort, capture: Capture, target: str | None, tolerance: Tolerance, progress: Progress) -> Report:
-    """Bisect, and stop the port whatever happens."""
-    try:
-        report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
-    except KeyboardInterrupt:
-        port.kill()
-        raise
-    finally:
-        port.close()
-    cached = sum(kept for _, _, kept in port.asked)
-    return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
-
-
-def _start_port(
-    recipe: Recipe,
-    model: str,
-    options: dict[str, Any],
-    capture: Capture,
-    cache_folder: Path,
-    timeout: float,
-    progress: Progress,
-) -> WorkerPort:
-    spec = recipe.model(model)
-
-    def start() -> tuple[Worker, Described]:
-        known = known_framework(spec.framework)
-        progress.phase(f"starting {model} ({known.name}{known.starts and ', '}{known.starts})")
-        worker = start_worker(
-            recipe, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
-        )
-        try:
-            described = build_model(worker, recipe, model, options)
-        except BaseException:
-            worker.kill()
-            raise
-        progress.phase("probing")
-        return worker, described
-
-    words = [recipe.name, model, spec.model_dump_json(), json.dumps(options, sort_keys=True, default=str)]
-    return WorkerPort.open(start, capture, recipe.names.rename, cache_folder, words)
 
 
 def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolerance:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bisect_tool.errors import BisectError
-from bisect_tool.recipes.load import explain
+from bisect_tool.validation import explain
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,7 +15,6 @@ from bisect_tool.sentences.spelling import WORST_GRADIENT
 
 NORM = "grad_norm"
 ALL = "gradients"  # the worst of all parameters, in multiples of what rounding allows
-WORST_GRADIENT = "worst gradient error"  # what that is called
 PREFIX = "grad:"
 
 
