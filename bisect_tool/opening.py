@@ -20,13 +20,15 @@ from bisect_tool.recipes.load import Recipe, load_recipe
 from bisect_tool.workers.process import Event, Worker
 from bisect_tool.workers.start import build_model, start_worker
 
-SILENCE_LIMIT = 300.0  # seconds
-
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told what a worker does: ``on_phase`` in words, ``on_event`` and ``on_output`` as the worker sends it."""
+    """Who is told what a worker does: ``on_phase`` in words, ``on_event`` and ``on_output`` as the worker sends it.
 
+    ``silence_limit`` are seconds without a sign of life after which the process is stopped.
+    """
+
+    silence_limit: float = 300.0
     on_phase: Callable[[str], None] = lambda _words: None
     on_event: Event | None = None
     on_output: Callable[[str], None] | None = None
@@ -40,35 +42,19 @@ def open_port(
     model: str = "port",
     options: Mapping[str, Any] | None = None,
     probes: Path | None = None,
-    silence_limit: float = SILENCE_LIMIT,
     watcher: Watcher = Watcher(),
 ) -> Iterator[WorkerPort]:
     """Open a port of a captured reference; its process ends with the block.
 
     ``recipe`` is a checked recipe, its folder, or its name in ``recipes/``; ``options`` go to the model's ``build``. Readings are
-    kept in ``probes`` (beside the capture), so that no probe is asked twice; ``silence_limit`` are seconds without a sign of
-    life after which the process is stopped. Raises BisectError for a mistake in the recipe, or a capture of another one.
+    kept in ``probes`` (beside the capture), so that no probe is asked twice. Raises BisectError for a mistake in the recipe, or
+    a capture of another one.
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(os.fspath(recipe), Path.cwd()))
-    given = dict(options or {})
     check_belongs(capture, loaded)
-    spec = loaded.model(model)
-
-    def start() -> tuple[Worker, Described]:
-        known = known_framework(spec.framework)
-        watcher.on_phase(f"starting {model} ({known.name}{known.starts and ', '}{known.starts})")
-        worker = start_worker(
-            loaded, spec, silence_limit=silence_limit, on_event=watcher.on_event, on_output=watcher.on_output
-        )
-        try:
-            described = build_model(worker, loaded, model, given)
-        except BaseException:
-            worker.kill()
-            raise
-        watcher.on_phase("probing")
-        return worker, described
-
-    words = [loaded.name, model, spec.model_dump_json(), json.dumps(given, sort_keys=True, default=str)]
+    given = dict(options or {})
+    words = [loaded.name, model, loaded.model(model).model_dump_json(), json.dumps(given, sort_keys=True, default=str)]
+    start = _starting(loaded, model, given, watcher)
     port = WorkerPort.open(start, capture, loaded.names.rename, probes or capture.folder.parent / "probes", words)
     try:
         yield port
@@ -78,12 +64,36 @@ def open_port(
     port.close()
 
 
-def check_belongs(capture: Capture, recipe: Recipe) -> None:
-    """Raise BisectError for a capture of another recipe, or of a model that this one does not have."""
+def _starting(
+    recipe: Recipe, model: str, options: dict[str, Any], watcher: Watcher
+) -> Callable[[], tuple[Worker, Described]]:
+    """Return what starts a worker with the model built in it, as often as it must."""
+    known = known_framework(recipe.model(model).framework)
+
+    def start() -> tuple[Worker, Described]:
+        watcher.on_phase(f"starting {model} ({', '.join(filter(None, (known.name, known.starts)))})")
+        worker = start_worker(
+            recipe, recipe.model(model), silence_limit=watcher.silence_limit,
+            on_event=watcher.on_event, on_output=watcher.on_output,
+        )  # fmt: skip
+        try:
+            described = build_model(worker, recipe, model, options)
+        except BaseException:
+            worker.kill()
+            raise
+        watcher.on_phase("probing")
+        return worker, described
+
+    return start
+
+
+def check_belongs(capture: Capture, recipe: Recipe, model: str | None = None) -> None:
+    """Raise BisectError for a capture of another recipe, or not of the model (None: of none that the recipe has)."""
     manifest = capture.manifest
-    if manifest.recipe != recipe.name or manifest.model not in recipe.models:
+    wanted = list(recipe.models) if model is None else [model]
+    if manifest.recipe != recipe.name or manifest.model not in wanted:
         raise BisectError(
             f"the capture {capture.folder} is of model {manifest.model!r} of recipe {manifest.recipe!r}, "
-            f"not of {', '.join(map(repr, recipe.models))} of {recipe.name!r}",
+            f"not of {' or '.join(map(repr, wanted))} of {recipe.name!r}",
             hint="record it again with `bisect capture`",
         )

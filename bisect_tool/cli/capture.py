@@ -70,11 +70,10 @@ def capture(
             wanted["seeds"], why = _seeds(seeds, {**spec.options, **options}, described.options)
             progress.phase(f"recording {model}")
             summary = _record(worker, loaded, model, options, folder, wanted)
-        except KeyboardInterrupt:
+        except BaseException:
             worker.kill()
             raise
-        finally:
-            worker.close()
+        worker.close()
     with common.ending(debug=debug, interrupted=f"the capture {folder} is whole"):
         _print(summary, Capture.open(folder), wanted["seeds"], why, progress, json_=json_)
 

@@ -12,11 +12,12 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.cli.report import print_report
-from bisect_tool.errors import BisectError
-from bisect_tool.opening import Watcher, open_port
+from bisect_tool.opening import check_belongs, open_port
+from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
+from bisect_tool.report.data import Probes, Report
 from bisect_tool.report.saved import save_report
 
 TargetOption = Annotated[
@@ -66,42 +67,29 @@ def run(
         for name in (model, reference):
             loaded.model(name)
         home = captures / loaded.name
-        capture = _open_capture(home / reference, loaded, reference)
-        watcher = Watcher(progress.phase, progress.on_event(model), progress.on_output(model))
-        with open_port(
-            loaded,
-            capture,
-            model=model,
-            options=options,
-            probes=home / "probes",
-            silence_limit=timeout,
-            watcher=watcher,
-        ) as port:
-            tolerance = _tolerance(loaded, target, rtol)
-            report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
-        cached = sum(kept for _, _, kept in port.asked)
-        probes = report.probes.model_copy(update={"cached": cached})
-        report = report.model_copy(update={"options": options, "probes": probes})
+        capture = Capture.open(home / reference)
+        check_belongs(capture, loaded, reference)
+        watcher = progress.watcher(model, timeout)
+        with open_port(loaded, capture, model=model, options=options, probes=home / "probes", watcher=watcher) as port:
+            report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
+        report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         print_report(report, json_=json_)
-        kept = f"{cached} of {report.probes.count} probes were kept from earlier runs"
-        progress.note(f"{progress.seconds:.1f} s; {kept}; saved as {path}")
+        progress.note(f"{progress.seconds:.1f} s; {_kept(report.probes)}; saved as {path}")
     raise typer.Exit(report.exit_code)
 
 
-def _open_capture(folder: Path, recipe: Recipe, model: str) -> Capture:
-    """Open the reference's capture. Raises BisectError when it is another recipe's, or another model's."""
-    capture = Capture.open(folder.resolve())
-    recorded = (capture.manifest.recipe, capture.manifest.model)
-    if recorded != (recipe.name, model):
-        raise BisectError(
-            f"the capture {folder} is of model {recorded[1]!r} of recipe {recorded[0]!r}, "
-            f"not of {model!r} of {recipe.name!r}",
-            hint="record it again with `bisect capture`",
-        )
-    return capture
+def _search(port: WorkerPort, capture: Capture, target: str | None, tolerance: Tolerance, progress: Progress) -> Report:
+    """Bisect, and count the probes that were kept from earlier runs."""
+    report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
+    cached = sum(kept for _, _, kept in port.asked)
+    return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
+
+
+def _kept(probes: Probes) -> str:
+    return f"{probes.cached} of {probes.count} probes were kept from earlier runs"
 
 
 def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolerance:
