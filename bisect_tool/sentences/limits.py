@@ -59,7 +59,7 @@ def start_not_asked(seeds: int, needed: int) -> str:
 
 def start_needs_a_target() -> str:
     """Say that without a target nobody asked where the port starts."""
-    return "whether the port starts the same was not asked: name a target (`bisect run --target NAME`)"
+    return "whether it starts the same was not asked: name a target (`bisect run --target NAME`)"
 
 
 def gradients_not_compared(*, known: bool) -> str:

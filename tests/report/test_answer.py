@@ -253,7 +253,7 @@ def test_without_a_target_every_call_is_judged() -> None:
         "Every module call agrees by itself, from the reference's inputs and weights, and so does loss."
     )
     assert (report.target, report.reference, report.port) == (None, None, None)
-    assert report.notes[0].startswith("whether the port starts the same was not asked: name a target")
+    assert report.notes[0].startswith("whether it starts the same was not asked: name a target")
 
 
 def test_without_a_target_a_culprit_has_no_numbers() -> None:
