@@ -117,9 +117,10 @@ class LinesPort(BarePort):
             found |= dict.fromkeys(alike[:1], variable.site)
         return found
 
-    def attach_variables(self, pairs: Mapping[Site, Site]) -> None:
-        """Take variables as sites."""
+    def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:
+        """Take variables as sites, all of them."""
         self.attached.update(pairs)
+        return pairs
 
     def values(self, _intervention: Intervention, sites: Sequence[Site]) -> dict[Site, Handed]:
         """Return what the port assigns to some variables while all that the code reads is right."""
