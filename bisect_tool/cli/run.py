@@ -17,7 +17,8 @@ from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import Row
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
-from bisect_tool.report.data import Probes, Report
+from bisect_tool.report.data import Report
+from bisect_tool.report.parts import Probes
 from bisect_tool.report.saved import save_report
 
 TargetOption = Annotated[
