@@ -597,7 +597,9 @@ def test_a_weight_that_is_not_loaded_as_the_others_are_is_named(
     for culprit in report["culprits"]:
         assert (culprit["kind"], culprit["felt"], len(culprit["findings"])) == ("values", False, 1)
         assert said in culprit["findings"][0]["message"]
-        assert "though loss does not show it: the reference has other values, the same at every seed" in report["sentence"]
+        assert (
+            "though loss does not show it: the reference has other values, the same at every seed" in report["sentence"]
+        )
 
 
 SHIFTED = """
