@@ -22,18 +22,16 @@ from typing import Any
 
 import mutant_build
 import numpy as np
-from faithful_errors import WORST, Noting, worst
-from mutants import OPTIONS, TARGETS, Bench, arguments
+from faithful_errors import WORST, worst
+from mutant_bench import OPTIONS, TARGETS, Bench, arguments
 from rewrites import FORWARD_ONLY, names
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from bisect_tool import session
+from bisect_tool import BisectError, Capture, bisect
 from bisect_tool.axes.gradients.targets import NORM
-from bisect_tool.captures.reader import Capture
-from bisect_tool.errors import BisectError
 
 SIZES = {"yolo11n": range(64, 321, 32), "gold_yolo": (*range(96, 321, 32), 150, 236)}
 
@@ -88,45 +86,46 @@ def _scattered(name: str, array: np.ndarray, rng: np.random.Generator) -> np.nda
 
 def cases(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield for each capture what both sides are built with, and the ports to ask about."""
-    rng, rewrites = random.Random(asked.seed), list[str]()
+    rng = random.Random(asked.seed)
     sizes = [s for s in SIZES[asked.recipe] if asked.framework == "torch" or s > 160]  # Jittor pools no smaller maps
-    if asked.framework == "torch":
-        rewrites = names(asked.recipe, mutant_build.port(asked.recipe, **OPTIONS[asked.recipe])["modules"])
-        rewrites = [name for name in rewrites if name.startswith(asked.only)]
-    dealt = itertools.cycle(
-        [*((name, None) for name in rewrites), *((name, 1) for name in rewrites if name[0].isupper())]
-    )
+    dealt = dealt_rewrites(asked)
     for number in range(asked.captures):
-        grads, weights = number % 2 == 1, ("drawn", "loaded", "scattered")[number % 3]
-        options = {
-            "seed": 0,
-            "size": rng.choice(sizes),
-            "images": rng.choice((1, 2, 2, 3)),
-            "batch_seed": number,
-        }
-        options |= {"boxes": rng.choice((1, 4, 9))}
+        case = {"number": number, "weights": ("drawn", "loaded", "scattered")[number % 3], "grads": number % 2 == 1}
+        options = {"seed": 0, "size": rng.choice(sizes), "images": rng.choice((1, 2, 2, 3)), "batch_seed": number}
+        options["boxes"] = rng.choice((1, 4, 9))
         if asked.recipe == "gold_yolo":
-            zero = weights == "drawn" and rng.random() < 0.5
-            options |= {"zero_heads": zero, "warmup_epochs": rng.choice((0, 1))}
-        ports = [{"name": "as it is", "seed": rng.randrange(1000)} for _ in range(3 if weights == "drawn" else 1)]
-        for i in range(asked.ports if rewrites else 0):
-            name, single = next(dealt) if i % 4 < 3 else ("", None)
-            if grads and name in FORWARD_ONLY:
-                continue
-            draw = rng.randrange(10**6) if single or not name else None
-            kind = f"{name}, one layer" if single else name or "each layer by a way of its own"
-            ports.append({"name": kind, "seed": number, "rewrites": [name] if name else [], "draw": draw})
+            options["zero_heads"] = case["weights"] == "drawn" and rng.random() < 0.5
+            options["warmup_epochs"] = rng.choice((0, 1))
+        ports = list(_ports(case, rng, dealt, asked.ports))
         if asked.only:
             ports = [port for port in ports if port.get("rewrites")]
-        target = rng.choice(TARGETS[asked.recipe])
-        yield {
-            "number": number,
-            "weights": weights,
-            "grads": grads,
-            "options": options,
-            "ports": ports,
-            "target": target,
-        }
+        yield {**case, "options": options, "ports": ports, "target": rng.choice(TARGETS[asked.recipe])}
+
+
+def dealt_rewrites(asked: argparse.Namespace) -> Iterator[tuple[str, bool]]:
+    """Yield the rewrites that were asked for, over and over, and whether each is made in a single layer; none for Jittor."""
+    if asked.framework == "jittor":
+        return iter(())
+    found = names(asked.recipe, mutant_build.port(asked.recipe, **OPTIONS[asked.recipe])["modules"])
+    found = [name for name in found if name.startswith(asked.only)]
+    return itertools.cycle([*((name, False) for name in found), *((name, True) for name in found if name[0].isupper())])
+
+
+def _ports(
+    case: dict[str, Any], rng: random.Random, dealt: Iterator[tuple[str, bool]], count: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the ports of one case: as they are, and rewritten; every fourth of these rewrites each layer by another way."""
+    for _ in range(3 if case["weights"] == "drawn" else 1):
+        yield {"name": "as it is", "seed": rng.randrange(1000)}
+    for i in range(count):
+        name, single = next(dealt, (None, False)) if i % 4 < 3 else ("", False)
+        if name is None:
+            return
+        if case["grads"] and name in FORWARD_ONLY:
+            continue
+        draw = rng.randrange(10**6) if single or not name else None
+        kind = f"{name}, one layer" if single else name or "each layer by a way of its own"
+        yield {"name": kind, "seed": case["number"], "rewrites": [name] if name else [], "draw": draw}
 
 
 def _answers(job: tuple[Rewritten, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -150,12 +149,12 @@ def _asked(
 ) -> Iterator[tuple[str | None, dict[str, Any]]]:
     del options["name"]
     try:
-        with bench.port(capture, options, Noting) as port:
+        with bench.port(capture, options) as port:
             for target in targets:
                 try:
-                    report = session.bisect(port, capture, target=target)
-                    answer = {"verdict": report["verdict"], "said": report["sentence"], "culprits": report["culprits"]}
-                    answer["worst"] = worst(capture.manifest, port.noted, report["questions"])
+                    report = bisect(port, capture, target=target)
+                    answer = report.model_dump(mode="json", include={"verdict", "culprits"})
+                    answer |= {"said": report.sentence, "worst": worst(port, capture.manifest, report)}
                 except Exception as error:  # noqa: BLE001 - a defect of the tool is an answer too
                     answer = {"verdict": "crashed", "said": f"{type(error).__name__}: {error}", "worst": {}}
                 yield target, answer

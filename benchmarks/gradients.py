@@ -13,42 +13,35 @@ import tempfile
 import time
 from pathlib import Path
 
+from faithful_errors import worst_gradient
+
+from bisect_tool import Capture, open_port
 from bisect_tool.axes.gradients.pieces import floor_of, owner_of
-from bisect_tool.axes.gradients.targets import ALL
-from bisect_tool.captures.reader import Capture
-from bisect_tool.cli import run as command
-from bisect_tool.cli.progress import Progress
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.recipes.load import load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def measured(recipe: str, captures: Path, fault: str) -> tuple[float, str, float]:
     """Return the worst gradient of a piece in what is allowed, where it is, and the worst parameter's of a whole pass."""
-    with Progress(verbose=False) as progress:
-        loaded, capture = load_recipe(ROOT / "recipes" / recipe), Capture.open(captures / recipe / "ref")
-        port = command._start_port(loaded, "port", {"fault": fault}, capture, captures / "probes", 600, progress)
-        try:
-            gradients = capture.manifest.gradients
-            assert gradients is not None
-            own = port.run(Intervention())
-            pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
-            trace = trace_of(pair, port.can_patch)
-            state = frozenset(state_of(pair))
-            pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites))
-            whole = port.run(Intervention(state, backward="whole", straight=frozenset(trace.sites)))
-        finally:
-            port.close()
+    capture = Capture.open(captures / recipe / "ref")
+    manifest, gradients = capture.manifest, capture.manifest.gradients
+    assert gradients is not None
+    with open_port(ROOT / "recipes" / recipe, capture, options={"fault": fault}, probes=captures / "probes") as port:
+        pair = Pair(manifest, port.described, port.matching, dict(port.run(Intervention()).calls))
+        trace = trace_of(pair, port.can_patch)
+        state = frozenset(state_of(pair))
+        pieces = port.run(Intervention(state, backward="pieces").watching(trace.sites)).pieces
+        whole = port.run(Intervention(state, backward="whole", straight=frozenset(trace.sites)))
     worst, where = 0.0, ""
-    for row in pieces.pieces:
+    for row in pieces:
         floor = floor_of(row, trace, gradients)
         ratio = float("inf") if row.gradient.mismatch else row.gradient.apart / floor if floor else 0.0
         if ratio > worst:
             worst, where = ratio, owner_of(row, trace)
-    return worst, where, whole.targets[ALL]
+    return worst, where, worst_gradient(port, manifest, whole)
 
 
 def capture(recipe: str, folder: Path, *words: str) -> float:

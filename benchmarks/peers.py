@@ -36,9 +36,9 @@ from unittest import mock
 import mutant_build
 import numpy as np
 import torch
+from mutant_bench import OPTIONS, Bench
 from mutant_score import among
 from mutant_values import forget
-from mutants import OPTIONS, Bench
 from mutating_modules import named_state, to_numpy
 from peer_minimizer import ATOL, Minimizers, arrays, near
 from rich.console import Console
