@@ -22,8 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bisect_tool import Capture
 from bisect_tool.captures import comparing
-from bisect_tool.captures.reader import Capture
+from bisect_tool.captures.manifest import FORMAT
 from bisect_tool.captures.writer import seal_manifest, whole_or_absent
 from bisect_tool.worker.arrays.shards import ShardWriter
 
@@ -47,35 +48,27 @@ def write_capture(folder: Path, apart: float) -> None:
 
 
 def manifest(writer: ShardWriter, keys: list[str]) -> dict:
-    """Return the manifest of a capture in which every tensor is a module's output."""
-    names = [f"m{number}" for number in range(len(keys))]
+    """Return the manifest of a capture in which every tensor is a module's output, and nothing else was recorded."""
+    outputs = {f"m{number}": key for number, key in enumerate(keys)}
     module = {"class": "M", "library": True, "leaf": True, "training": True, "settings": {}}
-    outputs = zip(names, keys, strict=True)
+    worker = {"framework": "torch", "version": "0", "python": "3", "seconds": 0.0, "sources": ""}
+    described = {**worker, "modules": [{"name": name, **module} for name in outputs], "state": [], "batch": []}
+    call = {"leaf": True, "inputs": {"list": []}}
+    empty = {key: {} for key in ("not_scalar", "excerpts", "skipped", "state", "seconds")}
     return {
-        "format": 1,
-        "described": {
-            "framework": "torch",
-            "version": "0",
-            "python": "3",
-            "seconds": 0.0,
-            "modules": [{"name": name, **module} for name in names],
-            "state": [],
-            "batch": [],
-            "sources": "",
-        },
+        **empty,
+        "format": FORMAT,
+        "described": described,
         "targets": {"loss": 1.0},
-        "not_scalar": {},
-        "sites": [
-            {"site": name, "module": name, "leaf": True, "inputs": {"list": []}, "output": {"tensor": key}}
-            for name, key in outputs
-        ],
-        "calls": dict.fromkeys(names),
-        "state": {},
+        "sites": [{"site": name, "module": name, "output": {"tensor": key}, **call} for name, key in outputs.items()],
+        "calls": dict.fromkeys(outputs),
+        "variables": [],
+        "caught": [],
         "batch": {"dict": []},
         "tensors": writer.table,
         "noise": {"rounding": RTOL, "draws": 0, "targets": {}, "sites": {}, "loss": {}, "exact": {}},
         "spread": {"seeds": [], "targets": [], "state": {}},
-        "seconds": {},
+        "gradients": None,
         "bytes": {"written": writer.written},
     }
 

@@ -7,11 +7,12 @@ variable of the recipe's functions reported to a hook that does nothing; and rec
 does. One thread; the median of some runs, in turns.
 """
 
+import contextlib
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -40,12 +41,23 @@ def median_seconds(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
-def measured(recipe: str, options: dict) -> tuple[dict[str, float], int]:
-    """Return the median seconds of each way for one recipe's loss, and how many variables it assigns."""
+@contextlib.contextmanager
+def built(recipe: str, options: dict) -> Iterator[tuple[build.Model, lines.Lines]]:
+    """Give a recipe's reference and its watched functions; its files, named as the other recipe's, are forgotten then."""
     folders = [str(ROOT / "recipes" / recipe), str(ROOT / "recipes" / "detection")]
     sys.path[:0] = folders
-    model = build.build(torch_adapter, build.load_entry(folders[0], "reference.py:build"), options)
-    watched = lines.Lines(folders, [])
+    try:
+        model = build.build(torch_adapter, build.load_entry(folders[0], "reference.py:build"), options)
+        yield model, lines.Lines(folders, [])
+    finally:
+        del sys.path[:2]
+        for name in list(sys.modules):
+            if Path(getattr(sys.modules[name], "__file__", None) or ".").parent in map(Path, folders):
+                del sys.modules[name]
+
+
+def remembering() -> Callable:
+    """Return what computes the network once and gives its outputs from then on; see ``calls.wrapped``."""
     outputs = {}
 
     def remembered(call: calls.Call, compute: Callable, args: tuple, kwargs: dict) -> object:
@@ -56,11 +68,16 @@ def measured(recipe: str, options: dict) -> tuple[dict[str, float], int]:
                 outputs[call.site] = output
         return output
 
+    return remembered
+
+
+def measured(model: build.Model, watched: lines.Lines) -> tuple[dict[str, float], int]:
+    """Return the median seconds of each way for one loss, and how many variables it assigns."""
+    remembered, seen = remembering(), []
+
     def run(watching: Callable | None = None) -> None:
         with calls.wrapped(torch_adapter, model.tree, remembered, watching):
             model.run_step(model.batch)
-
-    seen = []
 
     def reported(site: str, _place: object, _where: object, value: object) -> object:
         seen.append(site)
@@ -77,12 +94,7 @@ def measured(recipe: str, options: dict) -> tuple[dict[str, float], int]:
             recorder.store.flush()
 
     run()
-    found = median_seconds({"plain": run, "watched": hooked, "recorded": recorded})
-    del sys.path[:2]
-    for name in list(sys.modules):
-        if Path(getattr(sys.modules[name], "__file__", None) or ".").parent in map(Path, folders):
-            del sys.modules[name]
-    return found, len(seen)
+    return median_seconds({"plain": run, "watched": hooked, "recorded": recorded}), len(seen)
 
 
 def main() -> None:
@@ -92,7 +104,8 @@ def main() -> None:
         "loss of", "variables", "plain, ms", "watched", "recorded", title="Watching a loss", title_justify="left"
     )
     for recipe, options in RECIPES.items():
-        seconds, count = measured(recipe, options)
+        with built(recipe, options) as (model, watched):
+            seconds, count = measured(model, watched)
         ratios = [f"{seconds[way] / seconds['plain']:.2f}x" for way in ("watched", "recorded")]
         table.add_row(recipe, str(count), f"{1000 * seconds['plain']:.1f}", *ratios)
     Console().print(table)
