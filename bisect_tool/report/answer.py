@@ -140,7 +140,8 @@ def _notes(case: Case) -> list[str]:
     if case.target is None:
         notes.append(limits.start_needs_a_target())
     blamed = any(case.answers[name].culprits for name in ("calls", "start"))
-    if case.answer(GradientAnswer) is None and not blamed:
+    left_out = case.answers["gradients"].notes  # they say why
+    if case.answer(GradientAnswer) is None and not blamed and not left_out:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
     return [*notes, *case.passed_over, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
