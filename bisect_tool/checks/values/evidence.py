@@ -20,6 +20,10 @@ SHARE = 1e-3  # of the standard deviation: a guess that is off by less explains 
 GAIN = 0.1  # a guess must leave no more than this of the error
 SPREAD = 0.05  # of the standard deviation: what a fitted guess may leave, however large the mean is
 EPS32 = 2.0**-22
+AXIS_NOUNS = {
+    4: ("image", "channel", "row", "column"),
+    5: ("image", "channel", "plane", "row", "column"),
+}  # by how many axes
 LEAST_BITS = 24.0  # what a coincidence must be worth before it is no longer one
 
 
@@ -57,6 +61,10 @@ class Evidence:
     settings: Mapping[str, Any] = field(default_factory=dict)
     framework: str = ""
     floor: float = 1e-5
+
+    def input_name(self, index: int) -> str:
+        """Return what an input is called after 'the output': 'its input' where there is but one, 'input 2'."""
+        return "its input" if len(self.inputs) == 1 else f"input {index}"
 
     def hint(self, habit: Habit) -> str:
         """Return what the port's framework is known to do here, to be put after a finding; nothing where it does not."""
@@ -165,13 +173,12 @@ def moments(values: Array) -> str:
 
 def axis_noun(ndim: int, axis: int) -> str:
     """Return what the places along an axis are called: 'channel', 'row', 'slice' where that is not known."""
-    names = {4: ("image", "channel", "row", "column"), 5: ("image", "channel", "plane", "row", "column")}
-    return names[ndim][axis] if ndim in names else "slice"
+    return AXIS_NOUNS[ndim][axis] if ndim in AXIS_NOUNS else "slice"
 
 
 def along_axis(ndim: int, axis: int) -> str:
     """Return ' along axis 1' where the axis's places have no name of their own."""
-    return f" along axis {axis}" if axis_noun(ndim, axis) == "slice" else ""
+    return "" if ndim in AXIS_NOUNS else f" along axis {axis}"
 
 
 def channel_axes(ndim: int) -> tuple[int, ...]:

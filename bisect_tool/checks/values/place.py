@@ -28,7 +28,7 @@ def border(_evidence: Evidence, numbers: Numbers) -> str | None:
             return None
         sides = _sides(pixels, wide)
         # A border has wrong pixels all along it; few places in it are no border.
-        if not sides or pixels.sum() < 0.3 * sum(_length(pixels, side) for side in sides):
+        if not sides or pixels.sum() < 0.3 * sum(sides.values()):
             return None
         where = "" if len(sides) == 4 else f" ({', '.join(sides)} only)"
         zero = ", where it is zero" if not numbers.value[wrong].any() else ""
@@ -110,20 +110,17 @@ def _wrong(numbers: Numbers) -> Array:
     return np.asarray(wrong)
 
 
-def _sides(pixels: Array, wide: int) -> list[str]:
+def _sides(pixels: Array, wide: int) -> dict[str, int]:
+    """Return the sides whose border has wrong pixels, and how long each is."""
     height, width = pixels.shape
     rows, columns = slice(wide, height - wide), slice(wide, width - wide)
     bands = {
-        "top": pixels[:wide, columns],
-        "bottom": pixels[height - wide :, columns],
-        "left": pixels[rows, :wide],
-        "right": pixels[rows, width - wide :],
+        "top": (pixels[:wide, columns], width),
+        "bottom": (pixels[height - wide :, columns], width),
+        "left": (pixels[rows, :wide], height),
+        "right": (pixels[rows, width - wide :], height),
     }
-    return [side for side, band in bands.items() if band.any()]
-
-
-def _length(pixels: Array, side: str) -> int:
-    return int(pixels.shape[1 if side in ("top", "bottom") else 0])
+    return {side: length for side, (band, length) in bands.items() if band.any()}
 
 
 def _log2_choices(total: int, chosen: int) -> float:

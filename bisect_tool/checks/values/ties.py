@@ -39,10 +39,9 @@ def other_ties(evidence: Evidence, _numbers: Numbers) -> str | None:
         for picks in _readings(given, value, expected) if given.dtype.kind == "f" and given.size else ():
             if _ties(picks, evidence.settings):
                 hit = np.count_nonzero(value != expected)
-                which = "its input" if len(evidence.inputs) == 1 else f"input {index}"
                 return (
                     f"has ties broken otherwise: {hit} of {value.size} indices differ{'s' if hit == 1 else ''}, "
-                    f"and {which} holds the same number at both {picks.where}"
+                    f"and {evidence.input_name(index)} holds the same number at both {picks.where}"
                 )
     return None
 
