@@ -20,10 +20,6 @@ SHARE = 1e-3  # of the standard deviation: a guess that is off by less explains 
 GAIN = 0.1  # a guess must leave no more than this of the error
 SPREAD = 0.05  # of the standard deviation: what a fitted guess may leave, however large the mean is
 EPS32 = 2.0**-22
-AXIS_NOUNS = {
-    4: ("image", "channel", "row", "column"),
-    5: ("image", "channel", "plane", "row", "column"),
-}  # by how many axes
 LEAST_BITS = 24.0  # what a coincidence must be worth before it is no longer one
 
 
@@ -171,21 +167,6 @@ def moments(values: Array) -> str:
     return f"mean {mean:.2g} and standard deviation {spread:.2g}" if spread else f"{shown(mean)} everywhere"
 
 
-def axis_noun(ndim: int, axis: int) -> str:
-    """Return what the places along an axis are called: 'channel', 'row', 'slice' where that is not known."""
-    return AXIS_NOUNS[ndim][axis] if ndim in AXIS_NOUNS else "slice"
-
-
-def along_axis(ndim: int, axis: int) -> str:
-    """Return ' along axis 1' where the axis's places have no name of their own."""
-    return "" if ndim in AXIS_NOUNS else f" along axis {axis}"
-
-
-def channel_axes(ndim: int) -> tuple[int, ...]:
-    """Return the axes that may be the channels'."""
-    return {0: (), 1: (0,), 2: (1,), 3: (1, 2)}.get(ndim, (1,))
-
-
 @np.errstate(all="ignore")
 def compared(value: Array, expected: Array, floor: float) -> Numbers | None:
     """Return two tensors as comparable numbers, or None where there is nothing to compare or to explain."""
@@ -193,9 +174,9 @@ def compared(value: Array, expected: Array, floor: float) -> Numbers | None:
     if value.shape != expected.shape or not value.size or {value.dtype.kind, expected.dtype.kind} - set("biuf"):
         return None
     finite = np.isfinite(value) & np.isfinite(expected)
+    if not np.array_equal(value[~finite], expected[~finite], equal_nan=value.dtype.kind == "f"):
+        return None
     if not finite.all():
-        if not np.array_equal(value[~finite], expected[~finite], equal_nan=value.dtype.kind == "f"):
-            return None
         value, expected = np.where(finite, value, 0), np.where(finite, expected, 0)
     ours, theirs = as_floats(np.atleast_1d(value)), as_floats(np.atleast_1d(expected))
     if ours is None or theirs is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bisect_tool.checks.values.adaptive import torch_windows
 from bisect_tool.checks.values.evidence import Array
-from bisect_tool.checks.values.pooling import torch_windows
 
 Taps = Callable[[Array, int], Array]
 

@@ -1,4 +1,4 @@
-"""Another pooling: average for maximum, other windows, padding counted or not, adaptive windows of one size."""
+"""Another pooling: average for maximum, other windows, padding counted or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ Pair = tuple[int, int]
 Kind = Literal["max", "average", "min"]
 KERNELS = (2, 3, 5, 7, 9, 13)
 COMBINE: dict[Kind, Callable[[Array, Array], Array]] = {"average": np.add, "max": np.maximum, "min": np.minimum}
-MOST_WINDOWS = 64  # windows along an axis that are computed one by one
 
 
 class Edge(Enum):
@@ -68,44 +67,6 @@ def other_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
     if ours is None or theirs is None or ours == theirs:
         return None
     return f"is {ours}, the reference {theirs}{_hint(evidence, ours, theirs)}"
-
-
-@check
-def adaptive_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
-    """Say which windows or which kind of adaptive or global pooling the port computes, and which the reference."""
-    maps = planes(evidence)
-    if not maps or not sure(numbers) or max(maps[0].out) > MOST_WINDOWS or "kernel_size" in evidence.settings:
-        return None
-    sides = tuple(zip(maps[0].given.shape[1:], maps[0].out, strict=True))
-    if any(side < out for side, out in sides) or all(side == out for side, out in sides):
-        return None
-    found = {}
-    for expected in (True, False):
-        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, equal_windows))
-        found[expected] = next((way for way in ways if _adaptive_fits(maps, *way, expected=expected)), None)
-    theirs, ours = found[True], found[False]
-    if theirs is None or ours is None or ours == theirs:
-        return None
-    if ours[0] == theirs[0]:
-        sizes = ", ".join(dict.fromkeys(f"{side} to {out}" for side, out in sides if side % out))
-        if ours[1] is equal_windows:
-            words = f"has windows of one size in adaptive pooling, the reference torch's: {sizes} does not divide"
-            return words + evidence.hint("equal windows")
-        return f"has torch's windows in adaptive pooling, the reference windows of one size: {sizes} does not divide"
-    scope = "global" if maps[0].out == (1, 1) else "adaptive"
-    return f"is {scope} {ours[0]} pooling, the reference {scope} {theirs[0]} pooling"
-
-
-def torch_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of torch's windows along an axis."""
-    return [(i * side // out, -(-(i + 1) * side // out)) for i in range(out)]
-
-
-def equal_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of windows along an axis that are all of one size, the last of which ends at the end."""
-    stride = side // out
-    size = side - (out - 1) * stride
-    return [(i * stride, i * stride + size) for i in range(out)]
 
 
 def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
@@ -176,21 +137,6 @@ def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iter
             if way not in seen:
                 seen.add(way)
                 yield way
-
-
-def _adaptive_fits(maps: list[Planes], kind: str, windows: Callable[[int, int], list[Pair]], *, expected: bool) -> bool:
-    return all(
-        explains(part.numbers, _adaptive(part.given, kind, windows, part.out), expected=expected) for part in maps
-    )
-
-
-def _adaptive(given: Array, kind: str, windows: Callable[[int, int], list[Pair]], out: Pair) -> Array:
-    reductions: dict[str, Callable[..., Array]] = {"average": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
-    for axis in (1, 2):
-        bounds = windows(given.shape[axis], out[axis - 1])
-        parts = [reductions[kind](given.take(range(start, end), axis), axis=axis) for start, end in bounds]
-        given = np.stack(parts, axis)
-    return given
 
 
 def _hint(evidence: Evidence, ours: Pooling, theirs: Pooling) -> str:

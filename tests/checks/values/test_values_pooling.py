@@ -11,7 +11,6 @@ from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.pooling import Edge
 
 INPUT = noise(2, 6, 13, 13, seed=1) - 0.5
-ODD = noise(2, 3, 63, 63, seed=1)
 
 
 def maximum(kernel, stride, padding, given=INPUT, **options):
@@ -22,16 +21,6 @@ def maximum(kernel, stride, padding, given=INPUT, **options):
 def average(kernel, stride, padding, given=INPUT, **options):
     """Return torch's average pooling."""
     return functional.avg_pool2d(torch.from_numpy(given), kernel, stride, padding, **options).numpy()
-
-
-def adaptive(windows, size, given=ODD):
-    """Return adaptive average pooling with some rule's windows."""
-    reduced = np.stack([given[:, :, a:b].mean(2) for a, b in windows(given.shape[2], size)], 2)
-    return np.stack([reduced[..., a:b].mean(3) for a, b in windows(given.shape[3], size)], 3)
-
-
-ZEROS = maximum(3, 2, 0, np.pad(INPUT, ((0, 0), (0, 0), (1, 1), (1, 1))))
-THREE = {"kernel_size": 3, "stride": 2, "padding": 1}
 
 
 @pytest.mark.parametrize(
@@ -102,26 +91,6 @@ def test_pooling_is_torchs(kernel, stride, ceil, counted):
         assert np.abs(found.reshape(wanted.shape) - wanted).max() < 1e-6
 
 
-def test_torchs_adaptive_windows():
-    """They are as torch computes them."""
-    wanted = functional.adaptive_avg_pool2d(torch.from_numpy(ODD), 8).numpy()
-    assert np.abs(adaptive(pooling.torch_windows, 8) - wanted).max() < 1e-6
-
-
-def test_jittors_adaptive_windows():
-    """Jittor's rule is said where sizes do not divide."""
-    value, expected = (adaptive(windows, 8) for windows in (pooling.equal_windows, pooling.torch_windows))
-    words = pooling.adaptive_pooling(evidence(value, expected, ODD, framework="jittor"))
-    assert words == (
-        "has windows of one size in adaptive pooling, the reference torch's: 63 to 8 does not divide: "
-        "Jittor's adaptive pooling takes them"
-    )
-    assert describe(evidence(value, expected, ODD, framework="jittor")) == [words]
-    assert pooling.adaptive_pooling(evidence(nearly(value), expected, ODD)) is None
-    assert pooling.adaptive_pooling(evidence(value, expected, noise(2, 3, 63, 63, seed=2))) is None
-    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows in adaptive pool")
-
-
 def test_windows_that_divide():
     """What is called pooling with a kernel and what is called adaptive is so by the settings."""
     given = INPUT[..., :12, :12].copy()
@@ -130,17 +99,6 @@ def test_windows_that_divide():
     assert words.startswith("is 2x2 average pooling with stride 2 and padding 0, the reference 2x2 max")
     (words,) = describe(evidence(value, expected, given, output_size=6))
     assert words == "is adaptive average pooling, the reference adaptive max pooling"
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_global_pooling(keep):
-    """Maximum for mean and sum for mean are said, with and without the axes of length 1."""
-    mean, largest, total = (how(axis=(2, 3), keepdims=keep) for how in (INPUT.mean, INPUT.max, INPUT.sum))
-    words = pooling.adaptive_pooling(evidence(largest, mean, INPUT))
-    assert words == "is global max pooling, the reference global average pooling"
-    words = pooling.adaptive_pooling(evidence(total, mean, INPUT))
-    assert words == "is global sum pooling, the reference global average pooling"
-    assert pooling.adaptive_pooling(evidence(nearly(largest), mean, INPUT)) is None
 
 
 def test_jittors_ceil_mode():
