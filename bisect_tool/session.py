@@ -16,7 +16,6 @@ from bisect_tool.axes.start.search import START
 from bisect_tool.captures.reader import Capture
 from bisect_tool.checks.initial.start import initial_values
 from bisect_tool.errors import BisectError
-from bisect_tool.finding import listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.interface import Port
@@ -35,6 +34,7 @@ from bisect_tool.questions.ranges import (
 )
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
+from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site
 
 AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)

@@ -19,10 +19,6 @@ def averages(windows, size, given=ODD):
     return np.stack([reduced[..., a:b].mean(3) for a, b in windows(given.shape[3], size)], 3)
 
 
-ZEROS = maximum(3, 2, 0, np.pad(INPUT, ((0, 0), (0, 0), (1, 1), (1, 1))))
-THREE = {"kernel_size": 3, "stride": 2, "padding": 1}
-
-
 def test_torchs_adaptive_windows():
     """They are as torch computes them."""
     wanted = functional.adaptive_avg_pool2d(torch.from_numpy(ODD), 8).numpy()

@@ -23,6 +23,10 @@ def average(kernel, stride, padding, given=INPUT, **options):
     return functional.avg_pool2d(torch.from_numpy(given), kernel, stride, padding, **options).numpy()
 
 
+ZEROS = maximum(3, 2, 0, np.pad(INPUT, ((0, 0), (0, 0), (1, 1), (1, 1))))
+THREE = {"kernel_size": 3, "stride": 2, "padding": 1}
+
+
 @pytest.mark.parametrize(
     ("value", "expected", "settings", "words"),
     [
