@@ -20,7 +20,7 @@ from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.interface import Port
 from bisect_tool.questions.ends import check_batch, check_target, ends
-from bisect_tool.questions.log import ProbeLog, Row
+from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import (
     Run,
@@ -47,7 +47,7 @@ def bisect(
     *,
     target: str | None = None,
     tolerance: Tolerance = Tolerance(),
-    on_row: Callable[[Row], None] = lambda _row: None,
+    on_row: Callable[[LoggedProbe], None] = lambda _row: None,
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
 

@@ -13,10 +13,10 @@ from bisect_tool.checks.values.linear import factor_between
 
 
 @dataclass(frozen=True)
-class Count:
+class ElementCount:
     """A number of elements that a sum may be divided by.
 
-    Attributes: ``what`` is counted, the ``number``, whether it's the ``root`` of that, and whether it's ``given``: of an input
+    Attributes: ``what`` is counted, the ``number``, whether it is the ``root`` of that, and whether it is ``given``: of an input
     where the output has one of the same name.
     """
 
@@ -49,7 +49,7 @@ def scaled_by_count(evidence: Evidence, numbers: Numbers) -> str | None:
     return None
 
 
-def counts(evidence: Evidence) -> list[Count]:
+def counts(evidence: Evidence) -> list[ElementCount]:
     """Return the numbers of elements that a sum may be divided by."""
     found = {str(count): count for count in _of_output(evidence)}
     numbers = {(count.what, count.root): count.number for count in found.values()}
@@ -59,34 +59,34 @@ def counts(evidence: Evidence) -> list[Count]:
     return [count for count in found.values() if count.number > 1]
 
 
-def _of_output(evidence: Evidence) -> Iterator[Count]:
+def _of_output(evidence: Evidence) -> Iterator[ElementCount]:
     shape = np.shape(evidence.expected)
-    yield Count("kernel's area", _product(evidence.settings.get("kernel_size")))
+    yield ElementCount("kernel's area", _product(evidence.settings.get("kernel_size")))
     if len(shape) > 1:
         channels = shape[1 if len(shape) > 3 else -1]
-        yield Count("batch size", shape[0])
-        yield Count("number of channels", channels)
-        yield Count("number of channels", float(np.sqrt(channels)), root=True)
+        yield ElementCount("batch size", shape[0])
+        yield ElementCount("number of channels", channels)
+        yield ElementCount("number of channels", float(np.sqrt(channels)), root=True)
     if len(shape) >= 4:
-        yield Count("output's pixels", float(np.prod(shape[2:])))
+        yield ElementCount("output's pixels", float(np.prod(shape[2:])))
     heads = evidence.settings.get("num_heads")
     if isinstance(heads, int) and heads > 0 and shape:
-        yield Count("size of a head", float(np.sqrt(shape[-1] / heads)), root=True)
+        yield ElementCount("size of a head", float(np.sqrt(shape[-1] / heads)), root=True)
 
 
-def _of_input(evidence: Evidence) -> Iterator[Count]:
+def _of_input(evidence: Evidence) -> Iterator[ElementCount]:
     if len(evidence.inputs) > 1:
-        yield Count("number of inputs", len(evidence.inputs))
+        yield ElementCount("number of inputs", len(evidence.inputs))
     for array in evidence.inputs[:1]:
         shape = np.shape(array)
         if len(shape) > 1:
-            yield Count("batch size", shape[0])
-            yield Count("number of channels", shape[1], given=True)
-            yield Count("length", shape[-1], given=True)
-            yield Count("length", float(np.sqrt(shape[-1])), root=True, given=True)
+            yield ElementCount("batch size", shape[0])
+            yield ElementCount("number of channels", shape[1], given=True)
+            yield ElementCount("length", shape[-1], given=True)
+            yield ElementCount("length", float(np.sqrt(shape[-1])), root=True, given=True)
         if len(shape) >= 4:
-            yield Count("input's pixels", float(np.prod(shape[2:])))
-        yield Count("number of elements", float(np.prod(shape)), given=True)
+            yield ElementCount("input's pixels", float(np.prod(shape[2:])))
+        yield ElementCount("number of elements", float(np.prod(shape)), given=True)
 
 
 def _product(value: Any) -> float:

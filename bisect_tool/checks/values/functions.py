@@ -80,7 +80,7 @@ OTHERS: dict[str, Function] = {
 class Named:
     """What a finding calls a function.
 
-    Attributes: its ``words``; ``shares`` (whether it's a softmax, whose values sum to one), ``over_all`` (whether it's a softmax, or
+    Attributes: its ``words``; ``shares`` (whether it is a softmax, whose values sum to one), ``over_all`` (whether it is a softmax, or
     the logarithm of one, over everything).
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bisect_tool.checks.values.evidence import LEAST_BITS, SAMPLE, Array, Evidence, Numbers, check
-from bisect_tool.checks.values.pooling import Edge, Pair, Pooling, pooled, ways
+from bisect_tool.checks.values.pooling import Border, Pair, Pooling, pooled, ways
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _is_pooled(lines: Array, numbers: Array, sides: Pair, out: Pair, settings: M
         guess = pooled(maps[:count], way, out)
         return guess is not None and np.array_equal(guess, found[:count])
 
-    poolings = (way for way in ways(sides, out, settings) if way.kind == "max" and way.edge is Edge.LEFT_OUT)
+    poolings = (way for way in ways(sides, out, settings) if way.kind == "max" and way.border is Border.LEFT_OUT)
     return any(fits(way, 1) and fits(way, len(maps)) for way in poolings)
 
 

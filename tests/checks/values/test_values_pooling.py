@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from bisect_tool.checks.values import pooling
 from bisect_tool.checks.values.checks import describe
-from bisect_tool.checks.values.pooling import Edge
+from bisect_tool.checks.values.pooling import Border
 
 INPUT = noise(2, 6, 13, 13, seed=1) - 0.5
 
@@ -82,15 +82,15 @@ def test_pooling_is_torchs(kernel, stride, ceil, counted):
     pair = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     padding = (pair[0] // 2, pair[1] // 2)
     maps = INPUT.reshape(-1, 13, 13).astype(np.float64)
-    for kind, edge, wanted in (
-        ("max", Edge.LEFT_OUT, maximum(kernel, stride, padding, ceil_mode=ceil)),
+    for kind, border, wanted in (
+        ("max", Border.LEFT_OUT, maximum(kernel, stride, padding, ceil_mode=ceil)),
         (
             "average",
-            Edge.COUNTED if counted else Edge.NOT_COUNTED,
+            Border.COUNTED if counted else Border.NOT_COUNTED,
             average(kernel, stride, padding, ceil_mode=ceil, count_include_pad=counted),
         ),
     ):
-        way = pooling.Pooling(kind, edge, pair, (stride, stride), padding)
+        way = pooling.Pooling(kind, border, pair, (stride, stride), padding)
         found = pooling.pooled(maps, way, wanted.shape[2:])
         assert np.abs(found.reshape(wanted.shape) - wanted).max() < 1e-6
 
