@@ -16,12 +16,11 @@ from bisect_tool.axes.start.search import START
 from bisect_tool.captures.reader import Capture
 from bisect_tool.checks.initial.start import initial_values
 from bisect_tool.errors import BisectError
-from bisect_tool.finding import listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.interface import Port
 from bisect_tool.questions.ends import check_batch, check_target, ends
-from bisect_tool.questions.log import ProbeLog, Row
+from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import (
     Run,
@@ -36,6 +35,7 @@ from bisect_tool.questions.ranges import (
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
 from bisect_tool.sentences import labels
+from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site
 
 AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
@@ -47,7 +47,7 @@ def bisect(
     *,
     target: str | None = None,
     tolerance: Tolerance = Tolerance(),
-    on_row: Callable[[Row], None] = lambda _row: None,
+    on_row: Callable[[LoggedProbe], None] = lambda _row: None,
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
 

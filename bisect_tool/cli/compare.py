@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bisect_tool.captures.comparing import Comparison, compare_captures
+from bisect_tool.captures.comparing import ComparedCaptures, compare_captures
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
@@ -50,7 +50,7 @@ def compare(
     raise typer.Exit(0 if compared.agrees else 1)
 
 
-def _data(captures: tuple[Capture, Capture], compared: Comparison, rtol: float) -> dict[str, object]:
+def _data(captures: tuple[Capture, Capture], compared: ComparedCaptures, rtol: float) -> dict[str, object]:
     rows = [dataclasses.asdict(row) for row in compared.rows]
     return plain_data(
         {

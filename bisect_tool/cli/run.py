@@ -14,7 +14,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.cli.report import print_report
 from bisect_tool.opening import check_belongs, open_port
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions.log import Row
+from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.data import Report
@@ -70,8 +70,10 @@ def run(
         home = captures / loaded.name
         capture = Capture.open(home / reference)
         check_belongs(capture, loaded, reference)
-        watcher = progress.watcher(model, timeout)
-        with open_port(loaded, capture, model=model, options=options, probes=home / "probes", watcher=watcher) as port:
+        listener = progress.listener(model, timeout)
+        with open_port(
+            loaded, capture, model=model, options=options, probes=home / "probes", listener=listener
+        ) as port:
             report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
         report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
@@ -103,7 +105,7 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
 def _show(progress: Progress) -> Any:
     count = [0]
 
-    def show(row: Row) -> None:
+    def show(row: LoggedProbe) -> None:
         count[0] += 1
         progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
 
