@@ -35,6 +35,7 @@ from bisect_tool.questions.ranges import (
 )
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
+from bisect_tool.sentences import labels
 from bisect_tool.sites import Site
 
 AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
@@ -77,7 +78,7 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
     if not trace.sites and not state:
         raise _nothing_in_common(port, capture)
     question = question_of(run, state, code_range(run))
-    base = question.ask("split", "all parameters and buffers")
+    base = question.ask("split", labels.ALL_STATE)
     passed_over = {} if base.failure is not None else _passed_over(run, question, trace)
     trace = trace.without(passed_over)
     questions = questions_of(run, pair, trace, state, base)
@@ -103,7 +104,7 @@ def _passed_over(run: Run, question: Question, trace: Trace) -> dict[Site, Site]
     """Return the calls that are placed otherwise in the port and do no harm, each with the call around it that is right."""
     if not trace.sites:
         return {}
-    base = question.ask("split", "all parameters and buffers")
+    base = question.ask("split", labels.ALL_STATE)
     tight = {name: tight_range(run, name) for name in base.targets if name in run.capture.manifest.targets}
     return conventions(question, trace, functools.partial(off_targets, tight))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bisect_tool.sentences import blame, labels, start
+from bisect_tool.sentences import blame, evidence, labels, start
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_a_rare_draw():
 @pytest.mark.parametrize(
     ("sites", "sentence"),
     [
-        (["A"], "At the start other parameters get no gradient: the initial value of A is wrong."),
-        (["A", "B", "C"], "At the start other parameters get no gradient: the initial values of A, B and C are wrong."),
+        (["A"], "The initial value of A is wrong: at the start other parameters get no gradient."),
+        (["A", "B", "C"], "The initial values of A, B and C are wrong: at the start other parameters get no gradient."),
     ],
 )
 def test_initial_values_are_wrong(sites, sentence):
     """One is, several are."""
-    assert blame.headline({blame.start_silences(): [blame.initial_values(sites)]}) == sentence
+    assert blame.headline([(blame.initial_values(sites), evidence.start_silences())]) == sentence

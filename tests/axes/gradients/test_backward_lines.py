@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 from simulated_backward import NET, SimulatedBackward, search
@@ -27,8 +28,9 @@ class Asides:
         """Recognise none by their values."""
         return {}
 
-    def attach_variables(self, _pairs: object) -> None:
-        """Take some as sites."""
+    def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:
+        """Take all as sites."""
+        return pairs
 
     def statements(self, *_asked: object) -> PulledStatements:
         """Pull each statement back."""

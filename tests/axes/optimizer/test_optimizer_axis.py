@@ -126,7 +126,7 @@ def test_a_wrong_setting_is_a_culprit(change: tuple[str, float, str], framework:
     (culprit,) = answer.culprits
     assert (type(culprit), set(culprit.sites), culprit.confirmed) == (WrongStep, set(wrong), True)
     assert culprit.findings[0].message.startswith(said)
-    assert culprit.blamed == (culprit.findings[0].message, "")
+    assert culprit.blamed.detail == culprit.findings[0].message
     assert culprit.necessary is not None
     assert culprit.necessary.verdict is Verdict.DIVERGES
     assert (answer.open_ends, answer.notes) == ((), ())
