@@ -24,6 +24,7 @@ COMMAND = re.compile(r"(?<![\w./-])bisect +([a-z][^`\"#|&\n]*)")
 A_FILE = re.compile(r"\b(?:benchmarks|bisect_tool|docs|recipes|tests)/[\w./]+\.(?:md|py|toml)\b")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#:]+)(?:#[^)]*)?\)")
 SPAN = re.compile(r"`([^`\n]+)`")
+ROOMS = [ROOT, *(ROOT / "bisect_tool" / room for room in (".", "axes", "worker"))]
 OF_A_READER = "recipes/mine/"  # the recipe that README has its reader write
 
 
@@ -88,6 +89,19 @@ def test_every_fault_in_readme_exists() -> None:
     wanted = set(re.findall(r"fault=([a-z]\w*)", README.read_text(encoding="utf-8")))
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "recipes").glob("*/*faults.py"))
     assert {fault for fault in wanted if f'"{fault}": ' not in sources} == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_room_and_module_exists(path: Path) -> None:
+    """A text may leave out the package, a module's ending, or what of the module it means: `probing/probe.substitute`."""
+    spans = SPAN.findall(FENCE.sub("", path.read_text(encoding="utf-8")))
+    named = [span.rstrip("/") for span in spans if re.fullmatch(r"[a-z_0-9]+(/[a-z_0-9.]*)+", span)]
+    assert [name for name in named if not any(is_there(folder, name) for folder in ROOMS)] == []
+
+
+def is_there(folder: Path, name: str) -> bool:
+    """Return whether a folder has a file, a folder, or a module of this name."""
+    return any((folder / found).exists() for found in (name, f"{name}.py", f"{name.partition('.')[0]}.py"))
 
 
 def test_a_fresh_machine_needs_two_commands() -> None:
