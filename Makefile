@@ -30,4 +30,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) captures/*/
+	rm -rf $(VENV)

@@ -22,7 +22,7 @@ from bisect_tool.workers.start import build_model, start_worker
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Listener:
     """Who is told what a worker does: ``on_phase`` in words, ``on_event`` and ``on_output`` as the worker sends it.
 
     ``silence_limit`` are seconds without a sign of life after which the process is stopped.
@@ -42,7 +42,7 @@ def open_port(
     model: str = "port",
     options: Mapping[str, Any] | None = None,
     probes: Path | None = None,
-    watcher: Watcher = Watcher(),
+    listener: Listener = Listener(),
 ) -> Iterator[WorkerPort]:
     """Open a port of a captured reference; its process ends with the block.
 
@@ -54,7 +54,7 @@ def open_port(
     check_belongs(capture, loaded)
     given = dict(options or {})
     words = [loaded.name, model, loaded.model(model).model_dump_json(), json.dumps(given, sort_keys=True, default=str)]
-    start = _starting(loaded, model, given, watcher)
+    start = _starting(loaded, model, given, listener)
     port = WorkerPort.open(start, capture, loaded.names.rename, probes or capture.folder.parent / "probes", words)
     try:
         yield port
@@ -65,23 +65,23 @@ def open_port(
 
 
 def _starting(
-    recipe: Recipe, model: str, options: dict[str, Any], watcher: Watcher
+    recipe: Recipe, model: str, options: dict[str, Any], listener: Listener
 ) -> Callable[[], tuple[Worker, Described]]:
     """Return what starts a worker with the model built in it, as often as it must."""
     known = known_framework(recipe.model(model).framework)
 
     def start() -> tuple[Worker, Described]:
-        watcher.on_phase(f"starting {model} ({', '.join(filter(None, (known.name, known.starts)))})")
+        listener.on_phase(f"starting {model} ({', '.join(filter(None, (known.name, known.starts)))})")
         worker = start_worker(
-            recipe, recipe.model(model), silence_limit=watcher.silence_limit,
-            on_event=watcher.on_event, on_output=watcher.on_output,
+            recipe, recipe.model(model), silence_limit=listener.silence_limit,
+            on_event=listener.on_event, on_output=listener.on_output,
         )  # fmt: skip
         try:
             described = build_model(worker, recipe, model, options)
         except BaseException:
             worker.kill()
             raise
-        watcher.on_phase("probing")
+        listener.on_phase("probing")
         return worker, described
 
     return start

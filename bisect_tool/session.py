@@ -16,12 +16,11 @@ from bisect_tool.axes.start.search import START
 from bisect_tool.captures.reader import Capture
 from bisect_tool.checks.initial.start import initial_values
 from bisect_tool.errors import BisectError
-from bisect_tool.finding import listed
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.interface import Port
 from bisect_tool.questions.ends import check_batch, check_target, ends
-from bisect_tool.questions.log import ProbeLog, Row
+from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import (
     Run,
@@ -35,6 +34,8 @@ from bisect_tool.questions.ranges import (
 )
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
+from bisect_tool.sentences import labels
+from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site
 
 AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
@@ -46,7 +47,7 @@ def bisect(
     *,
     target: str | None = None,
     tolerance: Tolerance = Tolerance(),
-    on_row: Callable[[Row], None] = lambda _row: None,
+    on_row: Callable[[LoggedProbe], None] = lambda _row: None,
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
 
@@ -77,7 +78,7 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
     if not trace.sites and not state:
         raise _nothing_in_common(port, capture)
     question = question_of(run, state, code_range(run))
-    base = question.ask("split", "all parameters and buffers")
+    base = question.ask("split", labels.ALL_STATE)
     passed_over = {} if base.failure is not None else _passed_over(run, question, trace)
     trace = trace.without(passed_over)
     questions = questions_of(run, pair, trace, state, base)
@@ -103,7 +104,7 @@ def _passed_over(run: Run, question: Question, trace: Trace) -> dict[Site, Site]
     """Return the calls that are placed otherwise in the port and do no harm, each with the call around it that is right."""
     if not trace.sites:
         return {}
-    base = question.ask("split", "all parameters and buffers")
+    base = question.ask("split", labels.ALL_STATE)
     tight = {name: tight_range(run, name) for name in base.targets if name in run.capture.manifest.targets}
     return conventions(question, trace, functools.partial(off_targets, tight))
 

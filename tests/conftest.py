@@ -148,7 +148,7 @@ def yolo11n_captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return capture_recipe("yolo11n", tmp_path_factory.mktemp("yolo11n"))
 
 
-def _normalised(text: str) -> list[str]:
+def normalised(text: str) -> list[str]:
     """Numbers to three digits, runs of blanks to one: the last digits differ between machines."""
     rounded = re.sub(r"-?\d+\.\d+(e[-+]\d+)?", lambda match: f"{float(match[0]):.3g}", text)
     return [re.sub(r"[ ─]+", " ", line).strip() for line in rounded.splitlines() if line.strip()]
@@ -162,6 +162,6 @@ def check_transcript(request: pytest.FixtureRequest) -> Callable[..., None]:
         path = folder / f"{name}.txt"
         if request.config.getoption("--update-transcripts"):
             path.write_text(printed, encoding="utf-8")
-        assert _normalised(printed) == _normalised(path.read_text(encoding="utf-8"))
+        assert normalised(printed) == normalised(path.read_text(encoding="utf-8"))
 
     return check

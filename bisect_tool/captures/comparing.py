@@ -27,7 +27,7 @@ Verdict = Literal["equal", "rounding", "off", "shape"]
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedValue:
     """One value that both captures have: a whole site, or the part of it that lies at ``path``.
 
     Attributes: ``kind`` (batch, state, output or target), ``site``, ``path``, ``verdict`` (``equal`` is bit for bit),
@@ -43,10 +43,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedCaptures:
     """Two captures compared: ``rows`` in the execution order of A, and what only one of them has."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedValue, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
 
@@ -56,12 +56,12 @@ class Comparison:
         return not (self.off or self.only_a or self.only_b)
 
     @property
-    def off(self) -> list[Row]:
+    def off(self) -> list[ComparedValue]:
         """Return the values that are off or of another shape."""
         return [row for row in self.rows if row.verdict in ("off", "shape")]
 
     @property
-    def largest(self) -> Row | None:
+    def largest(self) -> ComparedValue | None:
         """Return the value with the largest error, if there is any error; NaN counts as the largest."""
         errors = [row for row in self.rows if row.error]
         return max(errors, key=_size, default=None)
@@ -80,14 +80,14 @@ class Comparison:
         }
 
 
-def compare_captures(a: Capture, b: Capture, rtol: float) -> Comparison:
+def compare_captures(a: Capture, b: Capture, rtol: float) -> ComparedCaptures:
     """Compare all that two captures have under the same names; ``rtol`` is what a value may be off, relative to A's.
 
     Raises BisectError when a value that is off is not the one that was recorded.
     """
     compare_tensors = _tensor_comparison(a, b, rtol)
     ours, theirs = _sites(a.manifest), _sites(b.manifest)
-    rows: list[Row] = []
+    rows: list[ComparedValue] = []
     only_a: list[str] = []
     only_b: list[str] = []
     for (kind, site), tree in ours.items():
@@ -98,11 +98,11 @@ def compare_captures(a: Capture, b: Capture, rtol: float) -> Comparison:
             if left is None or right is None:
                 (only_a if right is None else only_b).append(spelled(kind, site, path))
             elif left.keys() == right.keys() == {"tensor"}:
-                rows.append(Row(kind, site, path, *compare_tensors(left["tensor"], right["tensor"])))
+                rows.append(ComparedValue(kind, site, path, *compare_tensors(left["tensor"], right["tensor"])))
             else:
-                rows.append(Row(kind, site, path, *_compare_plain(left, right, rtol)))
+                rows.append(ComparedValue(kind, site, path, *_compare_plain(left, right, rtol)))
     only_b += [spelled(*place) for place in theirs if place not in ours]
-    return Comparison(tuple(rows), tuple(only_a), tuple(only_b))
+    return ComparedCaptures(tuple(rows), tuple(only_a), tuple(only_b))
 
 
 def spelled(kind: str, site: str, path: str = "") -> str:
@@ -110,7 +110,7 @@ def spelled(kind: str, site: str, path: str = "") -> str:
     return " ".join(word for word in (kind if kind != site else "", site, path and f"[{path}]") if word)
 
 
-def _size(row: Row) -> float:
+def _size(row: ComparedValue) -> float:
     return math.inf if row.error is None or math.isnan(row.error) else row.error
 
 

@@ -25,6 +25,7 @@ NUMPY_NAMES = {
     "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
 AGAIN = "record it again with `bisect capture`"
+MOST_SAID = 400  # characters of what is wrong with a capture
 
 
 @dataclass(frozen=True)
@@ -199,5 +200,5 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{name}: {error}"
 
 
-def _first(text: str, limit: int = 400) -> str:
-    return text if len(text) <= limit else text[:limit] + " ..."
+def _first(text: str) -> str:
+    return text if len(text) <= MOST_SAID else text[:MOST_SAID] + " ..."

@@ -19,7 +19,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
     pretty_exceptions_enable=False,
-    help="Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.",
 )
 app.command()(capture)
 app.command()(run)
@@ -40,4 +39,4 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it."""
+    """Find the layer, parameter or line that is wrong in the port of a PyTorch model, and prove it."""

@@ -20,24 +20,33 @@ from bisect_tool.workers.start import ask_of, build_model, start_worker
 
 IncludeOption = Annotated[
     list[str] | None,
-    typer.Option("--include", help="Record only modules that match, e.g. 'model.23*'. May be repeated."),
+    typer.Option(
+        "--include", metavar="PATTERN", help="Record only matching modules, e.g. 'model.23*'. May be repeated."
+    ),
 ]
 ExcludeOption = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Leave out modules that match. May be repeated.")
+    list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Leave out matching modules. May be repeated.")
 ]
 SeedsOption = Annotated[
-    int, typer.Option("--seeds", min=0, max=1000, help="Further initialisations, to learn how far the targets spread.")
+    int,
+    typer.Option(
+        "--seeds", metavar="N", min=0, max=1000, help="Other initialisations, to measure how far the targets spread."
+    ),
 ]
 GradsOption = Annotated[
-    bool, typer.Option("--grads", help="Record gradients too: of the total loss, or of all that step returns.")
+    bool,
+    typer.Option(
+        "--grads", help="Record gradients too: of `loss` or `total_loss` if step returns one, else of the sum of all."
+    ),
 ]
 GradsOfOption = Annotated[
-    str | None, typer.Option("--grads-of", metavar="TARGET", help="Record gradients of this target alone.")
+    str | None,
+    typer.Option("--grads-of", metavar="TARGET", help="Record gradients of this target instead of the total loss."),
 ]
 
 
 def capture(
-    model: Annotated[str, typer.Option("--model", help="Model of the recipe to record.")] = "ref",
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="Model of the recipe to record.")] = "ref",
     recipe: common.RecipeOption = None,
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
@@ -51,10 +60,10 @@ def capture(
     verbose: common.VerboseOption = False,
     debug: common.DebugOption = False,
 ) -> None:
-    """Record every layer of a model's run: outputs, inputs, parameters, batch and targets.
+    """Record one run of a model: every layer's inputs and outputs, parameters, batch and targets.
 
-    Writes captures/RECIPE/MODEL, whole or not at all. Run it once for the reference; `bisect run` then feeds it
-    into the port.
+    Writes the folder captures/RECIPE/MODEL, whole or not at all. Record the reference once; `bisect run` then compares
+    the port with it.
     """
     with common.ending(debug=debug, interrupted="nothing was kept"), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)

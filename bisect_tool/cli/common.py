@@ -35,13 +35,17 @@ RecipeOption = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        help="Folder of the recipe, or its name in recipes/. "
-        "Optional if there is only one, or pyproject.toml here names one as tool.bisect.recipe.",
+        metavar="RECIPE",
+        help="Folder of the recipe, or its name in recipes/. Optional if there is only one recipe, or if "
+        "pyproject.toml names a default (tool.bisect.recipe).",
     ),
 ]
-CapturesOption = Annotated[Path, typer.Option("--captures", help="Folder of the captures.")]
+CapturesOption = Annotated[
+    Path, typer.Option("--captures", metavar="DIR", help="Folder for captures, kept probes and reports.")
+]
 OptionOption = Annotated[
-    list[str] | None, typer.Option("--option", help="KEY=VALUE for the model's build function. May be repeated.")
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="Argument of the model's build function. May be repeated."),
 ]
 TimeoutOption = Annotated[
     float,
@@ -49,14 +53,15 @@ TimeoutOption = Annotated[
         "--timeout",
         min=1.0,
         callback=finite,
-        help="Stop a model's process after this many seconds of silence.",
+        metavar="SECONDS",
+        help="Stop a model's process when it has been silent for so long.",
     ),
 ]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show what the models and their frameworks print.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback behind an error.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bisect_tool.captures.comparing import Comparison, compare_captures
+from bisect_tool.captures.comparing import ComparedCaptures, compare_captures
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
@@ -21,22 +21,26 @@ from bisect_tool.report.saved import plain_data
 
 def compare(
     a: Annotated[
-        Path, typer.Argument(metavar="A", help="Folder of the capture to measure against, e.g. captures/yolo11n/ref.")
+        Path, typer.Argument(metavar="A", help="Folder of the capture to compare with, e.g. captures/yolo11n/ref.")
     ],
     b: Annotated[Path, typer.Argument(metavar="B", help="Folder of the other capture.")],
     rtol: Annotated[
         float,
         typer.Option(
-            "--rtol", min=0.0, callback=common.finite, help="How far a value may be off, relative to A's (rms)."
+            "--rtol",
+            min=0.0,
+            callback=common.finite,
+            metavar="X",
+            help="Tolerance: root mean square of the difference, relative to A's value.",
         ),
     ] = ROUNDING,
     json_: common.JsonOption = False,
     debug: common.DebugOption = False,
 ) -> None:
-    """Compare two captures: batch, parameters, every call's output and targets, in the execution order of A.
+    """Say where two captures differ: batch, parameters, every layer's output and targets, in A's execution order.
 
-    Exits with 0 when both have the same values, within the tolerance, 1 when something differs or only one of them
-    has it, 2 when one is no capture or is damaged.
+    Exit codes: 0 no difference above the tolerance, 1 something differs or is missing in one of them, 2 one is no capture
+    or is damaged.
     """
     with common.ending(debug=debug, interrupted="nothing was changed"), Progress() as progress:
         progress.phase(f"comparing {a} and {b}")
@@ -50,7 +54,7 @@ def compare(
     raise typer.Exit(0 if compared.agrees else 1)
 
 
-def _data(captures: tuple[Capture, Capture], compared: Comparison, rtol: float) -> dict[str, object]:
+def _data(captures: tuple[Capture, Capture], compared: ComparedCaptures, rtol: float) -> dict[str, object]:
     rows = [dataclasses.asdict(row) for row in compared.rows]
     return plain_data(
         {

@@ -31,9 +31,9 @@ def doctor(
     verbose: common.VerboseOption = False,
     debug: common.DebugOption = False,
 ) -> None:
-    """Say for each model of the recipe whether interpreter, framework, compiler, cache, build and step work.
+    """Check each model of a recipe: interpreter, framework, compiler, cache, build and step.
 
-    Exits with 0 when all do, 2 when one does not.
+    Exit codes: 0 all work, 2 something does not: the table says what to do.
     """
     with common.ending(debug=debug, interrupted="nothing was changed"), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)

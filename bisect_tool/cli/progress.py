@@ -13,7 +13,7 @@ from rich.status import Status
 from rich.text import Text
 
 from bisect_tool.frameworks import FRAMEWORKS
-from bisect_tool.opening import Watcher
+from bisect_tool.opening import Listener
 
 EVERY = 10.0  # seconds between lines where stderr is no terminal
 
@@ -67,9 +67,9 @@ class Progress:
         """Leave a line on stderr."""
         self._console.print(words, markup=False, highlight=False)
 
-    def watcher(self, name: str, silence_limit: float) -> Watcher:
+    def listener(self, name: str, silence_limit: float) -> Listener:
         """Return who is to be told what a worker does, and for how long it may be silent."""
-        return Watcher(silence_limit, self.phase, self.on_event(name), self.on_output(name))
+        return Listener(silence_limit, self.phase, self.on_event(name), self.on_output(name))
 
     def on_event(self, name: str) -> Callable[[dict[str, Any]], None]:
         """Return what a worker's events are to be handed to."""

@@ -17,14 +17,14 @@ from bisect_tool.report.saved import as_json, load_report
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="A report that `bisect run` saved.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A report that `bisect run` saved.")],
     json_: common.JsonOption = False,
     debug: common.DebugOption = False,
 ) -> None:
     """Draw a saved report again.
 
-    Exits as the run did: with 0 when the port agreed, 1 when a culprit was found, 3 when no answer could be proved; with 2 when
-    the file is no report of this version.
+    Exit codes: as the run's (0 the port agrees, 1 a culprit was found, 3 inconclusive), or 2 if the file is no report of this
+    version.
     """
     with common.ending(debug=debug, interrupted="nothing was changed"):
         loaded = load_report(file)

@@ -14,7 +14,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.cli.report import print_report
 from bisect_tool.opening import check_belongs, open_port
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.questions.log import Row
+from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.data import Report
@@ -25,8 +25,9 @@ TargetOption = Annotated[
     str | None,
     typer.Option(
         "--target",
-        help="What to bisect: a scalar that step returns, e.g. cls_loss; or grad_norm, or grad:PARAMETER. "
-        "Without it: every call that is wrong by itself.",
+        metavar="NAME",
+        help="What to explain: a scalar that step returns, e.g. cls_loss; or grad_norm, or grad:PARAMETER. "
+        "Without it, every layer is checked by itself.",
     ),
 ]
 RtolOption = Annotated[
@@ -35,15 +36,18 @@ RtolOption = Annotated[
         "--rtol",
         min=0.0,
         callback=common.finite,
-        help="Relative tolerance of the target, in place of the measured one.",
+        metavar="X",
+        help="Relative tolerance of the target, instead of the measured one.",
     ),
 ]
 
 
 def run(
     target: TargetOption = None,
-    model: Annotated[str, typer.Option("--model", help="Port to look for the fault in.")] = "port",
-    reference: Annotated[str, typer.Option("--reference", help="Model whose capture is the reference.")] = "ref",
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="The port to check.")] = "port",
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="MODEL", help="The captured model to compare with.")
+    ] = "ref",
     recipe: common.RecipeOption = None,
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
@@ -53,13 +57,13 @@ def run(
     verbose: common.VerboseOption = False,
     debug: common.DebugOption = False,
 ) -> None:
-    """Find the smallest part of the port that makes a target diverge, and prove it with two probes.
+    """Find the smallest part of the port that makes a target diverge, and prove it.
 
-    Without --target: find every module call that computes something else from the reference's inputs and weights, or, in a
-    capture with gradients (`bisect capture --grads`), passes something else back.
+    Without --target, every layer is checked by itself, given the reference's inputs and weights. If the capture has
+    gradients (`bisect capture --grads`), so is every layer's backward pass.
 
-    Exits with 0 when the port agrees, 1 when a culprit was found, 2 for a mistake in the recipe or the command,
-    3 when no answer could be proved. An interrupted run keeps its probes and goes on from there.
+    Exit codes: 0 the port agrees, 1 a culprit was found, 2 mistake in the recipe or the command, 3 inconclusive,
+    130 interrupted. Run an interrupted command again, and it goes on from there.
     """
     kept = "the probes so far are kept; run the same command to go on"
     with common.ending(debug=debug, interrupted=kept), Progress(verbose=verbose) as progress:
@@ -70,8 +74,10 @@ def run(
         home = captures / loaded.name
         capture = Capture.open(home / reference)
         check_belongs(capture, loaded, reference)
-        watcher = progress.watcher(model, timeout)
-        with open_port(loaded, capture, model=model, options=options, probes=home / "probes", watcher=watcher) as port:
+        listener = progress.listener(model, timeout)
+        with open_port(
+            loaded, capture, model=model, options=options, probes=home / "probes", listener=listener
+        ) as port:
             report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
         report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
@@ -103,7 +109,7 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
 def _show(progress: Progress) -> Any:
     count = [0]
 
-    def show(row: Row) -> None:
+    def show(row: LoggedProbe) -> None:
         count[0] += 1
         progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
 

@@ -17,7 +17,7 @@ from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, V
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming
-from bisect_tool.sites import Site
+from bisect_tool.sites import Edge, Site
 
 T = TypeVar("T")
 
@@ -137,8 +137,7 @@ class Asides:
 
     def _pulled(self, found: Any, owner: str) -> PulledStatements:
         def renamed(name: str) -> str:
-            site, bar, rest = name.partition("|")
-            return f"{self._naming.in_reference(site)}{bar}{rest}"
+            return Edge.parse(name).renamed(self._naming.in_reference).spell()
 
         rows = found["edges"].get(owner, [])
         return PulledStatements(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.finding import listed
 from bisect_tool.pairing.names import Matching, match
 from bisect_tool.probes.asides import Asides
 from bisect_tool.probes.attachment import attach_request, port_names
@@ -22,6 +21,7 @@ from bisect_tool.probes.link import Link, Start
 from bisect_tool.probes.naming import Naming
 from bisect_tool.probes.reading import Reading
 from bisect_tool.probes.receipts import Receipts
+from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site, module_of
 from bisect_tool.workers.process import worker_digest
 

@@ -6,10 +6,10 @@ import math
 
 from bisect_tool.checks.preflight.sizes import explained_text, row_counts
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.finding import listed
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import Run
+from bisect_tool.sentences.spelling import listed
 
 
 def check_target(run: Run) -> None:

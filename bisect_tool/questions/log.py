@@ -12,7 +12,7 @@ from bisect_tool.search.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Row:
+class LoggedProbe:
     """One probe as the report shows it.
 
     Attributes: ``phase`` and ``what`` say what for; ``patched`` sites; the ``quantity`` that is looked at, its ``value``, and the
@@ -38,10 +38,10 @@ class ProbeLog:
     Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``on_row``.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LoggedProbe] = field(default_factory=list)
     readings: dict[Intervention, Reading] = field(default_factory=dict)
     full: int = 0
-    on_row: Callable[[Row], None] = lambda _row: None
+    on_row: Callable[[LoggedProbe], None] = lambda _row: None
 
     def run(
         self,
@@ -61,7 +61,7 @@ class ProbeLog:
         reading = port.run(intervention)
         self.readings[intervention] = reading
         self.full = self.full or len(reading.calls)
-        row = Row(
+        row = LoggedProbe(
             phase, what, patched, quantity,
             value(reading),
             None if verdict is None else verdict(reading),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bisect_tool.captures.comparing import Comparison, Row, spelled
+from bisect_tool.captures.comparing import ComparedCaptures, ComparedValue, spelled
 from bisect_tool.captures.reader import Capture
 from bisect_tool.renderers.tables import MOST_ROWS, titled
 from bisect_tool.renderers.words import shown
@@ -17,7 +17,9 @@ from bisect_tool.sentences.spelling import sentence_list
 COLOURS = {"equal": "green", "rounding": "green", "off": "red", "shape": "red"}
 
 
-def draw_comparison(captures: tuple[Capture, Capture], compared: Comparison, rtol: float, console: Console) -> None:
+def draw_comparison(
+    captures: tuple[Capture, Capture], compared: ComparedCaptures, rtol: float, console: Console
+) -> None:
     """Draw a comparison: how many values agree, the first and the largest that are off, a table of the first ones."""
     for letter, capture in zip("AB", captures, strict=True):
         console.print(shown(f"{letter}  {_origin(capture)}", "dim"))
@@ -48,7 +50,7 @@ def _head(counts: dict[str, int], rtol: float) -> str:
     )
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[ComparedValue]) -> Table:
     table = titled("Off, in execution order")
     table.add_column("", style="dim", no_wrap=True)
     table.add_column("site", overflow="fold")
@@ -61,9 +63,9 @@ def _table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _said(row: Row) -> str:
+def _said(row: ComparedValue) -> str:
     return f"{spelled(row.kind, row.site, row.path)}: {_error(row)}"
 
 
-def _error(row: Row) -> str:
+def _error(row: ComparedValue) -> str:
     return row.why if row.error is None else f"{row.error:.3g}"

@@ -39,8 +39,8 @@ def ranges(report: Report) -> Iterator[Text]:
 
 def preflight(report: Report) -> Table | None:
     """Return what differs before any run and no culprit says, None where nothing does."""
-    said = {finding.message for culprit in report.culprits for finding in culprit.findings}
-    findings = [finding for finding in report.preflight if finding.message not in said]
+    said = {finding for culprit in report.culprits for finding in culprit.findings}
+    findings = [finding for finding in report.preflight if finding not in said]
     if not findings:
         return None
     table = titled("Differs before any run")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.axes.gradients.search import GradientAnswer
+from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.manifest import Described
 from bisect_tool.checks.initial.laws import laws
 from bisect_tool.checks.preflight.census import census
@@ -140,7 +140,8 @@ def _notes(case: Case) -> list[str]:
     if case.target is None:
         notes.append(limits.start_needs_a_target())
     blamed = any(case.answers[name].culprits for name in ("calls", "start"))
-    if case.answer(GradientAnswer) is None and not blamed:
+    can = GRADIENTS.needs <= case.port.capabilities  # else the axis that was left out says so
+    if case.answer(GradientAnswer) is None and not blamed and can:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
     return [*notes, *case.passed_over, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]

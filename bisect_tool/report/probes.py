@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bisect_tool.questions.log import ProbeLog, Row
+from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.report.parts import ProbeRow, Probes
 
 BESIDE = ("exact", "lines", "backward")  # phases that need kernels which no other probe needs
@@ -30,7 +30,7 @@ def probes_data(log: ProbeLog, sites: int) -> Probes:
     )
 
 
-def _row(row: Row) -> ProbeRow:
+def _row(row: LoggedProbe) -> ProbeRow:
     return ProbeRow(
         phase=row.phase,
         what=row.what,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bisect_tool.finding import counted, listed
 from bisect_tool.sentences import labels
+from bisect_tool.sentences.spelling import counted, listed
 
 # What could not be settled.
 HELD_IS_NOT_ENOUGH = "holding what was found does not change the target further"

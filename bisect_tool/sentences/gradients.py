@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.finding import counted, listed
+from bisect_tool.sentences.spelling import counted, listed
 from bisect_tool.sites import Edge
 
 SHOWN = 4  # names of gradients

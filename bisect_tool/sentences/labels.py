@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.finding import counted
+from bisect_tool.sentences.spelling import counted
 
 ALL_STATE = "all parameters and buffers"
 FORCED = "everything patched, each site computed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from bisect_tool.finding import counted, listed
+from bisect_tool.sentences.spelling import counted, listed
 
 Side = Literal["reference", "port"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.finding import counted, listed
+from bisect_tool.sentences.spelling import counted, listed
 
 NEVER_CHANGES = "never changes, since it is in no group of the optimizer"
 CHANGES = "changes, though it is in no group of the reference's optimizer"

@@ -10,11 +10,17 @@ WORST_GRADIENT = "worst gradient error"  # of all parameters, in multiples of wh
 GRADIENT_OF = "grad:"  # begins the name of a target that is the gradient of one parameter
 
 
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names and how many more there are, as after a colon: 'a, b', 'a, b, c and 78 more'."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
 def sentence_list(items: Sequence[str], most: int = 4) -> str:
-    """Return names as a sentence part: 'a, b and c'."""
-    if len(items) > most:
-        return f"{', '.join(items[:most])} and {len(items) - most} more"
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+    """Return what ``listed`` does, but for a place inside a sentence, where 'and' joins the last: 'a, b and c'."""
+    if 1 < len(items) <= most:
+        return f"{', '.join(items[:-1])} and {items[-1]}"
+    return listed(items, most)
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.finding import listed
 from bisect_tool.sentences.labels import ALL_STATE
+from bisect_tool.sentences.spelling import listed
 
 # What is put right in a probe.
 THESE_ALONE = "these alone"

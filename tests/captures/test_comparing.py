@@ -13,7 +13,7 @@ from manifests import described, manifest, module, site, tensor
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures import comparing
-from bisect_tool.captures.comparing import Row, compare_captures
+from bisect_tool.captures.comparing import ComparedValue, compare_captures
 from bisect_tool.captures.manifest import checksum
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
@@ -141,7 +141,7 @@ def test_what_only_one_side_has_is_a_difference(compare):
 def test_another_shape_is_told_with_both_shapes(compare):
     """A shape is no error in numbers; one element is one element in any shape."""
     compared = compare({"m": ONE, "s": np.ones((), np.float32)}, {"m": ONE.T, "s": np.ones(1, np.float32)})
-    assert compared.rows[0] == Row("output", "m", "", "shape", None, "shape [3, 2], reference [2, 3]")
+    assert compared.rows[0] == ComparedValue("output", "m", "", "shape", None, "shape [3, 2], reference [2, 3]")
     assert compared.rows[1].verdict == "rounding"
     assert compared.off == [compared.rows[0]]
     assert compared.largest is None

@@ -24,6 +24,15 @@ def test_a_list_ends_with_and(items: list[str], words: str) -> None:
     assert spelling.sentence_list(items) == words
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [([], ""), (["a"], "a"), (["a", "b", "c"], "a, b, c"), (["a", "b", "c", "d"], "a, b, c and 1 more")],
+)
+def test_names_after_a_colon_are_joined_by_commas(names: list[str], words: str) -> None:
+    """Of many the first three are said, and how many more there are."""
+    assert spelling.listed(names) == words
+
+
 @pytest.mark.parametrize(("number", "words"), [(0, "0 calls"), (1, "1 call"), (1234, "1,234 calls")])
 def test_a_number_has_its_noun(number: int, words: str) -> None:
     """One is singular, and all else plural."""

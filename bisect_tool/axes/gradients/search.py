@@ -19,7 +19,7 @@ from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import silencing
 from bisect_tool.axes.gradients.suspects import left_out, wrong_calls
 from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
-from bisect_tool.axes.gradients.triage import Row, port_kinds, reference_kinds, silent, table, who_learns
+from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
 from bisect_tool.captures.manifest import Gradients
 from bisect_tool.culprit import Culprit
 from bisect_tool.finding import Finding
@@ -45,7 +45,7 @@ class GradientAnswer(Answer):
     Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients.
     """
 
-    triage: tuple[Row, ...] = ()
+    triage: tuple[ModuleGradients, ...] = ()
     said: tuple[str, ...] = ()
     norms: Norms = field(default_factory=Norms)
 
@@ -107,7 +107,7 @@ def _culprits(
     return tuple(culprits)
 
 
-def _who_learns(asked: Backward, whole: Reading, own: Reading) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+def _who_learns(asked: Backward, whole: Reading, own: Reading) -> tuple[tuple[ModuleGradients, ...], tuple[str, ...]]:
     """Return who gets a gradient with the port's own weights, and what is said of it; of the reference's where that differs."""
     manifest = asked.pair.reference
     ours = reference_kinds(manifest, asked.gradients)

@@ -7,11 +7,10 @@ import math
 
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.errors import BisectError
-from bisect_tool.finding import listed
 from bisect_tool.probes.reading import Pulled, Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, Interval
-from bisect_tool.sentences.spelling import WORST_GRADIENT
+from bisect_tool.sentences.spelling import WORST_GRADIENT, listed
 
 NORM = "grad_norm"
 ALL = "gradients"  # the worst of all parameters, in multiples of what rounding allows

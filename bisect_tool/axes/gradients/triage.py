@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = ("none", "zero", "tiny", "ordinary")
 DEPTH = 2  # name parts by which parameters are put together
 
 
-class Row(TypedDict):
+class ModuleGradients(TypedDict):
     """How many parameters of a module get which gradient, and whether the same ones go without on both sides."""
 
     module: str
@@ -51,14 +51,14 @@ def silent(kinds: Mapping[str, Kind]) -> set[str]:
     return {name for name, kind in kinds.items() if kind in ("none", "zero")}
 
 
-def table(ours: Mapping[str, Kind], theirs: Mapping[str, Kind]) -> list[Row]:
+def table(ours: Mapping[str, Kind], theirs: Mapping[str, Kind]) -> list[ModuleGradients]:
     """Return for each module how many of its parameters get which gradient on both sides, the modules that differ first."""
     groups: dict[str, list[str]] = {}
     for name in ours:
         groups.setdefault(".".join(name.split(".")[:-1][:DEPTH]) or name, []).append(name)
     apart = silent(ours) ^ silent(theirs)
     rows = [
-        Row(
+        ModuleGradients(
             module=module,
             parameters=len(names),
             reference=_counts(ours, names),

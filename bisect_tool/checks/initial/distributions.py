@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisect_tool.finding import counted
+from bisect_tool.sentences.spelling import counted
 
 LEVEL = 0.001  # of one false word about a faithful port, over all its parameters
 TESTS = 4  # of one parameter: mean, standard deviation, extremes, quantiles

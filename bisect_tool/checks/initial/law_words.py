@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from bisect_tool.checks.initial.distributions import TINY, Law
-from bisect_tool.finding import listed
+from bisect_tool.sentences.spelling import listed
 
 MOST_GROUPS = 3  # of one kind, each with a ratio of its own: more are told in one sentence
 RATIOS = {"sqrt(2)": math.sqrt(2), "sqrt(3)": math.sqrt(3), "2": 2.0, "sqrt(6)": math.sqrt(6), "3": 3.0, "10": 10.0}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from bisect_tool.captures.manifest import Described, StateEntry
 from bisect_tool.checks.preflight.sides import modules_around, partners, sides
-from bisect_tool.finding import Finding, counted
+from bisect_tool.finding import Finding
 from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair
+from bisect_tool.sentences.spelling import counted
 
 MOST_TERMS = 6
 MOST_TENSORS = 6  # of a module; of more the largest few are named

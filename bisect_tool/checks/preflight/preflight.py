@@ -11,8 +11,9 @@ from collections.abc import Callable
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
-from bisect_tool.finding import Finding, counted, listed
+from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair, setting_differences
+from bisect_tool.sentences.spelling import counted, listed
 
 
 def tied(pair: Pair) -> list[Finding]:

@@ -14,9 +14,9 @@ from bisect_tool.checks.values.evidence import (
     rms,
     sure,
 )
-from bisect_tool.checks.values.functions import ACTIVATIONS, OTHERS, OVER_ALL, Function, leaky, softmaxes
+from bisect_tool.checks.values.functions import ACTIVATIONS, OTHERS, Function, Named, leaky, softmaxes
 
-NO_ACTIVATION = "its input, unchanged"
+NO_ACTIVATION, SIGMOID = Named("its input, unchanged"), Named("sigmoid")
 
 
 @check
@@ -29,10 +29,9 @@ def other_activation(evidence: Evidence, numbers: Numbers) -> str | None:
         theirs = _function_of(given, numbers, expected=True, settings=evidence.settings)
         if ours is None or ours == theirs or (ours == NO_ACTIVATION and theirs is None):
             continue
-        which = "its input" if len(evidence.inputs) == 1 else f"input {index}"
         known = f"the reference {theirs}" if theirs else f"the reference something else ({evidence.classes[0] or '?'})"
-        of = "" if ours == NO_ACTIVATION else f" of {which}"
-        hint = evidence.hint("softmax over all") if ours in OVER_ALL else ""
+        of = "" if ours == NO_ACTIVATION else f" of {evidence.input_name(index)}"
+        hint = evidence.hint("softmax over all") if ours.over_all else ""
         return f"is {ours}{of}, {known}{hint}"
     return None
 
@@ -54,7 +53,7 @@ def activation_extra(_evidence: Evidence, numbers: Numbers) -> str | None:
     return f"is the {name} of the reference's: {'applied twice' if known else 'applied where the reference does not'}"
 
 
-def _function_of(given: Array, numbers: Numbers, *, expected: bool, settings: Mapping[str, object]) -> str | None:
+def _function_of(given: Array, numbers: Numbers, *, expected: bool, settings: Mapping[str, object]) -> Named | None:
     target = numbers.expected if expected else numbers.value
     if rms(target - given) <= max(4 * numbers.floor * rms(given), 0):
         return NO_ACTIVATION
@@ -63,7 +62,7 @@ def _function_of(given: Array, numbers: Numbers, *, expected: bool, settings: Ma
     return _named(given, numbers, expected=expected, table=own | ACTIVATIONS)
 
 
-def _named(given: Array, numbers: Numbers, *, expected: bool, table: Mapping[str, Function]) -> str | None:
+def _named(given: Array, numbers: Numbers, *, expected: bool, table: Mapping[str, Function]) -> Named | None:
     """Return which function of what is given one of the two tensors is."""
     if not sure(numbers):
         return None
@@ -74,16 +73,13 @@ def _named(given: Array, numbers: Numbers, *, expected: bool, table: Mapping[str
     left = {name: off for name, off in left.items() if off <= 5 * allowed_sampled(numbers, target)}
     for name in sorted(left, key=left.__getitem__):
         if explains(numbers, table[name](given), expected=expected):
-            return name
-    for name, guess in softmaxes(given, target):
-        if explains(numbers, guess, expected=expected):
-            return name
-    return None
+            return Named(name)
+    return next((s for s, guess in softmaxes(given, target) if explains(numbers, guess, expected=expected)), None)
 
 
-def _named_before(name: str, numbers: Numbers) -> bool:
+def _named_before(name: Named, numbers: Numbers) -> bool:
     """Tell whether the reference's values can be outputs of the function that was applied once more."""
     low, high = float(numbers.expected.min()), float(numbers.expected.max())
-    if name.startswith("softmax"):
+    if name.shares:
         return any(True for _ in softmaxes(numbers.expected, numbers.expected))
-    return name == "sigmoid" and low >= 0 and high <= 1
+    return name == SIGMOID and low >= 0 and high <= 1

@@ -7,17 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bisect_tool.checks.values.evidence import (
-    Array,
-    Evidence,
-    Numbers,
-    channel_axes,
-    check,
-    explains,
-    follows,
-    shown,
-    sure,
-)
+from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, explains, follows, shown, sure
+from bisect_tool.checks.values.layout import channel_axes, other_axes
 from bisect_tool.checks.values.linear import along, by_channel, fit
 
 MOST_CHANNELS = 1 << 14
@@ -30,7 +21,7 @@ def channel_offset(evidence: Evidence, numbers: Numbers) -> str | None:
         width = numbers.value.size // numbers.value.shape[axis]
         if width < 4 or not 1 < numbers.value.shape[axis] < MOST_CHANNELS or not sure(numbers):
             continue
-        others = tuple(a for a in range(numbers.value.ndim) if a != axis)
+        others = other_axes(numbers.value.ndim, axis)
         shift = np.mean(numbers.value - numbers.expected, axis=others, keepdims=True, dtype=np.float64)
         if follows(numbers, numbers.expected + shift, inner_spread(numbers.value, axis)):
             low, high = float(shift.min()), float(shift.max())
@@ -64,7 +55,7 @@ def channel_affine(_evidence: Evidence, numbers: Numbers) -> str | None:
 
 def inner_spread(array: Array, axis: int) -> float:
     """Return the standard deviation around each channel's own mean."""
-    others = tuple(a for a in range(array.ndim) if a != axis)
+    others = other_axes(array.ndim, axis)
     return float(np.sqrt(np.mean(np.var(array, axis=others))))
 
 

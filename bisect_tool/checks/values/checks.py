@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bisect_tool.checks.values.activations import activation_extra, activation_missing, other_activation
+from bisect_tool.checks.values.adaptive import adaptive_pooling
 from bisect_tool.checks.values.boxes import box_format
 from bisect_tool.checks.values.channels import channels_permuted, concatenated, images_permuted
 from bisect_tool.checks.values.channelwise import channel_affine, channel_offset
@@ -24,7 +25,7 @@ from bisect_tool.checks.values.linear import (
 from bisect_tool.checks.values.norms import normalised_otherwise, running_statistics, unbiased
 from bisect_tool.checks.values.order import axes_permuted, flipped, reordered, reshaped, shifted, transposed
 from bisect_tool.checks.values.place import border, few_places, input_channels, some_slices, wrong_slices
-from bisect_tool.checks.values.pooling import adaptive_pooling, other_pooling
+from bisect_tool.checks.values.pooling import other_pooling
 from bisect_tool.checks.values.precision import clamped, lower_precision, quantised, rounded
 from bisect_tool.checks.values.residual import input_returned, product, residual
 from bisect_tool.checks.values.resizing import other_interpolation

@@ -58,6 +58,10 @@ class Evidence:
     framework: str = ""
     floor: float = 1e-5
 
+    def input_name(self, index: int) -> str:
+        """Return what an input is called after 'the output': 'its input' where there is but one, 'input 2'."""
+        return "its input" if len(self.inputs) == 1 else f"input {index}"
+
     def hint(self, habit: Habit) -> str:
         """Return what the port's framework is known to do here, to be put after a finding; nothing where it does not."""
         words = known_framework(self.framework).habits.get(habit)
@@ -163,22 +167,6 @@ def moments(values: Array) -> str:
     return f"mean {mean:.2g} and standard deviation {spread:.2g}" if spread else f"{shown(mean)} everywhere"
 
 
-def axis_noun(ndim: int, axis: int) -> str:
-    """Return what the places along an axis are called: 'channel', 'row', 'slice' where that is not known."""
-    names = {4: ("image", "channel", "row", "column"), 5: ("image", "channel", "plane", "row", "column")}
-    return names[ndim][axis] if ndim in names else "slice"
-
-
-def along_axis(ndim: int, axis: int) -> str:
-    """Return ' along axis 1' where the axis's places have no name of their own."""
-    return f" along axis {axis}" if axis_noun(ndim, axis) == "slice" else ""
-
-
-def channel_axes(ndim: int) -> tuple[int, ...]:
-    """Return the axes that may be the channels'."""
-    return {0: (), 1: (0,), 2: (1,), 3: (1, 2)}.get(ndim, (1,))
-
-
 @np.errstate(all="ignore")
 def compared(value: Array, expected: Array, floor: float) -> Numbers | None:
     """Return two tensors as comparable numbers, or None where there is nothing to compare or to explain."""
@@ -186,9 +174,9 @@ def compared(value: Array, expected: Array, floor: float) -> Numbers | None:
     if value.shape != expected.shape or not value.size or {value.dtype.kind, expected.dtype.kind} - set("biuf"):
         return None
     finite = np.isfinite(value) & np.isfinite(expected)
+    if not np.array_equal(value[~finite], expected[~finite], equal_nan=value.dtype.kind == "f"):
+        return None
     if not finite.all():
-        if not np.array_equal(value[~finite], expected[~finite], equal_nan=value.dtype.kind == "f"):
-            return None
         value, expected = np.where(finite, value, 0), np.where(finite, expected, 0)
     ours, theirs = as_floats(np.atleast_1d(value)), as_floats(np.atleast_1d(expected))
     if ours is None or theirs is None:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bisect_tool.checks.values.evidence import (
-    Array,
-    Evidence,
-    Numbers,
-    allowed,
-    along_axis,
-    axis_noun,
-    check,
-    moments,
-    rms,
-    shown,
-)
+from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, allowed, check, moments, rms, shown
+from bisect_tool.checks.values.layout import along_axis, axis_noun, other_axes
 
 KINDS = (("NaN", np.isnan), ("infinity", np.isposinf), ("minus infinity", np.isneginf))
 
@@ -49,7 +39,7 @@ def _where(mask: Array) -> str:
     if count == 1:
         return f"1 of {mask.size:,} places, {first}"
     for axis in range(mask.ndim):
-        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        hit = np.flatnonzero(mask.any(axis=other_axes(mask.ndim, axis)))
         if len(hit) == 1 and mask.ndim > 1 and mask.shape[axis] > 1:
             return f"{count:,} of {mask.size:,} places, all in {axis_noun(mask.ndim, axis)} {hit[0]}{along_axis(mask.ndim, axis)}"
     return f"{count:,} of {mask.size:,} places (the first is {first})"
@@ -95,7 +85,7 @@ def unwritten(_evidence: Evidence, numbers: Numbers) -> str | None:
     """Say which slices are filled with one number while all others are right."""
     value, expected = numbers.value, numbers.expected
     for axis in range(value.ndim if value.ndim > 1 else 0):
-        others = tuple(a for a in range(value.ndim) if a != axis)
+        others = other_axes(value.ndim, axis)
         low, high = value.min(axis=others), value.max(axis=others)
         spread = np.ptp(expected, axis=others)
         filled = np.flatnonzero((low == high) & (spread > 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,8 +76,21 @@ OTHERS: dict[str, Function] = {
 }
 
 
-# The softmaxes that take no axis, as ``softmaxes`` names them.
-OVER_ALL = ("softmax over everything", "log_softmax over everything")
+@dataclass(frozen=True)
+class Named:
+    """What a finding calls a function.
+
+    Attributes: its ``words``; ``shares`` (whether it is a softmax, whose values sum to one), ``over_all`` (whether it is a softmax, or
+    the logarithm of one, over everything).
+    """
+
+    words: str
+    shares: bool = False
+    over_all: bool = False
+
+    def __str__(self) -> str:
+        """Return its words."""
+        return self.words
 
 
 def softmax(x: Array, axis: int | None) -> Array:
@@ -91,7 +105,7 @@ def log_softmax(x: Array, axis: int | None) -> Array:
     return np.asarray(centred - np.log(np.exp(centred).sum(axis=axis, keepdims=True)))
 
 
-def softmaxes(x: Array, target: Array) -> Iterator[tuple[str, Array]]:
+def softmaxes(x: Array, target: Array) -> Iterator[tuple[Named, Array]]:
     """Yield those softmaxes of ``x`` that the target can be one of by its range and its sums."""
     if x.size < 2:
         return
@@ -101,6 +115,6 @@ def softmaxes(x: Array, target: Array) -> Iterator[tuple[str, Array]]:
         if axis is not None and x.shape[axis] < 2:
             continue
         if low >= 0 and high <= 1 + 1e-5 and np.abs(target.sum(axis=axis) - 1).max() < 0.01:
-            yield f"softmax {words}", softmax(x, axis)
+            yield Named(f"softmax {words}", shares=True, over_all=axis is None), softmax(x, axis)
         if high <= 1e-5 and low < 0 and np.abs(np.exp(target).sum(axis=axis) - 1).max() < 0.01:
-            yield f"log_softmax {words}", log_softmax(x, axis)
+            yield Named(f"log_softmax {words}", over_all=axis is None), log_softmax(x, axis)

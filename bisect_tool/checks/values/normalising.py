@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ EPSILONS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 0.0)
 class Axes:
     """What is normalised together. Attributes: ``name``, ``axes``, ``groups`` (channels split first; 0: not)."""
 
-    name: str
+    name: Literal["batch", "instance", "group", "layer", "image"]
     axes: tuple[int, ...]
     groups: int = 0
 
@@ -41,45 +42,47 @@ def normalised(given: Array, axes: Axes, eps: float) -> Array:
 
 def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -> Iterator[tuple[str, Array]]:
     """Yield other ways to normalise in words, each with what comes out."""
-    mean, variance, n = statistics(given, axes)
-    own = normalised(given, axes, eps)
     for other in EPSILONS:
         if other != eps:
-            yield (
-                f"is normalised with eps {other:g}, the reference with {eps:g}",
-                weight * normalised(given, axes, other) + bias,
-            )
+            guess = weight * normalised(given, axes, other) + bias
+            yield f"is normalised with eps {other:g}, the reference with {eps:g}", guess
+    own = normalised(given, axes, eps)
     words = "has no weight and no bias applied after normalising"
     # A reference with running statistics is a weight and a bias away from the batch's own, too.
     yield f"{words}, or the batch's own statistics for running ones" if axes.name == "batch" else words, own
     yield "has no bias added after normalising", weight * own
     yield "has no weight applied after normalising", own + bias
-    if n > 1:
-        more = (given - mean) / np.sqrt(variance * n / (n - 1) + eps)
-        yield f"is normalised with the variance divided by n - 1, the reference by n = {n}", weight * more + bias
-    outside = (given - mean) / (np.sqrt(variance) + eps)
-    yield "has eps added to the standard deviation, the reference to the variance", weight * outside + bias
-    yield "has the mean subtracted but is not divided", weight * (given - mean) + bias
-    square = given / np.sqrt(variance + mean**2 + eps)
-    yield "is divided by the root mean square, the mean is not subtracted", weight * square + bias
-    yield "is divided by the variance, not by its root", weight * (given - mean) / (variance + eps) + bias
-    if axes.name == "batch":
-        fresh = given / np.sqrt(1 + eps)
-        yield (
-            "is normalised with running statistics still at 0 and 1, the reference with the batch's own",
-            weight * fresh + bias,
-        )
+    for words, guess in _other_formulas(given, axes, eps):
+        yield words, weight * guess + bias
     for other_axes in _all_axes(given.shape):
         if (other_axes.axes, other_axes.groups) != (axes.axes, axes.groups):
             words = f"is normalised as {_words(other_axes)}, the reference as {_words(axes)}"
             yield words, weight * normalised(given, other_axes, eps) + bias
 
 
+def _other_formulas(given: Array, axes: Axes, eps: float) -> Iterator[tuple[str, Array]]:
+    """Yield what is normalised by other formulas, before a weight and a bias."""
+    mean, variance, n = statistics(given, axes)
+    centred = given - mean
+    if n > 1:
+        words = f"is normalised with the variance divided by n - 1, the reference by n = {n}"
+        yield words, centred / np.sqrt(variance * n / (n - 1) + eps)
+    words = "has eps added to the standard deviation, the reference to the variance"
+    yield words, centred / (np.sqrt(variance) + eps)
+    yield "has the mean subtracted but is not divided", centred
+    words = "is divided by the root mean square, the mean is not subtracted"
+    yield words, given / np.sqrt(variance + mean**2 + eps)
+    yield "is divided by the variance, not by its root", centred / (variance + eps)
+    if axes.name == "batch":
+        words = "is normalised with running statistics still at 0 and 1, the reference with the batch's own"
+        yield words, given / np.sqrt(1 + eps)
+
+
 def _all_axes(shape: tuple[int, ...]) -> list[Axes]:
     inner = tuple(range(2, len(shape)))
     found = [Axes("batch", (0, *inner)), Axes("layer", (len(shape) - 1,))]
     if inner:
-        found += [Axes("instance", inner), Axes("all of an image", (1, *inner))]
+        found += [Axes("instance", inner), Axes("image", (1, *inner))]
     found += [Axes("group", (), g) for g in range(2, min(shape[1], 65)) if shape[1] % g == 0] if len(shape) > 1 else []
     return found
 
@@ -87,4 +90,4 @@ def _all_axes(shape: tuple[int, ...]) -> list[Axes]:
 def _words(axes: Axes) -> str:
     if axes.groups:
         return f"group norm with {axes.groups} groups"
-    return f"{axes.name} norm" if axes.name in ("batch", "instance", "layer") else "one group of all channels"
+    return "one group of all channels" if axes.name == "image" else f"{axes.name} norm"

@@ -9,7 +9,6 @@ from bisect_tool.checks.values.evidence import (
     Array,
     Evidence,
     Numbers,
-    channel_axes,
     check,
     compared,
     explains,
@@ -17,6 +16,7 @@ from bisect_tool.checks.values.evidence import (
     shown,
     sure,
 )
+from bisect_tool.checks.values.layout import channel_axes, other_axes
 from bisect_tool.checks.values.linear import along, by_channel, fit
 from bisect_tool.checks.values.normalising import Axes, normalised, statistics, variants
 
@@ -30,32 +30,32 @@ CLOSE = 0.02  # of the error: a ratio near 1 is told from its neighbours only by
 @check
 def normalised_otherwise(evidence: Evidence, numbers: Numbers) -> str | None:
     """Say how the port normalises, where the reference's own way is found in its inputs and outputs."""
-    if not _is_norm(evidence) or not sure(numbers):
-        return None
     eps = evidence.settings.get("eps", DEFAULT_EPS)
+    if not _is_norm(evidence) or not sure(numbers) or not isinstance(eps, (int, float)):
+        return None
     for _, whole in evidence.same_shape_inputs[:1]:
         for axes in _own_axes(evidence, whole.shape):
             given, some = _some(whole, numbers, axes)
-            channel = whole.ndim - 1 if axes.name == "layer" else 1
-            # Weight and bias are fitted: fewer numbers for each would be met by any.
-            few = given.size // given.shape[channel] < LEAST
-            if some is None or few or given.size > MOST or not isinstance(eps, (int, float)):
-                continue
-            centred = normalised(given, axes, eps)
-            weight, bias = fit(by_channel(centred, channel), by_channel(some.expected, channel))
-            weight, bias = along(weight, whole.ndim, channel), along(bias, whole.ndim, channel)
-            left = rms(weight * centred + bias - some.expected)
-            if left > min(
-                0.1 * some.error, max(SHARE * float(np.std(some.expected)), 4 * some.floor * rms(some.expected))
-            ):
-                continue
-            for words, guess in variants(given, axes, eps, weight, bias):
-                if explains(some, guess):
-                    return words
-            found = _found_eps(given, axes, eps, weight, bias, some)
-            if found:
-                return found
+            words = _otherwise(given, some, axes, eps) if some is not None and given.size <= MOST else None
+            if words:
+                return words
     return None
+
+
+def _otherwise(given: Array, some: Numbers, axes: Axes, eps: float) -> str | None:
+    """Say how the port normalises, where a weight and a bias make the reference's values of these axes and this eps."""
+    channel = given.ndim - 1 if axes.name == "layer" else 1
+    # Weight and bias are fitted: fewer numbers for each would be met by any.
+    if given.size // given.shape[channel] < LEAST:
+        return None
+    centred = normalised(given, axes, eps)
+    fitted = fit(by_channel(centred, channel), by_channel(some.expected, channel))
+    weight, bias = (along(each, given.ndim, channel) for each in fitted)
+    rounding = max(SHARE * float(np.std(some.expected)), 4 * some.floor * rms(some.expected))
+    if rms(weight * centred + bias - some.expected) > min(0.1 * some.error, rounding):
+        return None
+    words = next((words for words, guess in variants(given, axes, eps, weight, bias) if explains(some, guess)), None)
+    return words or _found_eps(given, axes, eps, weight, bias, some)
 
 
 @check
@@ -65,7 +65,7 @@ def unbiased(evidence: Evidence, numbers: Numbers) -> str | None:
     if not _is_norm(evidence) or value.ndim < 2 or not sure(numbers):
         return None
     for axis in channel_axes(value.ndim):
-        others = tuple(a for a in range(value.ndim) if a != axis)
+        others = other_axes(value.ndim, axis)
         if value.size // value.shape[axis] < 8:
             continue
         difference = value - expected
@@ -77,14 +77,16 @@ def unbiased(evidence: Evidence, numbers: Numbers) -> str | None:
                 rest = value - ratio * expected
                 guess = ratio * expected + rest.mean(axis=others, keepdims=True)
                 if explains(numbers, guess) and rms(value - guess) <= CLOSE * around:
-                    ours, theirs, root = "n - 1", "n", "(n - 1) / n"
-                    if ratio > 1:
-                        ours, theirs, root = "n", "n - 1", "n / (n - 1)"
-                    return (
-                        f"is {ratio:.6g} times the reference's around the mean, the root of {root} for n = {n}: "
-                        f"it divides the variance by {ours}, the reference by {theirs}"
-                    )
+                    return _other_variance(n, ratio)
     return None
+
+
+def _other_variance(n: int, ratio: float) -> str:
+    ours, theirs, root = ("n", "n - 1", "n / (n - 1)") if ratio > 1 else ("n - 1", "n", "(n - 1) / n")
+    return (
+        f"is {ratio:.6g} times the reference's around the mean, the root of {root} for n = {n}: "
+        f"it divides the variance by {ours}, the reference by {theirs}"
+    )
 
 
 @check
@@ -105,7 +107,7 @@ def running_statistics(evidence: Evidence, numbers: Numbers) -> str | None:
         slope, shift = fit(by_channel(given[0], 1), by_channel(other, 1))
         linear = along(slope, value.ndim, 1) * given[0] + along(shift, value.ndim, 1)
         if rms(linear - other) <= SHARE * float(np.std(other)):
-            mean = np.abs(other.mean(axis=tuple(a for a in range(value.ndim) if a != 1)))
+            mean = np.abs(other.mean(axis=other_axes(value.ndim, 1)))
             return f"{words} (channel means 0 there, up to {shown(float(mean.max()))} here)"
     return None
 
@@ -164,7 +166,7 @@ def _lengths(shape: tuple[int, ...]) -> list[int]:
 
 def _standard(array: Array) -> bool:
     """Tell whether every channel has mean 0 and all have standard deviation 1, or nearly."""
-    others = tuple(a for a in range(array.ndim) if a != 1)
+    others = other_axes(array.ndim, 1)
     mean, spread = array.mean(axis=others, dtype=np.float64), array.std(axis=others, dtype=np.float64)
     return bool((np.abs(mean) <= 1e-4).all() and (np.abs(spread - 1) <= 1e-2).all())
 

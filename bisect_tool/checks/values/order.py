@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from bisect_tool.checks.values.evidence import (
     Numbers,
     allowed,
     allowed_sampled,
-    axis_noun,
     check,
     explains,
     rms,
     sure,
 )
+from bisect_tool.checks.values.layout import axis_noun, other_orders
 
 MOST_AXES = 5
 FAR = 3  # pixels that a map may be shifted along both axes at once
@@ -41,7 +41,7 @@ def axes_permuted(_evidence: Evidence, numbers: Numbers) -> str | None:
     value, expected = numbers.value, numbers.expected
     if not 2 < value.ndim <= MOST_AXES or not sure(numbers):
         return None
-    for order in list(itertools.permutations(range(value.ndim)))[1:]:
+    for order in other_orders(value.ndim):
         guess = expected.transpose(order)
         if guess.shape == value.shape and explains(numbers, guess):
             return f"is the reference's with its axes in the order {', '.join(map(str, order))}"
@@ -54,7 +54,7 @@ def reshaped(_evidence: Evidence, numbers: Numbers) -> str | None:
     value, expected = numbers.value, numbers.expected
     if not 1 < value.ndim <= MOST_AXES or not sure(numbers):
         return None
-    for order in list(itertools.permutations(range(value.ndim)))[1:]:
+    for order in other_orders(value.ndim):
         for ours, theirs in ((value, expected), (expected, value)):
             turned = theirs.transpose(order)
             if _first_places_fit(numbers, turned, ours) and explains(
@@ -97,18 +97,7 @@ def shifted(_evidence: Evidence, numbers: Numbers) -> str | None:
     value = numbers.value
     if value.ndim < 2 or not sure(numbers):
         return None
-    moves: list[dict[int, int]] = []
-    for axis in range(value.ndim - 2, value.ndim) if value.ndim > 3 else range(1, value.ndim):
-        reach = min(8, value.shape[axis] // 2)
-        moves += [{axis: n} for far in range(1, reach + 1) for n in (far, -far)]
-    if value.ndim > 3:
-        near = [n for n in range(-FAR, FAR + 1) if n]
-        sides = value.shape[-2:]
-        both = [{value.ndim - 2: down, value.ndim - 1: right} for down in near for right in near]
-        moves += [
-            move for move in both if all(abs(n) <= side // 2 for n, side in zip(move.values(), sides, strict=True))
-        ]
-    for move in moves:
+    for move in _moves(value.shape):
         ours, theirs = _overlap(value, move, back=False), _overlap(numbers.expected, move, back=True)
         if ours.size >= max(16, value.size // 4) and _parts_fit(numbers, ours, theirs):
             words = " and ".join(f"{n:+d} along axis {axis}" for axis, n in move.items())
@@ -116,6 +105,17 @@ def shifted(_evidence: Evidence, numbers: Numbers) -> str | None:
             around = ", the end put at the start" if explains(numbers, rolled) else ""
             return f"is the reference's shifted by {words}{_names(value.ndim, move)}{around}"
     return None
+
+
+def _moves(shape: tuple[int, ...]) -> Iterator[dict[int, int]]:
+    """Yield by how many places values may be shifted along which axes: along one, then along both of a map."""
+    ndim = len(shape)
+    for axis in range(ndim - 2, ndim) if ndim > 3 else range(1, ndim):
+        for far in range(1, min(8, shape[axis] // 2) + 1):
+            yield from ({axis: far}, {axis: -far})
+    if ndim > 3:
+        down, right = ([n for n in range(-FAR, FAR + 1) if 0 < abs(n) <= side // 2] for side in shape[-2:])
+        yield from ({ndim - 2: rows, ndim - 1: columns} for rows in down for columns in right)
 
 
 @check
@@ -139,7 +139,7 @@ def _split_order(numbers: Numbers) -> str:
         for part in (n for n in range(2, side) if side % n == 0):
             split = (*shape[:axis], part, side // part, *shape[axis + 1 :])
             parts = numbers.expected.reshape(split)
-            for order in list(itertools.permutations(range(len(split))))[1:]:
+            for order in other_orders(len(split)):
                 turned = parts.transpose(order)
                 if _first_places_fit(numbers, turned, numbers.value) and explains(numbers, turned.reshape(shape)):
                     return f": axis {axis} split into [{part}, {side // part}], axes then {', '.join(map(str, order))}"

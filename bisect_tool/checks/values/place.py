@@ -6,6 +6,8 @@ import numpy as np
 
 from bisect_tool.checks.values.evidence import Array, Evidence, Numbers, check, rms
 from bisect_tool.checks.values.filled import slices
+from bisect_tool.checks.values.layout import other_axes
+from bisect_tool.sentences.spelling import counted
 
 UNLIKELY = 12.0  # bits that the place of the differences must be worth
 FEW = 0.01
@@ -21,19 +23,14 @@ def border(_evidence: Evidence, numbers: Numbers) -> str | None:
     height, width = pixels.shape
     for wide in range(1, (min(height, width) - 1) // 2 + 1):
         inner = pixels[wide : height - wide, wide : width - wide]
-        share = inner.size / pixels.size
-        if inner.any():
-            continue
-        if share < 0.1 or int(pixels.sum()) * -np.log2(1 - share) < UNLIKELY:
-            return None
-        sides = _sides(pixels, wide)
-        # A border has wrong pixels all along it; few places in it are no border.
-        if not sides or pixels.sum() < 0.3 * sum(_length(pixels, side) for side in sides):
-            return None
-        where = "" if len(sides) == 4 else f" ({', '.join(sides)} only)"
-        zero = ", where it is zero" if not numbers.value[wrong].any() else ""
-        noun = "pixel" if wide == 1 else "pixels"
-        return f"is wrong only at the border, {wide} {noun} wide{where}{zero}, all else is right: padding?"
+        if not inner.any():
+            sides = _border_sides(pixels, wide, inner.size / pixels.size)
+            where = "" if len(sides) == 4 else f" ({', '.join(sides)} only)"
+            zero = ", where it is zero" if not numbers.value[wrong].any() else ""
+            words = (
+                f"is wrong only at the border, {counted(wide, 'pixel')} wide{where}{zero}, all else is right: padding?"
+            )
+            return words if sides else None
     return None
 
 
@@ -50,7 +47,7 @@ def wrong_slices(numbers: Numbers) -> list[tuple[int, Array]]:
     total = int(wrong.sum())
     found = []
     for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
-        others = tuple(a for a in range(wrong.ndim) if a != axis)
+        others = other_axes(wrong.ndim, axis)
         hit, length = np.flatnonzero(wrong.any(axis=others)), wrong.shape[axis]
         # Few wrong places lie in few slices by chance, the more so the more choices there are of slices.
         if not 0 < len(hit) <= length / 2:
@@ -110,20 +107,26 @@ def _wrong(numbers: Numbers) -> Array:
     return np.asarray(wrong)
 
 
-def _sides(pixels: Array, wide: int) -> list[str]:
+def _border_sides(pixels: Array, wide: int, share: float) -> list[str]:
+    """Return the sides of a border that is wrong, none where chance may explain that the rest, a share of it, is right."""
+    if share < 0.1 or int(pixels.sum()) * -np.log2(1 - share) < UNLIKELY:
+        return []
+    sides = _sides(pixels, wide)
+    # A border has wrong pixels all along it; few places in it are no border.
+    return list(sides) if pixels.sum() >= 0.3 * sum(sides.values()) else []
+
+
+def _sides(pixels: Array, wide: int) -> dict[str, int]:
+    """Return the sides whose border has wrong pixels, and how long each is."""
     height, width = pixels.shape
     rows, columns = slice(wide, height - wide), slice(wide, width - wide)
     bands = {
-        "top": pixels[:wide, columns],
-        "bottom": pixels[height - wide :, columns],
-        "left": pixels[rows, :wide],
-        "right": pixels[rows, width - wide :],
+        "top": (pixels[:wide, columns], width),
+        "bottom": (pixels[height - wide :, columns], width),
+        "left": (pixels[rows, :wide], height),
+        "right": (pixels[rows, width - wide :], height),
     }
-    return [side for side, band in bands.items() if band.any()]
-
-
-def _length(pixels: Array, side: str) -> int:
-    return int(pixels.shape[1 if side in ("top", "bottom") else 0])
+    return {side: length for side, (band, length) in bands.items() if band.any()}
 
 
 def _log2_choices(total: int, chosen: int) -> float:

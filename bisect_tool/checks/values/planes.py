@@ -32,18 +32,17 @@ def planes(evidence: Evidence) -> list[Planes]:
     shape = np.shape(evidence.value)
     if given is None or evidence.numbers is None or given.ndim != 4 or given.shape[:2] != shape[:2]:
         return []
-    if len(shape) == 2:
-        shape = (*shape, 1, 1)
-    if len(shape) != 4:
+    sides = {2: (1, 1), 4: shape[2:]}.get(len(shape))
+    if sides is None:
         return []
     maps = given.reshape(-1, *given.shape[2:])
-    sides = (evidence.numbers.value, evidence.numbers.expected)
-    value, expected = (side.reshape(-1, *shape[2:]) for side in sides)
-    if max(maps[0].size, value[0].size) > LARGEST:
+    value, expected = (side.reshape(-1, *sides) for side in (evidence.numbers.value, evidence.numbers.expected))
+    largest = max(maps[0].size, value[0].size)
+    if largest > LARGEST:
         return []
     found = []
     for most in (FEW, SOME):
-        count = max(1, min(len(maps), most // max(maps[0].size, value[0].size)))
+        count = max(1, min(len(maps), most // largest))
         chosen = np.linspace(0, len(maps) - 1, count).round().astype(int)
         numbers = compared(value[chosen], expected[chosen], evidence.floor)
         if numbers is None:

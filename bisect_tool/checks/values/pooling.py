@@ -1,4 +1,4 @@
-"""Another pooling: average for maximum, other windows, padding counted or not, adaptive windows of one size."""
+"""Another pooling: average for maximum, other windows, padding counted or not."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ Pair = tuple[int, int]
 Kind = Literal["max", "average", "min"]
 KERNELS = (2, 3, 5, 7, 9, 13)
 COMBINE: dict[Kind, Callable[[Array, Array], Array]] = {"average": np.add, "max": np.maximum, "min": np.minimum}
-MOST_WINDOWS = 64  # windows along an axis that are computed one by one
 
 
-class Edge(Enum):
+class Border(Enum):
     """What becomes of a window that reaches beyond the input; its value says so."""
 
     LEFT_OUT = ""
@@ -32,10 +31,10 @@ class Edge(Enum):
 
 @dataclass(frozen=True)
 class Pooling:
-    """A way to pool. Attributes: ``kind``, ``edge``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
+    """A way to pool. Attributes: ``kind``, ``border``, ``kernel``, ``stride``, ``padding`` (rows, columns each)."""
 
     kind: Kind
-    edge: Edge
+    border: Border
     kernel: Pair
     stride: Pair
     padding: Pair
@@ -44,16 +43,16 @@ class Pooling:
         """Return '3x3 max pooling with stride 2 and padding 1'."""
         words = f"{self.kernel[0]}x{self.kernel[1]} {self.kind} pooling with stride {_side(self.stride)}"
         words += f" and padding {_side(self.padding)}"
-        return f"{words} ({self.edge.value})" if self.edge.value and any(self.padding) else words
+        return f"{words} ({self.border.value})" if self.border.value and any(self.padding) else words
 
 
-KINDS: tuple[tuple[Kind, Edge], ...] = (
-    ("max", Edge.LEFT_OUT),
-    ("average", Edge.COUNTED),
-    ("average", Edge.NOT_COUNTED),
-    ("average", Edge.WHOLE),
-    ("max", Edge.ZEROS),
-    ("min", Edge.LEFT_OUT),
+KINDS: tuple[tuple[Kind, Border], ...] = (
+    ("max", Border.LEFT_OUT),
+    ("average", Border.COUNTED),
+    ("average", Border.NOT_COUNTED),
+    ("average", Border.WHOLE),
+    ("max", Border.ZEROS),
+    ("min", Border.LEFT_OUT),
 )
 
 
@@ -70,44 +69,6 @@ def other_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
     return f"is {ours}, the reference {theirs}{_hint(evidence, ours, theirs)}"
 
 
-@check
-def adaptive_pooling(evidence: Evidence, numbers: Numbers) -> str | None:
-    """Say which windows or which kind of adaptive or global pooling the port computes, and which the reference."""
-    maps = planes(evidence)
-    if not maps or not sure(numbers) or max(maps[0].out) > MOST_WINDOWS or "kernel_size" in evidence.settings:
-        return None
-    sides = tuple(zip(maps[0].given.shape[1:], maps[0].out, strict=True))
-    if any(side < out for side, out in sides) or all(side == out for side, out in sides):
-        return None
-    found = {}
-    for expected in (True, False):
-        ways = itertools.product(("average", "max", "min", "sum"), (torch_windows, equal_windows))
-        found[expected] = next((way for way in ways if _adaptive_fits(maps, *way, expected=expected)), None)
-    theirs, ours = found[True], found[False]
-    if theirs is None or ours is None or ours == theirs:
-        return None
-    if ours[0] == theirs[0]:
-        sizes = ", ".join(dict.fromkeys(f"{side} to {out}" for side, out in sides if side % out))
-        if ours[1] is equal_windows:
-            words = f"has windows of one size in adaptive pooling, the reference torch's: {sizes} does not divide"
-            return words + evidence.hint("equal windows")
-        return f"has torch's windows in adaptive pooling, the reference windows of one size: {sizes} does not divide"
-    scope = "global" if maps[0].out == (1, 1) else "adaptive"
-    return f"is {scope} {ours[0]} pooling, the reference {scope} {theirs[0]} pooling"
-
-
-def torch_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of torch's windows along an axis."""
-    return [(i * side // out, -(-(i + 1) * side // out)) for i in range(out)]
-
-
-def equal_windows(side: int, out: int) -> list[Pair]:
-    """Return start and end of windows along an axis that are all of one size, the last of which ends at the end."""
-    stride = side // out
-    size = side - (out - 1) * stride
-    return [(i * stride, i * stride + size) for i in range(out)]
-
-
 def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
     """Return maps (P, H, W) pooled, or None if this way does not give maps of that size."""
     counts: list[Array] = []
@@ -121,20 +82,20 @@ def pooled(given: Array, way: Pooling, out: Pair) -> Array | None:
         if starts[-1] >= side:
             return None
         result = _reduced(result, axis + 1, way, starts[-1] + kernel - side)
-        counts.append(_counts(starts, starts + kernel, side, padding, way.edge))
+        counts.append(_counts(starts, starts + kernel, side, padding, way.border))
     return result / (counts[0][:, None] * counts[1]) if way.kind == "average" else result
 
 
-def _counts(starts: Array, ends: Array, side: int, padding: int, edge: Edge) -> Array:
+def _counts(starts: Array, ends: Array, side: int, padding: int, border: Border) -> Array:
     """Return by how many numbers along an axis the sum of each window is divided."""
-    if edge is Edge.COUNTED:
+    if border is Border.COUNTED:
         return np.minimum(ends, side + padding) - starts
-    return np.minimum(ends, side) - np.maximum(starts, 0) if edge is Edge.NOT_COUNTED else ends - starts
+    return np.minimum(ends, side) - np.maximum(starts, 0) if border is Border.NOT_COUNTED else ends - starts
 
 
 def _reduced(given: Array, axis: int, way: Pooling, beyond: int) -> Array:
     """Return the largest, smallest or the sum of each window along one axis."""
-    fill = {"max": -np.inf, "min": np.inf}[way.kind] if way.edge is Edge.LEFT_OUT else 0.0
+    fill = {"max": -np.inf, "min": np.inf}[way.kind] if way.border is Border.LEFT_OUT else 0.0
     kernel, stride = way.kernel[axis - 1], way.stride[axis - 1]
     pad = [(0, 0)] * given.ndim
     pad[axis] = (way.padding[axis - 1], max(beyond, 0))
@@ -169,36 +130,21 @@ def ways(sides: tuple[int, ...], out: Pair, settings: Mapping[str, Any]) -> Iter
         strides = (_pair(settings.get("stride")) or own, (ratio[0], ratio[1]), (1, 1), (2, 2), kernel)
         half = (kernel[0] // 2, kernel[1] // 2)
         paddings = (_pair(settings.get("padding")), half, (0, 0), (1, 1))
-        for stride, padding, (kind, edge) in itertools.product(strides, paddings, KINDS):
+        for stride, padding, (kind, border) in itertools.product(strides, paddings, KINDS):
             if stride is None or padding is None or min(*stride, *kernel) < 1 or min(padding) < 0:
                 continue
-            way = Pooling(kind, edge, kernel, stride, padding)
+            way = Pooling(kind, border, kernel, stride, padding)
             if way not in seen:
                 seen.add(way)
                 yield way
 
 
-def _adaptive_fits(maps: list[Planes], kind: str, windows: Callable[[int, int], list[Pair]], *, expected: bool) -> bool:
-    return all(
-        explains(part.numbers, _adaptive(part.given, kind, windows, part.out), expected=expected) for part in maps
-    )
-
-
-def _adaptive(given: Array, kind: str, windows: Callable[[int, int], list[Pair]], out: Pair) -> Array:
-    reductions: dict[str, Callable[..., Array]] = {"average": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
-    for axis in (1, 2):
-        bounds = windows(given.shape[axis], out[axis - 1])
-        parts = [reductions[kind](given.take(range(start, end), axis), axis=axis) for start, end in bounds]
-        given = np.stack(parts, axis)
-    return given
-
-
 def _hint(evidence: Evidence, ours: Pooling, theirs: Pooling) -> str:
     if not ours.kind == theirs.kind == "average":
         return ""
-    if theirs.edge is Edge.NOT_COUNTED:
+    if theirs.border is Border.NOT_COUNTED:
         return evidence.hint("padding counted")
-    return evidence.hint("whole windows") if ours.edge is Edge.WHOLE else ""
+    return evidence.hint("whole windows") if ours.border is Border.WHOLE else ""
 
 
 def _is_adaptive(evidence: Evidence, out: Pair) -> bool:

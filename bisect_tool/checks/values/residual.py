@@ -10,7 +10,7 @@ def input_returned(evidence: Evidence, numbers: Numbers) -> str | None:
     """Say that the port returns one of its inputs."""
     for index, given in evidence.same_shape_inputs:
         if sure(numbers) and explains(numbers, given):
-            return f"is {_input(evidence, index)}, unchanged"
+            return f"is {evidence.input_name(index)}, unchanged"
     return None
 
 
@@ -20,7 +20,7 @@ def residual(evidence: Evidence, numbers: Numbers) -> str | None:
     for index, given in evidence.same_shape_inputs:
         if not sure(numbers) or rms(given) <= 10 * numbers.floor * rms(numbers.expected):
             continue
-        name = _input(evidence, index)
+        name = evidence.input_name(index)
         if explains(numbers, numbers.expected - given):
             return f"lacks the residual: with {name} added it is the reference's"
         if explains(numbers, numbers.expected + given):
@@ -39,11 +39,7 @@ def product(evidence: Evidence, numbers: Numbers) -> str | None:
         if not sure(numbers):
             return None
         if explains(numbers, numbers.value * given, expected=True):
-            return f"lacks a factor: times {_input(evidence, index)} it is the reference's"
+            return f"lacks a factor: times {evidence.input_name(index)} it is the reference's"
         if explains(numbers, numbers.expected * given):
-            return f"is the reference's times {_input(evidence, index)}"
+            return f"is the reference's times {evidence.input_name(index)}"
     return None
-
-
-def _input(evidence: Evidence, index: int) -> str:
-    return "its input" if len(evidence.inputs) == 1 else f"input {index}"

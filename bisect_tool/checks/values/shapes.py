@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from bisect_tool.checks.values.evidence import Array, Evidence, as_floats, rms
+from bisect_tool.checks.values.layout import other_orders
 
 LEAST = 4  # equal numbers that are no coincidence
 MOST_AXES = 5
@@ -41,7 +41,7 @@ def _same_size(value: Array, expected: Array) -> Iterator[tuple[str, Array]]:
     else:
         yield "reshaped", expected.reshape(value.shape)
     if expected.ndim <= MOST_AXES:
-        for order in list(itertools.permutations(range(expected.ndim)))[1:]:
+        for order in other_orders(expected.ndim):
             turned = expected.transpose(order)
             axes = ", ".join(map(str, order))
             if turned.shape == value.shape:
@@ -53,18 +53,13 @@ def _same_size(value: Array, expected: Array) -> Iterator[tuple[str, Array]]:
 def _other_size(value: Array, expected: Array) -> Iterator[tuple[str, Array, Array]]:
     """Yield words, what is compared of the port's, and what it would be."""
     for axis in range(expected.ndim):
-        side = expected.shape[axis]
-        rest = expected.shape[:axis] + expected.shape[axis + 1 :]
-        kept = expected.shape[:axis] + (1,) + expected.shape[axis + 1 :]
-        if side > 1 and value.shape in (rest, kept):
-            for name, reduced in (("averaged", np.mean), ("summed", np.sum), ("the maximum", np.max)):
-                yield f"{name} over axis {axis}", value, reduced(expected, axis=axis).reshape(value.shape)
-            for index in (0, side - 1):
-                yield f"only index {index} of axis {axis}", value, expected.take(index, axis).reshape(value.shape)
+        before, after = expected.shape[:axis], expected.shape[axis + 1 :]
+        if expected.shape[axis] > 1 and value.shape in (before + after, (*before, 1, *after)):
+            yield from _reduced(value, expected, axis)
         if (
             value.ndim == expected.ndim
-            and value.shape[axis] != side
-            and value.shape[:axis] + value.shape[axis + 1 :] == rest
+            and value.shape[axis] != expected.shape[axis]
+            and value.shape[:axis] + value.shape[axis + 1 :] == before + after
         ):
             yield from _cut(value, expected, axis)
     if value.ndim == expected.ndim:
@@ -73,6 +68,13 @@ def _other_size(value: Array, expected: Array) -> Iterator[tuple[str, Array, Arr
             yield "repeated along an axis of length 1", value, np.broadcast_to(expected, value.shape)
         elif all(ours in (1, theirs) for ours, theirs in pairs):
             yield "one of several equal parts", np.broadcast_to(value, expected.shape), expected
+
+
+def _reduced(value: Array, expected: Array, axis: int) -> Iterator[tuple[str, Array, Array]]:
+    for name, reduced in (("averaged", np.mean), ("summed", np.sum), ("the maximum", np.max)):
+        yield f"{name} over axis {axis}", value, reduced(expected, axis=axis).reshape(value.shape)
+    for index in (0, expected.shape[axis] - 1):
+        yield f"only index {index} of axis {axis}", value, expected.take(index, axis).reshape(value.shape)
 
 
 def _cut(value: Array, expected: Array, axis: int) -> Iterator[tuple[str, Array, Array]]:

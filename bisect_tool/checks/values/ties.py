@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bisect_tool.checks.values.evidence import LEAST_BITS, SAMPLE, Array, Evidence, Numbers, check
-from bisect_tool.checks.values.pooling import Edge, Pair, Pooling, pooled, ways
+from bisect_tool.checks.values.pooling import Border, Pair, Pooling, pooled, ways
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ def other_ties(evidence: Evidence, _numbers: Numbers) -> str | None:
         for picks in _readings(given, value, expected) if given.dtype.kind == "f" and given.size else ():
             if _ties(picks, evidence.settings):
                 hit = np.count_nonzero(value != expected)
-                which = "its input" if len(evidence.inputs) == 1 else f"input {index}"
                 return (
                     f"has ties broken otherwise: {hit} of {value.size} indices differ{'s' if hit == 1 else ''}, "
-                    f"and {which} holds the same number at both {picks.where}"
+                    f"and {evidence.input_name(index)} holds the same number at both {picks.where}"
                 )
     return None
 
@@ -96,7 +95,7 @@ def _is_pooled(lines: Array, numbers: Array, sides: Pair, out: Pair, settings: M
         guess = pooled(maps[:count], way, out)
         return guess is not None and np.array_equal(guess, found[:count])
 
-    poolings = (way for way in ways(sides, out, settings) if way.kind == "max" and way.edge is Edge.LEFT_OUT)
+    poolings = (way for way in ways(sides, out, settings) if way.kind == "max" and way.border is Border.LEFT_OUT)
     return any(fits(way, 1) and fits(way, len(maps)) for way in poolings)
 
 

@@ -58,19 +58,9 @@ def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iter
                 yield found
 
 
-def keys(tree: Tree, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, key) for every tensor of a tree, in the order and with the paths of ``leaves``."""
-    ((kind, content),) = tree.items()
-    if kind == "tensor":
-        yield path, content
-    elif kind == "dict":
-        for key, item in content:
-            for found in keys(item, _join(path, key)):
-                yield found
-    elif kind in ("list", "tuple"):
-        for index, item in enumerate(content):
-            for found in keys(item, _join(path, index)):
-                yield found
+def keys(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Return (path, key) for every tensor of a tree, in the order and with the paths of ``leaves``."""
+    return ((path, content) for path, kind, content in _ends(tree) if kind == "tensor")
 
 
 def partners(
@@ -87,19 +77,22 @@ def partners(
     return [(path, by_path[path]) if path in by_path else pair for (path, _), pair in zip(found, in_order)]
 
 
-def recorded_numbers(tree: Tree, path: str = "") -> Iterator[tuple[str, float]]:
+def recorded_numbers(tree: Tree) -> Iterator[tuple[str, float]]:
     """Yield (path, number) for every number and boolean of a tree that is no tensor."""
+    for path, kind, content in _ends(tree):
+        if kind == "scalar" and isinstance(content, (bool, int, float)):
+            yield path, content
+
+
+def _ends(tree: Tree, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield (path, kind, content) for all that a tree holds and that is no list, tuple or dict itself."""
     ((kind, content),) = tree.items()
-    if kind == "scalar" and isinstance(content, (bool, int, float)):
-        yield path, content
-    elif kind == "dict":
-        for key, item in content:
-            for found in recorded_numbers(item, _join(path, key)):
-                yield found
-    elif kind in ("list", "tuple"):
-        for index, item in enumerate(content):
-            for found in recorded_numbers(item, _join(path, index)):
-                yield found
+    if kind not in ("dict", "list", "tuple"):
+        yield path, kind, content
+        return
+    for key, item in content if kind == "dict" else enumerate(content):
+        for found in _ends(item, _join(path, key)):
+            yield found
 
 
 def numbers(value: Any) -> Iterator[tuple[str, float]]:

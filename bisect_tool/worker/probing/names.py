@@ -16,10 +16,3 @@ BAR = "|"
 def joined(*parts: str) -> str:
     """Return the parts of a name as one word; the first two alone name a statement."""
     return BAR.join(parts)
-
-
-def parted(name: str) -> Name:
-    """Return the parts of a word that ``joined`` made; those that it does not have are empty."""
-    call, _, rest = name.partition(BAR)
-    part, _, path = rest.partition(BAR)
-    return call, part, path

@@ -8,10 +8,9 @@ from torch.nn import functional
 
 from bisect_tool.checks.values import pooling
 from bisect_tool.checks.values.checks import describe
-from bisect_tool.checks.values.pooling import Edge
+from bisect_tool.checks.values.pooling import Border
 
 INPUT = noise(2, 6, 13, 13, seed=1) - 0.5
-ODD = noise(2, 3, 63, 63, seed=1)
 
 
 def maximum(kernel, stride, padding, given=INPUT, **options):
@@ -22,12 +21,6 @@ def maximum(kernel, stride, padding, given=INPUT, **options):
 def average(kernel, stride, padding, given=INPUT, **options):
     """Return torch's average pooling."""
     return functional.avg_pool2d(torch.from_numpy(given), kernel, stride, padding, **options).numpy()
-
-
-def adaptive(windows, size, given=ODD):
-    """Return adaptive average pooling with some rule's windows."""
-    reduced = np.stack([given[:, :, a:b].mean(2) for a, b in windows(given.shape[2], size)], 2)
-    return np.stack([reduced[..., a:b].mean(3) for a, b in windows(given.shape[3], size)], 3)
 
 
 ZEROS = maximum(3, 2, 0, np.pad(INPUT, ((0, 0), (0, 0), (1, 1), (1, 1))))
@@ -89,37 +82,17 @@ def test_pooling_is_torchs(kernel, stride, ceil, counted):
     pair = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     padding = (pair[0] // 2, pair[1] // 2)
     maps = INPUT.reshape(-1, 13, 13).astype(np.float64)
-    for kind, edge, wanted in (
-        ("max", Edge.LEFT_OUT, maximum(kernel, stride, padding, ceil_mode=ceil)),
+    for kind, border, wanted in (
+        ("max", Border.LEFT_OUT, maximum(kernel, stride, padding, ceil_mode=ceil)),
         (
             "average",
-            Edge.COUNTED if counted else Edge.NOT_COUNTED,
+            Border.COUNTED if counted else Border.NOT_COUNTED,
             average(kernel, stride, padding, ceil_mode=ceil, count_include_pad=counted),
         ),
     ):
-        way = pooling.Pooling(kind, edge, pair, (stride, stride), padding)
+        way = pooling.Pooling(kind, border, pair, (stride, stride), padding)
         found = pooling.pooled(maps, way, wanted.shape[2:])
         assert np.abs(found.reshape(wanted.shape) - wanted).max() < 1e-6
-
-
-def test_torchs_adaptive_windows():
-    """They are as torch computes them."""
-    wanted = functional.adaptive_avg_pool2d(torch.from_numpy(ODD), 8).numpy()
-    assert np.abs(adaptive(pooling.torch_windows, 8) - wanted).max() < 1e-6
-
-
-def test_jittors_adaptive_windows():
-    """Jittor's rule is said where sizes do not divide."""
-    value, expected = (adaptive(windows, 8) for windows in (pooling.equal_windows, pooling.torch_windows))
-    words = pooling.adaptive_pooling(evidence(value, expected, ODD, framework="jittor"))
-    assert words == (
-        "has windows of one size in adaptive pooling, the reference torch's: 63 to 8 does not divide: "
-        "Jittor's adaptive pooling takes them"
-    )
-    assert describe(evidence(value, expected, ODD, framework="jittor")) == [words]
-    assert pooling.adaptive_pooling(evidence(nearly(value), expected, ODD)) is None
-    assert pooling.adaptive_pooling(evidence(value, expected, noise(2, 3, 63, 63, seed=2))) is None
-    assert pooling.adaptive_pooling(evidence(expected, value, ODD)).startswith("has torch's windows in adaptive pool")
 
 
 def test_windows_that_divide():
@@ -130,17 +103,6 @@ def test_windows_that_divide():
     assert words.startswith("is 2x2 average pooling with stride 2 and padding 0, the reference 2x2 max")
     (words,) = describe(evidence(value, expected, given, output_size=6))
     assert words == "is adaptive average pooling, the reference adaptive max pooling"
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_global_pooling(keep):
-    """Maximum for mean and sum for mean are said, with and without the axes of length 1."""
-    mean, largest, total = (how(axis=(2, 3), keepdims=keep) for how in (INPUT.mean, INPUT.max, INPUT.sum))
-    words = pooling.adaptive_pooling(evidence(largest, mean, INPUT))
-    assert words == "is global max pooling, the reference global average pooling"
-    words = pooling.adaptive_pooling(evidence(total, mean, INPUT))
-    assert words == "is global sum pooling, the reference global average pooling"
-    assert pooling.adaptive_pooling(evidence(nearly(largest), mean, INPUT)) is None
 
 
 def test_jittors_ceil_mode():

@@ -56,25 +56,6 @@ def test_found(value, expected, settings, words):
     assert resizing.other_interpolation(evidence(value, expected, **settings)) is None
 
 
-@pytest.mark.parametrize("size", [(20, 24), (17, 31), (5, 6), (7, 5)])
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("nearest", {"mode": "nearest"}),
-        ("nearest to pixel centres (nearest-exact)", {"mode": "nearest-exact"}),
-        ("bilinear with align_corners=False", {"mode": "bilinear"}),
-        ("bilinear with align_corners=True", {"mode": "bilinear", "align_corners": True}),
-        ("bicubic with align_corners=False", {"mode": "bicubic"}),
-        ("bicubic with align_corners=True", {"mode": "bicubic", "align_corners": True}),
-        ("area", {"mode": "area"}),
-    ],
-)
-def test_weights_are_torchs(name, options, size):
-    """The matrices give what torch gives, larger and smaller."""
-    down, right = (resizing.weights(name, side, out) for side, out in zip(INPUT.shape[2:], size, strict=True))
-    assert np.abs(down @ INPUT @ right.T - resized(size=size, **options)).max() < 2e-5
-
-
 def test_jittors_defaults():
     """Where Jittor's function of the same name does otherwise, it is said."""
     words = resizing.other_interpolation(evidence(BILINEAR, resized(**TWICE), INPUT, framework="jittor"))
