@@ -32,7 +32,7 @@ class CallsAnswer(Answer):
 def _search(case: Case) -> CallsAnswer:
     """Find the calls whose own code is wrong: those that the target feels, or without a target each by itself."""
     found = _asked(case)
-    if found.forced is not None and "values" in case.port.capabilities:
+    if found.forced is not None:
         culprits = with_values(found.culprits, found.forced, case.trace, case.port, case.capture)
         found = dataclasses.replace(found, culprits=culprits)
     return doubted(found, case.pair, case.trace, case.state)

@@ -84,8 +84,7 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
         return GradientAnswer(open_ends=(sentences.pieces_fail(pieces.failure),))
     off = asked.off(whole)
     culprits = _culprits(asked, whole, own, pieces, case.initial)
-    if "statements" in case.port.capabilities:
-        culprits = with_backward_lines(culprits, Code(asked, case.capture, pieces))
+    culprits = with_backward_lines(culprits, Code(asked, case.capture, pieces))
     triage, said = _who_learns(asked, whole, own)
     return GradientAnswer(
         culprits=culprits,

@@ -71,8 +71,6 @@ def _worst(output: Sequence[Comparison]) -> str:
 def _values(probes: LineProbes, site: Site) -> list[tuple[Array, Array]]:
     """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
     port, lines = probes.question.port, probes.lines
-    if "values" not in port.capabilities:
-        return []
     handed = port.asides.values(lines.layers.watching(lines.sites), [site]).get(site)
     keys = list(tensor_keys(lines.capture.variables[site]))
     if handed is None or len(handed.output) != len(keys):

@@ -180,11 +180,10 @@ def test_a_worker_that_cannot_survey_is_not_asked() -> None:
     assert not port.attached
 
 
-def test_a_worker_that_hands_over_no_values_is_not_asked_for_them() -> None:
+def test_a_worker_that_hands_over_no_values_hides_no_line() -> None:
     """How far the line is off is said all the same."""
     port = LinesPort([A, wrong(B)])
-    port.capabilities = frozenset({"run", "survey"})
-    port.values = None
+    port.values = lambda _intervention, _sites: {}
     assert findings(blamed(port)[0], "line") == ["port.py:2 (reference ref.py:2): loss:b is off by 50.00 %"]
 
 
