@@ -1,4 +1,4 @@
-"""Find the layer or parameter that makes a ported neural network compute a wrong loss, and prove it.
+"""Find the layer, parameter or line that makes a ported neural network compute a wrong loss, and prove it.
 
 ``bisect capture`` records a trusted PyTorch run; ``bisect run`` feeds it into the port until it has found what
 makes the loss diverge. The same in Python, as in a test of your own port::

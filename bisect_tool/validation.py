@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ValidationError
 
 
@@ -17,6 +19,12 @@ def explain(error: ValidationError) -> str:
             parts.append(f"{where}: missing")
         else:
             message = message.replace("valid tuple", "list")
-            found = item["input"] if isinstance(item["input"], (str, int, float)) else type(item["input"]).__name__
-            parts.append(f"{where}: {message}" + ("" if "found" in message else f", found {found!r}"))
+            parts.append(f"{where}: {message}" + ("" if "found" in message else f", found {_shown(item['input'])}"))
     return "; ".join(parts)
+
+
+def _shown(value: Any) -> str:
+    """Return what was found: itself where it is short, else of what kind it is."""
+    plain = isinstance(value, (str, int, float, list, tuple, bool, type(None)))
+    text = repr(value) if plain else ""
+    return text if 0 < len(text) <= 80 else f"a {type(value).__name__}"

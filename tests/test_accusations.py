@@ -641,7 +641,7 @@ def test_a_start_outside_the_spread_that_nothing_explains_is_a_rare_draw(tmp_pat
     report = run(tmp_path, RARE)
     assert (report["verdict"], report["culprits"]) == ("agrees", [])
     assert any(note.startswith("loss starts at 2.16") and "a rare draw" in note for note in report["notes"])
-    assert "starts the same" not in report["sentence"]
+    assert "starts within" not in report["sentence"]
 
 
 def test_a_start_outside_the_spread_that_another_law_explains_is_no_rare_draw(tmp_path: Path) -> None:

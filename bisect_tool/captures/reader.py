@@ -45,7 +45,8 @@ class Capture:
             text = path.read_bytes()
         except FileNotFoundError:
             raise BisectError(
-                f"no capture in {folder}", hint=f"record one with `bisect capture --model {folder.name}`"
+                f"no capture in {folder}",
+                hint=f"record one with `bisect capture --recipe {folder.parent.name} --model {folder.name}`",
             ) from None
         except OSError as error:
             raise BisectError(f"cannot read {path}: {error.strerror}") from error

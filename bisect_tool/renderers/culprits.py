@@ -17,7 +17,8 @@ MOST_SITES = 6
 
 def culprit_title(number: int, culprit: CulpritData) -> Text:
     """Return what stands above a culprit."""
-    return shown(f"Culprit {number} ({culprit.kind}, {culprit.status})", "bold")
+    what = "Culprit" if culprit.confirmed else "Suspect"
+    return shown(f"{what} {number} ({culprit.kind}, {culprit.status})", "bold")
 
 
 def culprit_table(culprit: CulpritData) -> Table:

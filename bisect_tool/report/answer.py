@@ -19,7 +19,7 @@ from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
 from bisect_tool.report.probes import probes_data
-from bisect_tool.report.ruled_out import ruled_out
+from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, limits
 
@@ -42,7 +42,7 @@ def report_of(case: Case) -> data.Report:
         port=own if starts else base,
         questions=_questions(case, base, own),
         targets=_targets(case),
-        culprits=tuple(map(culprit_data, case.culprits)),
+        culprits=tuple(map(culprit_data, sorted(case.culprits, key=lambda c: not c.confirmed))),
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)),
         preflight=tuple(map(finding_data, (*preflight(case.pair), *case.initial, *laws(case.pair)))),
@@ -89,10 +89,11 @@ def _headline(case: Case, proved: Sequence[Culprit]) -> str:
 def _agreement(case: Case) -> str:
     if case.target is not None:
         starts = case.start is not None and not case.answers["start"].notes
-        return limits.agrees(case.target, starts=starts)
+        unlike = [site for finding in (*case.initial, *laws(case.pair)) for site in finding.sites]
+        return limits.agrees(case.target, starts=starts, unlike=unlike)
     gradients = case.capture.manifest.gradients
     compared = case.answer(GradientAnswer) is not None and gradients is not None
-    return limits.all_agree(list(case.questions), gradients.of if compared and gradients else ())
+    return limits.all_agree(list(case.questions), gradients.of if compared and gradients else (), lost=lost_calls(case))
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:

@@ -18,7 +18,8 @@ def ruled_out(case: Case, *, agrees: bool) -> list[str]:
     words = [*_calls(case, code), *_pulled(case, code)]
     if agrees and not case.after_the_layers:
         words.append(limits.loss_is_right([case.target] if case.target else list(case.questions)))
-    given = len({*case.state, *case.pair.tied()})
+    guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
+    given = len({*case.state, *case.pair.tied()} - guessed)
     if given and (code or not agrees):
         words.append(limits.weights_are_right(given, of=len(case.capture.manifest.described.state)))
     words += [*_later(case, code), *_other_tensors(case)]
@@ -33,7 +34,12 @@ def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     calls = case.answer(CallsAnswer)
     right = [site for site in case.trace.sites if site not in _blamed(code)]
     if calls is not None and calls.forced is not None and right:
-        yield limits.calls_are_right(len(right), of=len(case.trace.sites))
+        yield limits.calls_are_right(len(right), of=len(case.trace.sites), lost=lost_calls(case))
+
+
+def lost_calls(case: Case) -> int:
+    """Return how many recorded calls of the reference could not be compared by themselves."""
+    return len({entry.site for entry in case.capture.manifest.sites} - {*case.trace.sites, *case.trace.misshapen})
 
 
 def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:

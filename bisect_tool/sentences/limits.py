@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.sentences.spelling import counted, sentence_list
+from bisect_tool.sentences.spelling import counted, listed, sentence_list
 
 
 def not_asked(lost: str, capabilities: Sequence[str]) -> str:
@@ -33,18 +33,23 @@ def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str])
     return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."
 
 
-def agrees(target: str, *, starts: bool) -> str:
-    """Say that a target agrees."""
-    also = ", and with its own it starts the same" if starts else ""
-    return f"{target} agrees: with the reference's weights the port computes the same{also}."
+def agrees(target: str, *, starts: bool, unlike: Sequence[str] = ()) -> str:
+    """Say that a target agrees; ``unlike`` are tensors that start otherwise, although the target does not show it."""
+    also = ", and with its own it starts within the reference's spread" if starts else ""
+    though = f"; yet these start by other laws: {listed(unlike)}" if unlike else ""
+    return f"{target} agrees: with the reference's weights the port computes the same{also}{though}."
 
 
-def all_agree(targets: Sequence[str], gradients_of: Sequence[str]) -> str:
-    """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients."""
+def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int = 0) -> str:
+    """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
+
+    ``lost`` calls of the reference could not be compared.
+    """
+    which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
     pulled = f" Every gradient of {' + '.join(gradients_of)} agrees too." if gradients_of else ""
     return (
-        f"Every module call agrees by itself, from the reference's inputs and weights, and so {verb} "
+        f"{which} agrees by itself, from the reference's inputs and weights, and so {verb} "
         f"{sentence_list(targets)}.{pulled}"
     )
 
@@ -84,11 +89,12 @@ def unanswered(operation: str, why: str) -> str:
     return f"{UNANSWERED[operation]}: {why}"
 
 
-def calls_are_right(count: int, *, of: int) -> str:
-    """Clear the calls that nobody blames."""
+def calls_are_right(count: int, *, of: int, lost: int = 0) -> str:
+    """Clear the calls that nobody blames; ``lost`` calls of the reference could not be compared."""
+    rest = f" ({counted(lost, 'other')} could not be compared)" if lost else ""
     return (
         f"{_the(count, of)}: from the reference's inputs and weights each gives the reference's output, "
-        "to within rounding"
+        f"to within rounding{rest}"
     )
 
 

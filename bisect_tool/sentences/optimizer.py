@@ -24,9 +24,9 @@ SETTINGS = {
 }
 # What a choice in an update rule means, when it is true and when it is not.
 CHOICES = {
-    "first": ("the first step is dampened", "not"),
-    "decoupled": ("the weight decay is apart from the gradient", "added to it"),
-    "early": ("eps is added before the second moment is corrected for its start", "after it"),
+    "first": ("first step dampened", "first step not dampened"),
+    "decoupled": ("weight decay apart from the gradient", "weight decay added to the gradient"),
+    "early": ("eps added before the second moment is corrected for its start", "eps added after that correction"),
 }
 
 
@@ -67,7 +67,8 @@ def undeclared(differs: str) -> str:
 def choice(name: str, *, port: bool) -> str:
     """Say that the port's update rule makes another choice than the reference's."""
     made, otherwise = CHOICES[name]
-    return f"{made}, reference {otherwise}" if port else f"not so in the port: {made}"
+    mine, theirs = (made, otherwise) if port else (otherwise, made)
+    return f"{mine}, reference: {theirs}"
 
 
 def another_rule(port: str, reference: str) -> str:

@@ -68,7 +68,7 @@ def test_no_capture_is_said(tmp_path):
     """An absent capture names the folder and the command that makes one."""
     with pytest.raises(BisectError, match=r"no capture in .*ref") as caught:
         Capture.open(tmp_path / "ref")
-    assert caught.value.hint == "record one with `bisect capture --model ref`"
+    assert caught.value.hint == f"record one with `bisect capture --recipe {tmp_path.name} --model ref`"
 
 
 def test_a_manifest_that_is_a_folder_is_said(tmp_path):

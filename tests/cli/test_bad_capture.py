@@ -22,7 +22,7 @@ def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None
     """The folder that was looked in is named."""
     error = desk.run().error(2)
     assert f"no capture in {desk.captures / 'ref'}" in error
-    assert "next: record one with `bisect capture --model ref`" in error
+    assert "next: record one with `bisect capture --recipe small --model ref`" in error
 
 
 def test_a_capture_of_another_recipe_or_model_is_refused(recorded: Desk) -> None:

@@ -88,7 +88,7 @@ def test_settings_without_a_default_change_nothing(tiny: Path, tmp_path: Path, w
     [
         ("[tool.bisect]\nrecipe = 3\n", "tool.bisect.recipe: Input should be a valid string, found 3"),
         ('[tool.bisect]\nrecipe = ""\n', "tool.bisect.recipe: String should have at least 1 character"),
-        ('[tool.bisect]\nrecipe = ["tiny"]\n', "tool.bisect.recipe: Input should be a valid string, found 'list'"),
+        ('[tool.bisect]\nrecipe = ["tiny"]\n', "tool.bisect.recipe: Input should be a valid string, found ['tiny']"),
         ('[tool.bisect]\nrecipes = "tiny"\n', "tool.bisect.recipes: unknown key"),
         ("[tool]\nbisect = 3\n", "tool.bisect: "),
         ("tool = 3\n", "tool: "),

@@ -100,9 +100,9 @@ def test_an_agreeing_port_has_nothing_to_blame() -> None:
 def test_an_agreeing_start_is_said() -> None:
     """Where the capture tells where a target may start, and the axis did not object."""
     report = report_of(case(start=START))
-    assert report.sentence.endswith(", and with its own it starts the same.")
+    assert report.sentence.endswith(", and with its own it starts within the reference's spread.")
     objected = report_of(case(start=START, start_answer=Answer(notes=("too rare to tell",))))
-    assert "starts the same" not in objected.sentence
+    assert "starts within" not in objected.sentence
     assert "too rare to tell" in objected.notes
 
 

@@ -77,12 +77,16 @@ def test_agreement_says_under_which_weights() -> None:
     assert (
         limits.agrees("loss", starts=False) == "loss agrees: with the reference's weights the port computes the same."
     )
-    assert limits.agrees("loss", starts=True).endswith(", and with its own it starts the same.")
+    assert limits.agrees("loss", starts=True).endswith(", and with its own it starts within the reference's spread.")
+    assert limits.agrees("loss", starts=True, unlike=["a", "b"]).endswith(
+        " spread; yet these start by other laws: a, b."
+    )
 
 
 def test_all_that_agrees_is_said_without_a_target() -> None:
     """Calls, targets, and gradients where they were compared."""
     assert limits.all_agree(["a"], []).endswith("and so does a.")
+    assert limits.all_agree(["a"], [], lost=6).startswith("Every module call but 6 that could not be compared agrees")
     words = limits.all_agree(["a", "b"], ["a", "b"])
     assert words.endswith("and so do a and b. Every gradient of a + b agrees too.")
 
@@ -116,3 +120,8 @@ def test_what_a_worker_lacks_is_named() -> None:
 def test_a_failure_beside_the_probes_says_what_the_report_lacks(operation: str) -> None:
     """And why it failed."""
     assert limits.unanswered(operation, "out of memory").endswith(": out of memory")
+
+
+def test_calls_that_could_not_be_compared_are_counted_apart():
+    """They are cleared by nothing."""
+    assert limits.calls_are_right(22, of=22, lost=6).endswith("to within rounding (6 others could not be compared)")

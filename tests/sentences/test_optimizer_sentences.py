@@ -26,8 +26,8 @@ def test_a_setting_is_said_with_both_values(name: str, port: float, reference: f
 
 def test_a_choice_is_said_from_the_port_that_makes_it_or_does_not() -> None:
     """The first step is dampened, or it is not."""
-    assert sentences.choice("first", port=True) == "the first step is dampened, reference not"
-    assert sentences.choice("first", port=False) == "not so in the port: the first step is dampened"
+    assert sentences.choice("first", port=True) == "first step dampened, reference: first step not dampened"
+    assert sentences.choice("first", port=False) == "first step not dampened, reference: first step dampened"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_first_step_that_is_dampened_is_named() -> None:
     """Equal settings mean another first step in Jittor."""
     chosen = {**SGD, "dampening": 0.5}
     said = found([group(chosen)], [group(chosen)], jittor=True)
-    assert said == [("step-dampening", "the first step is dampened, reference not: all 8 parameters")]
+    assert said == [("step-dampening", "first step dampened, reference: first step not dampened: all 8 parameters")]
 
 
 def test_two_mistakes_are_two_findings() -> None:

@@ -157,7 +157,7 @@ def test_what_every_port_in_a_framework_does_is_a_note() -> None:
     answer = OPTIMIZER.search(port.case(((small, ALL),), adam, "Adam"))
     assert answer.culprits == ()
     (note,) = answer.notes
-    assert note.startswith("the optimizer's step: eps is added before the second moment is corrected for its start")
+    assert note.startswith("the optimizer's step: eps added before the second moment is corrected for its start")
     (culprit,) = OPTIMIZER.search(port.case(((ADAM, ALL),), adam, "Adam")).culprits
     assert culprit.findings[0].message == "eps 0.001, reference 1e-08: all 8 parameters"
 
