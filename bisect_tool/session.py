@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from bisect_tool.axes.axis import Case, ask
+from bisect_tool.axes.axis import Case, ask, check_announced
 from bisect_tool.axes.calls.placed_otherwise import conventions, explained
 from bisect_tool.axes.calls.search import CALLS
 from bisect_tool.axes.gradients.search import GRADIENTS
@@ -68,6 +68,7 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
     about = target if is_gradient_target(target) else None
     if about is not None:
         check_gradient_target(capture.manifest, about)
+        check_announced(GRADIENTS, port, about)
         target = None
     run = Run(port, capture, target or next(iter(capture.manifest.targets)), tolerance, log)
     check_target(run)

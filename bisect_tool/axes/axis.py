@@ -10,6 +10,7 @@ from typing import TypeVar
 from bisect_tool.captures.reader import Capture
 from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import AfterTheLayers, Culprit
+from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.interface import Port
@@ -113,6 +114,13 @@ class Axis:
     needs: frozenset[str]
     lost: str
     search: Callable[[Case], Answer]
+
+
+def check_announced(axis: Axis, port: Port, target: str) -> None:
+    """Raise BisectError where the worker cannot do what a target needs that this axis alone can answer."""
+    lacking = sorted(axis.needs - port.capabilities)
+    if lacking:
+        raise BisectError(f"target {target!r}: {limits.not_asked(axis.lost, lacking)}")
 
 
 def ask(axis: Axis, case: Case) -> Case:

@@ -195,6 +195,16 @@ def test_a_worker_that_cannot_record_or_run_is_an_error(recorded: Desk) -> None:
     assert "model 'port' of small: the worker cannot answer 'record': it announces step, survey" in error
 
 
+def test_a_target_that_the_worker_cannot_be_asked_about_is_an_error(desk: Desk) -> None:
+    """A target of gradients does not agree where nobody compared gradients."""
+    desk.write()
+    assert desk.capture("--grads").code == 0
+    python = worker_with(desk.folder, "protocol.CAPABILITIES -= {'gradients'}")
+    desk.write(toml=with_port(f'python = "{python}"'))
+    error = desk.run("--target", "grad_norm").error(2)
+    assert "target 'grad_norm': gradients were not compared: the port's worker does not announce gradients" in error
+
+
 WRONG = "hidden = torch.sin(self.first(x))"
 
 
