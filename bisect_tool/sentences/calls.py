@@ -122,6 +122,11 @@ def fails(what: str, why: str | None) -> str:
     return f"the port fails with {what}: {why}"
 
 
+def gives_no(target: str, what: str) -> str:
+    """Say that the port runs, and yet has no value of a target."""
+    return f"the port gives no {target} with {what}"
+
+
 def not_replaced(target: str, misshapen: Sequence[str]) -> str:
     """Say that a target cannot be judged from perfect layers."""
     return f"{target} cannot be judged while {listed(misshapen)} cannot be replaced"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,7 +71,10 @@ def _felt(search: Looked, loss: Interval) -> Felt:
     question, forced = search.question, search.forced
     if forced.misshapen:
         return Felt(open_ends=(calls.not_replaced(question.target, forced.misshapen),))
-    if not loss.holds(forced.reading.targets.get(question.target, math.nan)):
+    value = question.value(forced.reading)
+    if value is None:
+        return Felt(open_ends=(calls.gives_no(question.target, labels.EVERY_LAYER),))
+    if not loss.holds(value):
         return Felt((wrong_loss(question, search.trace, forced.reading),))
     if question.verdict(question.ask("split", labels.ALL_STATE)) is Verdict.AGREES:
         return Felt()
@@ -89,12 +91,15 @@ def search_local(questions: Mapping[str, TargetQuestion], trace: Trace) -> Calls
     if forced.reading.failure is not None:
         return CallsAnswer(open_ends=(calls.fails(labels.EVERY_LAYER, forced.reading.failure),))
     wrong: list[Culprit] = []
-    for target, asked in questions.items():
-        value = forced.reading.targets.get(target, math.nan)
-        if not forced.misshapen and not asked.loss.holds(value):
+    open_ends: list[str] = []
+    for target, asked in () if forced.misshapen else questions.items():
+        value = asked.question.value(forced.reading)
+        if value is None:
+            open_ends.append(calls.gives_no(target, labels.EVERY_LAYER))
+        elif not asked.loss.holds(value):
             wrong = merged(wrong, wrong_loss(asked.question, trace, forced.reading))
     search = Looked(question, trace, forced, asks_target=False)
-    return _answer((*wrong, *unfelt(search, ())), (), forced)
+    return _answer((*wrong, *unfelt(search, ())), tuple(open_ends), forced)
 
 
 def _answer(culprits: tuple[Culprit, ...], open_ends: tuple[str, ...], forced: Forced) -> CallsAnswer:

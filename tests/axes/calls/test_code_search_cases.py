@@ -4,8 +4,9 @@ import dataclasses
 
 from simulated_port import STEP, Fault, Node, SimulatedPort, chain
 
-from bisect_tool.axes.calls.search import MOST_CULPRITS, search_code
+from bisect_tool.axes.calls.search import MOST_CULPRITS, search_code, search_local
 from bisect_tool.probes.reading import Reading, Watched
+from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.search.verdict import Verdict
 
 
@@ -185,3 +186,20 @@ def _without(port, name):
             return dataclasses.replace(whole, sites=tuple(site for site in whole.sites if site != name))
 
     return Blind(port.tops, port.faults)
+
+
+class Withheld(SimulatedPort):
+    """A port that gives no loss once a call is the reference's."""
+
+    def run(self, intervention):
+        """Run one probe."""
+        reading = super().run(intervention)
+        return dataclasses.replace(reading, targets={}) if intervention.patched else reading
+
+
+def test_a_target_that_perfect_layers_do_not_give_blames_nobody():
+    """No value is no proof that the code after the last layer is wrong."""
+    port = Withheld(chain("Conv", "Linear"))
+    asked = TargetQuestion(port.question(), port.loss_interval())
+    for answer in (search(port), search_local({"loss": asked}, port.trace())):
+        assert (answer.culprits, answer.open_ends) == ((), ("the port gives no loss with every layer patched",))
