@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from bisect_tool.captures.manifest import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
@@ -23,6 +25,7 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site, module_of
+from bisect_tool.validation import explain
 from bisect_tool.workers.process import worker_digest
 
 if TYPE_CHECKING:
@@ -141,6 +144,8 @@ class WorkerPort:
             read = {str(key): str(found) for key, found in data["read"].items()}
         except (ModelError, WorkerError) as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)
+        except ValidationError as error:
+            return Reading(failure=f"the worker's reading is not usable: {explain(error)}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reading(failure=f"the worker's reading is not usable: {error!r}")
         self._capture.check_recorded(read)
@@ -151,6 +156,9 @@ class WorkerPort:
                 failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
             )
         unread = intervention.patched | intervention.kept
+        silent = [] if intervention.backward else self._receipts.not_compared(reading, intervention.watched)
+        if silent:
+            return Reading(failure=f"the worker's reading is not usable: it does not compare {listed(silent)}")
         self._receipts.check(reading, intervention.patched - variables, unread, self._calls)
         self._cache.put(intervention, reading)
         return reading

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+Kernels = Annotated[int, Field(ge=0)]
+EXACTLY = ConfigDict(extra="forbid")  # a row of a worker has these fields and no others
 
 
 @dataclass(frozen=True)
@@ -15,12 +20,17 @@ class Comparison:
     ``misplaced`` (how many elements of a variable are wholly wrong, whatever their share).
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
     path: str
     error: float | None = None
     mismatch: str | None = None
     missing: bool = False
     variation: float | None = None
     misplaced: int = 0
+
+    def __post_init__(self) -> None:
+        if self.error is None and self.mismatch is None and not self.missing:
+            raise ValueError(f"a comparison that says nothing of {self.path!r}")
 
     def exceeds(self, tolerance: float) -> bool:
         """Tell whether the tensor is off by more than a relative tolerance, or does not compare at all."""
@@ -53,6 +63,7 @@ class Pulled:
     numbers).
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
     none: bool = False
     rms: float = 0.0
     reference: float | None = None
@@ -80,8 +91,9 @@ class PulledAt:
     The part "call" says that the call is made with gradients switched off.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
     site: str
-    part: str
+    part: Literal["inputs", "output", "state", "call"]
     path: str
     exact: bool
     gradient: Pulled
@@ -114,41 +126,17 @@ class Reading:
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()
-    kernels: int | None = None
+    kernels: Kernels | None = None
     seconds: float = 0.0
     failure: str | None = None
     detail: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reading:
-        """Rebuild a reading from a worker's reply or the cache. Raises KeyError or TypeError when it is none."""
+        """Rebuild a reading from a worker's reply or the cache. Raises ValueError or AttributeError when it is none."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        receipts = {site: [one] if isinstance(one, str) else one for site, one in data.get("receipts", {}).items()}
+        return _READING.validate_python({**known, "receipts": receipts})
 
-        def rows(entry: dict[str, Any], part: str) -> tuple[Comparison, ...] | None:
-            return tuple(Comparison(**row) for row in entry[part]) if entry.get(part) is not None else None
 
-        watched = {
-            site: Watched(
-                rows(entry, "inputs") or (),
-                rows(entry, "output") or (),
-                rows(entry, "exact"),
-                rows(entry, "exact_inputs"),
-            )
-            for site, entry in data.get("watched", {}).items()
-        }
-        calls = tuple(
-            (str(site), tuple((str(path), tuple(shape)) for path, shape in outputs))
-            for site, outputs in data.get("calls", ())
-        )
-        return cls(
-            targets={str(k): float(v) for k, v in data.get("targets", {}).items()},
-            not_scalar=dict(data.get("not_scalar", {})),
-            receipts={k: [v] if isinstance(v, str) else list(v) for k, v in data.get("receipts", {}).items()},
-            standing={str(k): str(v) for k, v in data.get("standing", {}).items()},
-            watched=watched,
-            calls=calls,
-            gradients={str(name): Pulled(**row) for name, row in data.get("gradients", {}).items()},
-            pieces=tuple(PulledAt(**{**row, "gradient": Pulled(**row["gradient"])}) for row in data.get("pieces", ())),
-            kernels=data.get("kernels"),
-            seconds=float(data.get("seconds", 0.0)),
-            failure=data.get("failure"),
-        )
+_READING = TypeAdapter(Reading)

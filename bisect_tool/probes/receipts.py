@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.sites import Site, calls_around, module_of, parent_of
 
 
@@ -22,6 +22,7 @@ class Receipts:
         for call in manifest.calls:
             self._calls_of.setdefault(module_of(call), []).append(call)
         self._hashes = {name: [manifest.tensors[key].hash] for name, key in manifest.state.items()}
+        self._compared = {entry.site: _rows(entry) for entry in manifest.sites}
         for entry in manifest.sites:
             self._hashes[entry.site] = [manifest.tensors[key].hash for _, key in tensor_keys(entry.output)]
 
@@ -48,6 +49,17 @@ class Receipts:
                     hint="exclude it from the capture: `bisect capture --exclude`",
                 )
 
+    def not_compared(self, reading: Reading, watched: Iterable[Site]) -> list[Site]:
+        """Return the watched calls that the port came to and of which a reading does not compare all: no row exonerates."""
+        came_to = {call for call, _ in reading.calls} | reading.receipts.keys()
+        silent = []
+        for site in sorted(watched):
+            seen = reading.watched.get(site, Watched())
+            rows = {("inputs", row.path) for row in seen.inputs} | {("output", row.path) for row in seen.output}
+            if site in came_to and not self._compared.get(site, frozenset()) <= rows:
+                silent.append(site)
+        return silent
+
     def _not_consumed(self, site: str) -> BisectError:
         guessed = self._matching.how.get(site) in ("shape", "guess")
         pair = f"; it was matched with {self._matching.state[site]} by shape and order only" if guessed else ""
@@ -64,3 +76,9 @@ class Receipts:
             return any(around in unread for around in calls_around(self._parents, site))
         calls = self._calls_of.get(parent_of(site), ())
         return all(call in unread or self._may_be_unread(call, unread) for call in calls)
+
+
+def _rows(entry: SiteEntry) -> frozenset[tuple[str, str]]:
+    """Return what a call is compared by: the part and the path of every recorded tensor."""
+    parts = {"inputs": entry.inputs, "output": entry.output}
+    return frozenset((part, path) for part, tree in parts.items() for path, _ in tensor_keys(tree))

@@ -256,6 +256,18 @@ operations.OPERATIONS["run"] = without
     assert "the reply to 'run' is not as the protocol has it: receipts is missing" in recorded.run().error(3)
 
 
+def test_a_reading_that_compares_nothing_clears_nobody(recorded: Desk) -> None:
+    """Where the calls that were to be watched are missing, their outputs do not count as the reference's."""
+    change = """
+run = operations.OPERATIONS["run"]
+operations.OPERATIONS["run"] = lambda session, **request: dict(run(session, **request), watched={})
+"""
+    recorded.write(toml=with_port(f'python = "{worker_with(recorded.folder, change)}"'))
+    done = recorded.bisect("run")
+    assert done.code == 3, done.out
+    assert "it does not compare net, net.first, net.last" in " ".join(done.out.replace("│", "").split())
+
+
 def test_a_probe_that_is_answered_badly_leaves_the_rest(recorded: Desk) -> None:
     """One reading in a form of its own costs no more than its probe."""
     change = """

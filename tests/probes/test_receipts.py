@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 
 import pytest
@@ -10,7 +11,7 @@ from manifests import SHARD, described, manifest, module, site, tensor
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sites import Site
 
@@ -104,3 +105,12 @@ def test_a_parameter_that_other_code_reads_must_still_stand(receipts: Receipts) 
     assert not refused(receipts, standing, "m.a.weight")
     assert refused(receipts, standing, "m.a.weight", called={"m.a"})
     assert refused(receipts, Reading(standing={"m.a.weight": "?"}), "m.a.weight")
+
+
+@pytest.mark.parametrize("reading", [Reading(calls=(("m.a", ()),)), Reading(receipts={"m.a": ["A"]})])
+def test_a_call_that_was_come_to_must_be_compared(receipts: Receipts, reading: Reading) -> None:
+    """That a worker says nothing of a call that it was to watch does not clear it; a call that it skipped may be missing."""
+    assert receipts.not_compared(reading, [Site("m.a"), Site("m")]) == ["m.a"]
+    seen = Watched(output=(Comparison("", 0.0),))
+    assert receipts.not_compared(dataclasses.replace(reading, watched={"m.a": Watched()}), [Site("m.a")]) == ["m.a"]
+    assert receipts.not_compared(dataclasses.replace(reading, watched={"m.a": seen}), [Site("m.a")]) == []

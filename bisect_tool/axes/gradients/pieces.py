@@ -64,7 +64,11 @@ def _above(asked: Backward, reading: Reading) -> Off:
     """Return the gradients that are off by more than their floor, by the call whose own code makes them."""
     found: dict[Site, list[PulledAt]] = {}
     for row in reading.pieces:
-        if not row.exact and row.gradient.exceeds(floor_of(row, asked.trace, asked.gradients)):
+        if (
+            _is_known(row, asked.gradients)
+            and not row.exact
+            and row.gradient.exceeds(floor_of(row, asked.trace, asked.gradients))
+        ):
             found.setdefault(owner_of(row, asked.trace), []).append(row)
     order = {site: number for number, site in enumerate(asked.trace.sites)}
     return {owner: tuple(found[owner]) for owner in sorted(found, key=lambda site: order.get(site, len(order)))}
@@ -95,6 +99,15 @@ def floor_of(row: PulledAt, trace: Trace, gradients: Gradients) -> float:
     """Return the rms that rounding explains in one gradient."""
     if row.part == "call":
         return 0.0
+    noise = _recorded(row, gradients)[row.path][1]
+    return SAFETY * max(noise, trace.rounding * (row.gradient.reference or 0.0))
+
+
+def _recorded(row: PulledAt, gradients: Gradients) -> Mapping[str, tuple[str | None, float]]:
     entry = gradients.sites[row.site]
-    parts = {"inputs": entry.inputs, "output": entry.output, "state": entry.state}
-    return SAFETY * max(parts[row.part][row.path][1], trace.rounding * (row.gradient.reference or 0.0))
+    return {"inputs": entry.inputs, "output": entry.output, "state": entry.state}[row.part]
+
+
+def _is_known(row: PulledAt, gradients: Gradients) -> bool:
+    """Tell whether the reference's gradient was recorded there: a worker may name what it likes."""
+    return row.site in gradients.sites and (row.part == "call" or row.path in _recorded(row, gradients))
