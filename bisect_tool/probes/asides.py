@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -108,7 +109,7 @@ class Asides:
             return read(self._link.ask(operation, **request))
         except (ModelError, WorkerError) as error:
             self.unanswered[operation] = str(error)
-        except (KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, OSError, SafetensorError) as error:
             self.unanswered[operation] = f"the worker's answer is not usable: {error!r}"
         return otherwise
 
@@ -156,7 +157,19 @@ class Asides:
         groups = [OptimizerGroup.model_validate(group) for group in found["groups"]]
         named = [group.model_copy(update={"parameters": tuple(map(back, group.parameters))}) for group in groups]
         after = {back(str(name)): [arrays[key] for key in keys] for name, keys in found["after"].items()}
+        self._check_steps([name for group in named for name in group.parameters], after)
         return Steps(tuple(named), after)
+
+    def _check_steps(self, grouped: Iterable[str], after: Mapping[str, Sequence[Any]]) -> None:
+        """Raise ValueError unless each parameter of a group is there after both steps, as large as the reference's."""
+        manifest = self._capture.manifest
+        for name in grouped:
+            if len(after.get(name, ())) != 2:
+                raise ValueError(f"{name} is in a group, and not there after both steps")
+        for name, arrays in after.items():
+            size = math.prod(manifest.tensors[manifest.state[name]].shape) if name in manifest.state else None
+            if any(size not in (None, array.size) for array in arrays):
+                raise ValueError(f"{name} is of another size after the steps")
 
 
 def _excerpts(found: Any) -> dict[str, Excerpt]:

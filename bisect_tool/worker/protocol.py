@@ -131,7 +131,9 @@ FAILURE = {"phase": "text", "type": "text", "message": "text", "where": "text or
 KINDS: Dict[str, Callable[[Any], bool]] = {
     "flag": lambda value: isinstance(value, bool),
     "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "number": lambda value: (
+        isinstance(value, float) or (type(value) is int and abs(value) < 1 << 1023)
+    ),  # as floats are
     "text": lambda value: isinstance(value, str),
     "names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
     "list": lambda value: isinstance(value, list),

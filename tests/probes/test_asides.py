@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from manifests import described, manifest, tensor
+import numpy as np
+import pytest
+from manifests import SHARD, described, manifest, tensor
+from safetensors.numpy import save_file
 
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
@@ -50,3 +53,34 @@ def test_a_statement_reads_parameters_by_the_references_names() -> None:
     assert found.edges == {"net.f:x|value": {"net|state|net.scale": (1.0,) * 5, "net.a|output|": (2.0,) * 5}}
     assert (found.places, found.stopped) == ({"net.a": "port.py:3"}, {"net.f:x|value|"})
     assert asides.statements(Intervention(), STEP, ()).edges == {}
+
+
+@pytest.mark.parametrize(
+    ("after", "shape", "why"),
+    [
+        ({}, (2,), "net.w is in a group, and not there after both steps"),
+        ({"model.w": ["0"]}, (2,), "net.w is in a group, and not there after both steps"),
+        ({"model.w": ["0", "0"]}, (3,), "net.w is of another size after the steps"),
+        ({"model.w": ["0", "0"]}, (2,), ""),
+    ],
+)
+def test_steps_that_are_not_whole_blame_nobody(after: dict[str, list[str]], shape: tuple[int, ...], why: str) -> None:
+    """A parameter that a worker says nothing of did not stand still."""
+    data = Manifest.model_validate(
+        manifest(
+            described(state=[tensor("net.w", [2])]),
+            state={"net.w": "t"},
+            tensors={"t": {"file": SHARD, "shape": [2], "dtype": "float32", "hash": "T"}},
+            gradients=GRADIENTS,
+        )
+    )
+
+    class Stepping(Answering):
+        def ask(self, _operation: str, **request: Any) -> Any:
+            save_file({"0": np.zeros(shape)}, request["file"])
+            return self.reply
+
+    worker = Stepping({"groups": [{"class": "SGD", "settings": {}, "parameters": ["model.w"]}], "after": after})
+    asides = Asides(worker, Naming({"net.w": "model.w"}), Capture(Path(), data, "key"))  # type: ignore[arg-type]
+    assert (asides.steps([Site("net.w")]) is None) == bool(why)
+    assert why in asides.unanswered.get("take_steps", "")
