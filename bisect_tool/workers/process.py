@@ -93,11 +93,7 @@ class Worker:
         if needed not in self.capabilities | {protocol.ALWAYS}:
             able = ", ".join(sorted(self.capabilities)) or "nothing"
             raise ModelError(f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}")
-        self._alive_at = time.monotonic()
-        try:
-            self._socket.sendall((json.dumps({"op": operation, **request}) + "\n").encode())
-        except OSError as error:
-            raise self._gone(operation) from error
+        self._send(operation, (json.dumps({"op": operation, **request}) + "\n").encode())
         while "event" in (message := self._receive(operation)):
             self._take_event(message)
         if "error" in message:
@@ -136,6 +132,21 @@ class Worker:
             protocol.check_event(message)
             self._on_event(message)
 
+    def _send(self, operation: str, line: bytes) -> None:
+        """Send a line; a worker that does not read it is as silent as one that does not answer."""
+        self._alive_at = time.monotonic()
+        left = memoryview(line)
+        while left:
+            _, writable, _ = select.select([], [self._socket], [], 0.5)
+            if not writable:
+                self._wait(operation)
+                continue
+            try:
+                left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
+            except OSError as error:
+                raise self._gone(operation) from error
+            self._alive_at = time.monotonic()
+
     def _receive(self, operation: str) -> dict[str, Any]:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
@@ -157,9 +168,7 @@ class Worker:
     def _read_more(self, operation: str) -> None:
         readable, _, _ = select.select([self._socket], [], [], 0.5)
         if not readable:
-            self._on_event({"event": "waiting"})
-            if time.monotonic() - self._alive_at > self.silence_limit:
-                raise self._silent(operation)
+            self._wait(operation)
             return
         try:
             data = self._socket.recv(1 << 16)
@@ -168,6 +177,11 @@ class Worker:
         if not data:
             raise self._gone(operation)
         self._buffer += data
+
+    def _wait(self, operation: str) -> None:
+        self._on_event({"event": "waiting"})
+        if time.monotonic() - self._alive_at > self.silence_limit:
+            raise self._silent(operation)
 
     def _silent(self, operation: str) -> WorkerError:
         self._process.send_signal(signal.SIGUSR1)  # the worker's fault handler prints where it is

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,3 +127,18 @@ def test_what_is_no_reply_ends_the_worker(tmp_path: Path) -> None:
         worker.ready()
         with pytest.raises(WorkerError, match="something that is no reply"):
             worker.ask("step")
+
+
+def test_a_worker_that_does_not_read_is_stopped(tmp_path: Path) -> None:
+    """A request that is larger than the socket holds waits no longer than any other."""
+    program = tmp_path / "deaf"
+    said = json.dumps(READY) + "\n"
+    program.write_text(
+        f"#!{sys.executable}\nimport socket, sys, time\n"
+        f"sock = socket.socket(fileno=int(sys.argv[-1]))\nsock.sendall({said.encode()!r})\ntime.sleep(100)\n"
+    )
+    program.chmod(0o755)
+    worker = Worker(python=str(program), framework="torch", silence_limit=1)
+    worker.ready()
+    with pytest.raises(WorkerError, match="no sign of life for 1 s during 'step'"):
+        worker.ask("step", more="x" * 4_000_000)
