@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.recipes.find import find_recipe
 from bisect_tool.recipes.load import Recipe, load_recipe
+from bisect_tool.recipes.options import as_words
 from bisect_tool.workers.process import Event, Worker
 from bisect_tool.workers.start import build_model, start_worker
 
@@ -53,7 +53,7 @@ def open_port(
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(os.fspath(recipe), Path.cwd()))
     check_belongs(capture, loaded)
     given = dict(options or {})
-    words = [loaded.name, model, loaded.model(model).model_dump_json(), json.dumps(given, sort_keys=True, default=str)]
+    words = [loaded.name, model, loaded.model(model).model_dump_json(), as_words(given)]
     start = _starting(loaded, model, given, listener)
     port = WorkerPort.open(start, capture, loaded.names.rename, probes or capture.folder.parent / "probes", words)
     try:

@@ -44,6 +44,27 @@ def test_a_capture_of_another_recipe_is_refused(tiny_captures: Path) -> None:
         raise AssertionError("it was opened")
 
 
+def nested(depth: int) -> list[object]:
+    """Return a list in a list in a list."""
+    found: list[object] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, Path(), b"x", {(1, 2): 3}, {1: 2, "a": 3}, "\ud800", nested(300), nested(5000)]
+)
+def test_options_that_are_no_json_are_refused(tiny_captures: Path, value: object) -> None:
+    """Before anything is started, and not when the report is written."""
+    capture = Capture.open(tiny_captures / "tiny" / "ref")
+    with (
+        pytest.raises(BisectError, match="the options of build cannot be written as JSON: "),
+        open_port(TINY, capture, options={"fault": value}),
+    ):
+        raise AssertionError("it was opened")
+
+
 def test_a_relative_place_is_a_capture_too(tiny_captures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port's process runs in another folder: what it is told of the capture does not depend on this one."""
     monkeypatch.chdir(tiny_captures)

@@ -20,6 +20,7 @@ from rich.text import Text
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.recipes.find import find_recipe
 from bisect_tool.recipes.load import Recipe, load_recipe
+from bisect_tool.recipes.options import as_words
 
 EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -116,16 +117,18 @@ def open_recipe(given: str | None) -> Recipe:
 def parse_options(given: Sequence[str] | None) -> dict[str, Any]:
     """Return ``KEY=VALUE`` words as a dict; a value is read as JSON (1, 0.5, true) and else as a word.
 
-    Raises BisectError that lists every word without a ``=``.
+    Raises BisectError that lists every word without a ``=``, or for what cannot be kept in a report.
     """
     wrong = [word for word in given or () if not word.partition("=")[0] or "=" not in word]
     if wrong:
         raise BisectError(f"--option {', '.join(wrong)}: expected KEY=VALUE")
-    return {key: _value(value) for key, _, value in (word.partition("=") for word in given or ())}
+    options = {key: _value(value) for key, _, value in (word.partition("=") for word in given or ())}
+    as_words(options)
+    return options
 
 
 def _value(word: str) -> Any:
     try:
         return json.loads(word, parse_constant=str)  # NaN and Infinity stay words
-    except ValueError:
+    except (ValueError, RecursionError):
         return word

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from bisect_tool.errors import BisectError
 from bisect_tool.report.data import FORMAT, Report
@@ -44,11 +45,13 @@ def load_report(path: Path) -> Report:
         shown = repr(found) if isinstance(found, (int, str, float)) else "missing"
         raise BisectError(f"{path}: no report of this version: format {shown}, expected {FORMAT}", hint=MAKE_ONE)
     try:
-        return Report.model_validate(data)
+        report = Report.model_validate(data)
+        as_json(report)
     except ValidationError as error:
         raise BisectError(f"{path}: damaged report: {explain(error)}", hint=MAKE_ONE) from error
-    except RecursionError as error:
+    except (PydanticSerializationError, RecursionError) as error:
         raise BisectError(f"{path}: damaged report: nested too deeply", hint=MAKE_ONE) from error
+    return report
 
 
 def _content(path: Path) -> bytes:

@@ -126,3 +126,10 @@ def test_doctor_names_an_interpreter_that_does_not_exist(desk: Desk) -> None:
     assert [(row["what"], row["ok"]) for row in rows if row["model"] == "port"] == [("interpreter", False)]
     assert "/no/such/python" in rows[-1]["found"]
     assert rows[-1]["next"] == "set `python` in recipe.toml"
+
+
+@pytest.mark.parametrize("value", ["[" * 300 + "]" * 300, '"\\ud800"', "\udcff"])
+def test_an_option_that_no_report_can_keep_is_refused(recorded: Desk, value: str) -> None:
+    """Before the run, not after it."""
+    error = recorded.run("--option", f"fault={value}").error(2)
+    assert "the options of build cannot be written as JSON: " in error

@@ -160,3 +160,13 @@ def test_a_full_disk_is_said(data: Data, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BisectError, match="cannot save the report"):
         save_report(Report.model_validate(data), tmp_path / "file" / "report.json")
+
+
+def test_what_is_nested_too_deeply_to_be_written_is_refused(data: Data, tmp_path: Path) -> None:
+    """It could be read, and not printed as JSON."""
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({**data, "options": {"x": deep}}))
+    assert "damaged report: nested too deeply" in refused(path)
