@@ -70,7 +70,8 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         check_gradient_target(capture.manifest, about)
         check_announced(GRADIENTS, port, about)
         target = None
-    run = Run(port, capture, target or next(iter(capture.manifest.targets)), tolerance, log)
+    asked = next(iter(capture.manifest.targets)) if target is None else target
+    run = Run(port, capture, asked, tolerance, log)
     check_target(run)
     check_batch(run)
     own = ends(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.data import Report
 from bisect_tool.report.parts import Probes
 from bisect_tool.report.saved import save_report
+
+LONGEST = 50  # characters of a report's name that are its target's: a file's name has 255 bytes at most
 
 TargetOption = Annotated[
     str | None,
@@ -80,7 +83,7 @@ def run(
         ) as port:
             report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
         report = report.model_copy(update={"options": options})
-        path = home / "reports" / f"{model}-{(target or 'all').replace(':', '-')}.json"
+        path = home / "reports" / f"{model}-{_file_name(target)}.json"
         save_report(report, path)
     with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
         print_report(report, json_=json_)
@@ -93,6 +96,11 @@ def _search(port: WorkerPort, capture: Capture, target: str | None, tolerance: T
     report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
     cached = sum(kept for _, _, kept in port.asked)
     return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
+
+
+def _file_name(target: str | None) -> str:
+    """Return what stands for a target in its report's name: a path in it leads nowhere, and a long one fits."""
+    return "all" if target is None else re.sub(r"[^\w.+-]", "-", target)[-LONGEST:]
 
 
 def _kept(probes: Probes) -> str:

@@ -11,12 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import FRAMEWORKS
+from bisect_tool.recipes.options import as_words
 from bisect_tool.validation import explain
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     import tomli as tomllib
+
+TAKEN = ("probes", "reports")  # folders beside the captures
 
 
 def _is_framework(value: str) -> str:
@@ -49,6 +52,19 @@ def _is_pattern(value: tuple[str, str]) -> tuple[str, str]:
 def _is_some(value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
     if not value:
         raise ValueError("expected at least one model such as [models.ref], found none")
+    for name in value:  # each is a folder beside those of the probes and the reports
+        if not re.fullmatch(r"\w[\w .+-]*", name) or name in TAKEN:
+            raise ValueError(
+                f"expected a model's name such as 'port', and neither 'probes' nor 'reports', found {name!r}"
+            )
+    return value
+
+
+def _is_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        as_words(value)
+    except BisectError as error:
+        raise ValueError(str(error)) from error
     return value
 
 
@@ -64,7 +80,7 @@ class ModelSpec(_Strict):
     python: str | None = None
     path: tuple[str, ...] = ()
     env: dict[str, str] = {}
-    options: dict[str, Any] = {}
+    options: Annotated[dict[str, Any], AfterValidator(_is_json)] = {}
 
 
 class TargetSpec(_Strict):

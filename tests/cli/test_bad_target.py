@@ -19,6 +19,21 @@ def test_an_unknown_target_is_answered_with_those_there_are(recorded: Desk) -> N
     assert "no target 'nosuch': step of the reference returned loss, size" in error
 
 
+def test_no_name_is_no_target(recorded: Desk) -> None:
+    """A target without a name is unknown, and not the same as none."""
+    assert "no target ''" in recorded.bisect("run", "--target", "").error(2)
+
+
+@pytest.mark.parametrize("name", ["../../up", "a/b", "x" * 300, "\n[red]"])
+def test_a_report_lies_with_the_others_whatever_its_target_is_called(desk: Desk, name: str) -> None:
+    """No name of a target leads out of their folder, or is too long for a file."""
+    desk.write(reference=changed(('"loss"', repr(name))), port=changed(('"loss"', repr(name))))
+    assert desk.capture().code == 0
+    done = desk.bisect("run", "--target", name)
+    assert done.code == 0, done.err
+    assert [p.parent.name for p in desk.folder.rglob("port-*.json")] == ["reports"]
+
+
 def test_a_target_that_is_no_scalar_in_the_reference_is_refused(desk: Desk) -> None:
     """Recording says that it cannot be a target, and bisecting it is an error with its shape."""
     desk.write(reference=changed((RETURN, 'return {"loss": out, "size": out.abs().sum()}')))

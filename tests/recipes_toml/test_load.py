@@ -176,3 +176,18 @@ def test_an_unknown_model_lists_the_known(folder):
     """Asking for a model that is not there lists those that are."""
     with pytest.raises(BisectError, match="no model 'prot'; it has ref, port"):
         load_recipe(folder).model("prot")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../out", "a/b", ".hidden", "reports", "probes"])
+def test_a_model_is_named_by_one_folder_of_its_own(folder, name):
+    """Its capture must not lie elsewhere, in another one's, or where reports are kept: the next one would replace them."""
+    message = mistakes(folder, GOOD.replace("[models.port]", f'[models."{name}"]'))
+    assert (
+        f"models: expected a model's name such as 'port', and neither 'probes' nor 'reports', found {name!r}" in message
+    )
+
+
+def test_options_that_are_no_json_are_mistakes(folder):
+    """A date is one in TOML alone."""
+    message = mistakes(folder, GOOD.replace("depth = 3", "depth = 2020-01-01"))
+    assert "models.port.options: the options of build cannot be written as JSON: " in message
