@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,13 +32,15 @@ class Variable:
     @classmethod
     def from_json(cls, call: Callable[[str], str], data: Mapping[str, Any]) -> Variable:
         """Read one as a worker says it; ``call`` renames a module call. Raises KeyError, TypeError or ValueError."""
-        around = data["around"]
+        around, place = data["around"], str(data["place"])
+        if not re.fullmatch(r".+:\d{1,9}", place):
+            raise ValueError(f"{place!r} is no line, spelled file:number")
         parts = [(str(path), tuple(int(n) for n in shape), str(dtype)) for path, shape, dtype in data["parts"]]
         return cls(
             Site(str(data["site"])),
             None if around is None else call(str(around)),
             data["kind"] == "parameter",
-            str(data["place"]),
+            place,
             tuple(parts),
         )
 

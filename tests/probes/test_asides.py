@@ -84,3 +84,14 @@ def test_steps_that_are_not_whole_blame_nobody(after: dict[str, list[str]], shap
     asides = Asides(worker, Naming({"net.w": "model.w"}), Capture(Path(), data, "key"))  # type: ignore[arg-type]
     assert (asides.steps([Site("net.w")]) is None) == bool(why)
     assert why in asides.unanswered.get("take_steps", "")
+
+
+@pytest.mark.parametrize("place", ["nowhere", "port.py:", "port.py:x", "port.py:1,2"])
+def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
+    """A line is a file and a number, wherever a report speaks of it."""
+    row = {"site": "f:x", "kind": "assigned", "around": None, "place": place, "parts": []}
+    empty: dict[str, Any] = {"excerpts": {}, "caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}}
+    worker = Answering({"variables": [row], **empty})
+    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest()), "key"))  # type: ignore[arg-type]
+    assert asides.survey(Intervention()).variables == ()
+    assert f"{place!r} is no line" in asides.unanswered["survey"]
