@@ -65,6 +65,8 @@ def bisect(
 
 def _opened(port: Port, capture: Capture, target: str | None, tolerance: Tolerance, log: ProbeLog) -> Case:
     """Return what the axes look at: the port runs, is deterministic, and its names are paired with the reference's."""
+    if not port.knows(capture):
+        raise BisectError(f"the port was opened beside another capture than {capture.folder}")
     about = target if is_gradient_target(target) else None
     if about is not None:
         check_gradient_target(capture.manifest, about)

@@ -52,6 +52,10 @@ class BarePort:
         """Run one probe."""
         raise NotImplementedError
 
+    def knows(self, _capture: object) -> bool:
+        """Any capture is its own."""
+        return True
+
     def can_patch(self, _site: str) -> bool:
         """Any site can be patched."""
         return True

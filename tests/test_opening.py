@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_a_capture_of_another_recipe_is_refused(tiny_captures: Path) -> None:
     capture = Capture.open(tiny_captures / "tiny" / "ref")
     with pytest.raises(BisectError, match="is of model 'ref' of recipe 'tiny', not of"), open_port("yolo11n", capture):
         raise AssertionError("it was opened")
+
+
+def test_a_port_is_asked_beside_its_own_capture_alone(tiny_captures: Path, tmp_path: Path) -> None:
+    """The values that it puts anywhere are of that one: beside another's a fault would agree, and a right port diverge."""
+    capture = Capture.open(tiny_captures / "tiny" / "ref")
+    other = dataclasses.replace(capture, key="another")
+    with (
+        open_port(TINY, capture, probes=tmp_path) as port,
+        pytest.raises(BisectError, match="the port was opened beside another capture than "),
+    ):
+        bisect(port, other)
 
 
 def nested(depth: int) -> list[object]:

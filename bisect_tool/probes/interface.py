@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
 from bisect_tool.probes.intervention import Intervention
@@ -86,6 +87,10 @@ class Port(Protocol):
 
     def run(self, intervention: Intervention) -> Reading:
         """Run one probe. Raises BisectError when a patch was not consumed."""
+        ...
+
+    def knows(self, capture: Capture) -> bool:
+        """Tell whether it was opened beside this very capture: the values that it puts anywhere are of that one."""
         ...
 
     def can_patch(self, site: str) -> bool:

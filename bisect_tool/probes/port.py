@@ -107,6 +107,10 @@ class WorkerPort:
         """What its worker can do; see ``worker.protocol``."""
         return self._link.worker.capabilities
 
+    def knows(self, capture: Capture) -> bool:
+        """Tell whether it was opened beside this very capture."""
+        return capture.key == self._capture.key
+
     def can_patch(self, site: str) -> bool:
         """Tell whether the reference's value can be put at a site of the port."""
         return site in self._naming.to_port

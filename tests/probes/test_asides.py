@@ -92,6 +92,6 @@ def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
     row = {"site": "f:x", "kind": "assigned", "around": None, "place": place, "parts": []}
     empty: dict[str, Any] = {"excerpts": {}, "caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}}
     worker = Answering({"variables": [row], **empty})
-    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest()), "key"))  # type: ignore[arg-type]
+    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
     assert asides.survey(Intervention()).variables == ()
     assert f"{place!r} is no line" in asides.unanswered["survey"]
