@@ -133,3 +133,10 @@ def test_an_option_that_no_report_can_keep_is_refused(recorded: Desk, value: str
     """Before the run, not after it."""
     error = recorded.run("--option", f"fault={value}").error(2)
     assert "the options of build cannot be written as JSON: " in error
+
+
+@pytest.mark.parametrize("name", ["g#2", "g#x", "g:h", "g|h"])
+def test_a_module_whose_name_reads_as_another_is_refused(desk: Desk, name: str) -> None:
+    """What it gives would be taken for another call's, and never be compared."""
+    desk.write(reference=changed(('{"net": net}', f'{{"net": nn.ModuleDict({{{name!r}: net}})}}')))
+    assert f"the name of a module may have no '#', ':' or '|': 'net.{name}'" in desk.capture().error(2)

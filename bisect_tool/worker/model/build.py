@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 import time
-from typing import Any, Callable, Mapping, TypeVar
+from typing import Any, Callable, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Model:
         self.adapter = adapter
         self.roots = roots
         self.tree = adapter.module_tree(roots)
+        _check_names([name for name, _, _ in self.tree])
         self.batch = batch
         self.step = step
         self.optimizer = optimizer
@@ -141,6 +142,13 @@ def build(adapter: Adapter, function: Callable[..., Any], options: Mapping[str, 
     if optimizer is not None:  # what it starts with would else be computed, and compiled, in the middle of a probe
         adapter.sync([tensor for _, tensor in trees.leaves(vars(optimizer), adapter.is_tensor)])
     return Model(adapter, built["modules"], built["batch"], built["step"], optimizer)
+
+
+def _check_names(modules: Sequence[str]) -> None:
+    """Raise RecipeError for names that would be read as another's: as the number of a call, a variable, or a part of one."""
+    wrong = [name for name in modules if any(mark in name for mark in "#:|")]
+    if wrong:
+        raise RecipeError("the name of a module may have no '#', ':' or '|': %s" % ", ".join(map(repr, wrong)))
 
 
 def _check_options(accepted: list[str] | None, options: Mapping[str, Any]) -> None:
