@@ -62,15 +62,18 @@ def check_replaceable(folder: Path) -> None:
 
 
 def _replace(source: Path, target: Path) -> None:
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-        os.replace(target, old / "old")
-        try:
-            os.replace(source, target)
-        except BaseException:
-            os.replace(old / "old", target)  # the capture that was there before is not lost
-            raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
-    else:
+    """Put a folder in another's place, which goes away only once it is known to be a capture and the new one stands."""
+    if not target.exists():
         os.replace(source, target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    old = aside / target.name
+    os.replace(target, old)
+    try:
+        check_replaceable(old)  # what was looked at before may have been exchanged meanwhile
+        os.replace(source, target)
+    except BaseException:
+        os.replace(old, target)  # what was there before is not lost; where that fails, it stays aside
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -152,3 +152,37 @@ def test_what_the_parent_knows_is_added(tmp_path):
     data = json.loads((tmp_path / "manifest.json").read_text())
     assert data.pop("checksum") == checksum(data)
     assert data == {"format": 1, "recipe": "tiny", "model": "ref"}
+
+
+def test_what_is_exchanged_at_the_last_moment_is_not_lost(tmp_path, monkeypatch):
+    """A folder of the user's that comes between the last look and the move is put back."""
+    write(tmp_path / "ref", "old")
+    replace = os.replace
+
+    def exchanged(source, target):
+        monkeypatch.setattr(os, "replace", replace)
+        (tmp_path / "ref" / MARKER).unlink()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", exchanged)
+    with pytest.raises(BisectError, match="bisect did not make it"):
+        write(tmp_path / "ref", "new")
+    assert everything(tmp_path) == ["ref", "ref/inside", "ref/manifest.json"]
+    assert (tmp_path / "ref" / "manifest.json").read_text() == "old"
+
+
+def test_an_older_capture_that_cannot_be_put_back_stays_aside(tmp_path, monkeypatch):
+    """Something else took its place while it was away: neither is removed."""
+    write(tmp_path / "ref", "old")
+    replace = os.replace
+
+    def taken(source, target):
+        replace(source, target)
+        monkeypatch.setattr(os, "replace", replace)
+        write(tmp_path / "ref", "another's")
+
+    monkeypatch.setattr(os, "replace", taken)
+    with pytest.raises(BisectError):
+        write(tmp_path / "ref", "new")
+    found = {path.read_text() for path in tmp_path.rglob("manifest.json")}
+    assert found == {"old", "another's"}
