@@ -41,7 +41,9 @@ class OwnError:
 
     @property
     def suspect(self) -> bool:
-        """Tell whether rounding does not explain it."""
+        """Tell whether rounding does not explain it: it never makes infinity of a number, whatever float64 says."""
+        if math.isinf(self.error):
+            return True
         if self.exact is None:
             return self.error > (self.floor if self.of_its_kind else max(self.floor, UNCHECKED))
         return self.error > self.floor and self.exact > self.floor

@@ -5,7 +5,7 @@ import dataclasses
 from simulated_port import STEP, Fault, Node, SimulatedPort, chain
 
 from bisect_tool.axes.calls.search import MOST_CULPRITS, search_code, search_local
-from bisect_tool.probes.reading import Reading, Watched
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.search.verdict import Verdict
 
@@ -195,6 +195,21 @@ class Withheld(SimulatedPort):
         """Run one probe."""
         reading = super().run(intervention)
         return dataclasses.replace(reading, targets={}) if intervention.patched else reading
+
+
+def test_infinity_is_no_rounding():
+    """What overflows in float32 and not in float64 is wrong: the reference does not overflow."""
+
+    class Overflowing(SimulatedPort):
+        def run(self, intervention):
+            reading = super().run(intervention)
+            seen = reading.watched.get("m0")
+            off = Comparison("", mismatch="NaN or infinity in other places than the reference")
+            watched = {**reading.watched, "m0": dataclasses.replace(seen, output=(off,))} if seen else reading.watched
+            return dataclasses.replace(reading, watched=watched)
+
+    (culprit,) = search(Overflowing(chain("Act", "Conv"))).culprits
+    assert culprit.sites == ("m0",)
 
 
 def test_a_target_that_perfect_layers_do_not_give_blames_nobody():
