@@ -173,4 +173,8 @@ class Asides:
 
 
 def _excerpts(found: Any) -> dict[str, Excerpt]:
-    return {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}
+    excerpts = {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}
+    for place, lines in excerpts.items():
+        if not lines.first <= lines.line < lines.first + len(lines.text):
+            raise ValueError(f"the excerpt of {place} does not hold its line")
+    return excerpts

@@ -31,6 +31,8 @@ class Comparison:
     def __post_init__(self) -> None:
         if self.error is None and self.mismatch is None and not self.missing:
             raise ValueError(f"a comparison that says nothing of {self.path!r}")
+        if self.error is not None and self.error < 0:
+            raise ValueError(f"an error below zero of {self.path!r}")
 
     def exceeds(self, tolerance: float) -> bool:
         """Tell whether the tensor is off by more than a relative tolerance, or does not compare at all."""

@@ -95,3 +95,14 @@ def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
     asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
     assert asides.survey(Intervention()).variables == ()
     assert f"{place!r} is no line" in asides.unanswered["survey"]
+
+
+@pytest.mark.parametrize(("line", "text"), [(3, []), (10**400, ["x = 1"]), (4, ["x = 1"]), (2, ["x = 1"])])
+def test_an_excerpt_without_its_line_is_no_answer(line: int, text: list[str]) -> None:
+    """What a line says is read off it."""
+    excerpt = {"file": "port.py", "line": line, "first": 3, "text": text}
+    empty: dict[str, Any] = {"caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}}
+    worker = Answering({"variables": [], "excerpts": {"port.py:3": excerpt}, **empty})
+    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
+    asides.survey(Intervention())
+    assert "the excerpt of port.py:3 does not hold its line" in asides.unanswered["survey"]

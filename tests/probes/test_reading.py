@@ -30,6 +30,7 @@ def piece(**fields: Any) -> dict[str, Any]:
         row(),
         row(error="much"),
         row(error=HUGE),
+        row(error=-1.0),
         row(error=0.0, certain=True),
         row(mismatch=[1]),
         pulled(norm=[]),
