@@ -160,7 +160,8 @@ class WorkerPort:
                 failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
             )
         unread = intervention.patched | intervention.kept
-        silent = [] if intervention.backward else self._receipts.not_compared(reading, intervention.watched)
+        watched = () if intervention.backward else filter(self.can_patch, intervention.watched)
+        silent = self._receipts.not_compared(reading, watched)
         if silent:
             return Reading(failure=f"the worker's reading is not usable: it does not compare {listed(silent)}")
         self._receipts.check(reading, intervention.patched - variables, unread, self._calls)

@@ -140,3 +140,17 @@ def test_a_module_whose_name_reads_as_another_is_refused(desk: Desk, name: str) 
     """What it gives would be taken for another call's, and never be compared."""
     desk.write(reference=changed(('{"net": net}', f'{{"net": nn.ModuleDict({{{name!r}: net}})}}')))
     assert f"the name of a module may have no '#', ':' or '|': 'net.{name}'" in desk.capture().error(2)
+
+
+def test_a_call_that_gives_an_object_of_its_own_is_not_compared(desk: Desk) -> None:
+    """It can neither be replaced nor watched, and what it hands on inside is judged all the same."""
+    boxed = changed(
+        ("class Net", "class Box:\n    def __init__(self, value):\n        self.value = value\n\n\nclass Net"),
+        ("return self.last(hidden)", "return Box(self.last(hidden))"),
+        ('net(batch["x"])', 'net(batch["x"]).value'),
+    )
+    desk.write(reference=boxed, port=boxed.replace("torch.tanh", "torch.sin"))
+    assert desk.capture().code == 0
+    done = desk.run("--json")
+    log = json.loads(done.out)["probes"]["log"]
+    assert [row["failure"] for row in log if row["failure"]] == []
