@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bisect_tool.captures.manifest import Described
-from bisect_tool.errors import BisectError, InconclusiveError, WorkerError
+from bisect_tool.errors import InconclusiveError, WorkerError
 from bisect_tool.workers.process import Worker
 
 MOST_RESTARTS = 3
-MOST_SUM_ERROR = (
-    1e-2  # of any framework's sum; as much as the loss may be off for it, so that more would excuse anything
-)
 Start = Callable[[], tuple[Worker, Described]]
 
 
@@ -33,10 +30,6 @@ class Link:
     def attach(self) -> float:
         """Tell the worker which recorded values belong where; return how far off the framework's sums are."""
         sum_error = float(self.worker.ask("attach", **self._attachment)["sum_error"])
-        if not 0 <= sum_error <= MOST_SUM_ERROR:
-            raise BisectError(
-                f"the sums of the port's framework are off by {sum_error:g} of their size: no loss can be judged"
-            )
         if self._variables:
             self.worker.ask("attach_variables", sites=self._variables)
         return sum_error
