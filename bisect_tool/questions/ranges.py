@@ -14,7 +14,14 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question, verdict_on
-from bisect_tool.questions.tolerance import SAFETY, Interval, code_interval, loss_interval, start_interval
+from bisect_tool.questions.tolerance import (
+    MOST_SUM_ERROR,
+    SAFETY,
+    Interval,
+    code_interval,
+    loss_interval,
+    start_interval,
+)
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import labels, ranges
 from bisect_tool.sites import Site
@@ -121,9 +128,8 @@ def _with_summation(run: Run, asked: TargetQuestion, trace: Trace) -> TargetQues
     question, loss = asked.question, asked.loss
     reading = question.ask("forced", labels.FORCED, trace.sites, (*trace.sites, *trace.misshapen))
     off = abs(reading.targets.get(run.target, math.nan) - loss.centre)
-    if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= SAFETY * run.port.sum_error * abs(
-        loss.centre
-    ):
+    allowed = SAFETY * min(run.port.sum_error, MOST_SUM_ERROR) * abs(loss.centre)
+    if run.tolerance != Tolerance() or not loss.high - loss.centre < off <= allowed:
         return asked
 
     def wider(interval: Interval) -> Interval:

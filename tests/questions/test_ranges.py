@@ -125,6 +125,14 @@ def test_a_framework_that_sums_naively_has_room_for_its_own_sums(sum_error, held
     assert ("sums naively" in found.loss.origin) == held
 
 
+@pytest.mark.parametrize(("off", "held"), [(0.08, True), (0.1, False)])
+def test_no_framework_excuses_any_loss(off, held):
+    """A worker that says its sums are worthless has as much room as the worst framework."""
+    run = run_of(lambda _intervention: Reading({"loss": 1 + off}), calls={"net": None})
+    run.port.sum_error = math.inf
+    assert asked(run)["loss"].loss.holds(1 + off) == held
+
+
 def test_a_port_that_fails_has_no_sums_to_measure():
     """Where the base fails the questions are asked of the log as they are."""
     run = run_of(calls={"net": None})
