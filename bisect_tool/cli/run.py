@@ -33,6 +33,10 @@ TargetOption = Annotated[
         "Without it, every layer is checked by itself.",
     ),
 ]
+ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help="The port to check.")]
+ReferenceOption = Annotated[
+    str, typer.Option("--reference", metavar="MODEL", help="The captured model to compare with.")
+]
 RtolOption = Annotated[
     float | None,
     typer.Option(
@@ -47,10 +51,8 @@ RtolOption = Annotated[
 
 def run(
     target: TargetOption = None,
-    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="The port to check.")] = "port",
-    reference: Annotated[
-        str, typer.Option("--reference", metavar="MODEL", help="The captured model to compare with.")
-    ] = "ref",
+    model: ModelOption = "port",
+    reference: ReferenceOption = "ref",
     recipe: common.RecipeOption = None,
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
@@ -77,10 +79,8 @@ def run(
         home = captures / loaded.name
         capture = Capture.open(home / reference)
         check_belongs(capture, loaded, reference)
-        listener = progress.listener(model, timeout)
-        with open_port(
-            loaded, capture, model=model, options=options, probes=home / "probes", listener=listener
-        ) as port:
+        told = progress.listener(model, timeout)
+        with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
             report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
         report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{_file_name(target)}.json"
