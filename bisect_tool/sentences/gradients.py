@@ -41,6 +41,12 @@ def nobody_to_blame(parameters: Sequence[str]) -> str:
     )
 
 
+def only_together(quantity: str, value: float | None) -> str:
+    """Say that a quantity made of all gradients is off, although each gradient agrees."""
+    shown = "has no value" if value is None else f"is {value:.7g}, further off than it may be"
+    return f"{quantity} {shown}, yet the gradient of each parameter agrees"
+
+
 # What a probe put right.
 
 

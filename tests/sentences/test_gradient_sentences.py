@@ -23,6 +23,12 @@ def test_a_place_is_named(edge: Edge, gradient: str, line: str) -> None:
     assert (sentences.gradient_of(edge), sentences.read_by_line(edge)) == (gradient, line)
 
 
+def test_a_quantity_of_all_gradients_may_be_off_alone() -> None:
+    """With its value, or without one."""
+    assert sentences.only_together("grad_norm", 2.5).startswith("grad_norm is 2.5, further off than it may be, yet")
+    assert sentences.only_together("grad_norm", None).startswith("grad_norm has no value, yet")
+
+
 def test_a_variable_is_named_by_its_site() -> None:
     """And so is the statement that assigns it; that of the targets has a name of its own."""
     assert sentences.read_by_line(Edge("f:x#2", "value")) == "f:x#2"

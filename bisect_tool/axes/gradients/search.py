@@ -6,7 +6,7 @@ The backward pass by pieces says whose own code it is; whole backward passes pro
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
+from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sites import STEP
 
@@ -82,17 +83,25 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     pieces = pull_pieces(asked)
     if pieces.failure is not None:
         return GradientAnswer(open_ends=(sentences.pieces_fail(pieces.failure),))
-    off = asked.off(whole)
     culprits = _culprits(asked, whole, own, pieces, case.initial)
     culprits = with_backward_lines(culprits, Code(asked, case.capture, pieces))
     triage, said = _who_learns(asked, whole, own)
     return GradientAnswer(
         culprits=culprits,
-        open_ends=(sentences.nobody_to_blame(off),) if off and not culprits else (),
+        open_ends=() if culprits else tuple(_unsettled(asked, whole)),
         triage=triage,
         said=said,
         norms=Norms(reference_norm(asked.pair.reference, asked.gradients), norm_of(whole), norm_of(own)),
     )
+
+
+def _unsettled(asked: Backward, whole: Reading) -> Iterator[str]:
+    """Say what is off although nobody is to blame: parameters, or the target that is made of all of them."""
+    off, question = asked.off(whole), asked.counting(frozenset())
+    if off:
+        yield sentences.nobody_to_blame(off)
+    elif question.verdict(whole) is not Verdict.AGREES:
+        yield sentences.only_together(question.quantity or question.target, question.value(whole))
 
 
 def _culprits(

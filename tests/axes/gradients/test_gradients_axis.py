@@ -17,6 +17,7 @@ from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
 from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
 from bisect_tool.finding import Finding
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.report.answer import report_of
 from bisect_tool.search.verdict import Verdict
@@ -230,3 +231,23 @@ def test_a_worker_without_gradients_is_no_open_end() -> None:
     report = report_of(case.answered("start", Answer()))
     assert (report.verdict, report.gradients) == ("agrees", None)
     assert set(answer.notes) <= set(report.notes)
+
+
+def test_a_norm_that_is_off_by_itself_is_an_open_end() -> None:
+    """Each parameter agrees, and the target does not: nobody is to blame, and the run does not agree."""
+
+    class OffTogether(SimulatedBackward):
+        """A port whose worker says another norm than its gradients have."""
+
+        def run(self, intervention: Intervention) -> Reading:
+            """Run one probe."""
+            reading = super().run(intervention)
+            rows = {name: dataclasses.replace(row, norm=2 * row.norm) for name, row in reading.gradients.items()}
+            return dataclasses.replace(reading, gradients=rows)
+
+    case = dataclasses.replace(OffTogether(NET).case(), gradient_target="grad_norm")
+    answer = search(case)
+    assert answer.culprits == ()
+    (open_end,) = answer.open_ends
+    assert open_end.startswith("grad_norm is ")
+    assert open_end.endswith(", further off than it may be, yet the gradient of each parameter agrees")
