@@ -38,6 +38,16 @@ def test_a_block_that_raises_ends_the_worker(tiny_captures: Path, tmp_path: Path
     assert not processes_of(port)
 
 
+def test_a_port_that_was_closed_starts_no_other_worker(tiny_captures: Path, tmp_path: Path) -> None:
+    """Nobody would end it."""
+    capture = Capture.open(tiny_captures / "tiny" / "ref")
+    with open_port(TINY, capture, probes=tmp_path) as port:
+        pass
+    with pytest.raises(BisectError, match="the port was closed"):
+        bisect(port, capture, target="reg_loss")
+    assert not processes_of(port)
+
+
 def test_a_capture_of_another_recipe_is_refused(tiny_captures: Path) -> None:
     """Before anything is started."""
     capture = Capture.open(tiny_captures / "tiny" / "ref")

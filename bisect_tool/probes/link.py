@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bisect_tool.captures.manifest import Described
-from bisect_tool.errors import InconclusiveError, WorkerError
+from bisect_tool.errors import BisectError, InconclusiveError, WorkerError
 from bisect_tool.workers.process import Worker
 
 MOST_RESTARTS = 3
@@ -26,6 +26,17 @@ class Link:
         self._variables: dict[str, Any] = {}
         self._remembered: tuple[list[str], list[str]] = ([], [])
         self._restarts = 0
+        self._ended = False
+
+    def close(self) -> None:
+        """End the worker: nothing is asked after that, and none is started again."""
+        self._ended = True
+        self.worker.close()
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        self._ended = True
+        self.worker.kill()
 
     def attach(self) -> float:
         """Tell the worker which recorded values belong where; return how far off the framework's sums are."""
@@ -37,8 +48,11 @@ class Link:
     def ask(self, operation: str, **request: Any) -> Any:
         """Ask the worker.
 
-        Raises ModelError when it cannot answer. Raises WorkerError when it died: another one runs then.
+        Raises ModelError when it cannot answer. Raises WorkerError when it died: another one runs then. Raises BisectError after
+        the end.
         """
+        if self._ended:
+            raise BisectError("the port was closed", hint="ask it inside its `with open_port(...)` block")
         try:
             return self.worker.ask(operation, **request)
         except WorkerError as error:

@@ -135,11 +135,11 @@ class WorkerPort:
 
     def close(self) -> None:
         """End the worker."""
-        self._link.worker.close()
+        self._link.close()
 
     def kill(self) -> None:
         """End the worker at once."""
-        self._link.worker.kill()
+        self._link.kill()
 
     def _run_in_worker(self, intervention: Intervention) -> Reading:
         try:
