@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework

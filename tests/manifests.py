@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from bisect_tool.captures.manifest import FORMAT, Described, Manifest, checksum
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair
 

@@ -9,7 +9,8 @@ from typing import Any
 from manifests import described, manifest
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.pair import Pair

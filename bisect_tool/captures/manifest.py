@@ -6,10 +6,11 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
 FORMAT = 3
-Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
 
@@ -36,24 +37,7 @@ def _is_tree(tree: Any) -> Any:
 Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
 
 
-def _ascend(values: tuple[float, ...]) -> tuple[float, ...]:
-    if any(not low <= high for low, high in zip(values, values[1:], strict=False)):
-        raise ValueError("quantiles that do not ascend")
-    return values
-
-
-Quantiles = Annotated[
-    tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
-    Field(min_length=17, max_length=17),
-    AfterValidator(_ascend),
-]
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class TensorEntry(_Data):
+class TensorEntry(Data):
     """One stored tensor: where it lies, its content hash, its statistics."""
 
     file: FileName
@@ -66,7 +50,7 @@ class TensorEntry(_Data):
     max: float | None = None
 
 
-class SiteEntry(_Data):
+class SiteEntry(Data):
     """One module call: its inputs (args, kwargs) and output as trees of tensor keys."""
 
     site: str
@@ -76,7 +60,7 @@ class SiteEntry(_Data):
     output: Tree
 
 
-class VariableEntry(_Data):
+class VariableEntry(Data):
     """One assignment in a watched function: its value, its line, the module call it lies in, and how many calls were over."""
 
     site: str
@@ -87,7 +71,7 @@ class VariableEntry(_Data):
     value: Tree
 
 
-class Excerpt(_Data):
+class Excerpt(Data):
     """Some lines of a source file around one of them; ``first`` is the number of the first shown."""
 
     file: str
@@ -96,7 +80,7 @@ class Excerpt(_Data):
     text: tuple[str, ...]
 
 
-class Caught(_Data):
+class Caught(Data):
     """An exception that a watched function caught: where it was raised, and where caught."""
 
     function: str
@@ -106,65 +90,7 @@ class Caught(_Data):
     place: str
 
 
-class ModuleEntry(_Data):
-    """One module with its own settings."""
-
-    name: str
-    class_: str = Field(alias="class")
-    library: bool
-    leaf: bool
-    training: bool
-    settings: dict[str, Any]
-
-
-class StateEntry(_Data):
-    """One parameter or buffer with its statistics."""
-
-    name: str
-    kind: Literal["parameter", "buffer"]
-    trainable: bool
-    shape: tuple[Count, ...]
-    dtype: str
-    mean: float | None = None
-    std: float | None = None
-    min: float | None = None
-    max: float | None = None
-    quantiles: Quantiles | None = None
-    hash: str | None = None
-    alias_of: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Return the number of elements."""
-        total = 1
-        for side in self.shape:
-            total *= side
-        return total
-
-
-class BatchEntry(_Data):
-    """One array of the batch."""
-
-    path: str
-    shape: tuple[Count, ...]
-    dtype: str
-
-
-class Described(_Data):
-    """A built model as plain data: what a worker's ``build`` answers."""
-
-    framework: str
-    version: str
-    python: str
-    seconds: float
-    modules: tuple[ModuleEntry, ...]
-    state: tuple[StateEntry, ...]
-    batch: tuple[BatchEntry, ...]
-    sources: str
-    options: tuple[str, ...] | None = None
-
-
-class StateStatistics(_Data):
+class StateStatistics(Data):
     """One parameter's statistics at another initialisation."""
 
     mean: float
@@ -174,7 +100,7 @@ class StateStatistics(_Data):
     quantiles: Quantiles | None = None
 
 
-class Noise(_Data):
+class Noise(Data):
     """How far values move when every layer rounds by ``rounding``: targets absolutely, sites relatively.
 
     ``loss`` is how far targets move when only what goes into the loss is off by some roundings; ``exact`` each site's
@@ -189,7 +115,7 @@ class Noise(_Data):
     exact: dict[str, float]
 
 
-class Spread(_Data):
+class Spread(Data):
     """The targets, and each parameter's statistics, at other initialisations of the reference."""
 
     seeds: tuple[int, ...]
@@ -202,7 +128,7 @@ Pulled = dict[
 ]  # by path: the key of a gradient (None: no path leads there), and its floor
 
 
-class PieceEntry(_Data):
+class PieceEntry(Data):
     """The gradients at one call: of its outputs (all of it), and what it contributes to those of its inputs and parameters.
 
     Each with the rms by which rounding moves it.
@@ -216,14 +142,14 @@ class PieceEntry(_Data):
 Projections = Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
 
 
-class GradientNoise(_Data):
+class GradientNoise(Data):
     """How far each parameter's gradient (rms), and the norm of all, move when every layer's gradient rounds badly."""
 
     parameters: dict[str, float]
     norm: float
 
 
-class OptimizerGroup(_Data):
+class OptimizerGroup(Data):
     """One group of an optimizer: its class, its settings, the parameters in it."""
 
     class_: str = Field(alias="class")
@@ -231,14 +157,14 @@ class OptimizerGroup(_Data):
     parameters: tuple[str, ...]
 
 
-class Optimizer(_Data):
+class Optimizer(Data):
     """An optimizer, and every parameter after the first and the second step that it takes with the recorded gradients."""
 
     groups: tuple[OptimizerGroup, ...]
     after: dict[str, tuple[str, str]]
 
 
-class Gradients(_Data):
+class Gradients(Data):
     """The gradients of the sum of some targets: of every parameter (None: no path leads there), and at every call.
 
     ``statements`` has for the own code of each call, the last statement first, what it contributes to the gradient of what it
@@ -263,7 +189,7 @@ class Gradients(_Data):
     off: tuple[str, ...]
 
 
-class Manifest(_Data):
+class Manifest(Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,

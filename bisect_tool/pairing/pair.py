@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bisect_tool.captures.manifest import Described, Manifest, ModuleEntry, StateEntry
+from bisect_tool.captures.described import Described, ModuleEntry, StateEntry
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.pairing.names import Matching
 
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.errors import BisectError, InconclusiveError, WorkerError
 from bisect_tool.workers.process import Worker
 

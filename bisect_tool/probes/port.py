@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
 from bisect_tool.pairing.names import Matching, match

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.checks.initial.laws import laws
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight

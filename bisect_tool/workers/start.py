@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe

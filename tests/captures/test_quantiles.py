@@ -6,7 +6,8 @@ import pytest
 from manifests import tensor
 from pydantic import ValidationError
 
-from bisect_tool.captures.manifest import StateEntry, StateStatistics
+from bisect_tool.captures.described import StateEntry
+from bisect_tool.captures.manifest import StateStatistics
 
 FOUR = {"mean": 0.0, "std": 1.0, "min": -2.0, "max": 2.0}
 GOOD = [k / 9 for k in range(-8, 9)]

@@ -9,7 +9,8 @@ from typing import Any
 from manifests import described, manifest
 from simulated_case import BarePort
 
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading

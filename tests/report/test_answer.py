@@ -14,7 +14,8 @@ from bisect_tool.axes.axis import Answer, Case
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GradientAnswer
-from bisect_tool.captures.manifest import Described, Excerpt
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Culprit, Line, WrongBackward, WrongCalls, WrongLine, WrongLoss, WrongStart
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace

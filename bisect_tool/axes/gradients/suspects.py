@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bisect_tool.axes.gradients.findings import gradient_findings
 from bisect_tool.axes.gradients.passes import Backward, Repair, of_calls
 from bisect_tool.axes.gradients.pieces import Pieces
-from bisect_tool.captures.manifest import StateEntry
+from bisect_tool.captures.described import StateEntry
 from bisect_tool.culprit import Frozen, Unregistered, WrongBackward
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from bisect_tool.captures.manifest import StateEntry, StateStatistics
+from bisect_tool.captures.described import StateEntry
+from bisect_tool.captures.manifest import StateStatistics
 from bisect_tool.checks.initial.distributions import Sample, accusation, pooled
 from bisect_tool.checks.initial.law_names import difference, law
 from bisect_tool.checks.initial.law_words import Start, grouped, message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bisect_tool.captures.manifest import StateEntry
+from bisect_tool.captures.described import StateEntry
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sites import Site

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.sides import modules_around, partners, sides
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sites import parent_of

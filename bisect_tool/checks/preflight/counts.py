@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bisect_tool.captures.manifest import Described, StateEntry
+from bisect_tool.captures.described import Described, StateEntry
 from bisect_tool.checks.preflight.sides import modules_around, partners, sides
 from bisect_tool.finding import Finding
 from bisect_tool.frameworks import known_framework

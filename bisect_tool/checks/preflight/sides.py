@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect_tool.captures.manifest import Described, StateEntry
+from bisect_tool.captures.described import Described, StateEntry
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sites import parent_of
 

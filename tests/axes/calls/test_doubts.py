@@ -5,7 +5,8 @@ from manifests import described, manifest, module, tensor
 
 from bisect_tool.axes.axis import Answer
 from bisect_tool.axes.calls.doubts import doubted
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.culprit import WrongCaller, WrongCalls, WrongLoss
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.pair import Pair

@@ -19,7 +19,7 @@ from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
-from bisect_tool.captures.manifest import Described
+from bisect_tool.captures.described import Described
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention

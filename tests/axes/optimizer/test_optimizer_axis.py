@@ -17,7 +17,8 @@ from simulated_steps import ADAM, ALL, BIASES, NESTEROV, SGD, WEIGHTS, Steps, Va
 from bisect_tool.axes.axis import Case, ask
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.search import OPTIMIZER
-from bisect_tool.captures.manifest import Described, OptimizerGroup
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import OptimizerGroup
 from bisect_tool.culprit import Frozen, WrongStep
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes import handed

@@ -8,7 +8,8 @@ import pytest
 from drawn import CONV, by_channel, default, he_fan_out, normal, ones, scaled_by_seed, sparse, truncated, uniform
 from manifests import described, manifest, tensor
 
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.checks.initial.laws import fan, laws, triage
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair

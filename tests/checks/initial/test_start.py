@@ -5,7 +5,8 @@ import math
 import pytest
 from manifests import described, manifest, tensor
 
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.checks.initial.start import initial_values, initialisation, not_loaded, unlike
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair

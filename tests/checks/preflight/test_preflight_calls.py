@@ -3,7 +3,8 @@
 import pytest
 from manifests import described, manifest, module, site
 
-from bisect_tool.captures.manifest import Described, Manifest
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.checks.preflight.preflight import batch, calls
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair
