@@ -173,8 +173,6 @@ class Asides:
 
 
 def _excerpts(found: Any) -> dict[str, Excerpt]:
+    """Return the lines around each place; those of a file that cannot be read hold not even their own, and show nothing."""
     excerpts = {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}
-    for place, lines in excerpts.items():
-        if not lines.first <= lines.line < lines.first + len(lines.text):
-            raise ValueError(f"the excerpt of {place} does not hold its line")
-    return excerpts
+    return {place: e for place, e in excerpts.items() if e.first <= e.line < e.first + len(e.text)}
