@@ -129,15 +129,15 @@ def test_a_port_that_dies_in_one_probe_is_started_again(recorded: Desk) -> None:
 
 
 def test_a_model_that_hangs_is_stopped(recorded: Desk) -> None:
-    """After --timeout seconds of silence it is stopped, while building (2) and while probing (3)."""
+    """After --timeout seconds of silence (more than an import takes) it is stopped, while building (2) and while probing (3)."""
     recorded.port((NET, "time.sleep(1000)"))
-    error = recorded.run("--timeout", "4").error(2)
-    assert "model 'port' of small: the worker gave no sign of life for 4 s during 'build'" in error
+    error = recorded.run("--timeout", "8").error(2)
+    assert "model 'port' of small: the worker gave no sign of life for 8 s during 'build'" in error
     assert "raise --timeout" in error
     recorded.port((HIDDEN, "time.sleep(1000)"))
-    error = recorded.run("--timeout", "4").error(3)
+    error = recorded.run("--timeout", "8").error(3)
     place = f"{recorded.recipe / 'port.py'}:13"
-    assert f"no sign of life for 4 s during 'run': stopped; it was at {place}" in error
+    assert f"no sign of life for 8 s during 'run': stopped; it was at {place}" in error
 
 
 NOISE = """net = Net()
