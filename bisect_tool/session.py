@@ -19,6 +19,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.interface import Port
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ends import check_batch, check_target, ends
 from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.question import Question
@@ -83,7 +84,7 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         raise _nothing_in_common(port, capture)
     question = question_of(run, state, code_range(run))
     base = question.ask("split", labels.ALL_STATE)
-    passed_over = {} if base.failure is not None else _passed_over(run, question, trace)
+    passed_over = {} if base.failure is not None else _passed_over(run, question, trace, base)
     trace = trace.without(passed_over)
     questions = questions_of(run, pair, trace, state, base)
     return Case(
@@ -104,11 +105,10 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
     )
 
 
-def _passed_over(run: Run, question: Question, trace: Trace) -> dict[Site, Site]:
+def _passed_over(run: Run, question: Question, trace: Trace, base: Reading) -> dict[Site, Site]:
     """Return the calls that are placed otherwise in the port and do no harm, each with the call around it that is right."""
     if not trace.sites:
         return {}
-    base = question.ask("split", labels.ALL_STATE)
     tight = {name: tight_range(run, name) for name in base.targets if name in run.capture.manifest.targets}
     return conventions(question, trace, functools.partial(off_targets, tight))
 

@@ -13,6 +13,7 @@ from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit, WrongStart
+from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
@@ -28,7 +29,8 @@ def report_of(case: Case) -> data.Report:
     """Return the report about a case in which every axis has answered."""
     off = _off(case)
     open_ends = tuple(end for answer in case.answers.values() for end in answer.open_ends)
-    verdict, sentence = _verdict(case, off, open_ends)
+    initial = (*case.initial, *laws(case.pair))
+    verdict, sentence = _verdict(case, off, open_ends, initial)
     base, own = (_value(reading, case.target) for reading in (case.base, case.own))
     starts = any(isinstance(culprit, WrongStart) for culprit in case.culprits)
     manifest = case.capture.manifest
@@ -45,7 +47,7 @@ def report_of(case: Case) -> data.Report:
         culprits=tuple(map(culprit_data, sorted(case.culprits, key=lambda c: not c.confirmed))),
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)),
-        preflight=tuple(map(finding_data, (*preflight(case.pair), *case.initial, *laws(case.pair)))),
+        preflight=tuple(map(finding_data, (*preflight(case.pair), *initial))),
         census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),
         sizes=tuple(sizes(manifest)),
@@ -64,14 +66,16 @@ def _off(case: Case) -> list[str]:
     ]
 
 
-def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[data.Answered, str]:
+def _verdict(
+    case: Case, off: Sequence[str], open_ends: Sequence[str], initial: Sequence[Finding]
+) -> tuple[data.Answered, str]:
     proved = [culprit for culprit in case.culprits if culprit.confirmed]
     if proved:
         return "diverges", _headline(case, proved)
     if case.culprits or open_ends or off:
         doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
         return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
-    return "agrees", _agreement(case)
+    return "agrees", _agreement(case, initial)
 
 
 def _headline(case: Case, proved: Sequence[Culprit]) -> str:
@@ -86,10 +90,10 @@ def _headline(case: Case, proved: Sequence[Culprit]) -> str:
     return blame.headline((culprit.blamed, culprit.evidence(asked)) for culprit in felt_first)
 
 
-def _agreement(case: Case) -> str:
+def _agreement(case: Case, initial: Sequence[Finding]) -> str:
     if case.target is not None:
         starts = case.start is not None and not case.answers["start"].notes
-        unlike = [site for finding in (*case.initial, *laws(case.pair)) for site in finding.sites]
+        unlike = [site for finding in initial for site in finding.sites]
         return limits.agrees(case.target, starts=starts, unlike=unlike)
     gradients = case.capture.manifest.gradients
     compared = case.answer(GradientAnswer) is not None and gradients is not None

@@ -32,7 +32,8 @@ def _blamed(culprits: list[WrongCode]) -> set[Site]:
 
 def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     calls = case.answer(CallsAnswer)
-    right = [site for site in case.trace.sites if site not in _blamed(code)]
+    blamed = _blamed(code)
+    right = [site for site in case.trace.sites if site not in blamed]
     if calls is not None and calls.forced is not None and right:
         yield limits.calls_are_right(len(right), of=len(case.trace.sites), lost=lost_calls(case))
 
