@@ -29,7 +29,7 @@ class Data(BaseModel):
 
 
 class ModuleEntry(Data):
-    """One module with its own settings."""
+    """One module with its own settings; ``arguments`` are the names of what its code takes by position."""
 
     name: str
     class_: str = Field(alias="class")
@@ -37,6 +37,7 @@ class ModuleEntry(Data):
     leaf: bool
     training: bool
     settings: dict[str, Any]
+    arguments: tuple[str, ...] = ()
 
 
 class StateEntry(Data):

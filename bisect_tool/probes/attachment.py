@@ -25,8 +25,15 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
 
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of ``attach``; ``names`` are the port's, see ``port_names``."""
+    arguments = {module.name: list(module.arguments) for module in manifest.described.modules}
     sites: dict[str, dict[str, Any]] = {
-        names[entry.site]: {"inputs": entry.inputs, "output": entry.output, "inside": {}}
+        names[entry.site]: {
+            "inputs": entry.inputs,
+            "output": entry.output,
+            "inside": {},
+            "around": next((names[a] for a in calls_around(manifest.calls, entry.site) if a in names), None),
+            "arguments": arguments[entry.module],
+        }
         for entry in manifest.sites
         if entry.site in names
     }
@@ -41,7 +48,7 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
         "sites": sites,
         "state": {port: manifest.state[name] for name, port in matching.state.items()},
         "batch": manifest.batch,
-        "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
+        "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
     }

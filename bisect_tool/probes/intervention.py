@@ -25,6 +25,8 @@ class Intervention:
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
+        dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
+            that is no forced pass. In a forced pass every call is watched.
         backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
             way forward; "pieces" for one in which each watched call is pulled back by itself.
         straight: calls whose value is the reference's on the way forward, while gradients go the port's own way.
@@ -42,6 +44,7 @@ class Intervention:
     fed: frozenset[Site] = frozenset()
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[tuple[Site, float]] = frozenset()
+    dissolved: frozenset[Site] | None = None
     backward: Literal["", "own", "whole", "pieces"] = ""
     straight: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
@@ -74,10 +77,15 @@ class Intervention:
         """Return this intervention with more calls disturbed, each by relative noise of a size."""
         return dataclasses.replace(self, disturbed=self.disturbed | frozenset(sizes.items()))
 
+    def forcing(self, dissolved: Iterable[Site]) -> Intervention:
+        """Return this intervention as a forced pass with some calls dissolved."""
+        return dataclasses.replace(self, dissolved=frozenset(dissolved))
+
     @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
-        groups = (*forward, self.straight, self.pulled, self.severed, self.thawed)
+        loose = () if self.dissolved is None else ("forced", *self.dissolved)
+        groups = (*forward, loose, self.straight, self.pulled, self.severed, self.thawed)
         text = json.dumps([*(sorted(group) for group in groups), self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.sites import Site
 
 
@@ -51,6 +51,7 @@ class Naming:
             "exact": self.known(intervention.exact),
             "disturb": {self.to_port[site]: size for site, size in disturbed if site in self.to_port},
             "echo": intervention.echo,
+            "dissolved": None if intervention.dissolved is None else self.known(intervention.dissolved),
         }
 
     def fields_with_variables(self, intervention: Intervention) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Naming:
             reading,
             receipts={back(k): v for k, v in reading.receipts.items()},
             standing={back(k): v for k, v in reading.standing.items()},
-            watched={back(k): v for k, v in reading.watched.items()},
+            watched={back(k): _renamed(v, back) for k, v in reading.watched.items()},
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
             gradients={back(k): v for k, v in reading.gradients.items()},
             pieces=tuple(
@@ -88,3 +89,7 @@ class Naming:
                 for row in reading.pieces
             ),
         )
+
+
+def _renamed(watched: Watched, back: Callable[[str], str]) -> Watched:
+    return watched if watched.around is None else dataclasses.replace(watched, around=back(watched.around))

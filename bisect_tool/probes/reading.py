@@ -46,13 +46,20 @@ class Watched:
     """A watched call: its inputs and its output, compared.
 
     Attributes: ``exact`` is the output computed in float64, where asked; ``exact_inputs`` are the inputs that the call
-    around it hands it in float64, where that was asked and the plain ones differ.
+    around it hands it in float64, where that was asked. A row of a forced pass has more: ``call`` is the port's own call,
+    ``around`` the recorded call that makes it in the port (None: ``step``), ``unknown_inputs`` and ``unknown_output`` are parts
+    without a partner, ``failed`` is what it raised.
     """
 
     inputs: tuple[Comparison, ...] = ()
     output: tuple[Comparison, ...] = ()
     exact: tuple[Comparison, ...] | None = None
     exact_inputs: tuple[Comparison, ...] | None = None
+    call: str | None = None
+    around: str | None = None
+    unknown_inputs: tuple[str, ...] = ()
+    unknown_output: tuple[str, ...] = ()
+    failed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Reading:
     not_scalar: dict[str, str] = field(default_factory=dict)
     receipts: dict[str, list[str]] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
-    watched: dict[str, Watched] = field(default_factory=dict)
+    watched: dict[Site, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()

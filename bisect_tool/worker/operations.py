@@ -14,7 +14,7 @@ from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
 from .model import build, describe, optimizer
-from .probing import compared, forward, statements, survey, whole
+from .probing import compared, forced, forward, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
 from .probing.reference import Reference
@@ -88,7 +88,7 @@ class Session:
 
     def run(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return its reading."""
-        return forward.read(self._probe(patch, **how))
+        return _read(self._probe(patch, **how))
 
     def pull(
         self,
@@ -109,7 +109,7 @@ class Session:
     def values(self, patch: List[str], hand: List[str], file: str, **how: Any) -> Data:
         """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
         run = self._probe(patch, hand=hand, **how)
-        forward.read(run)
+        _read(run)
         arrays: Data = {}
         found: Data = {}
         for site, parts in run.handed.items():
@@ -179,6 +179,11 @@ class Session:
         self._reference.sites.update(
             {site: {"inputs": {"list": []}, "output": tree, "inside": {}} for site, tree in sites.items()}
         )
+
+
+def _read(probe: Probe) -> Data:
+    """Run a probe and return its reading."""
+    return forward.read(probe) if probe.asked.dissolved is None else forced.read(probe)
 
 
 OPERATIONS: Dict[str, Callable[..., Any]] = {

@@ -61,6 +61,7 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "exact": "names",
     "disturb": "object",
     "echo": "flag",
+    "dissolved": "names or null",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
 BACKWARD = {**WITH_VARIABLES, "straight": "names", "pulled": "names", "severed": "names", "thawed": "names"}

@@ -138,3 +138,19 @@ def _like_tuple(value: tuple[Any, ...], items: list[Any]) -> Any:
 
 def _join(path: str, key: object) -> str:
     return "%s.%s" % (path, key) if path else str(key)
+
+
+def opaque(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iterator[str]:
+    """Yield the path of every part of a nested value that can neither be opened nor written down."""
+    if is_tensor(value) or isinstance(value, SCALARS):
+        return
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        items = list(enumerate(value))
+    else:
+        yield path
+        return
+    for key, item in items:
+        for found in opaque(item, is_tensor, _join(path, key)):
+            yield found

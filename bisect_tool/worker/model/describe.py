@@ -9,6 +9,7 @@ import numpy as np
 
 from ..adapters.adapter import Adapter
 from ..arrays import Array, measure, trees
+from ..probing import arguments
 from .build import Model
 from .sources import sources
 
@@ -40,6 +41,7 @@ def _modules(model: Model) -> list[dict[str, Any]]:
             "leaf": leaf,
             "training": adapter.training(module),
             "settings": adapter.settings(module),
+            "arguments": arguments.parameters(getattr(module, adapter.METHOD)),
         }
         for name, module, leaf in model.tree
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Collection, Mapping
+from typing import Collection, Mapping, Optional
 
 NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember")
 
@@ -23,6 +23,7 @@ class Intervention:
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
+        dissolved: calls that compute from the model's own values in a forced pass; None for a run that is none.
 
     """
 
@@ -36,6 +37,7 @@ class Intervention:
     echo: bool = False
     remember: Collection[str] = ()
     variables: bool = False
+    dissolved: Optional[Collection[str]] = None
 
     def __post_init__(self) -> None:
         for field in NAMES:  # they come as lists

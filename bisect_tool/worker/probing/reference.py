@@ -15,8 +15,8 @@ from .names import Name
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
-    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}}, ``state`` a parameter or
-    buffer to a key, ``tensors`` a key to {"file": ...}. Paths were checked by the parent. ``gradients`` is what the
+    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}, "around": site or None, "arguments":
+    names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the
     gradients of a recorded run were, empty where none were recorded.
     """
 
@@ -45,6 +45,10 @@ class Reference:
             self._known.add(key)
             self._new[key] = measure.digest(array)
         return array
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the shape of a recorded array."""
+        return tuple(self._tensors[key]["shape"])
 
     def fitting(self, key: str, tensor: Tensor) -> Array | None:
         """Return one recorded array that a tensor is to hold, None where it has another number of elements."""

@@ -1,0 +1,130 @@
+"""Which calls must be dissolved so that each region left is one that values can judge, and which of them need not be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from bisect_tool.axes.calls.passes import Passes
+from bisect_tool.axes.calls.regions import Pass, Region
+from bisect_tool.pairing.trace import Trace
+from bisect_tool.sites import STEP, Site
+
+
+@dataclass
+class Search:
+    """What the steps of one search share.
+
+    Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``innocent``
+    (pieces of regions that were right in some pass), ``calls`` (every recorded call that may be made, to the one around it).
+    """
+
+    passes: Passes
+    fixed: frozenset[Site]
+    calls: Mapping[Site, Site]
+    innocent: set[Site] = field(default_factory=set)
+
+    @property
+    def trace(self) -> Trace:
+        """Return the recorded calls."""
+        return self.passes.floors.trace
+
+    def run(self, dissolved: Collection[Site], *, clearing: bool = True) -> Pass:
+        """Run one pass, and note who is innocent by it."""
+        found = self.passes.run(dissolved)
+        if clearing:
+            self.innocent |= found.innocent()
+        return found
+
+
+def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site] | None = None) -> Pass:
+    """Dissolve what stands between wrong regions and the values around them, the outermost first, until nothing is left to.
+
+    A wrong region in a wrong one waits: once the outer one is settled it may be right. ``only``: no regions but these, and of
+    what lies in them only what is handed something else; nobody is cleared then.
+    """
+    loose = set(dissolved)
+    while True:
+        found = search.run(loose, clearing=only is None)
+        outer: set[Site] = set()
+        inner: set[Site] = set()
+        for region in found.wrong():
+            if only is not None and region.root not in only:
+                continue
+            inside = _between(search, found, region) if only is None else set(region.handed_off)
+            waits = region.root != STEP and not found.region_around(region.root).right
+            inner |= inside
+            outer |= set() if waits else inside
+        more = outer - loose or inner - loose
+        if not more:
+            return found
+        loose |= more
+
+
+def _between(search: Search, found: Pass, region: Region) -> set[Site]:
+    """Return the calls that a wrong region and its surroundings may understand otherwise than the reference."""
+    rows = found.rows
+    inside = {s for s in region.frontier if s in region.handed_off or rows[s].unknown_output or _gives_another(found, s)}
+    if region.root != STEP and rows[region.root].unknown_inputs:
+        inside.add(region.root)
+    if region.verdict == "failed":  # what it did not come to
+        inside |= {s for s in search.calls if s not in rows and _reference_owner(search, found, s) == region.root}
+    return inside
+
+
+def _gives_another(found: Pass, site: Site) -> bool:
+    region = found.regions[site]
+    return region.output_off or region.failed is not None
+
+
+def _reference_owner(search: Search, found: Pass, site: Site) -> Site:
+    outer = search.calls[site]
+    while outer in found.dissolved:
+        outer = search.calls[outer]
+    return outer
+
+
+def spare(search: Search, found: Pass) -> Pass:
+    """Put back, kind by kind, what is handed the right thing and gives another, where the region stays right with it in place.
+
+    It was dissolved for nothing, and is judged by itself.
+    """
+    back = {
+        site
+        for region in found.regions.values()
+        if region.right
+        for site in region.pieces - {region.root} - search.fixed
+        if handed_right(search, found, site) and not gives_right(search, found, site)
+    }
+    for kind in kinds(search, found, back):
+        trial = search.run(found.dissolved - kind)
+        keep = {s for s in kind if s in trial.rows and trial.region_around(s).right}
+        if keep == kind:
+            found = trial
+        elif keep:
+            found = search.run(found.dissolved - keep)
+    return found
+
+
+def handed_right(search: Search, found: Pass, site: Site) -> bool:
+    """Tell whether a dissolved call is handed the reference's inputs."""
+    floor = search.passes.floors.inputs(Region(site, frozenset({site})))
+    return not any(row.exceeds(floor) for row in found.rows[site].inputs)
+
+
+def gives_right(search: Search, found: Pass, site: Site) -> bool:
+    """Tell whether a dissolved call gives the reference's output."""
+    floor = search.passes.floors.output(Region(site, frozenset({site})))
+    return not any(row.exceeds(floor) for row in found.rows[site].output)
+
+
+def kinds(search: Search, found: Pass, sites: Collection[Site]) -> list[frozenset[Site]]:
+    """Return some calls by their kind, in order: those of one class at like places in the net, with like settings."""
+    groups: dict[object, set[Site]] = {}
+    ordered = [site for site in found.rows if site in sites]
+    for group in search.trace.kinds(ordered):
+        for site in group:
+            module = site.partition("#")[0]
+            place = tuple(part for part in module.split(".") if not part.isdigit())
+            groups.setdefault((group, place), set()).add(site)
+    return [frozenset(group) for group in groups.values()]

@@ -1,0 +1,79 @@
+"""Which wrong regions are another way of writing: what is around them is right with them as they are, and would feel a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from bisect_tool.axes.calls.dissolve import Search, close, kinds
+from bisect_tool.axes.calls.regions import Pass, Region, owner
+from bisect_tool.questions.judging import largest
+from bisect_tool.sites import STEP, Site
+
+MOST_GROUPS = 12  # of wrong regions that are tried together
+
+
+@dataclass(frozen=True)
+class Excused:
+    """The roots of regions that are another way of writing, and what else is dissolved to see it."""
+
+    roots: frozenset[Site] = frozenset()
+    beside: frozenset[Site] = frozenset()
+
+
+def excuse(search: Search, found: Pass, depth: int) -> Excused:
+    """Dissolve wrong regions into what is around them, in groups, and look whether that is right, level by level.
+
+    Never into ``step``: a few scalars come out right by chance.
+    """
+    wrong = {region.root: region for region in found.wrong() if region.root != STEP}
+    roots: set[Site] = set()
+    beside: set[Site] = set()
+    for group, levels in _groups(search, found, wrong, depth):
+        climbing, trial = set(group) - roots, set(found.dissolved | group)
+        for _ in range(levels):
+            climbing -= {s for s in climbing if owner(found.rows, trial, s) == STEP}
+            if not climbing:
+                break
+            tried = close(search, trial, only={owner(found.rows, trial, site) for site in climbing})
+            right = {site for site in climbing if tried.region_of(site).right}
+            for site in _felt(search, found, tried, right):
+                pieces = tried.region_of(site).pieces
+                roots |= pieces & wrong.keys()
+                beside |= pieces - {tried.region_of(site).root}
+            climbing -= right
+            trial |= {tried.region_of(site).root for site in climbing}
+    return Excused(frozenset(roots), frozenset(beside))
+
+
+def _felt(search: Search, found: Pass, tried: Pass, right: Collection[Site]) -> Iterator[Site]:
+    """Yield those whose surroundings are right, and clearly wrong once what they give is disturbed."""
+    if not right:
+        return
+    sizes = {site: min(_error(found, found.regions[site]), 1.0) for site in right}
+    noisy = search.passes.run(tried.dissolved, disturbed=sizes)
+    yield from (site for site in right if not noisy.region_of(site).right)
+
+
+def _error(found: Pass, region: Region) -> float:
+    """Return how far off is what a region gives or hands on."""
+    handed = [largest(found.rows[site].inputs) for site in region.handed_off]
+    return max(largest(found.rows[region.root].output), *handed, 0.0)
+
+
+def _groups(
+    search: Search, found: Pass, wrong: Mapping[Site, Region], depth: int
+) -> list[tuple[frozenset[Site], int]]:
+    """Return which regions are tried together: all, those of one kind, and one in each region around them."""
+    above = {site: found.region_around(site).root for site in wrong}
+    rank = {site: [other for other in wrong if above[other] == above[site]].index(site) for site in wrong}
+    groups = [(frozenset(wrong), depth)]
+    by_kind = kinds(search, found, wrong)
+    groups += [(kind, depth) for kind in by_kind if len(by_kind) > 1]
+    for number in range(max(rank.values(), default=-1) + 1):
+        groups.append((frozenset(site for site in wrong if rank[site] == number), 1))
+    found_groups: dict[frozenset[Site], int] = {}
+    for group, levels in groups:
+        if group:
+            found_groups.setdefault(group, levels)
+    return list(found_groups.items())[:MOST_GROUPS]

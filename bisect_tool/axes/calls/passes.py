@@ -1,0 +1,187 @@
+"""Forced passes, judged: which regions are off by more than rounding explains."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bisect_tool.axes.calls.regions import Pass, Region, Rows, cut
+from bisect_tool.pairing.trace import Trace
+from bisect_tool.probes.reading import Comparison, Reading
+from bisect_tool.questions.judging import call_floor, largest
+from bisect_tool.questions.question import Question
+from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
+from bisect_tool.sentences import labels
+from bisect_tool.sites import STEP, Site
+
+LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
+CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
+
+
+class Failed(Exception):
+    """The port fails in a forced pass; what it says."""
+
+
+class Exact(NamedTuple):
+    """What a region gives, and hands to calls in place, in float64; None where its code does not run in it."""
+
+    output: tuple[Comparison, ...] | None
+    handed: Mapping[Site, tuple[Comparison, ...]]
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What rounding explains at one point.
+
+    Attributes: ``trace`` (with each call's own), where a target may lie once all layers are perfect (``tight``) and once some of
+    them were computed by the port (``wide``).
+    """
+
+    trace: Trace
+    tight: Mapping[str, Interval]
+    wide: Mapping[str, Interval]
+
+    def output(self, region: Region) -> float:
+        """Return how far the output of a region may be off: by what its pieces round together."""
+        return max(call_floor(self.trace, region.root), self._summed(region))
+
+    def inputs(self, region: Region) -> float:
+        """Return how far off may be what a region hands on."""
+        return max(SAFETY * self.trace.rounding, self._summed(region))
+
+    def _summed(self, region: Region) -> float:
+        return SAFETY * sum(self.trace.exact.get(piece, 0.0) for piece in region.pieces)
+
+    def off_target(self, region: Region, targets: Mapping[str, float], times: float) -> bool:
+        """Tell whether a target is off that ``step`` makes of what it was given."""
+        intervals = self.tight if len(region.pieces) == 1 else self.wide
+        return any(not interval.off(targets.get(name, math.nan)) <= times for name, interval in intervals.items())
+
+
+@dataclass
+class Passes:
+    """The forced passes about one port at one point.
+
+    Attributes: ``question`` (whose base gives the weights), ``unknown_state``: the modules that read a tensor which could not
+    be given, each with the tensors' names.
+    """
+
+    question: Question
+    floors: Floors
+    unknown_state: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made: int = 0
+    _exact: dict[tuple[Site, frozenset[Site], tuple[Site, ...]], Exact] = field(default_factory=dict)
+
+    def run(self, dissolved: Collection[Site] = (), *, disturbed: Mapping[Site, float] | None = None) -> Pass:
+        """Run one pass, and once more in float64 where that alone can tell; a disturbed one is judged clearly wrong or not.
+
+        Raises Failed where the port does not run through.
+        """
+        loose = frozenset(dissolved)
+        reading = self._observed(labels.forced(len(loose), len(disturbed or {})), loose, disturbed=disturbed)
+        regions = cut(reading.watched, loose)
+        if disturbed:
+            return self._judged(reading, regions, loose, times=CLEARLY)
+        found = self._judged(reading, regions, loose)
+        asked = self._to_ask(found)
+        if asked:
+            exact = self._observed(labels.some_exact(len(asked)), loose, exact=asked)
+            self._exact |= {_key(regions[root]): _exact_of(exact, regions[root]) for root in asked}
+            found = self._judged(reading, regions, loose)
+        return found
+
+    def _observed(
+        self,
+        what: str,
+        dissolved: frozenset[Site],
+        *,
+        exact: Iterable[Site] = (),
+        disturbed: Mapping[Site, float] | None = None,
+    ) -> Reading:
+        intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {})
+        reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
+        self.made += 1
+        if reading.failure is not None:
+            raise Failed(reading.failure)
+        return reading
+
+    def _judged(
+        self, reading: Reading, regions: Mapping[Site, Region], dissolved: frozenset[Site], times: float = 1.0
+    ) -> Pass:
+        rows = reading.watched
+        judged = {root: self._judge(region, rows, reading.targets, times) for root, region in regions.items()}
+        return Pass(rows, dissolved, judged, reading.targets)
+
+    def _judge(self, region: Region, rows: Rows, targets: Mapping[str, float], times: float) -> Region:
+        exact = self._exact.get(_key(region))
+        below, alone = times * self.floors.inputs(region), len(region.pieces) == 1
+        handed = tuple(
+            site
+            for site in region.frontier
+            if _off(rows[site].inputs, exact and exact.handed.get(site), below, unchecked=not alone)
+        )
+        unknown = tuple(self._unknown(region, rows))
+        if region.root == STEP:
+            off = self.floors.off_target(region, targets, times)
+            return dataclasses.replace(region, output_off=off, handed_off=handed, unknown=unknown)
+        row, most = rows[region.root], times * self.floors.output(region)
+        return dataclasses.replace(
+            region,
+            output_off=_off(row.output, exact and exact.output, most, unchecked=exact is not None or not alone),
+            handed_off=handed,
+            failed=row.failed,
+            unknown=(*row.unknown_inputs, *unknown),
+        )
+
+    def _unknown(self, region: Region, rows: Rows) -> Iterable[str]:
+        for site in region.frontier:
+            yield from (f"{site} gives {part or 'its output'}" for part in rows[site].unknown_output)
+        for piece in region.pieces:
+            yield from self.unknown_state.get(piece.partition("#")[0], ())
+
+    def _to_ask(self, found: Pass) -> tuple[Site, ...]:
+        """Return the calls to compute in float64 too: those that are off, of a kind whose settings differ alike a few."""
+        off: dict[Site, float] = {}
+        for region in found.wrong():
+            if region.root == STEP or region.failed is not None or _key(region) in self._exact:
+                continue
+            handed = [largest(found.rows[site].inputs) for site in region.handed_off]
+            errors = [e for e in (largest(found.rows[region.root].output), *handed) if math.isfinite(e)]
+            if errors:
+                off[region.root] = max(errors)
+        return self._sample(off, found.regions)
+
+    def _sample(self, errors: Mapping[Site, float], regions: Mapping[Site, Region]) -> tuple[Site, ...]:
+        trace, found = self.floors.trace, set[Site]()
+        for kin in trace.kinds(errors):
+            ordered = sorted(kin, key=lambda site: errors[site])
+            alike = trace.differences.get(ordered[0].partition("#")[0]) and all(
+                len(regions[s].pieces) == 1 for s in kin
+            )
+            found |= {*ordered[:LEAST], ordered[-1]} if alike else set(kin)
+        return tuple(site for site in errors if site in found)
+
+
+def _key(region: Region) -> tuple[Site, frozenset[Site], tuple[Site, ...]]:
+    return region.root, region.pieces, region.frontier
+
+
+def _exact_of(reading: Reading, region: Region) -> Exact:
+    handed = {site: reading.watched[site].exact_inputs for site in region.frontier}
+    return Exact(reading.watched[region.root].exact, {s: rows for s, rows in handed.items() if rows is not None})
+
+
+def _off(plain: Sequence[Comparison], exact: Sequence[Comparison] | None, floor: float, *, unchecked: bool) -> bool:
+    """Tell whether a value is off by more than rounding, in float64 too where that is known.
+
+    Rounding never makes infinity of a number. ``unchecked``: where float64 does not tell, more than the floor is allowed.
+    """
+    error = largest(plain)
+    if math.isinf(error):
+        return True
+    if exact is None:
+        return error > (max(floor, UNCHECKED) if unchecked else floor)
+    return error > floor and largest(exact) > floor

@@ -1,0 +1,82 @@
+"""The search at one point: who is wrong with these weights, what is another way of writing, and who is innocent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from bisect_tool.axes.calls.dissolve import Search, close, spare
+from bisect_tool.axes.calls.excuse import MOST_GROUPS, excuse
+from bisect_tool.axes.calls.passes import Passes
+from bisect_tool.axes.calls.regions import Pass, Region, chain
+from bisect_tool.axes.calls.split import split
+from bisect_tool.sites import STEP, Site, module_of, parent_of
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A wrong region, and the pieces of it that may hold the fault: the others are innocent."""
+
+    region: Region
+    pieces: tuple[Site, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether values prove it: it gave the wrong thing, and all that goes into it and comes out is known."""
+        return self.region.verdict == "wrong" and not self.region.unknown
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found at one point.
+
+    Attributes: ``last`` (the pass that shows it), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
+    harm), ``innocent`` pieces.
+    """
+
+    last: Pass
+    suspects: tuple[Suspect, ...]
+    elsewhere: frozenset[Site]
+    innocent: frozenset[Site]
+
+
+def search_point(
+    passes: Passes, calls: Mapping[Site, Site], fixed: Collection[Site] = (), known: Collection[Site] = ()
+) -> Found:
+    """Search at one point. ``calls`` are the recorded calls with the one around each; ``fixed`` are known to mean another thing.
+
+    A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises Failed.
+    """
+    search = Search(passes, frozenset(fixed), calls)
+    found = spare(search, close(search, fixed))
+    # A region that was right with others dissolved in it, and is not with them in place, is cleared by nothing yet.
+    search.innocent -= {piece for region in found.wrong() if len(region.pieces) == 1 for piece in region.pieces}
+    depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)
+    found = split(search, found)
+    excused = excuse(search, found, depth)
+    suspects = tuple(
+        Suspect(region, _pieces(search, found, region))
+        for region in found.wrong()
+        if region.root not in excused.roots and not region.pieces & set(known)
+    )
+    elsewhere = found.dissolved | excused.beside | excused.roots
+    return Found(found, suspects, elsewhere, frozenset(search.innocent))
+
+
+def _pieces(search: Search, found: Pass, region: Region) -> tuple[Site, ...]:
+    left = (region.pieces - search.innocent) | set(_forgetful(search, found, region))
+    return tuple(site for site in (STEP, *found.rows) if site in (left or region.pieces))
+
+
+def _forgetful(search: Search, found: Pass, region: Region) -> Iterator[Site]:
+    """Yield the calls around a region in which the port keeps a module that the reference calls here, and the port nowhere."""
+    lost = {module_of(s) for s, outer in search.calls.items() if outer in region.pieces and s not in found.rows}
+    owners = {parent_of(module) for module in lost - {module_of(site) for site in found.rows}}
+    for site in chain(found.rows, region.root)[1:] if region.root != STEP else ():
+        if module_of(site) in owners:
+            yield site
+
+
+def most_passes(found: Pass, kinds: int, depth: int) -> int:
+    """Return how many passes a search at one point makes at most, once it is known what must be dissolved."""
+    return 2 * (1 + 2 * depth + kinds + (1 + kinds) + MOST_GROUPS * (depth + 1))

@@ -1,0 +1,62 @@
+"""Make wrong regions smaller: put boundaries back in them, and see which part is right then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bisect_tool.axes.calls.dissolve import Search, kinds
+from bisect_tool.axes.calls.regions import Pass, Region, chain
+from bisect_tool.sites import Site
+
+
+def split(search: Search, found: Pass) -> Pass:
+    """Put boundaries back in all wrong regions at the same time, each choice once.
+
+    Whoever is right then is innocent; a boundary stays in place where the code around it is right with it.
+    """
+    tried: set[frozenset[Site]] = set()
+    while True:
+        back: set[Site] = set()
+        for region in found.wrong():
+            choice = next((c for c in _choices(search, found, region) if c not in tried), None)
+            if choice is not None:
+                tried.add(choice)
+                back |= choice
+        if not back:
+            return found
+        found = _put_back(search, found, frozenset(back))
+
+
+def _put_back(search: Search, found: Pass, back: frozenset[Site]) -> Pass:
+    trial = search.run(found.dissolved - back)
+    keep = {s for s in back if s in trial.rows and trial.region_around(s).right}
+    if not back <= trial.rows.keys() or not keep:
+        return found
+    return trial if keep == back else search.run(found.dissolved - keep)
+
+
+def _choices(search: Search, found: Pass, region: Region) -> Iterator[frozenset[Site]]:
+    """Yield sets of boundaries to put back in a wrong region: its innermost suspects, then those of one kind.
+
+    Calls of one kind are put back together: where the interface of some is another one, so may that of all be.
+    """
+    rows = found.rows
+    left = region.pieces - search.innocent
+    if len(left) < 2:
+        return
+    inside = {
+        s
+        for s in region.pieces - search.fixed - {region.root}
+        if not rows[s].unknown_inputs and not rows[s].unknown_output
+    }
+    above = {site: set(chain(rows, site)[1:]) for site in left if site in rows}
+    innermost = {s for s in left & inside if not any(s in outer for outer in above.values())}
+    groups = kinds(search, found, inside)
+    first = frozenset(s for kind in groups if kind & left <= innermost for s in kind & innermost)
+    if first:
+        yield first
+
+    def balance(kind: frozenset[Site]) -> tuple[bool, float]:
+        return not kind & left, abs(sum(bool(outer & kind) for outer in above.values()) - len(left) / 2)
+
+    yield from sorted(groups, key=balance)

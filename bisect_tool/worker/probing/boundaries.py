@@ -1,0 +1,131 @@
+"""A value of the port beside the reference's: which part is which, in which form, and how far each is off.
+
+A part of the port's value is *paired* with one of the reference's: by its path, then by shape and value, then by shape, then
+by size. It may be written in another *form*: its axes in another order, ones more or fewer, a mask of booleans where the other
+side adds infinities. What finds no partner is *unknown*: nothing is said of it, and the port keeps its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from ..arrays import Array, measure
+
+ALIKE = 1e-3  # relative; of values that are paired for being the same
+MOST_AXES = 5
+Form = Callable[[Array], Array]  # of a reference's array: the same as the port writes it
+Found = Sequence[Tuple[str, Array]]  # path, value
+Read = Callable[[str], Array]
+
+
+class Recorded(NamedTuple):
+    """One tensor of a recorded value: its path by name, its path in the capture, its key, and its shape."""
+
+    name: str
+    path: str
+    key: str
+    shape: Tuple[int, ...]
+
+
+class Part(NamedTuple):
+    """A part of the port's value, its partner, the partner in the port's form, and how far it is off."""
+
+    path: str
+    partner: Recorded
+    form: Form
+    off: Dict[str, Any]
+
+
+class Compared(NamedTuple):
+    """A whole value compared: its parts, and what has no partner: paths of the port's, and recorded tensors."""
+
+    parts: List[Part]
+    unknown: List[str]
+    missing: List[Recorded]
+
+    def off(self) -> float:
+        """Return how far the worst part is off, infinity where one does not compare."""
+        return max((part.off.get("error", math.inf) for part in self.parts), default=0.0)
+
+
+def compare(found: Found, wanted: Sequence[Recorded], read: Read) -> Compared:
+    """Compare the parts of a value of the port with those that the reference recorded; ``read`` gives an array by its key."""
+    pairs = _paired(found, wanted, read)
+    parts = [_part(path, array, wanted[pairs[path]], read) for path, array in found if path in pairs]
+    taken = set(pairs.values())
+    return Compared(
+        parts,
+        [path for path, _ in found if path not in pairs],
+        [one for index, one in enumerate(wanted) if index not in taken],
+    )
+
+
+def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
+    """Return the index of each path's partner."""
+    by_name = {one.name: index for index, one in enumerate(wanted)}
+    pairs = {path: by_name[path] for path, _ in found if path in by_name}
+    tests: List[Callable[[Array, Recorded], bool]] = [
+        lambda array, one: array.shape == one.shape and _alike(array, read(one.key)),
+        lambda array, one: array.shape == one.shape,
+        lambda array, one: array.size == math.prod(one.shape),
+    ]
+    for test in tests:
+        for path, array in found:
+            free = [i for i in range(len(wanted)) if i not in pairs.values()]
+            partner = next((i for i in free if path not in pairs and test(array, wanted[i])), None)
+            if partner is not None:
+                pairs[path] = partner
+    if len(found) == len(wanted) == 1:
+        pairs.setdefault(found[0][0], 0)  # of another shape, and yet what stands in its place
+    return pairs
+
+
+def _alike(array: Array, expected: Array) -> bool:
+    error: float = measure.difference(array, expected).get("error", math.inf)
+    return error < ALIKE
+
+
+def _part(path: str, array: Array, partner: Recorded, read: Read) -> Part:
+    expected = read(partner.key)
+    tried = [(measure.difference(array, form(expected)), form) for form in _forms(array, expected)]
+    off, form = min(tried, key=lambda one: one[0].get("error", math.inf))
+    return Part(path, partner, form, off)
+
+
+def _same(expected: Array) -> Array:
+    return expected
+
+
+def _forms(array: Array, expected: Array) -> Iterator[Form]:
+    """Yield ways to write the reference's value as the port does.
+
+    Axes change places only where the shapes say so: of a square, a transpose is a fault and no other form.
+    """
+    if array.dtype.kind == "b" and expected.dtype.kind == "f":
+        masks: List[Form] = [lambda e: e == 0, lambda e: e != 0]
+    elif array.dtype.kind == "f" and expected.dtype.kind == "b":
+        low = array.min() if array.size else 0.0  # what the port adds where it masks
+        masks = [lambda e: e.astype(array.dtype), lambda e: np.where(e, 0.0, low), lambda e: np.where(e, low, 0.0)]
+    else:
+        masks = [_same]
+    for mask in masks:
+        for axes in _axes(array, expected):
+            yield lambda e, mask=mask, axes=axes: axes(mask(e))  # type: ignore[misc]
+
+
+def _axes(array: Array, expected: Array) -> Iterator[Form]:
+    if array.shape == expected.shape or array.size != expected.size or expected.ndim > MOST_AXES:
+        yield _same
+        return
+    shape, sides = array.shape, [side for side in array.shape if side != 1]
+    kept = [axis for axis, side in enumerate(expected.shape) if side != 1]
+    orders = [order for order in itertools.permutations(kept) if [expected.shape[axis] for axis in order] == sides]
+    if not orders:
+        yield _same
+    for order in orders:
+        ones = [axis for axis in range(expected.ndim) if axis not in kept]
+        yield lambda e, order=(*ones, *order): e.transpose(order).reshape(shape)  # type: ignore[misc]

@@ -1,0 +1,257 @@
+"""A forced pass: each call in place is computed from the reference's inputs, compared, and replaced before anything reads it.
+
+A call that is *dissolved* computes from what the port hands it and passes its own value on: it is then a part of whatever calls
+it. So what is off at a call in place is made by its own code and by what is dissolved in it, and by nothing else. What a call
+raises reaches no other: it gets the reference's output in its place.
+
+Which recorded call one of the port's is, is told by what it is handed: modules that are shared may be called in another order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
+
+from ..adapters.adapter import Tensor
+from ..arrays import Array, trees
+from ..model.calls import Call
+from . import arguments, assigned, own
+from .boundaries import ALIKE, Compared, Part, Recorded, compare
+from .comparing import arrays, tensors
+from .probe import Probe
+
+MOST_SAID = 200  # characters of what a call raised
+
+
+class Begun(NamedTuple):
+    """A call that began: the recorded one that it is (None: none of them), and how many calls it lies in."""
+
+    site: str | None
+    depth: int
+
+
+class Unfit(Exception):
+    """What a call passed on cannot be made again: part of it has no partner."""
+
+
+def read(probe: Probe) -> dict[str, Any]:
+    """Run one forced pass and return its reading; ``watched`` has a row for each call of the port that is a recorded one."""
+    return probe.read(Forced(probe).around, watching=assigned.watching(probe))
+
+
+class Forced:
+    """What one forced pass holds; see ``read``."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._adapter = probe.adapter
+        self._sites = {site: entry for site, entry in probe.reference.sites.items() if "around" in entry}  # no variables
+        self._dissolved = frozenset(probe.asked.dissolved or ())
+        self._stack: list[str | None] = [None]  # the recorded calls that run
+        self._depth = 0
+        self._used: set[str] = set()
+        self._begun: list[Begun] = []
+        self._again: list[Begun] = []  # what is still to come in a call that is computed once more
+        self._passed_on: dict[str, tuple[Any, list[Part]]] = {}
+        self._of_module: dict[str, list[str]] = {}
+        for site in self._sites:
+            self._of_module.setdefault(site.partition("#")[0], []).append(site)
+
+    def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Compute one call as it is asked; see ``calls.wrapped``."""
+        if self._probe.aside:
+            return self._once_more(compute, args, kwargs)
+        self._probe.wire.event("running", site=call.site)
+        self._adapter.sync(tensors(self._adapter, [list(args), kwargs]))
+        self._probe.sign(call.module)
+        handed = arguments.named(arguments.parameters(compute), args, kwargs)
+        found = arrays(self._adapter, handed.by_name)
+        site = self._partner(call.name, found)
+        depth, stack = self._depth, len(self._stack)
+        self._begun.append(Begun(site, depth))
+        self._depth += 1
+        try:
+            if site is None:  # the reference makes no such call: it is the code of whoever makes it
+                output = compute(*args, **kwargs)
+                self._probe.computed(call.site, output)
+                return output
+            return self._judged(call, site, compute, handed, found)
+        finally:
+            self._depth = depth
+            del self._stack[stack:]
+
+    def _partner(self, module: str, found: Sequence[tuple[str, Array]]) -> str | None:
+        """Return the recorded call that a call of a module is: the one that was handed the same, else the next one."""
+        left = [site for site in self._of_module.get(module, ()) if site not in self._used]
+        left = [site for site in left if self._sites[site]["around"] == self._stack[-1]] or left
+        if len(left) > 1:
+            same = (site for site in left if self._compared(found, site, "inputs").off() <= ALIKE)
+            return next(same, left[0])
+        return left[0] if left else None
+
+    def _judged(
+        self,
+        call: Call,
+        site: str,
+        compute: Callable[..., Any],
+        handed: arguments.Arguments,
+        found: Sequence[tuple[str, Array]],
+    ) -> Any:
+        """Compute and compare a call that is a recorded one."""
+        self._used.add(site)
+        inputs = self._compared(found, site, "inputs")
+        row = self._row(call, site, inputs, handed.by_name)
+        args, kwargs = handed.call(handed.by_name if site in self._dissolved else self._fed(handed, site, inputs))
+        again = self._doubled(site, args, kwargs)
+        self._stack.append(site)
+        begun = len(self._begun)
+        try:
+            output = compute(*args, **kwargs)
+        except Exception as error:
+            row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
+            if site in self._dissolved:
+                raise
+            self._used.update(one for one in self._sites if site in self._around(one))
+            return self._probe.substitute(site)
+        output = self._disturbed(site, output)
+        self._probe.computed(call.site, output)
+        parts = self._noted(row, site, output)
+        if site in self._probe.asked.hand:
+            self._probe.handed[site] = {"inputs": found, "output": arrays(self._adapter, output)}
+        if again is not None:
+            row["exact"] = self._exactly(call, site, compute, again, self._begun[begun:])
+        return output if site in self._dissolved else self._filled(output, parts)
+
+    def _compared(self, found: Sequence[tuple[str, Array]], site: str, part: str) -> Compared:
+        reference, names = self._probe.reference, self._sites[site]["arguments"]
+        wanted = [
+            Recorded(arguments.recorded(names, path) if part == "inputs" else path, path, key, reference.shape(key))
+            for path, key in trees.keys(self._sites[site][part])
+        ]
+        return compare(found, wanted, reference.read)
+
+    def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
+        """Note what a call is handed; return its row of the reading."""
+        others = [
+            {"path": path, "mismatch": "the number %r, reference %r" % (given[name], value)}
+            for name, path, value in self._plain(site)
+            if name in given and given[name] != value
+        ]
+        unknown = [*inputs.unknown, *(one.name for one in inputs.missing), *self._opaque(given)]
+        row: dict[str, Any] = {
+            "call": call.site,
+            "around": self._stack[-1],
+            "inputs": [*_rows(inputs), *others],
+            "output": [],
+            "unknown_inputs": unknown,
+            "unknown_output": [],
+        }
+        self._probe.watched[site] = row
+        return row
+
+    def _noted(self, row: dict[str, Any], site: str, output: Any) -> list[Part]:
+        """Note what a call gives; return its parts."""
+        compared = self._compared(arrays(self._adapter, output), site, "output")
+        row["output"] = _rows(compared)
+        row["unknown_output"] = [*compared.unknown, *self._opaque(output)]
+        if self._probe.asked.exact:
+            self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
+        return compared.parts
+
+    def _opaque(self, value: Any) -> list[str]:
+        return list(trees.opaque(value, self._adapter.is_tensor))
+
+    def _plain(self, site: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield (name, recorded path, value) of each number that a call was handed as an argument of its own."""
+        names = self._sites[site]["arguments"]
+        for path, value in trees.recorded_numbers(self._sites[site]["inputs"]):
+            yield arguments.recorded(names, path), path, value
+
+    def _fed(self, handed: arguments.Arguments, site: str, inputs: Compared) -> dict[str, Any]:
+        """Return what a call is given: the reference's value of every part that has a partner, the port's own of the rest."""
+        numbers = {name: value for name, _, value in self._plain(site) if name in handed.by_name}
+        plain = {name: value for name, value in numbers.items() if isinstance(handed.by_name[name], (bool, int, float))}
+        given: dict[str, Any] = self._filled({**handed.by_name, **plain}, inputs.parts)
+        return given
+
+    def _filled(self, value: Any, parts: Sequence[Part]) -> Any:
+        """Return a nested value with the reference's in each part that has a partner."""
+        by_path = {part.path: part for part in parts}
+        paths = iter([path for path, _ in trees.leaves(value, self._is_leaf)])
+
+        def fill(leaf: Any) -> Any:
+            part = by_path.get(next(paths))
+            if part is None:
+                if own.is_own(leaf):
+                    raise Unfit
+                return leaf
+            dtype = leaf.dtype if own.is_own(leaf) else self._adapter.dtype(leaf)
+            array = part.form(self._probe.reference.read(part.partner.key))
+            return self._adapter.cast(self._probe.tensor(array), dtype)
+
+        return trees.map_leaves(value, self._is_leaf, fill)
+
+    def _is_leaf(self, value: Any) -> bool:
+        return own.is_own(value) or self._adapter.is_tensor(value)
+
+    def _disturbed(self, site: str, output: Any) -> Any:
+        size = self._probe.asked.disturb.get(site)
+        if size is None:
+            return output
+        return trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
+
+    def _around(self, site: str) -> list[str]:
+        """Return the recorded calls around one."""
+        found: list[str] = []
+        outer = self._sites[site]["around"]
+        while outer is not None:
+            found.append(outer)
+            outer = self._sites[outer]["around"]
+        return found
+
+    def _doubled(self, site: str, args: Any, kwargs: Any) -> tuple[Any, dict[str, int]] | None:
+        """Return what a call is given in float64, where that is asked, and how many calls were made before it."""
+        if site not in self._probe.asked.exact:
+            return None
+        given = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._adapter.doubled)
+        return given, dict(self._probe.counts)
+
+    def _exactly(
+        self,
+        call: Call,
+        site: str,
+        compute: Callable[..., Any],
+        again: tuple[Any, dict[str, int]],
+        inside: Sequence[Begun],
+    ) -> list[dict[str, Any]] | None:
+        """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
+        (args, kwargs), counts = again
+
+        def compared() -> list[dict[str, Any]]:
+            output = compute(*args, **kwargs)
+            self._adapter.sync(tensors(self._adapter, output))
+            return _rows(self._compared(arrays(self._adapter, output), site, "output"))
+
+        self._probe.aside, self._again = True, list(inside)
+        try:
+            return self._probe.in_float64(call.module, counts, compared)
+        finally:
+            self._probe.aside = False
+
+    def _once_more(self, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Compute a call inside one that is computed in float64; one in place is compared, and gives what it passed on."""
+        site, depth = self._again.pop(0)
+        if site is None or site in self._dissolved:
+            return compute(*args, **kwargs)
+        handed = arguments.named(arguments.parameters(compute), args, kwargs)
+        found = arrays(self._adapter, handed.by_name)
+        self._probe.watched[site]["exact_inputs"] = _rows(self._compared(found, site, "inputs"))
+        while self._again and self._again[0].depth > depth:
+            self._again.pop(0)
+        return trees.map_leaves(
+            self._filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
+        )
+
+
+def _rows(compared: Compared) -> list[dict[str, Any]]:
+    rows = [dict(part.off, path=part.partner.path) for part in compared.parts]
+    return rows + [{"path": one.path, "missing": True} for one in compared.missing]
