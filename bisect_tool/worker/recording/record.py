@@ -24,7 +24,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 3
+FORMAT = 4
 
 
 def record(
