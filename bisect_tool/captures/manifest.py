@@ -131,7 +131,7 @@ class Point(Data):
 
     state: dict[str, str]
     stirred: tuple[str, ...]
-    strength: float
+    strength: Annotated[float, Field(gt=0, le=1)]
     sites: tuple[SiteEntry, ...]
     calls: dict[str, str | None]
     targets: dict[str, float]
