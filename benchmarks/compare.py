@@ -69,6 +69,8 @@ def manifest(writer: ShardWriter, keys: list[str]) -> dict:
         "noise": {"rounding": RTOL, "draws": 0, "targets": {}, "sites": {}, "loss": {}, "exact": {}},
         "spread": {"seeds": [], "targets": [], "state": {}},
         "gradients": None,
+        "stirred": None,
+        "not_stirred": "nothing to stir",
         "bytes": {"written": writer.written},
     }
 

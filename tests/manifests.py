@@ -92,6 +92,8 @@ def manifest(model: dict, **fields: Any) -> dict:
         },
         "spread": {"seeds": [], "targets": [], "state": {}},
         "gradients": None,
+        "stirred": None,
+        "not_stirred": "nothing to stir",
         "seconds": {"plain": 0.1},
         "bytes": {"written": 0},
         **fields,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
-FORMAT = 3
+FORMAT = 4
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
 
@@ -115,6 +115,29 @@ class Noise(Data):
     exact: dict[str, float]
 
 
+class PointNoise(Data):
+    """How far targets move, and how far each site is off, at one point; see ``Noise``."""
+
+    targets: dict[str, float]
+    loss: dict[str, float]
+    exact: dict[str, float]
+
+
+class Point(Data):
+    """One more run of the same batch, at other weights: all tensors of state, and what each call was given and gave.
+
+    ``stirred`` are the names whose values are not the reference's own, ``strength`` says how much of each was changed.
+    """
+
+    state: dict[str, str]
+    stirred: tuple[str, ...]
+    strength: Annotated[float, Field(gt=0, le=1)]
+    sites: tuple[SiteEntry, ...]
+    calls: dict[str, str | None]
+    targets: dict[str, float]
+    noise: PointNoise
+
+
 class Spread(Data):
     """The targets, and each parameter's statistics, at other initialisations of the reference."""
 
@@ -194,6 +217,7 @@ class Manifest(Data):
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``skipped`` says which functions could not be watched, and why; ``gradients`` are there where they were asked for.
+    ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
 
     format: int
@@ -215,6 +239,8 @@ class Manifest(Data):
     noise: Noise
     spread: Spread
     gradients: Gradients | None
+    stirred: Point | None = None
+    not_stirred: str | None = None
     seconds: dict[str, float]
     bytes: dict[str, Count]
     checksum: str

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest, Point, checksum
 from bisect_tool.errors import BisectError
 from bisect_tool.validation import explain
 
@@ -25,6 +25,7 @@ NUMPY_NAMES = {
     "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
 AGAIN = "record it again with `bisect capture`"
+STIRRED = " at stirred weights"
 MOST_SAID = 400  # characters of what is wrong with a capture
 
 
@@ -63,7 +64,14 @@ class Capture:
             raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
         except RecursionError as error:
             raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
-        problems = [*_dangling(manifest), *_unordered(manifest), *_misfits(folder, manifest)]
+        problems = [
+            *_dangling(manifest),
+            *_misshapen(manifest, manifest.state),
+            *_unordered(manifest, manifest),
+            *_misplaced(manifest),
+            *_stirred(manifest),
+            *_misfits(folder, manifest),
+        ]
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
         if data["checksum"] != checksum(data):
@@ -117,24 +125,52 @@ def has_opaque(tree: dict[str, Any]) -> bool:
 
 
 def _dangling(manifest: Manifest) -> Iterator[str]:
-    trees = [("batch", manifest.batch)]
-    for site in manifest.sites:
-        trees += [(f"{site.site} inputs", site.inputs), (f"{site.site} output", site.output)]
-    trees += [(variable.site, variable.value) for variable in manifest.variables]
-    for where, tree in trees:
-        for _, key in tensor_keys(tree):
-            if key not in manifest.tensors:
-                yield f"{where} names tensor {key!r}, which is not in the manifest"
-    for name, key in (*manifest.state.items(), *_gradient_keys(manifest)):
+    named = [("batch", key) for _, key in tensor_keys(manifest.batch)]
+    named += [(variable.site, key) for variable in manifest.variables for _, key in tensor_keys(variable.value)]
+    named += [*_keys_of(manifest), *_gradient_keys(manifest)]
+    if manifest.stirred is not None:
+        named += [(f"{where}{STIRRED}", key) for where, key in _keys_of(manifest.stirred)]
+    for where, key in named:
         if key not in manifest.tensors:
-            yield f"{name} names tensor {key!r}, which is not in the manifest"
+            yield f"{where} names tensor {key!r}, which is not in the manifest"
+
+
+def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
+    """Yield (what, tensor key) for the calls and the state of one run."""
+    for site in run.sites:
+        yield from ((f"{site.site} inputs", key) for _, key in tensor_keys(site.inputs))
+        yield from ((f"{site.site} output", key) for _, key in tensor_keys(site.output))
+    yield from run.state.items()
+
+
+def _misshapen(manifest: Manifest, state: Mapping[str, str]) -> Iterator[str]:
+    """Check the parameters and buffers of a run: those that are described, in their shapes."""
     shapes = {entry.name: entry.shape for entry in manifest.described.state}
-    if shapes.keys() != manifest.state.keys():
-        yield f"the parameters described and stored differ: {', '.join(sorted(shapes.keys() ^ manifest.state.keys()))}"
-    for name in shapes.keys() & manifest.state.keys():
-        entry = manifest.tensors.get(manifest.state[name])
+    if shapes.keys() != state.keys():
+        yield f"the parameters described and stored differ: {', '.join(sorted(shapes.keys() ^ state.keys()))}"
+    for name in shapes.keys() & state.keys():
+        entry = manifest.tensors.get(state[name])
         if entry is not None and entry.shape != shapes[name]:
             yield f"{name} has shape {list(shapes[name])}, its tensor {list(entry.shape)}"
+
+
+def _stirred(manifest: Manifest) -> Iterator[str]:
+    """Check the run at stirred weights: there with all that belongs to it, or a reason why it is not."""
+    point = manifest.stirred
+    if (point is None) == (manifest.not_stirred is None):
+        yield "there must be a run at stirred weights, or a reason why there is none"
+    if point is None:
+        return
+    yield from (f"{problem}{STIRRED}" for problem in (*_misshapen(manifest, point.state), *_unordered(manifest, point)))
+    changed = {name for name, key in point.state.items() if key != manifest.state.get(name)}
+    if changed != set(point.stirred):
+        yield f"the parameters stirred are others than those said to be: {', '.join(sorted(changed ^ set(point.stirred)))}"
+    for what, targets in (("step", point.targets), ("rounding", point.noise.targets), ("rounding", point.noise.loss)):
+        if targets.keys() != manifest.targets.keys():
+            yield f"the targets of {what}{STIRRED} are others: {', '.join(sorted(targets.keys() ^ manifest.targets.keys()))}"
+    strangers = sorted(point.noise.exact.keys() - {entry.site for entry in point.sites})
+    if strangers:
+        yield f"the rounding of {', '.join(strangers)}{STIRRED} is that of no site"
 
 
 def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -151,33 +187,38 @@ def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield from ((f"the gradient at {site} {path}", key) for path, (key, _) in pairs if key is not None)
 
 
-def _unordered(manifest: Manifest) -> Iterator[str]:
-    """Check the calls: each of a module that is described, once, and finished before the call around it."""
+def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
+    """Check the calls of a run: each of a module that is described, once, and finished before the call around it."""
     modules = {entry.name for entry in manifest.described.modules}
     seen: set[str] = set()
-    for entry in manifest.sites:
+    for entry in run.sites:
         if (
             entry.site in seen
             or entry.module not in modules
             or not re.fullmatch(r"(#[1-9]\d*)?", entry.site.removeprefix(entry.module))
         ):
             yield f"site {entry.site!r} is no call of a module that is described, or is there twice"
-        if entry.site not in manifest.calls:
+        if entry.site not in run.calls:
             yield f"site {entry.site!r} is not among the calls"
         seen.add(entry.site)
+    for call, around in run.calls.items():
+        outer, passed = around, {call}
+        while outer is not None and outer not in passed:
+            passed.add(outer)
+            outer = run.calls.get(outer, call)
+        if outer is not None:
+            yield f"call {call!r} lies in no call that was recorded, or in itself"
+
+
+def _misplaced(manifest: Manifest) -> Iterator[str]:
+    """Check the variables: each there once, in a call that was made."""
+    seen = {entry.site for entry in manifest.sites}
     for variable in manifest.variables:
         if variable.site in seen or not re.fullmatch(r"[^:]*:[^:]+", variable.site):
             yield f"variable {variable.site!r} is there twice, or is none"
         if variable.around is not None and variable.around not in manifest.calls:
             yield f"variable {variable.site!r} lies in a call that is not among the calls"
         seen.add(variable.site)
-    for call, around in manifest.calls.items():
-        outer, passed = around, {call}
-        while outer is not None and outer not in passed:
-            passed.add(outer)
-            outer = manifest.calls.get(outer, call)
-        if outer is not None:
-            yield f"call {call!r} lies in no call that was recorded, or in itself"
 
 
 def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:

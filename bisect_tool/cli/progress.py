@@ -84,6 +84,8 @@ class Progress:
                 self.say(f"gradients piece by piece, run {event.get('done', 0) + 1} of {event.get('of', 0)}")
             elif kind == "seeds":
                 self.say(f"initialisation {event.get('done', 0) + 1} of {event.get('of', 0)}")
+            elif kind == "stirred":
+                self.phase(f"recording {name} at stirred weights")
             elif kind == "waiting":
                 self.say(self._detail)
             elif kind == "running":

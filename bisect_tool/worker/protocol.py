@@ -126,6 +126,7 @@ EVENTS: Dict[str, Fields] = {
     "noise": {"done": "whole", "of": "whole"},
     "gradients": {"done": "whole", "of": "whole"},
     "seeds": {"done": "whole", "of": "whole"},
+    "stirred": {"strength": "number"},
 }
 FAILURE = {"phase": "text", "type": "text", "message": "text", "where": "text or null", "traceback": "text"}
 

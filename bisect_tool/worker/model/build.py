@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import os
 import sys
 import time
-from typing import Any, Callable, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
 import numpy as np
 
 from ..adapters.adapter import Adapter, Module, Optimizer, Tensor
-from ..arrays import trees
+from ..arrays import Array, trees
 
 Result = TypeVar("Result")
 
@@ -72,6 +73,24 @@ class Model:
         """Put the model's own values back: after a run, exactly the state that ``build`` left."""
         for name in self.state:
             self.adapter.write(self.state[name][0], self.own[name])
+
+    @contextlib.contextmanager
+    def holding(self, values: Mapping[str, Array]) -> Iterator[list[str]]:
+        """Let the model's own state be another one while the block runs; yields the names whose values it changes.
+
+        Tensors that share memory all change with one of them.
+        """
+        own = self.own
+        try:
+            for name, array in values.items():
+                self.adapter.write(self.state[name][0], array)
+            held = {name: self.adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
+            changed = [name for name in held if held[name].tobytes() != own[name].tobytes()]
+            self.own = {**own, **{name: held[name] for name in changed}}
+            yield changed
+        finally:
+            self.own = own
+            self.restore()
 
     def run_step(self, batch: Any, seed: int = 0) -> dict[str, Any]:
         """Run one step from the fixed random state; return its targets as {name: tensor or number}."""

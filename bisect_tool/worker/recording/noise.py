@@ -12,6 +12,7 @@ from ..arrays.shards import ShardWriter
 from ..model import calls
 from ..model.build import Model
 from ..wire import Wire
+from . import exact
 from .recorder import Recorder
 
 BETWEEN_DRAWS = 1000003  # seeds
@@ -23,14 +24,14 @@ def seeds(draw: int) -> Iterator[int]:
     return itertools.count(BETWEEN_DRAWS * draw + 1)
 
 
-def measure_noise(
-    model: Model, recorder: Recorder, targets: Mapping[str, float], exact: Mapping[str, float], wire: Wire
-) -> dict[str, Any]:
-    """Return how far values and targets move when every leaf module rounds badly: the largest of some draws.
+def nobody(_call: calls.Call, _output: Any) -> None:
+    """Look at nothing."""
 
-    By ``ROUNDING``, or by what its own rounding was measured to be (``exact``) where that is more. ``loss`` is how far
-    targets move when only what goes into the loss is off, by ``LOSS_ROUNDING``.
-    """
+
+def measure_noise(
+    model: Model, recorder: Recorder, targets: Mapping[str, float], folder: str, batch: Any, wire: Wire
+) -> dict[str, Any]:
+    """Return how far values and targets move when every leaf module rounds badly: the largest of some draws."""
     recorded = {entry["site"]: entry for entry in recorder.sites}
     sites: dict[str, float] = {}
 
@@ -39,16 +40,37 @@ def measure_noise(
             expected = recorded[call.site]["output"]
             sites[call.site] = _largest_error(model.adapter, recorder.store, expected, output)
 
-    def of_a_leaf(call: calls.Call) -> float:
-        return max(ROUNDING, exact.get(call.site, 0.0)) if call.leaf else 0.0
+    moved = measure_at_point(model, recorder, targets, folder, batch, wire, look)
+    return {"rounding": ROUNDING, "draws": DRAWS, "sites": sites, **moved}
 
-    return {
-        "rounding": ROUNDING,
-        "draws": DRAWS,
+
+def measure_at_point(
+    model: Model,
+    recorder: Recorder,
+    targets: Mapping[str, float],
+    folder: str,
+    batch: Any,
+    wire: Wire,
+    look: Look = nobody,
+) -> dict[str, dict[str, float]]:
+    """Return each site's own rounding (``exact``), and how far targets move, no less than float64 shows that they do.
+
+    By ``ROUNDING`` at every leaf module, or by what its own rounding is where that is more. ``loss`` is how far they
+    move when only what goes into the loss is off, by ``LOSS_ROUNDING``.
+    """
+    own = exact.measure_exactly(model, recorder, folder, batch, wire)
+
+    def of_a_leaf(call: calls.Call) -> float:
+        return max(ROUNDING, own.get(call.site, 0.0)) if call.leaf else 0.0
+
+    found = {
         "targets": _moved(model, targets, of_a_leaf, wire, look),
-        "sites": sites,
-        "loss": _moved(model, targets, lambda call: 0.0 if call.parent else LOSS_ROUNDING, wire),
+        "loss": _moved(model, targets, lambda call: 0.0 if call.parent else LOSS_ROUNDING, wire, nobody),
     }
+    for name, off in exact.measure_loss_exactly(model, targets).items():
+        for moved in found.values():
+            moved[name] = max(moved[name], off)
+    return dict(found, exact=own)
 
 
 def _moved(
@@ -56,7 +78,7 @@ def _moved(
     targets: Mapping[str, float],
     size_of: Callable[[calls.Call], float],
     wire: Wire,
-    look: Look = lambda _call, _output: None,
+    look: Look,
 ) -> dict[str, float]:
     """Return how far targets move when calls give values that are off by relative noise of ``size_of(call)``."""
     moved = dict.fromkeys(targets, 0.0)

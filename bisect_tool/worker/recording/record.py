@@ -1,7 +1,8 @@
 """Record one run of a model: every module call's outputs and inputs, its state, its batch, its targets.
 
 Then two kinds of runs that nothing is kept of but numbers: perturbed ones (how far honest rounding moves
-each value and each target) and other initialisations (how far the targets spread over seeds).
+each value and each target) and other initialisations (how far the targets spread over seeds). At last one more run at
+other weights (``point``).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from ..code.rewriting import Place
 from ..model import build as building
 from ..model import calls, describe
 from ..wire import Wire
-from . import exact, gradients
+from . import gradients, point
 from .noise import measure_noise
 from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 3
+FORMAT = 4
 
 
 def record(
@@ -48,11 +49,12 @@ def record(
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
-    noise = _noise(model, recorder, read[0], folder, batch, wire)
+    noise = measure_noise(model, recorder, read[0], folder, batch, wire)
     spread = measure_spread(model, rebuild, seeds, wire)
     pulled = None
     if grads is not None:
         pulled = gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
+    stirred, not_stirred = point.record(model, recorder, state, read[0], folder, batch, wire)
     recorder.store.flush()
     manifest = {
         "format": FORMAT,
@@ -63,6 +65,8 @@ def record(
         "noise": noise,
         "spread": spread,
         "gradients": pulled,
+        "stirred": stirred,
+        "not_stirred": not_stirred,
         "seconds": seconds,
     }
     _write(folder, manifest)
@@ -119,18 +123,6 @@ def _check(plain: Read, hooked: Read) -> None:
         raise building.RecipeError(
             "no scalar among what step(batch) returned: %s" % "; ".join("%s %s" % pair for pair in hooked[1].items())
         )
-
-
-def _noise(
-    model: building.Model, recorder: Recorder, targets: dict[str, float], folder: str, batch: Any, wire: Wire
-) -> dict[str, Any]:
-    """Return how far rounding moves values and targets, no less than float64 shows that it does."""
-    own = exact.measure_exactly(model, recorder, folder, batch, wire)
-    noise = dict(measure_noise(model, recorder, targets, own, wire), exact=own)
-    for name, off in exact.measure_loss_exactly(model, targets).items():
-        for moved in (noise["targets"], noise["loss"]):
-            moved[name] = max(moved[name], off)
-    return noise
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:

@@ -50,6 +50,10 @@ class Recorder:
         self._seen: dict[int, tuple[Tensor, int, str]] = {}  # id of a live tensor -> (it, mutation count, key)
         self._seen_bytes = 0
 
+    def another(self) -> Recorder:
+        """Return one for another run, which keeps its arrays in the same place and records the same calls."""
+        return Recorder(self._adapter, self.store, self._lines, self._include, self._exclude, self._progress)
+
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Record one call; see ``calls.wrapped``."""
         wanted = self._wanted(call.name)
