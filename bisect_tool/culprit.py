@@ -120,16 +120,35 @@ class WrongCaller(WrongCode):
     """The own code of a container, or of ``step``, which hands the calls ``feeds`` other inputs than the reference's."""
 
     feeds: tuple[Site, ...]
+    gives: tuple[Site, ...] = ()
 
     @property
     def held(self) -> tuple[Site, ...]:
-        """Return the calls that are fed wrongly: patched, they hide what they were handed."""
-        return self.feeds
+        """Return the calls that are fed wrongly: patched, they hide what they were handed; and itself, if its output is off."""
+        return (*self.feeds, *self.gives)
 
     @property
     def blamed(self) -> Blame:
         """Blame the code around the layers where that is what hands them on."""
         return blame.step_code() if self.sites == (STEP,) else blame.calls(self.sites)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongRegion(WrongCode):
+    """Code of several ``pieces`` that values cannot tell apart, or the one of them that is left; ``shown_at`` are the calls it shows at."""
+
+    pieces: tuple[Site, ...]
+    shown_at: tuple[Site, ...]
+
+    @property
+    def held(self) -> tuple[Site, ...]:
+        """Return the calls at which it shows."""
+        return self.shown_at
+
+    @property
+    def blamed(self) -> Blame:
+        """Blame the code of the call that it shows at, or of the piece that is left."""
+        return blame.step_code() if self.sites == (STEP,) else blame.region(self.sites[0], len(self.pieces))
 
 
 class AfterTheLayers(WrongCode):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 from bisect_tool.axes.axis import Case, ask, check_announced
-from bisect_tool.axes.calls.placed_otherwise import conventions, explained
 from bisect_tool.axes.calls.search import CALLS
 from bisect_tool.axes.gradients.search import GRADIENTS
 from bisect_tool.axes.gradients.targets import check_gradient_target, is_gradient_target
@@ -17,27 +15,22 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.checks.initial.start import initial_values
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
-from bisect_tool.pairing.trace import Trace, state_of, trace_of
+from bisect_tool.pairing.trace import state_of, trace_of
 from bisect_tool.probes.interface import Port
-from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ends import check_batch, check_target, ends
 from bisect_tool.questions.log import LoggedProbe, ProbeLog
-from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import (
     Run,
     Tolerance,
     code_range,
-    off_targets,
     question_of,
     questions_of,
     spread_range,
-    tight_range,
 )
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
 from bisect_tool.sentences import labels
 from bisect_tool.sentences.spelling import listed
-from bisect_tool.sites import Site
 
 AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
 
@@ -84,8 +77,6 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         raise _nothing_in_common(port, capture)
     question = question_of(run, state, code_range(run))
     base = question.ask("split", labels.ALL_STATE)
-    passed_over = {} if base.failure is not None else _passed_over(run, question, trace, base)
-    trace = trace.without(passed_over)
     questions = questions_of(run, pair, trace, state, base)
     return Case(
         port=port,
@@ -101,16 +92,7 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         own=own,
         base=base,
         initial=tuple(initial_values(pair)),
-        passed_over=explained(passed_over),
     )
-
-
-def _passed_over(run: Run, question: Question, trace: Trace, base: Reading) -> dict[Site, Site]:
-    """Return the calls that are placed otherwise in the port and do no harm, each with the call around it that is right."""
-    if not trace.sites:
-        return {}
-    tight = {name: tight_range(run, name) for name in base.targets if name in run.capture.manifest.targets}
-    return conventions(question, trace, functools.partial(off_targets, tight))
 
 
 def _nothing_in_common(port: Port, capture: Capture) -> BisectError:

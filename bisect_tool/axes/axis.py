@@ -28,13 +28,15 @@ class Answer:
     """What an axis found.
 
     Attributes: ``culprits``; ``open_ends`` (what it could not settle, in words: they make a run inconclusive) and ``notes`` (what
-    else there is to say); ``sharper`` maps culprits of axes before to what this one names in their place.
+    else there is to say); ``sharper`` maps culprits of axes before to what this one names in their place; ``elsewhere`` are calls that mean another
+    thing in the port: no later axis puts the reference's value there.
     """
 
     culprits: tuple[Culprit, ...] = ()
     open_ends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sharper: Mapping[Culprit, tuple[Culprit, ...]] = field(default_factory=dict)
+    elsewhere: frozenset[Site] = frozenset()
 
 
 A = TypeVar("A", bound=Answer)
@@ -52,7 +54,6 @@ class Case:
         start: where the target may start with the port's own weights; None where that is not asked.
         own, base: the port as it is, and with the reference's weights.
         initial: initial values that differ from the reference's in kind.
-        passed_over: calls that are placed otherwise and do no harm, in words.
         answers: what the axes before have answered, by name.
 
     """
@@ -70,7 +71,6 @@ class Case:
     own: Reading
     base: Reading
     initial: tuple[InitialFinding, ...]
-    passed_over: tuple[str, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -95,7 +95,7 @@ class Case:
     def answered(self, name: str, answer: Answer) -> Case:
         """Return the case with one more answer; where it names culprits more sharply, they take the place of the former."""
         answers = {known: _sharpened(before, answer.sharper) for known, before in self.answers.items()}
-        return dataclasses.replace(self, answers={**answers, name: answer})
+        return dataclasses.replace(self, answers={**answers, name: answer}, trace=self.trace.without(answer.elsewhere))
 
 
 def _sharpened(answer: A, sharper: Mapping[Culprit, tuple[Culprit, ...]]) -> A:

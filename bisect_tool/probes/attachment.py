@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bisect_tool.captures.manifest import Gradients, Manifest
+from bisect_tool.captures.manifest import Gradients, Manifest, Point
 from bisect_tool.captures.reader import has_opaque
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, call_number, call_site, calls_around, module_of
@@ -25,33 +25,40 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
 
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of ``attach``; ``names`` are the port's, see ``port_names``."""
+    return {
+        "folder": str(folder),
+        **_values(manifest, matching, names, manifest),
+        "stirred": None if manifest.stirred is None else _values(manifest, matching, names, manifest.stirred),
+        "batch": manifest.batch,
+        "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
+        "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
+        "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
+    }
+
+
+def _values(
+    manifest: Manifest, matching: Matching, names: Mapping[str, str], run: Manifest | Point
+) -> dict[str, dict[str, Any]]:
+    """Return what was recorded of one run: of its calls, with what lies in and around each, and of its state."""
     arguments = {module.name: list(module.arguments) for module in manifest.described.modules}
     sites: dict[str, dict[str, Any]] = {
         names[entry.site]: {
             "inputs": entry.inputs,
             "output": entry.output,
             "inside": {},
-            "around": next((names[a] for a in calls_around(manifest.calls, entry.site) if a in names), None),
+            "around": next((names[a] for a in calls_around(run.calls, entry.site) if a in names), None),
             "arguments": arguments[entry.module],
         }
-        for entry in manifest.sites
+        for entry in run.sites
         if entry.site in names
     }
-    for call in manifest.calls:
+    for call in run.calls:
         module = matching.modules.get(module_of(call))
-        for around in calls_around(manifest.calls, call) if module is not None else ():
+        for around in calls_around(run.calls, call) if module is not None else ():
             if around in names:
                 inside = sites[names[around]]["inside"]
                 inside[module] = inside.get(module, 0) + 1
-    return {
-        "folder": str(folder),
-        "sites": sites,
-        "state": {port: manifest.state[name] for name, port in matching.state.items()},
-        "batch": manifest.batch,
-        "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
-        "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
-        "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
-    }
+    return {"sites": sites, "state": {port: run.state[name] for name, port in matching.state.items()}}
 
 
 def _gradients(recorded: Gradients, names: Mapping[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Intervention:
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
         dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
             that is no forced pass. In a forced pass every call is watched.
+        point: which run of the reference values are taken of: its own, or that at stirred weights.
         backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
             way forward; "pieces" for one in which each watched call is pulled back by itself.
         straight: calls whose value is the reference's on the way forward, while gradients go the port's own way.
@@ -45,6 +46,7 @@ class Intervention:
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[tuple[Site, float]] = frozenset()
     dissolved: frozenset[Site] | None = None
+    point: Literal["", "stirred"] = ""
     backward: Literal["", "own", "whole", "pieces"] = ""
     straight: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
@@ -87,5 +89,5 @@ class Intervention:
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
         loose = () if self.dissolved is None else ("forced", *self.dissolved)
         groups = (*forward, loose, self.straight, self.pulled, self.severed, self.thawed)
-        text = json.dumps([*(sorted(group) for group in groups), self.backward, self.echo, self.repeat])
+        text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

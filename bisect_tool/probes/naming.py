@@ -51,6 +51,7 @@ class Naming:
             "exact": self.known(intervention.exact),
             "disturb": {self.to_port[site]: size for site, size in disturbed if site in self.to_port},
             "echo": intervention.echo,
+            "point": intervention.point,
             "dissolved": None if intervention.dissolved is None else self.known(intervention.dissolved),
         }
 

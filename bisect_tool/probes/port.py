@@ -70,7 +70,10 @@ class WorkerPort:
         self._naming = naming
         self._capture = capture
         self._cache = cache
-        self._receipts = Receipts(capture.manifest, matching)
+        manifest = capture.manifest
+        self._receipts = {"": Receipts(manifest, manifest.tensors, matching)}
+        if manifest.stirred is not None:
+            self._receipts["stirred"] = Receipts(manifest.stirred, manifest.tensors, matching)
 
     @classmethod
     def open(
@@ -161,10 +164,14 @@ class WorkerPort:
             )
         unread = intervention.patched | intervention.kept
         watched = () if intervention.backward else filter(self.can_patch, intervention.watched)
-        silent = self._receipts.not_compared(reading, watched)
+        receipts = self._receipts[intervention.point]
+        if intervention.dissolved is None:
+            silent: Sequence[str] = receipts.not_compared(reading, watched)
+        else:
+            silent = receipts.not_judged(reading)
         if silent:
             return Reading(failure=f"the worker's reading is not usable: it does not compare {listed(silent)}")
-        self._receipts.check(reading, intervention.patched - variables, unread, self._calls)
+        receipts.check(reading, intervention.patched - variables, unread, self._calls)
         self._cache.put(intervention, reading)
         return reading
 

@@ -131,7 +131,7 @@ class Reading:
     not_scalar: dict[str, str] = field(default_factory=dict)
     receipts: dict[str, list[str]] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
-    watched: dict[Site, Watched] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()

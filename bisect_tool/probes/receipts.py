@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from bisect_tool.captures.manifest import Manifest, SiteEntry
+from bisect_tool.captures.manifest import Manifest, Point, SiteEntry, TensorEntry
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
@@ -13,18 +15,18 @@ from bisect_tool.sites import Site, calls_around, module_of, parent_of
 
 
 class Receipts:
-    """The hashes that a capture holds for each site, and which calls of the reference read which values."""
+    """The hashes that a capture holds for each site in one recorded run, and which calls of the reference read which values."""
 
-    def __init__(self, manifest: Manifest, matching: Matching) -> None:
+    def __init__(self, run: Manifest | Point, tensors: Mapping[str, TensorEntry], matching: Matching) -> None:
         self._matching = matching
-        self._parents = manifest.calls
+        self._parents = run.calls
         self._calls_of: dict[str, list[str]] = {}
-        for call in manifest.calls:
+        for call in run.calls:
             self._calls_of.setdefault(module_of(call), []).append(call)
-        self._hashes = {name: [manifest.tensors[key].hash] for name, key in manifest.state.items()}
-        self._compared = {entry.site: _rows(entry) for entry in manifest.sites}
-        for entry in manifest.sites:
-            self._hashes[entry.site] = [manifest.tensors[key].hash for _, key in tensor_keys(entry.output)]
+        self._hashes = {name: [tensors[key].hash] for name, key in run.state.items()}
+        self._compared = {entry.site: _rows(entry) for entry in run.sites}
+        for entry in run.sites:
+            self._hashes[entry.site] = [tensors[key].hash for _, key in tensor_keys(entry.output)]
 
     def check(
         self, reading: Reading, patched: Iterable[Site], unread: Collection[Site], calls: Callable[[str], bool]
@@ -59,6 +61,18 @@ class Receipts:
             if site in came_to and not self._compared.get(site, frozenset()) <= rows:
                 silent.append(site)
         return silent
+
+    def not_judged(self, reading: Reading) -> list[str]:
+        """Return the calls of a forced pass without a row, or with one that does not compare all; a module for calls of it."""
+        seen = Counter(module_of(site) for site in reading.watched)
+        recorded = Counter(module_of(site) for site in self._compared)
+        made = Counter(module_of(site) for site, _ in reading.calls)
+        lost = [module for module in recorded if seen[module] < min(recorded[module], made[module])]
+        came_to = [Site(site) for site, row in reading.watched.items() if row.failed is None]
+        return [
+            *lost,
+            *self.not_compared(dataclasses.replace(reading, receipts={site: [] for site in came_to}), came_to),
+        ]
 
     def _not_consumed(self, site: str) -> BisectError:
         guessed = self._matching.how.get(site) in ("shape", "guess")

@@ -149,7 +149,7 @@ def _notes(case: Case) -> list[str]:
     if case.answer(GradientAnswer) is None and not blamed and can:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
-    return [*notes, *case.passed_over, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
+    return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 
 def _value(reading: Reading, target: str | None) -> float | None:

@@ -32,15 +32,19 @@ def _blamed(culprits: list[WrongCode]) -> set[Site]:
 
 def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     calls = case.answer(CallsAnswer)
-    blamed = _blamed(code)
-    right = [site for site in case.trace.sites if site not in blamed]
-    if calls is not None and calls.forced is not None and right:
-        yield limits.calls_are_right(len(right), of=len(case.trace.sites), lost=lost_calls(case))
+    if calls is None or calls.found is None:
+        return
+    rows = calls.found.own.last.rows
+    right = [site for site in rows if site in calls.found.innocent and site not in _blamed(code)]
+    if right:
+        yield limits.calls_are_right(len(right), of=len(rows), lost=lost_calls(case))
 
 
 def lost_calls(case: Case) -> int:
     """Return how many recorded calls of the reference could not be compared by themselves."""
-    return len({entry.site for entry in case.capture.manifest.sites} - {*case.trace.sites, *case.trace.misshapen})
+    calls = case.answer(CallsAnswer)
+    recorded = {Site(entry.site) for entry in case.capture.manifest.sites}
+    return len(recorded if calls is None or calls.found is None else recorded - calls.found.own.last.rows.keys())
 
 
 def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:
@@ -53,10 +57,12 @@ def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:
 
 
 def _later(case: Case, code: list[WrongCode]) -> Iterator[str]:
+    order = {site: number for number, site in enumerate(case.trace.sites)}
     for culprit in code:
         if not isinstance(culprit, AfterTheLayers) and culprit.confirmed and culprit.felt:
-            last = max(case.trace.sites.index(site) for site in culprit.held)
-            yield limits.later_calls_are_right(case.trace.sites[last])
+            last = max((site for site in culprit.held if site in order), key=order.__getitem__, default=None)
+            if last is not None:
+                yield limits.later_calls_are_right(last)
 
 
 def _other_tensors(case: Case) -> Iterator[str]:

@@ -61,6 +61,14 @@ def calls(sites: Sequence[str]) -> Blame:
     return Blame(f"the code of {sentence_list(sites)}")
 
 
+def region(site: str, pieces: int) -> Blame:
+    """Blame the code of a call together with that of calls inside it, as ``pieces`` that values cannot tell apart."""
+    inside = (
+        f", or of {pieces - 1 if pieces > 2 else 'a'} call{'s' if pieces > 2 else ''} inside it," if pieces > 1 else ""
+    )
+    return Blame(f"the code of {site}{inside}")
+
+
 def step_code() -> Blame:
     """Blame what ``step`` does itself between the layers."""
     return Blame("the code of step")

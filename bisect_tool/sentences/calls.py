@@ -10,6 +10,7 @@ from bisect_tool.sentences.spelling import counted, listed
 
 # What could not be settled.
 HELD_IS_NOT_ENOUGH = "holding what was found does not change the target further"
+DIVERGES_UNEXPLAINED = "the target diverges, although all code that could be judged by itself is right"
 NO_CALL = "no module call has a partner that could be patched"
 DIVERGES_WITHOUT_CALLS = f"the code diverges, but {NO_CALL}"
 
@@ -182,3 +183,49 @@ def state_guessed(pairs: Sequence[tuple[str, str]]) -> str:
     """Say that which tensor is which was guessed."""
     shown = listed([f"{ours} = {theirs}" for ours, theirs in pairs])
     return f"{shown} is matched by shape and order only: say which is which with a rename rule"
+
+
+def input_unknown(site: str, part: str) -> str:
+    """Say that part of what a call is handed has no partner on the other side."""
+    return f"{site} is handed {part or 'something'} on one side only, or in a form that could not be given to it"
+
+
+def output_unknown(site: str, part: str) -> str:
+    """Say that part of what a call gives has no partner in the reference."""
+    return f"{site} gives {part or 'something'}, which the reference's call does not, so that it could not be compared"
+
+
+def raises(site: str, error: str) -> str:
+    """Say that a call raises when it is given the reference's values."""
+    return f"{site} raises when it is given the reference's inputs ({error}), so that nothing is proved of it"
+
+
+def stirred_fails(why: str) -> str:
+    """Say that the port does not run with the reference's stirred weights."""
+    return f"the port does not run with the reference's stirred weights, so that only its own were asked about: {why}"
+
+
+def one_of(root: str, pieces: Sequence[str]) -> str:
+    """Say that values cannot tell which of some pieces of code is wrong."""
+    return (
+        f"{listed(pieces)}: the fault lies in the own code of one of them at least, and values cannot tell which, since "
+        f"what they hand each other means another thing than in the reference; together they make {root} wrong"
+    )
+
+
+def left_of(root: str, piece: str) -> str:
+    """Say that a region is wrong, and that all of it but one piece is innocent."""
+    return f"{root} is wrong, and of all the code that makes it so only that of {piece} was not right elsewhere"
+
+
+def first_wrong(site: str, value: str) -> str:
+    """Say which value is the first that is wrong in a region, in execution order."""
+    return f"the first wrong value in it, in execution order: {site} is handed {value}"
+
+
+def elsewhere(sites: Sequence[str]) -> str:
+    """Say which calls mean another thing in the port and do no harm."""
+    return (
+        f"{listed(sites)}: handed or giving another value than the reference's call of that name, while what is around "
+        "is right: code is placed otherwise there, and does no harm"
+    )

@@ -69,3 +69,10 @@ def _also_inside(count: int) -> str:
 def disturbed(sites: Sequence[str]) -> str:
     """Label the probe in which some calls are disturbed."""
     return f"{sites[0] if len(sites) == 1 else counted(len(sites), 'call')} disturbed"
+
+
+def forced(dissolved: int, disturbed: int) -> str:
+    """Label a forced pass: how many calls compute from the port's own values, and how many are disturbed."""
+    also = f", {counted(dissolved, 'call')} left to the port" if dissolved else ""
+    noise = f", {disturbed} disturbed" if disturbed else ""
+    return f"every call given the reference's inputs{also}{noise}"

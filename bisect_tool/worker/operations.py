@@ -20,6 +20,7 @@ from .probing.probe import Probe
 from .probing.reference import Reference
 from .recording import record
 
+STIRRED = "stirred"  # the point of the reference's second run
 LARGEST_SUM = 1 << 24  # numbers
 Data = Dict[str, Any]  # as JSON has it
 
@@ -35,6 +36,7 @@ class Session:
         self._rebuild: Callable[[int], build.Model]
         self._lines: lines.Lines
         self._reference: Reference  # from ``attach`` on
+        self._stirred: Optional[Reference] = None
         self._memory: Dict[str, Any] = {}
 
     def stop(self) -> NoReturn:
@@ -63,6 +65,7 @@ class Session:
         folder: str,
         sites: Data,
         state: Data,
+        stirred: Optional[Data],
         batch: Data,
         tensors: Data,
         gradients: Optional[Data],
@@ -70,6 +73,7 @@ class Session:
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        self._stirred = None if stirred is None else Reference(folder, batch=batch, tensors=tensors, **stirred)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))
@@ -152,7 +156,10 @@ class Session:
 
     def _probe(self, patch: List[str], **how: Any) -> Probe:
         asked = Intervention(patch, **how)
-        return Probe(self._model, self._reference, self._line, asked, self._memory, self._lines)
+        reference = self._reference if asked.point != STIRRED else self._stirred
+        if reference is None:
+            raise ValueError("the reference was not recorded at stirred weights")
+        return Probe(self._model, reference, self._line, asked, self._memory, self._lines)
 
     def survey(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""

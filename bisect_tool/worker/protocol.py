@@ -49,6 +49,7 @@ ATTACHED = {
     "folder": "text",
     "sites": "object",
     "state": "object",
+    "stirred": "object or null",
     "batch": "object",
     "tensors": "object",
     "gradients": "object or null",
@@ -62,6 +63,7 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "disturb": "object",
     "echo": "flag",
     "dissolved": "names or null",
+    "point": "text",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
 BACKWARD = {**WITH_VARIABLES, "straight": "names", "pulled": "names", "severed": "names", "thawed": "names"}

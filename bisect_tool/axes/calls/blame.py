@@ -1,143 +1,179 @@
-"""How a culprit is made of what the forced pass showed: its findings, and its proof where no target shows it."""
+"""Make culprits of what was suspected: who is named, what is wrong in words, and what keeps it from being proved."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
 
-from bisect_tool.axes.calls.forced_pass import Forced
-from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, held_by
+from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.point import Suspect
+from bisect_tool.axes.calls.regions import Region
+from bisect_tool.axes.calls.values import Blamed
+from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import worst
+from bisect_tool.questions.judging import deviation, largest, worst
 from bisect_tool.questions.proof import Proof
-from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls, labels
 from bisect_tool.sites import STEP, Site, module_of
 
 
-@dataclass(frozen=True)
-class Looked:
-    """What every step of the search looks at; ``asks_target`` where what a target makes of a culprit is asked too."""
+def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
+    """Return the culprits, each with who shows it: calls of one kind that are wrong by themselves are one culprit."""
+    found: list[Blamed] = []
+    alike: list[list[Suspect]] = []
+    for suspect in suspects:
+        if not _is_a_call(suspect):
+            found += ((culprit, suspect) for culprit in _one(case, suspect))
+            continue
+        kin = {suspect.region.root, *case.trace.kin(suspect.region.root)}
+        group = next((g for g in alike if g[0].region.root in kin and g[0].proved == suspect.proved), None)
+        if group is None:
+            alike.append([suspect])
+        else:
+            group.append(suspect)
+    return [*((_wrong_calls(case.trace, group), max(group, key=_error)) for group in alike), *found]
 
-    question: Question
-    trace: Trace
-    forced: Forced
-    asks_target: bool = True
+
+def _error(suspect: Suspect) -> float:
+    return largest(suspect.seen.rows[suspect.region.root].output)
 
 
-def wrong_calls(search: Looked, group: tuple[Site, ...], necessary: Proof) -> WrongCalls:
-    """Blame calls of one kind that are wrong by themselves."""
-    findings = [Finding("output", group[:1], _output_sentence(search, group))]
+def _is_a_call(suspect: Suspect) -> bool:
+    """Tell whether a suspect is one call that gives the wrong thing and hands nothing wrong on."""
+    region = suspect.region
+    return suspect.pieces == (region.root,) != (STEP,) and not region.handed_off
+
+
+def _one(case: Case, suspect: Suspect) -> Iterator[WrongCode]:
+    region = suspect.region
+    if suspect.pieces == (STEP,) and region.root == STEP:
+        if region.handed_off:
+            yield _wrong_caller(suspect)
+        if region.output_off and (len(region.pieces) > 1 or not region.handed_off or _in_place(suspect)):
+            yield from _wrong_losses(case, suspect)
+    elif suspect.pieces == (region.root,):
+        yield _wrong_caller(suspect)
+    else:
+        yield _wrong_region(suspect)
+
+
+def _in_place(suspect: Suspect) -> bool:
+    """Tell whether all that ``step`` reads of its calls is the reference's, so that what it makes of them is its own doing."""
+    return not any(suspect.seen.rows[site].unknown_output for site in suspect.region.frontier)
+
+
+def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
+    sites = tuple(suspect.region.root for suspect in group)
+    findings = [Finding("output", sites[:1], _output_sentence(trace, group))]
     findings += [
-        Finding("setting", group, calls.other_setting(key, theirs, ours, group[0], len(group) - 1))
-        for key, (ours, theirs) in search.trace.differences.get(module_of(group[0]), {}).items()
+        Finding("setting", sites, calls.other_setting(key, theirs, ours, sites[0], len(sites) - 1))
+        for key, (ours, theirs) in trace.differences.get(module_of(sites[0]), {}).items()
     ]
-    by_shape = group[0] in search.forced.misshapen
-    return WrongCalls(sites=group, necessary=necessary, findings=tuple(findings), by_shape=by_shape)
+    own = deviation(group[0].seen.rows[sites[0]].output)
+    words = calls.shown_by_itself(sites[0], calls.value_off(own.error, own.mismatch))
+    return WrongCalls(
+        sites=sites,
+        necessary=Proof(words, Verdict.DIVERGES),
+        findings=tuple(findings),
+        doubts=_doubts(group[0].region),
+        by_shape=any(c.mismatch for c in group[0].seen.rows[sites[0]].output),
+    )
 
 
-def _output_sentence(search: Looked, group: Sequence[Site]) -> str:
-    site = max(group, key=lambda s: search.forced.off[s].error)
-    own = search.forced.off[site]
+def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
+    suspect = max(group, key=_error)
+    site, floor = suspect.region.root, suspect.passes.floors.output(suspect.region)
+    if suspect.region.failed is not None:
+        return calls.raises(site, suspect.region.failed)
+    own = deviation(suspect.seen.rows[site].output)
+    exact = suspect.passes.exact(suspect.region)
+    exactly = None if exact is None or exact.output is None else largest(exact.output)
     off = calls.off_by(own.error, own.mismatch)
-    if site in search.trace.containers:
-        return calls.own_code_is_off(site, search.trace.unseen_in(site), off, own.exact, own.floor)
-    return calls.call_is_off(site, off, own.exact, own.floor)
+    if site in trace.containers:
+        return calls.own_code_is_off(site, _unseen(suspect, trace), off, exactly, floor)
+    return calls.call_is_off(site, off, exactly, floor)
 
 
-def same_kind(search: Looked, site: Site) -> tuple[Site, ...]:
-    """Return the suspects that are of a call's kind, itself among them."""
-    kin = {site, *search.trace.kin(site)}
-    return tuple(s for s in search.forced.suspects if s in kin)
+def _unseen(suspect: Suspect, trace: Trace) -> list[str]:
+    """Return the reference's calls inside a call that the port does not make, so that they are its own code there."""
+    return [
+        call for call, outer in trace.parents.items() if outer == suspect.region.root and call not in suspect.seen.rows
+    ]
 
 
-def wrong_caller(around: Site, site: Site, reading: Reading, necessary: Proof) -> WrongCaller:
-    """Blame the code of a container, or of ``step``, for what it hands a call."""
+def _wrong_caller(suspect: Suspect) -> WrongCaller:
+    region = suspect.region
+    feeds = region.handed_off
+    handed = worst(suspect.seen.rows[feeds[0]].inputs)
+    if region.root == STEP:
+        findings = [Finding("inputs", (feeds[0],), calls.step_hands_on(feeds[0]))]
+    else:
+        findings = [Finding("own code", (region.root,), calls.hands_on(region.root, feeds[0], handed))]
+    proof = Proof(calls.shown_by_its_inputs(feeds[0], handed), Verdict.DIVERGES)
+    gives = (region.root,) if region.output_off and region.root != STEP else ()
     return WrongCaller(
-        sites=(around,), feeds=(site,), necessary=necessary, findings=(_handed_finding(around, site, reading),)
+        sites=(region.root,),
+        feeds=feeds,
+        gives=gives,
+        necessary=proof,
+        findings=tuple(findings),
+        doubts=_doubts(region),
     )
 
 
-def _handed_finding(around: Site, site: Site, reading: Reading) -> Finding:
-    if around == STEP:
-        return Finding("inputs", (site,), calls.step_hands_on(site))
-    return Finding("own code", (around,), calls.hands_on(around, site, worst(reading.watched[site].inputs)))
+def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
+    asked = case.questions if case.target is None else {case.target: case.questions[case.target]}
+    targets = suspect.seen.reading.targets
+    reach = suspect.passes.floors.tight if len(suspect.region.pieces) == 1 else suspect.passes.floors.wide
+    off = [name for name in asked if name in reach and not reach[name].holds(targets.get(name, math.nan))]
+    if off:
+        # It is judged by what the loss alone rounds, which is less than what the question allows.
+        proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
+        found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
+        yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect.region))
 
 
-def wrong_loss(question: Question, trace: Trace, everything: Reading) -> WrongLoss:
-    """Blame the code after the last layer: the target diverges from perfect layers."""
-    proof = question.proof(labels.EVERYTHING_PATCHED, everything)
-    # It is judged by what the loss alone rounds, which is less than what the question allows.
-    necessary = dataclasses.replace(proof, verdict=Verdict.DIVERGES)
-    finding = Finding("loss", (STEP,), calls.loss_is_wrong(question.target, trace.sites[-1]))
-    return WrongLoss(sites=(STEP,), necessary=necessary, findings=(finding,))
-
-
-def unfelt(search: Looked, felt: Sequence[Culprit]) -> list[Culprit]:
-    """Return what is wrong by itself although the target does not feel it, or cannot be asked."""
-    blamed = {site for culprit in felt for site in (*culprit.sites, *culprit.held)}
-    found: list[Culprit] = []
-    for site, around in search.forced.fed_wrong.items():
-        if not blamed & {around, site} and around not in search.forced.suspects:
-            found = merged(found, _marked_unfelt(search, _caller_by_itself(search, site, around), felt))
-    blamed |= {site for culprit in found for site in culprit.sites}
-    for site in search.forced.suspects:
-        if site not in blamed:
-            group = tuple(s for s in same_kind(search, site) if s not in blamed)
-            blamed |= set(group)
-            found.append(_marked_unfelt(search, _calls_by_themselves(search, group), felt))
-    order = {site: index for index, site in enumerate((*search.trace.sites, *search.trace.misshapen))}
-    return sorted(found, key=lambda culprit: order[culprit.held[0]])
-
-
-def _caller_by_itself(search: Looked, site: Site, around: Site) -> WrongCaller:
-    reading = search.forced.reading
-    words = calls.shown_by_its_inputs(site, worst(reading.watched[site].inputs))
-    return wrong_caller(around, site, reading, Proof(words, Verdict.DIVERGES))
-
-
-def _calls_by_themselves(search: Looked, group: tuple[Site, ...]) -> WrongCalls:
-    own = search.forced.off[group[0]]
-    words = calls.shown_by_itself(group[0], calls.value_off(own.error, own.mismatch))
-    return wrong_calls(search, group, Proof(words, Verdict.DIVERGES))
-
-
-def _marked_unfelt(search: Looked, culprit: Culprit, felt: Sequence[Culprit]) -> Culprit:
-    """Mark a culprit as unfelt, with the probe that shows what the target makes of its being held, where it can be asked."""
-    question = search.question
-    loss_is_wrong = any(not c.held for c in felt)
-    by_shape = isinstance(culprit, WrongCalls) and culprit.by_shape
-    if loss_is_wrong or by_shape or not search.asks_target:
-        return dataclasses.replace(culprit, felt=False)
-    what = named([culprit])
-    reading = question.ask("confirm", f"{what} held", [*held_by(felt), *culprit.held])
-    return dataclasses.replace(culprit, sufficient=question.proof(f"{what} patched", reading), felt=False)
-
-
-def named(culprits: Sequence[Culprit]) -> str:
-    """Name what is patched to heal some culprits."""
-    return labels.these(len(culprits), culprits[0].held)
-
-
-def merged(culprits: list[Culprit], new: Culprit) -> list[Culprit]:
-    """Return some culprits and one more, those of the same sites as one."""
-    for index, old in enumerate(culprits):
-        if old.sites == new.sites:
-            both = dataclasses.replace(old, findings=(*old.findings, *new.findings))
-            if isinstance(both, WrongCaller) and isinstance(new, WrongCaller):
-                both = dataclasses.replace(both, feeds=(*both.feeds, *new.feeds))
-            return [*culprits[:index], both, *culprits[index + 1 :]]
-    return [*culprits, new]
-
-
-def rounding_notes(forced: Forced) -> tuple[str, ...]:
-    """Say of each call that is off by much and right in float64 that it only rounds."""
-    return tuple(
-        calls.only_rounds(site, calls.off_by(own.error, own.mismatch), own.exact)
-        for site, own in forced.off.items()
-        if not own.suspect and own.exact is not None
+def _wrong_region(suspect: Suspect) -> WrongRegion:
+    region, rows = suspect.region, suspect.seen.rows
+    sites: tuple[Site, ...]
+    if len(suspect.pieces) > 1:
+        sites, words = (region.root,), calls.one_of(region.root, suspect.pieces)
+    else:
+        sites, words = suspect.pieces, calls.left_of(region.root, suspect.pieces[0])
+    findings = [Finding("code", suspect.pieces, words), *_first_wrong(suspect)]
+    value = worst(rows[region.root].output) if region.root != STEP else ""
+    words = (
+        calls.shown_by_itself(region.root, value)
+        if value and region.output_off
+        else (
+            calls.shown_by_its_inputs(region.handed_off[0], worst(rows[region.handed_off[0]].inputs))
+            if region.handed_off
+            else labels.EVERYTHING_PATCHED
+        )
     )
+    gives = (region.root,) if region.root != STEP and region.output_off else ()
+    return WrongRegion(
+        sites=sites,
+        pieces=suspect.pieces,
+        shown_at=(*gives, *region.handed_off),
+        necessary=Proof(words, Verdict.DIVERGES),
+        findings=tuple(findings),
+        doubts=_doubts(region),
+    )
+
+
+def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
+    """Say which dissolved call is the first that is handed something wrong, in execution order."""
+    floor = suspect.passes.floors.inputs(suspect.region)
+    for site in suspect.seen.rows:
+        row = suspect.seen.rows[site]
+        if site in suspect.region.pieces and site != suspect.region.root and any(c.exceeds(floor) for c in row.inputs):
+            yield Finding("first", (site,), calls.first_wrong(site, worst(row.inputs)))
+            return
+
+
+def _doubts(region: Region) -> tuple[str, ...]:
+    raised = () if region.failed is None else (calls.raises(region.root, region.failed),)
+    return tuple(dict.fromkeys((*raised, *region.unknown)))

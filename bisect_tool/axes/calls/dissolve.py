@@ -15,25 +15,30 @@ from bisect_tool.sites import STEP, Site
 class Search:
     """What the steps of one search share.
 
-    Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``innocent``
+    Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``known`` (pieces that
+    were named at another point: a region that holds one is explained), ``innocent``
     (pieces of regions that were right in some pass), ``calls`` (every recorded call that may be made, to the one around it).
     """
 
     passes: Passes
     fixed: frozenset[Site]
+    known: frozenset[Site]
     calls: Mapping[Site, Site]
     innocent: set[Site] = field(default_factory=set)
+
+    def unexplained(self, found: Pass) -> list[Region]:
+        """Return the regions that are not right, and hold nothing that was named before."""
+        return [region for region in found.wrong() if self.known.isdisjoint(region.pieces)]
 
     @property
     def trace(self) -> Trace:
         """Return the recorded calls."""
         return self.passes.floors.trace
 
-    def run(self, dissolved: Collection[Site], *, clearing: bool = True) -> Pass:
+    def run(self, dissolved: Collection[Site]) -> Pass:
         """Run one pass, and note who is innocent by it."""
         found = self.passes.run(dissolved)
-        if clearing:
-            self.innocent |= found.innocent()
+        self.innocent |= found.innocent()
         return found
 
 
@@ -45,7 +50,7 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
     """
     loose = set(dissolved)
     while True:
-        found = search.run(loose, clearing=only is None)
+        found = search.run(loose) if only is None else search.passes.run(loose, about=only)
         outer: set[Site] = set()
         inner: set[Site] = set()
         for region in found.wrong():
@@ -64,7 +69,9 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
 def _between(search: Search, found: Pass, region: Region) -> set[Site]:
     """Return the calls that a wrong region and its surroundings may understand otherwise than the reference."""
     rows = found.rows
-    inside = {s for s in region.frontier if s in region.handed_off or rows[s].unknown_output or _gives_another(found, s)}
+    inside = {
+        s for s in region.frontier if s in region.handed_off or rows[s].unknown_output or _gives_another(found, s)
+    }
     if region.root != STEP and rows[region.root].unknown_inputs:
         inside.add(region.root)
     if region.verdict == "failed":  # what it did not come to

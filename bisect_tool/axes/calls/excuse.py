@@ -26,7 +26,7 @@ def excuse(search: Search, found: Pass, depth: int) -> Excused:
 
     Never into ``step``: a few scalars come out right by chance.
     """
-    wrong = {region.root: region for region in found.wrong() if region.root != STEP}
+    wrong = {region.root: region for region in search.unexplained(found) if region.root != STEP}
     roots: set[Site] = set()
     beside: set[Site] = set()
     for group, levels in _groups(search, found, wrong, depth):
@@ -61,14 +61,13 @@ def _error(found: Pass, region: Region) -> float:
     return max(largest(found.rows[region.root].output), *handed, 0.0)
 
 
-def _groups(
-    search: Search, found: Pass, wrong: Mapping[Site, Region], depth: int
-) -> list[tuple[frozenset[Site], int]]:
-    """Return which regions are tried together: all, those of one kind, and one in each region around them."""
-    above = {site: found.region_around(site).root for site in wrong}
-    rank = {site: [other for other in wrong if above[other] == above[site]].index(site) for site in wrong}
-    groups = [(frozenset(wrong), depth)]
+def _groups(search: Search, found: Pass, wrong: Mapping[Site, Region], depth: int) -> list[tuple[frozenset[Site], int]]:
+    """Return which regions are tried together: all, those of one kind, and one kind in each region around them."""
     by_kind = kinds(search, found, wrong)
+    above = {site: found.region_around(site).root for site in wrong}
+    kind_of = {site: number for number, kind in enumerate(by_kind) for site in kind}
+    rank = {site: sorted({kind_of[o] for o in wrong if above[o] == above[site]}).index(kind_of[site]) for site in wrong}
+    groups = [(frozenset(wrong), depth)]
     groups += [(kind, depth) for kind in by_kind if len(by_kind) > 1]
     for number in range(max(rank.values(), default=-1) + 1):
         groups.append((frozenset(site for site in wrong if rank[site] == number), 1))

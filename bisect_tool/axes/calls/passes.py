@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 from bisect_tool.axes.calls.regions import Pass, Region, Rows, cut
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.reading import Comparison, Reading
+from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.judging import call_floor, largest
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
+from bisect_tool.sentences import calls as sentences
 from bisect_tool.sentences import labels
-from bisect_tool.sites import STEP, Site
+from bisect_tool.sites import STEP, Site, module_of
 
+AMBIGUOUS = 1e-2  # relative; code that is further off in float32, from the right inputs, does not merely round
 LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
 
 
-class Failed(Exception):
+class PassError(Exception):
     """The port fails in a forced pass; what it says."""
 
 
@@ -65,33 +67,44 @@ class Floors:
 class Passes:
     """The forced passes about one port at one point.
 
-    Attributes: ``question`` (whose base gives the weights), ``unknown_state``: the modules that read a tensor which could not
-    be given, each with the tensors' names.
+    Attributes: ``question`` (whose base gives the weights), ``unknown``: what of a module's own, or of ``step``'s, could not be
+    given the reference's value, in words, ``made`` (how many were run).
     """
 
     question: Question
     floors: Floors
-    unknown_state: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: Mapping[Site, tuple[str, ...]] = field(default_factory=dict)
     made: int = 0
     _exact: dict[tuple[Site, frozenset[Site], tuple[Site, ...]], Exact] = field(default_factory=dict)
 
-    def run(self, dissolved: Collection[Site] = (), *, disturbed: Mapping[Site, float] | None = None) -> Pass:
+    def run(
+        self,
+        dissolved: Collection[Site] = (),
+        *,
+        disturbed: Mapping[Site, float] | None = None,
+        about: Collection[Site] | None = None,
+    ) -> Pass:
         """Run one pass, and once more in float64 where that alone can tell; a disturbed one is judged clearly wrong or not.
 
-        Raises Failed where the port does not run through.
+        ``about``: float64 is asked for these regions alone, and for none that is far off. Raises PassError where the port does
+        not run through.
         """
         loose = frozenset(dissolved)
         reading = self._observed(labels.forced(len(loose), len(disturbed or {})), loose, disturbed=disturbed)
-        regions = cut(reading.watched, loose)
+        regions = cut(_rows(reading), loose)
         if disturbed:
             return self._judged(reading, regions, loose, times=CLEARLY)
         found = self._judged(reading, regions, loose)
-        asked = self._to_ask(found)
+        asked = self._to_ask(found, about)
         if asked:
             exact = self._observed(labels.some_exact(len(asked)), loose, exact=asked)
             self._exact |= {_key(regions[root]): _exact_of(exact, regions[root]) for root in asked}
             found = self._judged(reading, regions, loose)
         return found
+
+    def exact(self, region: Region) -> Exact | None:
+        """Return what a region gives and hands on in float64, None where that is not known."""
+        return self._exact.get(_key(region))
 
     def _observed(
         self,
@@ -105,15 +118,15 @@ class Passes:
         reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
         self.made += 1
         if reading.failure is not None:
-            raise Failed(reading.failure)
+            raise PassError(reading.failure)
         return reading
 
     def _judged(
         self, reading: Reading, regions: Mapping[Site, Region], dissolved: frozenset[Site], times: float = 1.0
     ) -> Pass:
-        rows = reading.watched
+        rows = _rows(reading)
         judged = {root: self._judge(region, rows, reading.targets, times) for root, region in regions.items()}
-        return Pass(rows, dissolved, judged, reading.targets)
+        return Pass(rows, dissolved, judged, reading)
 
     def _judge(self, region: Region, rows: Rows, targets: Mapping[str, float], times: float) -> Region:
         exact = self._exact.get(_key(region))
@@ -133,16 +146,18 @@ class Passes:
             output_off=_off(row.output, exact and exact.output, most, unchecked=exact is not None or not alone),
             handed_off=handed,
             failed=row.failed,
-            unknown=(*row.unknown_inputs, *unknown),
+            unknown=(*(sentences.input_unknown(region.root, part) for part in row.unknown_inputs), *unknown),
         )
 
     def _unknown(self, region: Region, rows: Rows) -> Iterable[str]:
         for site in region.frontier:
-            yield from (f"{site} gives {part or 'its output'}" for part in rows[site].unknown_output)
-        for piece in region.pieces:
-            yield from self.unknown_state.get(piece.partition("#")[0], ())
+            yield from (sentences.output_unknown(site, part) for part in rows[site].unknown_output)
+        shaped = region.root != STEP and any(c.mismatch and not c.misplaced for c in rows[region.root].output)
+        if not shaped:  # no weight changes a shape
+            for piece in sorted(region.pieces):
+                yield from self.unknown.get(Site(module_of(piece)), ())
 
-    def _to_ask(self, found: Pass) -> tuple[Site, ...]:
+    def _to_ask(self, found: Pass, about: Collection[Site] | None) -> tuple[Site, ...]:
         """Return the calls to compute in float64 too: those that are off, of a kind whose settings differ alike a few."""
         off: dict[Site, float] = {}
         for region in found.wrong():
@@ -150,7 +165,8 @@ class Passes:
                 continue
             handed = [largest(found.rows[site].inputs) for site in region.handed_off]
             errors = [e for e in (largest(found.rows[region.root].output), *handed) if math.isfinite(e)]
-            if errors:
+            far = about is not None and (region.root not in about or max(errors, default=0.0) > AMBIGUOUS)
+            if errors and not far:
                 off[region.root] = max(errors)
         return self._sample(off, found.regions)
 
@@ -163,6 +179,10 @@ class Passes:
             )
             found |= {*ordered[:LEAST], ordered[-1]} if alike else set(kin)
         return tuple(site for site in errors if site in found)
+
+
+def _rows(reading: Reading) -> dict[Site, Watched]:
+    return {Site(site): row for site, row in reading.watched.items()}
 
 
 def _key(region: Region) -> tuple[Site, frozenset[Site], tuple[Site, ...]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from bisect_tool.axes.calls.dissolve import Search, close, spare
-from bisect_tool.axes.calls.excuse import MOST_GROUPS, excuse
+from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
+from bisect_tool.axes.calls.excuse import excuse
 from bisect_tool.axes.calls.passes import Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.axes.calls.split import split
@@ -15,14 +15,16 @@ from bisect_tool.sites import STEP, Site, module_of, parent_of
 
 @dataclass(frozen=True)
 class Suspect:
-    """A wrong region, and the pieces of it that may hold the fault: the others are innocent."""
+    """A wrong region, and the pieces of it that may hold the fault: the others are innocent. ``seen`` is the pass that shows it."""
 
     region: Region
     pieces: tuple[Site, ...]
+    seen: Pass
+    passes: Passes
 
     @property
     def proved(self) -> bool:
-        """Tell whether values prove it: it gave the wrong thing, and all that goes into it and comes out is known."""
+        """Tell whether values prove it: something is off, and all that goes into the region and comes out of it is known."""
         return self.region.verdict == "wrong" and not self.region.unknown
 
 
@@ -31,13 +33,14 @@ class Found:
     """What a search found at one point.
 
     Attributes: ``last`` (the pass that shows it), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
-    harm), ``innocent`` pieces.
+    harm), ``innocent`` pieces, and the ``passes`` it was asked by.
     """
 
     last: Pass
     suspects: tuple[Suspect, ...]
     elsewhere: frozenset[Site]
     innocent: frozenset[Site]
+    passes: Passes
 
 
 def search_point(
@@ -45,9 +48,9 @@ def search_point(
 ) -> Found:
     """Search at one point. ``calls`` are the recorded calls with the one around each; ``fixed`` are known to mean another thing.
 
-    A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises Failed.
+    A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises PassError.
     """
-    search = Search(passes, frozenset(fixed), calls)
+    search = Search(passes, frozenset(fixed), frozenset(known), calls)
     found = spare(search, close(search, fixed))
     # A region that was right with others dissolved in it, and is not with them in place, is cleared by nothing yet.
     search.innocent -= {piece for region in found.wrong() if len(region.pieces) == 1 for piece in region.pieces}
@@ -55,12 +58,19 @@ def search_point(
     found = split(search, found)
     excused = excuse(search, found, depth)
     suspects = tuple(
-        Suspect(region, _pieces(search, found, region))
-        for region in found.wrong()
-        if region.root not in excused.roots and not region.pieces & set(known)
+        Suspect(region, _pieces(search, found, region), found, passes)
+        for region in search.unexplained(found)
+        if region.root not in excused.roots
     )
-    elsewhere = found.dissolved | excused.beside | excused.roots
-    return Found(found, suspects, elsewhere, frozenset(search.innocent))
+    loose = found.dissolved | excused.beside | excused.roots
+    elsewhere = frozenset(s for s in loose if s not in found.rows or not _is_the_same(search, found, s))
+    innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
+    return Found(found, suspects, elsewhere, frozenset(innocent), passes)
+
+
+def _is_the_same(search: Search, found: Pass, site: Site) -> bool:
+    """Tell whether a call means the same in the port: it is handed and gives what the reference's call is and does."""
+    return handed_right(search, found, site) and gives_right(search, found, site)
 
 
 def _pieces(search: Search, found: Pass, region: Region) -> tuple[Site, ...]:
@@ -75,8 +85,3 @@ def _forgetful(search: Search, found: Pass, region: Region) -> Iterator[Site]:
     for site in chain(found.rows, region.root)[1:] if region.root != STEP else ():
         if module_of(site) in owners:
             yield site
-
-
-def most_passes(found: Pass, kinds: int, depth: int) -> int:
-    """Return how many passes a search at one point makes at most, once it is known what must be dissolved."""
-    return 2 * (1 + 2 * depth + kinds + (1 + kinds) + MOST_GROUPS * (depth + 1))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bisect_tool.probes.reading import Watched
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.sites import STEP, Site
 
 Rows = Mapping[Site, Watched]
@@ -93,7 +93,7 @@ class Pass:
     rows: Rows
     dissolved: frozenset[Site]
     regions: Mapping[Site, Region]
-    targets: Mapping[str, float] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
 
     def region_of(self, site: Site) -> Region:
         """Return the region that a piece lies in."""

@@ -17,7 +17,7 @@ def split(search: Search, found: Pass) -> Pass:
     tried: set[frozenset[Site]] = set()
     while True:
         back: set[Site] = set()
-        for region in found.wrong():
+        for region in search.unexplained(found):
             choice = next((c for c in _choices(search, found, region) if c not in tried), None)
             if choice is not None:
                 tried.add(choice)

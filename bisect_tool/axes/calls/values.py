@@ -3,96 +3,104 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bisect_tool.axes.calls.forced_pass import Forced
+from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.point import Suspect
+from bisect_tool.axes.calls.regions import chain
 from bisect_tool.captures.manifest import SiteEntry
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Evidence
-from bisect_tool.culprit import Culprit, WrongCaller, WrongCode
+from bisect_tool.culprit import WrongCaller, WrongCode
 from bisect_tool.finding import Finding
-from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import Arrays, Handed
-from bisect_tool.probes.interface import Port
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.questions.judging import largest
 from bisect_tool.sentences import calls
-from bisect_tool.sites import Site, module_of
+from bisect_tool.sites import STEP, Site, module_of
+
+Blamed = tuple[WrongCode, Suspect]  # a culprit, and who of those it is made of shows it best
 
 
-@dataclasses.dataclass(frozen=True)
-class _Seen:
-    """What the sentences about one run's values rest on."""
-
-    forced: Forced
-    trace: Trace
-    port: Port
-    capture: Capture
-
-    @functools.cached_property
-    def entries(self) -> dict[Site, SiteEntry]:
-        return {Site(entry.site): entry for entry in self.capture.manifest.sites}
-
-    @functools.cached_property
-    def settings(self) -> dict[str, dict[str, Any]]:
-        return {module.name: module.settings for module in self.capture.manifest.described.modules}
-
-
-def with_values(
-    culprits: Sequence[Culprit], forced: Forced, trace: Trace, port: Port, capture: Capture
-) -> tuple[Culprit, ...]:
+def with_values(case: Case, blamed: Sequence[Blamed]) -> list[WrongCode]:
     """Return the culprits with a finding about their values each, where one explains them.
 
-    One run of the port hands over what the forced pass saw at one call of each culprit.
+    The pass that shows a culprit is run once more, and hands over what one call of it was given and gave.
     """
-    shown = {
-        culprit: _call(culprit, forced, trace)
-        for culprit in culprits
-        if isinstance(culprit, WrongCode) and culprit.held
-    }
-    computed = [around for call in shown.values() for around in trace.chain(call)]
-    handed = port.asides.values(forced.intervention.watching(computed), shown.values()) if shown else {}
-    seen = _Seen(forced, trace, port, capture)
-    return tuple(
-        _described(culprit, shown[culprit], handed[shown[culprit]], seen)
-        if culprit in shown and shown[culprit] in handed
-        else culprit
-        for culprit in culprits
-    )
+    shown: dict[Intervention, list[Site]] = {}
+    for culprit, suspect in blamed:
+        if culprit.held:
+            shown.setdefault(_pass(suspect), []).append(_call(culprit, suspect))
+    handed = {intervention: case.port.asides.values(intervention, sites) for intervention, sites in shown.items()}
+    return [_with_value(case, culprit, suspect, handed) for culprit, suspect in blamed]
 
 
-def _call(culprit: Culprit, forced: Forced, trace: Trace) -> Site:
+def _pass(suspect: Suspect) -> Intervention:
+    return suspect.passes.question.base.forcing(suspect.seen.dissolved)
+
+
+def _call(culprit: WrongCode, suspect: Suspect) -> Site:
     """Return the call to look at: the one that is furthest off, or the outermost that the culprit hands a wrong value."""
     if not isinstance(culprit, WrongCaller):
-        return max(culprit.held, key=lambda site: forced.off[site].error if site in forced.off else -1.0)
-    chain = trace.chain(culprit.feeds[0])
-    return chain[chain.index(culprit.sites[0]) - 1] if culprit.sites[0] in chain else chain[-1]
+        rows = suspect.seen.rows
+        return max(culprit.held, key=lambda site: largest(rows[site].output) if site in rows else -1.0)
+    around = chain(suspect.seen.rows, culprit.feeds[0])
+    return around[around.index(culprit.sites[0]) - 1]
 
 
-def _described(culprit: Culprit, call: Site, handed: Handed, seen: _Seen) -> Culprit:
-    entry = seen.entries[call]
+def _with_value(
+    case: Case, culprit: WrongCode, suspect: Suspect, handed: Mapping[Intervention, Mapping[Site, Handed]]
+) -> WrongCode:
+    if not culprit.held:
+        return culprit
+    call = _call(culprit, suspect)
+    seen = handed[_pass(suspect)].get(call)
+    return culprit if seen is None else _described(case, culprit, suspect, call, seen)
+
+
+def _described(case: Case, culprit: WrongCode, suspect: Suspect, call: Site, handed: Handed) -> WrongCode:
+    entries = _entries(case, suspect)
     if isinstance(culprit, WrongCaller):
-        where, by, pairs = calls.inputs_of(call), culprit.sites[0], _pairs(handed.inputs, entry.inputs, seen.capture)
+        where, by, pairs = (
+            calls.inputs_of(call),
+            culprit.sites[0],
+            _pairs(handed.inputs, entries[call].inputs, case.capture),
+        )
     else:
-        where, by, pairs = calls.output_of(call), call, _pairs(handed.output, entry.output, seen.capture)
-    inputs = tensor_keys(seen.entries[by].inputs) if by in seen.entries else ()
-    evidence = Evidence(
-        site=call,
-        value=np.empty(0),
-        expected=np.empty(0),
-        inputs=tuple(seen.capture.read(key) for _, key in inputs),
-        classes=seen.trace.classes.get(module_of(by), ("", "")),
-        settings=seen.settings.get(module_of(by), {}),
-        framework=seen.port.described.framework,
-        floor=seen.forced.off[call].floor if call in seen.forced.off else seen.trace.rounding,
-    )
+        where, by, pairs = calls.output_of(call), call, _pairs(handed.output, entries[call].output, case.capture)
+    evidence = _evidence(case, suspect, call, by, entries)
     said = [describe(dataclasses.replace(evidence, value=value, expected=expected)) for value, expected in pairs]
     found = [Finding("values", (call,), f"{where} {'; '.join(words)}") for words in said if words][:2]
     return dataclasses.replace(culprit, findings=(*culprit.findings, *found))
+
+
+def _evidence(case: Case, suspect: Suspect, call: Site, by: Site, entries: Mapping[Site, SiteEntry]) -> Evidence:
+    """Return what the sentences about a call's value may rest on; ``by`` is whose code makes it."""
+    inputs = tensor_keys(entries[by].inputs) if by in entries else ()
+    settings = {module.name: module.settings for module in case.capture.manifest.described.modules}
+    region = suspect.seen.region_of(call) if call != STEP else suspect.region
+    return Evidence(
+        site=call,
+        value=np.empty(0),
+        expected=np.empty(0),
+        inputs=tuple(case.capture.read(key) for _, key in inputs),
+        classes=case.trace.classes.get(module_of(by), ("", "")),
+        settings=settings.get(module_of(by), {}),
+        framework=case.port.described.framework,
+        floor=suspect.passes.floors.output(region),
+    )
+
+
+def _entries(case: Case, suspect: Suspect) -> dict[Site, SiteEntry]:
+    manifest = case.capture.manifest
+    stirred = suspect.passes.question.base.point == "stirred" and manifest.stirred is not None
+    run = manifest.stirred if stirred and manifest.stirred is not None else manifest
+    return {Site(entry.site): entry for entry in run.sites}
 
 
 def _pairs(part: Arrays, recorded: dict[str, Any], capture: Capture) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:

@@ -28,7 +28,6 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import gradients as sentences
-from bisect_tool.sites import STEP
 
 
 class Norms(NamedTuple):
@@ -57,11 +56,9 @@ def _search(case: Case) -> Answer:
     if gradients is None or case.target is not None:
         return Answer()
     calls = case.answer(CallsAnswer)
-    if calls is None or calls.forced is None or calls.forced.reading.failure is not None:
+    if calls is None or calls.found is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
-    wrong = {*calls.forced.suspects, *calls.forced.fed_wrong.values(), *(s for c in calls.culprits for s in c.sites)}
-    if case.after_the_layers:
-        wrong.add(STEP)
+    wrong = {*calls.wrong, *(site for culprit in calls.culprits for site in culprit.sites)}
     question = _question(case, gradients)
     return _compared(case, Backward(question, case.trace, case.pair, gradients, frozenset(wrong)))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
-from ..adapters.adapter import Tensor
 from ..arrays import Array, trees
 from ..model.calls import Call
 from . import arguments, assigned, own
@@ -29,7 +28,7 @@ class Begun(NamedTuple):
     depth: int
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """What a call passed on cannot be made again: part of it has no partner."""
 
 
@@ -44,7 +43,9 @@ class Forced:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._adapter = probe.adapter
-        self._sites = {site: entry for site, entry in probe.reference.sites.items() if "around" in entry}  # no variables
+        self._sites = {
+            site: entry for site, entry in probe.reference.sites.items() if "around" in entry
+        }  # no variables
         self._dissolved = frozenset(probe.asked.dissolved or ())
         self._stack: list[str | None] = [None]  # the recorded calls that run
         self._depth = 0
@@ -116,7 +117,7 @@ class Forced:
         self._probe.computed(call.site, output)
         parts = self._noted(row, site, output)
         if site in self._probe.asked.hand:
-            self._probe.handed[site] = {"inputs": found, "output": arrays(self._adapter, output)}
+            self._probe.handed[site] = {"inputs": list(found), "output": arrays(self._adapter, output)}
         if again is not None:
             row["exact"] = self._exactly(call, site, compute, again, self._begun[begun:])
         return output if site in self._dissolved else self._filled(output, parts)
@@ -182,7 +183,7 @@ class Forced:
             part = by_path.get(next(paths))
             if part is None:
                 if own.is_own(leaf):
-                    raise Unfit
+                    raise UnfitError
                 return leaf
             dtype = leaf.dtype if own.is_own(leaf) else self._adapter.dtype(leaf)
             array = part.form(self._probe.reference.read(part.partner.key))
@@ -247,9 +248,7 @@ class Forced:
         self._probe.watched[site]["exact_inputs"] = _rows(self._compared(found, site, "inputs"))
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
-        return trees.map_leaves(
-            self._filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
-        )
+        return trees.map_leaves(self._filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled)
 
 
 def _rows(compared: Compared) -> list[dict[str, Any]]:

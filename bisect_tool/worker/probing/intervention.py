@@ -24,6 +24,7 @@ class Intervention:
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
         dissolved: calls that compute from the model's own values in a forced pass; None for a run that is none.
+        point: which of the reference's runs values are taken of: "" for the first, "stirred" for that at other weights.
 
     """
 
@@ -38,6 +39,7 @@ class Intervention:
     remember: Collection[str] = ()
     variables: bool = False
     dissolved: Optional[Collection[str]] = None
+    point: str = ""
 
     def __post_init__(self) -> None:
         for field in NAMES:  # they come as lists

@@ -1,0 +1,115 @@
+"""The points at which the code is asked: the reference's stirred weights first, where nothing is degenerate, then its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.passes import Floors, PassError, Passes
+from bisect_tool.axes.calls.point import Found, Suspect, search_point
+from bisect_tool.captures.manifest import Point
+from bisect_tool.pairing.pair import batch_differs
+from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
+from bisect_tool.sentences import calls as sentences
+from bisect_tool.sites import STEP, Site, module_of, parent_of
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was found at all points: at the reference's ``own`` weights, and who is suspected at either."""
+
+    own: Found
+    suspects: tuple[Suspect, ...]
+    elsewhere: frozenset[Site]
+    innocent: frozenset[Site]
+    notes: tuple[str, ...] = ()
+
+
+def search_points(case: Case) -> Searched:
+    """Search at stirred weights where the capture has them, then at the reference's own. Raises PassError."""
+    stirred, notes = _stirred(case)
+    before = () if stirred is None else stirred.suspects
+    fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
+    named = {piece for suspect in before if suspect.proved for piece in suspect.pieces}
+    own = search_point(_own_passes(case), _calls(case.capture.manifest.calls), fixed, named)
+    # What could not be proved there is settled here, where that clears it.
+    open_ = [s for s in before if s.proved or not own.innocent.issuperset(s.pieces)]
+    suspects = (*open_, *own.suspects)
+    guilty = {piece for suspect in suspects for piece in suspect.pieces}
+    return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
+
+
+def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
+    point = case.capture.manifest.stirred
+    if point is None:
+        return None, ()
+    try:
+        return search_point(_stirred_passes(case, point), _calls(point.calls)), ()
+    except PassError as failed:
+        return None, (sentences.stirred_fails(str(failed)),)
+
+
+def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
+    return {Site(call): STEP if outer is None else Site(outer) for call, outer in recorded.items()}
+
+
+def _own_passes(case: Case) -> Passes:
+    tight = {name: asked.loss for name, asked in case.questions.items()}
+    wide = {name: asked.question.interval for name, asked in case.questions.items()}
+    return Passes(case.question, Floors(case.trace, tight, wide), _unknown(case))
+
+
+def _stirred_passes(case: Case, point: Point) -> Passes:
+    noise, rounding = point.noise, case.capture.manifest.noise.rounding
+    names = [name for name in case.questions if math.isfinite(point.targets.get(name, math.nan))]
+    wide = {name: code_interval(point.targets[name], noise.targets.get(name, 0.0), rounding) for name in names}
+    tight = {name: loss_interval(wide[name], noise.loss.get(name, math.inf), rounding) for name in names}
+    trace = dataclasses.replace(case.trace, exact=noise.exact)
+    question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
+    sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
+    floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
+    return Passes(question, floors, _unknown(case))
+
+
+def _wider(interval: Interval, share: float) -> Interval:
+    """Return an interval with room for what a framework's own sums are off by."""
+    more = share * abs(interval.centre)
+    return dataclasses.replace(interval, low=interval.low - more, high=interval.high + more)
+
+
+def _unknown(case: Case) -> dict[Site, tuple[str, ...]]:
+    """Return for each piece what of its own could not be given the reference's value, or was only guessed, in words."""
+    found: dict[Site, list[str]] = {}
+    given = {*case.state, *case.pair.tied()}
+    guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
+    called = {module_of(call) for call in case.pair.calls}
+    for entry in case.capture.manifest.described.state:
+        piece = _reader(entry.name, called)
+        if entry.name not in given:
+            found.setdefault(piece, []).append(sentences.state_not_given([entry.name]))
+        elif entry.name in guessed:
+            pair = (entry.name, case.pair.matching.state[entry.name])
+            found.setdefault(piece, []).append(sentences.state_guessed([pair]))
+    found.setdefault(STEP, []).extend(_unknown_to_step(case))
+    return {piece: tuple(words) for piece, words in found.items()}
+
+
+def _reader(name: str, called: set[str]) -> Site:
+    """Return the module whose code reads a tensor: the one that it lies in, or the next around it that the port calls."""
+    owner = parent_of(name)
+    while owner and owner not in called:
+        owner = parent_of(owner)
+    return Site(owner) if owner else STEP
+
+
+def _unknown_to_step(case: Case) -> Iterator[str]:
+    calls = case.capture.manifest.calls
+    tops = [call for call, around in calls.items() if around is None and case.port.port_call(call) is None]
+    parts = batch_differs(case.pair)
+    if tops:
+        yield sentences.outermost_not_given(tops)
+    if parts:
+        yield sentences.batch_not_given(sorted(parts))
