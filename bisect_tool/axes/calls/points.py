@@ -11,6 +11,7 @@ from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.passes import Floors, PassError, Passes
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Point
+from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import batch_differs
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
 from bisect_tool.sentences import calls as sentences
@@ -48,8 +49,11 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
         return None, ()
     try:
         return search_point(_stirred_passes(case, point), _calls(point.calls)), ()
-    except PassError as failed:
-        return None, (sentences.stirred_fails(str(failed)),)
+    except (
+        PassError,
+        BisectError,
+    ) as error:  # a value that the step itself overwrites cannot be another one, for example
+        return None, (sentences.stirred_fails(str(error)),)
 
 
 def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
