@@ -32,10 +32,10 @@ def _blamed(culprits: list[WrongCode]) -> set[Site]:
 
 def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     calls = case.answer(CallsAnswer)
-    if calls is None or calls.found is None:
+    if calls is None or calls.judged is None:
         return
-    rows = calls.found.own.last.rows
-    right = [site for site in rows if site in calls.found.innocent and site not in _blamed(code)]
+    rows = calls.judged.compared
+    right = [site for site in rows if site in calls.judged.innocent and site not in _blamed(code)]
     if right:
         yield limits.calls_are_right(len(right), of=len(rows), lost=lost_calls(case))
 
@@ -44,7 +44,7 @@ def lost_calls(case: Case) -> int:
     """Return how many recorded calls of the reference could not be compared by themselves."""
     calls = case.answer(CallsAnswer)
     recorded = {Site(entry.site) for entry in case.capture.manifest.sites}
-    return len(recorded if calls is None or calls.found is None else recorded - calls.found.own.last.rows.keys())
+    return len(recorded if calls is None or calls.judged is None else recorded - {*calls.judged.compared})
 
 
 def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:

@@ -11,8 +11,7 @@ from manifests import described, module, tensor
 from simulated_case import BarePort, case_of
 
 from bisect_tool.axes.axis import Answer, Case
-from bisect_tool.axes.calls.forced_pass import Forced
-from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import Excerpt
@@ -66,7 +65,7 @@ def case(
 ) -> Case:
     """Return a case in which the axes have answered; the culprits are what the calls' axis blames."""
     trace = Trace(CALLS, dict.fromkeys(CALLS), {}, {}, 2e-5, {})
-    known = {"calls": CallsAnswer(culprits=culprits, forced=Forced(Reading())), "start": start_answer, **answers}
+    known = {"calls": CallsAnswer(culprits=culprits, judged=Judged()), "start": start_answer, **answers}
     return case_of(
         ConstantPort(own, base), trace=trace, state=state, target=target, start=start, answers=known, described=MODEL
     )

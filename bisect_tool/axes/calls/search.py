@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.blame import blamed
@@ -12,6 +12,7 @@ from bisect_tool.axes.calls.passes import PassError
 from bisect_tool.axes.calls.point import Found
 from bisect_tool.axes.calls.points import Searched, search_points
 from bisect_tool.axes.calls.values import with_values
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import deviation, largest
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls, labels
@@ -21,17 +22,24 @@ MOST_CULPRITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Who was judged at the reference's own weights: the calls that were ``compared``, and which pieces are ``innocent``
+    or ``suspected``, the others being neither.
+
+    ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
+    """
+
+    perfect: Reading = field(default_factory=Reading)
+    compared: tuple[Site, ...] = ()
+    innocent: frozenset[Site] = frozenset()
+    suspected: frozenset[Site] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallsAnswer(Answer):
-    """What the code search found. ``found`` is what it rests on, where the port could be run."""
+    """What the code search found. ``judged`` is None where the port could not be run for it."""
 
-    found: Searched | None = None
-
-    @property
-    def wrong(self) -> frozenset[Site]:
-        """Return the pieces that may be wrong, and those of whom nothing is known."""
-        if self.found is None:
-            return frozenset()
-        return frozenset({STEP, *self.found.own.last.rows}) - self.found.innocent
+    judged: Judged | None = None
 
 
 def _search(case: Case) -> CallsAnswer:
@@ -64,7 +72,12 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
         culprits=felt.culprits,
         open_ends=(*felt.open_ends, *more, *doubts),
         notes=(*found.notes, *_rounding(found.own), *_elsewhere(found)),
-        found=found,
+        judged=Judged(
+            perfect=found.own.last.reading,
+            compared=tuple(found.own.last.rows),
+            innocent=found.innocent,
+            suspected=frozenset(piece for suspect in found.suspects for piece in suspect.region.pieces),
+        ),
         elsewhere=found.elsewhere,
     )
 

@@ -56,9 +56,9 @@ def _search(case: Case) -> Answer:
     if gradients is None or case.target is not None:
         return Answer()
     calls = case.answer(CallsAnswer)
-    if calls is None or calls.found is None:
+    if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
-    wrong = {*calls.wrong, *(site for culprit in calls.culprits for site in culprit.sites)}
+    wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
     question = _question(case, gradients)
     return _compared(case, Backward(question, case.trace, case.pair, gradients, frozenset(wrong)))
 

@@ -20,11 +20,11 @@ from bisect_tool.sites import STEP, Site
 def _search(case: Case) -> Answer:
     """Name the lines of culprits that are plain code: after the last layer, or around the layers."""
     calls = case.answer(CallsAnswer)
-    if calls is None or calls.found is None:
+    if calls is None or calls.judged is None:
         return Answer()
     coded = {variable.around for variable in case.capture.manifest.variables}
     plain = [culprit for culprit in calls.culprits if not culprit.doubts and _call(culprit) in coded]
-    return Answer(sharper={culprit: _lines_of(case, culprit, calls.found.own.last.reading) for culprit in plain})
+    return Answer(sharper={culprit: _lines_of(case, culprit, calls.judged.perfect) for culprit in plain})
 
 
 def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, ...]:
