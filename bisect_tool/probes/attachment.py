@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bisect_tool.captures.manifest import Gradients, Manifest
+from bisect_tool.captures.manifest import Gradients, Manifest, Point
 from bisect_tool.captures.reader import has_opaque
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, call_number, call_site, calls_around, module_of
@@ -25,26 +25,33 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
 
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of ``attach``; ``names`` are the port's, see ``port_names``."""
-    sites: dict[str, dict[str, Any]] = {
-        names[entry.site]: {"inputs": entry.inputs, "output": entry.output, "inside": {}}
-        for entry in manifest.sites
-        if entry.site in names
-    }
-    for call in manifest.calls:
-        module = matching.modules.get(module_of(call))
-        for around in calls_around(manifest.calls, call) if module is not None else ():
-            if around in names:
-                inside = sites[names[around]]["inside"]
-                inside[module] = inside.get(module, 0) + 1
     return {
         "folder": str(folder),
-        "sites": sites,
-        "state": {port: manifest.state[name] for name, port in matching.state.items()},
+        **_run(manifest, matching, names),
+        "stirred": None if manifest.stirred is None else _run(manifest.stirred, matching, names),
         "batch": manifest.batch,
         "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
     }
+
+
+def _run(run: Manifest | Point, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what one recorded run was given and gave at each call, where each lies, and the weights that it had."""
+    sites: dict[str, dict[str, Any]] = {
+        names[entry.site]: {"inputs": entry.inputs, "output": entry.output, "inside": {}, "around": None}
+        for entry in run.sites
+        if entry.site in names and not has_opaque(entry.output)
+    }
+    for call in run.calls:
+        module = matching.modules.get(module_of(call))
+        around = [names[outer] for outer in calls_around(run.calls, call) if names.get(outer) in sites]
+        if names.get(call) in sites:
+            sites[names[call]]["around"] = around[0] if around else None
+        for outer in around if module is not None else ():
+            inside = sites[outer]["inside"]
+            inside[module] = inside.get(module, 0) + 1
+    return {"sites": sites, "state": {port: run.state[name] for name, port in matching.state.items()}}
 
 
 def _gradients(recorded: Gradients, names: Mapping[str, str]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Session:
         self._rebuild: Callable[[int], build.Model]
         self._lines: lines.Lines
         self._reference: Reference  # from ``attach`` on
+        self._stirred: Optional[Reference]  # its values at stirred weights
         self._memory: Dict[str, Any] = {}
 
     def stop(self) -> NoReturn:
@@ -66,10 +67,14 @@ class Session:
         batch: Data,
         tensors: Data,
         gradients: Optional[Data],
+        stirred: Optional[Data],
         largest: int,
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        self._stirred = None
+        if stirred is not None:
+            self._stirred = Reference(folder, stirred["sites"], stirred["state"], batch, tensors)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))

@@ -52,6 +52,7 @@ ATTACHED = {
     "batch": "object",
     "tensors": "object",
     "gradients": "object or null",
+    "stirred": "object or null",
     "largest": "whole",
 }
 INTERVENTION = {  # what every probe may have beside what it patches
