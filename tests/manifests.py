@@ -19,6 +19,7 @@ TENSORS = {
     "t000000": np.arange(6, dtype=np.float32).reshape(2, 3),
     "t000001": np.ones((3, 3), np.float32),
     "t000002": np.zeros(2, np.int64),
+    "t000003": np.full((3, 3), 1.2, np.float32),
 }
 
 
@@ -142,3 +143,16 @@ def small_capture(folder: Path) -> dict:
             for key, array in TENSORS.items()
         },
     )
+
+
+def small_point() -> dict:
+    """Return a run at stirred weights that fits the small capture."""
+    return {
+        "state": {"m.weight": "t000003"},
+        "stirred": ["m.weight"],
+        "strength": 1.0,
+        "sites": [site("m", {"tensor": "t000000"}, {"list": [{"tensor": "t000000"}]})],
+        "calls": {"m": None},
+        "targets": {"loss": 2.0},
+        "noise": {"targets": {"loss": 1e-4}, "loss": {"loss": 1e-7}, "exact": {"m": 1e-7}},
+    }

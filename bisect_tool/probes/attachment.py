@@ -25,10 +25,11 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
 
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of ``attach``; ``names`` are the port's, see ``port_names``."""
+    arguments = {module.name: list(module.arguments) for module in manifest.described.modules}
     return {
         "folder": str(folder),
-        **_values(manifest, matching, names, manifest),
-        "stirred": None if manifest.stirred is None else _values(manifest, matching, names, manifest.stirred),
+        **_run(manifest, matching, names, arguments),
+        "stirred": None if manifest.stirred is None else _run(manifest.stirred, matching, names, arguments),
         "batch": manifest.batch,
         "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
@@ -36,28 +37,29 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
     }
 
 
-def _values(
-    manifest: Manifest, matching: Matching, names: Mapping[str, str], run: Manifest | Point
-) -> dict[str, dict[str, Any]]:
-    """Return what was recorded of one run: of its calls, with what lies in and around each, and of its state."""
-    arguments = {module.name: list(module.arguments) for module in manifest.described.modules}
+def _run(
+    run: Manifest | Point, matching: Matching, names: Mapping[str, str], arguments: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """Return what one recorded run was given and gave at each call, where each lies, and the weights that it had."""
     sites: dict[str, dict[str, Any]] = {
         names[entry.site]: {
             "inputs": entry.inputs,
             "output": entry.output,
             "inside": {},
-            "around": next((names[a] for a in calls_around(run.calls, entry.site) if a in names), None),
+            "around": None,
             "arguments": arguments[entry.module],
         }
         for entry in run.sites
-        if entry.site in names
+        if entry.site in names and not has_opaque(entry.output)
     }
     for call in run.calls:
         module = matching.modules.get(module_of(call))
-        for around in calls_around(run.calls, call) if module is not None else ():
-            if around in names:
-                inside = sites[names[around]]["inside"]
-                inside[module] = inside.get(module, 0) + 1
+        around = [names[outer] for outer in calls_around(run.calls, call) if names.get(outer) in sites]
+        if names.get(call) in sites:
+            sites[names[call]]["around"] = around[0] if around else None
+        for outer in around if module is not None else ():
+            inside = sites[outer]["inside"]
+            inside[module] = inside.get(module, 0) + 1
     return {"sites": sites, "state": {port: run.state[name] for name, port in matching.state.items()}}
 
 

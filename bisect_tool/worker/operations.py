@@ -36,7 +36,7 @@ class Session:
         self._rebuild: Callable[[int], build.Model]
         self._lines: lines.Lines
         self._reference: Reference  # from ``attach`` on
-        self._stirred: Optional[Reference] = None
+        self._stirred: Optional[Reference]  # its values at stirred weights
         self._memory: Dict[str, Any] = {}
 
     def stop(self) -> NoReturn:
@@ -65,15 +65,17 @@ class Session:
         folder: str,
         sites: Data,
         state: Data,
-        stirred: Optional[Data],
         batch: Data,
         tensors: Data,
         gradients: Optional[Data],
+        stirred: Optional[Data],
         largest: int,
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = Reference(folder, sites, state, batch, tensors, gradients)
-        self._stirred = None if stirred is None else Reference(folder, batch=batch, tensors=tensors, **stirred)
+        self._stirred = None
+        if stirred is not None:
+            self._stirred = Reference(folder, stirred["sites"], stirred["state"], batch, tensors)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))

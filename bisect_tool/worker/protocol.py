@@ -49,10 +49,10 @@ ATTACHED = {
     "folder": "text",
     "sites": "object",
     "state": "object",
-    "stirred": "object or null",
     "batch": "object",
     "tensors": "object",
     "gradients": "object or null",
+    "stirred": "object or null",
     "largest": "whole",
 }
 INTERVENTION = {  # what every probe may have beside what it patches

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from manifests import SHARD, TENSORS, site, small_capture
+from manifests import SHARD, TENSORS, site, small_capture, small_point
 from safetensors.numpy import save_file
 
 from bisect_tool.captures.manifest import FORMAT, checksum
@@ -283,6 +283,57 @@ def test_what_is_known_of_lines_is_checked_too(capture, part, value, words):
     """Excerpts, exceptions and what could not be watched have their kinds."""
     folder, data = capture
     assert words in refused(folder, changed(data, [part], value))
+
+
+def test_a_run_at_stirred_weights_is_read(capture):
+    """Its calls and weights are those of another run of the same model."""
+    folder, data = capture
+    data |= {"stirred": small_point(), "not_stirred": None}
+    (folder / "manifest.json").write_text(json.dumps({**data, "checksum": checksum(data)}))
+    point = Capture.open(folder).manifest.stirred
+    assert (point.strength, point.stirred, point.targets) == (1.0, ("m.weight",), {"loss": 2.0})
+    assert point.sites[0].output == {"tensor": "t000000"}
+    assert point.noise.exact == {"m": 1e-7}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["strength"], DELETE, "stirred.strength: missing"),
+        (["strength"], 0.0, "stirred.strength"),
+        (["colour"], "red", "stirred.colour: unknown key"),
+        (["sites", 0, "output"], {"pickle": "x"}, "stirred.sites.0.output: not a recorded value"),
+        (["noise", "exact", "m"], "low", "stirred.noise.exact.m"),
+        (["noise", "sites"], {}, "stirred.noise.sites: unknown key"),
+        (["sites", 0, "output"], {"tensor": "t9"}, "m output at stirred weights names tensor 't9', which is not in"),
+        (["sites", 0, "inputs"], {"tensor": "t9"}, "m inputs at stirred weights names tensor 't9', which is not in"),
+        (["state", "m.weight"], "t9", "m.weight at stirred weights names tensor 't9', which is not in"),
+        (["state", "m.weight"], "t000000", "m.weight has shape [3, 3], its tensor [2, 3] at stirred weights"),
+        (["state"], {}, "the parameters described and stored differ: m.weight at stirred weights"),
+        (["state", "m.weight"], "t000001", "the parameters stirred are others than those said to be: m.weight"),
+        (["stirred"], [], "the parameters stirred are others than those said to be: m.weight"),
+        (["stirred"], ["m.weight", "n"], "the parameters stirred are others than those said to be: n"),
+        (["sites", 0, "module"], "n", "site 'm' is no call of a module that is described"),
+        (["calls"], {}, "site 'm' is not among the calls at stirred weights"),
+        (["calls", "m"], "m", "call 'm' lies in no call that was recorded, or in itself at stirred weights"),
+        (["targets"], {}, "the targets of step at stirred weights are others: loss"),
+        (["noise", "targets", "size"], 1.0, "the targets of rounding at stirred weights are others: size"),
+        (["noise", "loss"], {}, "the targets of rounding at stirred weights are others: loss"),
+        (["noise", "exact", "n"], 1.0, "the rounding of n at stirred weights is that of no site"),
+    ],
+)
+def test_a_run_at_stirred_weights_that_does_not_fit_is_named(capture, path, value, words):
+    """It is checked as everything else is, and the message says that it is this run."""
+    folder, data = capture
+    point = changed(small_point(), path, value)
+    assert words in refused(folder, {**data, "stirred": point, "not_stirred": None})
+
+
+@pytest.mark.parametrize("fields", [{"stirred": small_point()}, {"not_stirred": None}], ids=["both", "neither"])
+def test_either_the_run_is_there_or_a_reason(capture, fields):
+    """Never both, never neither."""
+    folder, data = capture
+    assert "a run at stirred weights, or a reason why there is none" in refused(folder, {**data, **fields})
 
 
 def test_the_tensors_of_a_value_have_paths():

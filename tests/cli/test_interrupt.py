@@ -59,6 +59,20 @@ def test_an_interrupted_capture_leaves_nothing(desk: Desk, place: str, number: i
     assert desk.leftovers() == []
 
 
+def test_a_capture_that_is_interrupted_at_stirred_weights_leaves_nothing(desk: Desk) -> None:
+    """The last of its runs is told by its name, and ends as the others do."""
+    zeros = "self.last = nn.Linear(8, 2)", "self.last = nn.Linear(8, 2); nn.init.zeros_(self.last.weight)"
+    desk.write(reference=changed(zeros, (HIDDEN, f"{HIDDEN}\n        if self.last.weight.any(): {HANGS}")))
+    process = desk.start("capture", "--seeds", "0")
+    pid = reached(desk, process)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.code == 130
+    assert done.err.splitlines()[-2:] == ["recording ref at stirred weights", "interrupted: nothing was kept"]
+    assert not alive(pid)
+    assert desk.leftovers() == []
+
+
 def test_an_interrupted_capture_keeps_the_one_before(recorded: Desk) -> None:
     """The capture that was there is untouched."""
     before = (recorded.captures / "ref" / "manifest.json").read_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from manifests import SHARD, described, manifest, module, site, tensor
 
-from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.attachment import attach_request, port_names
 
@@ -57,5 +57,46 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
         "part.conv#2": {},
     }
     assert request["state"] == {"part.conv.kernel": "t"}
-    assert request["tensors"] == {"t": {"file": SHARD}}
+    assert request["tensors"] == {"t": {"file": SHARD, "shape": [2, 3]}}
     assert (request["largest"], request["gradients"]) == (6, None)
+
+
+def test_each_call_is_told_where_it_lies() -> None:
+    """In the nearest call around it that can be patched, as the reference made it."""
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
+    assert {name: entry["around"] for name, entry in request["sites"].items()} == {
+        "net": None,
+        "part": "net",
+        "part#2": "net",
+        "part.conv": "part",
+        "part.conv#2": "part#2",
+    }
+    without = {name: port for name, port in port_names(OURS, MATCHING).items() if name != "block"}
+    assert attach_request(Path("folder"), OURS, MATCHING, without)["sites"]["part.conv"]["around"] == "net"
+
+
+def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
+    """By the same names, its own calls and weights; a call that gave there what no capture holds is none of them."""
+    assert attach_request(Path("folder"), OURS, MATCHING, {})["stirred"] is None
+    calls = {name: around for name, around in CALLS.items() if name != "conv#2"}
+    outputs = {name: {"opaque": "Tree"} if name in ("block#2", "odd") else {"tensor": "s"} for name in calls}
+    point = {
+        "state": {"conv.weight": "s", "lost.weight": "t"},
+        "stirred": ["conv.weight"],
+        "strength": 1.0,
+        "sites": [site(name, output) for name, output in outputs.items()],
+        "calls": calls,
+        "targets": {"loss": 1.0},
+        "noise": {"targets": {}, "loss": {}, "exact": {}},
+    }
+    ours = OURS.model_copy(update={"stirred": Point.model_validate(point)})
+    stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING))["stirred"]
+    same = {"inputs": {"list": []}, "output": {"tensor": "s"}, "arguments": []}
+    assert stirred == {
+        "sites": {
+            "net": {**same, "around": None, "inside": {"part": 2, "part.conv": 1, "odd": 1}},
+            "part": {**same, "around": "net", "inside": {"part.conv": 1}},
+            "part.conv": {**same, "around": "part", "inside": {}},
+        },
+        "state": {"part.conv.kernel": "s"},
+    }  # fmt: skip

@@ -35,7 +35,8 @@ def receipts() -> Receipts:
     )
     how = {"m.a.weight": "exact", "shared.weight": "guess", "idle.weight": "exact"}
     matching = Matching({}, {"shared.weight": "common.w"}, how, (), ())
-    return Receipts(Manifest.model_validate(recorded), matching)
+    data = Manifest.model_validate(recorded)
+    return Receipts(data, data.tensors, matching)
 
 
 def refused(

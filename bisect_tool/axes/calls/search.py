@@ -23,10 +23,9 @@ MOST_CULPRITS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Who was judged at the reference's own weights: the calls that were ``compared``, and which pieces are ``innocent``
-    or ``suspected``, the others being neither.
+    """Who was judged at the reference's own weights, and how.
 
-    ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
+    Attributes: ``compared`` calls; which pieces are ``innocent`` or ``suspected``, the others being neither; ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
     """
 
     perfect: Reading = field(default_factory=Reading)

@@ -15,9 +15,9 @@ from .names import Name
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
-    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}, "around": site or None, "arguments":
-    names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the
-    gradients of a recorded run were, empty where none were recorded.
+    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}, "around": site or None,
+    "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to {"file": ..., "shape": ...}. Paths were
+    checked by the parent. ``gradients`` is what the gradients of a recorded run were, empty where none were recorded.
     """
 
     def __init__(
