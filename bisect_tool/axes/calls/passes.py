@@ -130,11 +130,13 @@ class Passes:
 
     def _judge(self, region: Region, rows: Rows, targets: Mapping[str, float], times: float) -> Region:
         exact = self._exact.get(_key(region))
-        below, alone = times * self.floors.inputs(region), len(region.pieces) == 1
+        below, asked = times * self.floors.inputs(region), exact is not None
         handed = tuple(
             site
             for site in region.frontier
-            if _off(rows[site].inputs, exact and exact.handed.get(site), below, unchecked=not alone)
+            if _off(
+                rows[site].inputs, exact and exact.handed.get(site), below, unchecked=asked and len(region.pieces) > 1
+            )
         )
         unknown = tuple(self._unknown(region, rows))
         if region.root == STEP:
@@ -143,7 +145,7 @@ class Passes:
         row, most = rows[region.root], times * self.floors.output(region)
         return dataclasses.replace(
             region,
-            output_off=_off(row.output, exact and exact.output, most, unchecked=exact is not None or not alone),
+            output_off=_off(row.output, exact and exact.output, most, unchecked=asked),
             handed_off=handed,
             failed=row.failed,
             unknown=(*(sentences.input_unknown(region.root, part) for part in row.unknown_inputs), *unknown),
