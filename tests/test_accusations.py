@@ -203,11 +203,6 @@ def test_what_cannot_be_proved_is_inconclusive(tmp_path: Path) -> None:
     assert any("net.out.weight could not be given the reference's value" in line for line in report["open_ends"])
 
 
-def test_skipped_code_that_writes_into_its_input_is_an_open_end(tmp_path: Path) -> None:
-    """Cuts prove nothing there, which is said beside what the forced pass proves."""
-    assert any("changes the port by itself" in line for line in run(tmp_path, INPLACE)["open_ends"])
-
-
 def test_settings_that_the_port_reads_are_part_of_the_cache_key(tmp_path: Path) -> None:
     """A changed settings file is another port: nothing of the old one is believed."""
     (tmp_path / "settings.json").write_text('{"eps": 1e-5}')

@@ -101,7 +101,9 @@ class Forced:
         self._used.add(site)
         inputs = self._compared(found, site, "inputs")
         row = self._row(call, site, inputs, handed.by_name)
-        args, kwargs = handed.call(handed.by_name if site in self._dissolved else self._fed(handed, site, inputs))
+        given = handed.by_name if site in self._dissolved else self._fed(handed, site, inputs)
+        before = self._versions(given)
+        args, kwargs = handed.call(given)
         again = self._doubled(site, args, kwargs)
         self._stack.append(site)
         begun = len(self._begun)
@@ -113,6 +115,7 @@ class Forced:
                 raise
             self._used.update(one for one in self._sites if site in self._around(one))
             return self._probe.substitute(site)
+        self._write_back(handed.by_name, given, before)
         output = self._disturbed(site, output)
         self._probe.computed(call.site, output)
         parts = self._noted(row, site, output)
@@ -121,6 +124,16 @@ class Forced:
         if again is not None:
             row["exact"] = self._exactly(call, site, compute, again, self._begun[begun:])
         return output if site in self._dissolved else self._filled(output, parts)
+
+    def _versions(self, given: dict[str, Any]) -> list[int | None]:
+        return [self._adapter.mutation(tensor) for tensor in tensors(self._adapter, given)]
+
+    def _write_back(self, own_values: dict[str, Any], given: dict[str, Any], before: list[int | None]) -> None:
+        """Write what a call wrote into what it was given into the port's own tensors too: its caller may read them."""
+        pairs = zip(tensors(self._adapter, own_values), tensors(self._adapter, given), before)
+        for mine, theirs, version in pairs:
+            if mine is not theirs and version is not None and self._adapter.mutation(theirs) != version:
+                self._adapter.write(mine, self._adapter.to_numpy(theirs))
 
     def _compared(self, found: Sequence[tuple[str, Array]], site: str, part: str) -> Compared:
         reference, names = self._probe.reference, self._sites[site]["arguments"]
