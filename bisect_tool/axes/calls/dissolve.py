@@ -17,7 +17,7 @@ class Search:
 
     Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``known`` (pieces that
     were named at another point: a region that holds one is explained), ``innocent``
-    (pieces of regions that were right in some pass), ``calls`` (every recorded call that may be made, to the one around it).
+    (pieces of regions that were right in some pass), ``right`` (those of them that were so by themselves), ``calls`` (every recorded call that may be made, to the one around it).
     """
 
     passes: Passes
@@ -25,6 +25,7 @@ class Search:
     known: frozenset[Site]
     calls: Mapping[Site, Site]
     innocent: set[Site] = field(default_factory=set)
+    right: set[Site] = field(default_factory=set)
 
     def unexplained(self, found: Pass) -> list[Region]:
         """Return the regions that are not right, and hold nothing that was named before."""
@@ -39,6 +40,7 @@ class Search:
         """Run one pass, and note who is innocent by it."""
         found = self.passes.run(dissolved)
         self.innocent |= found.innocent()
+        self.right |= {root for root, region in found.regions.items() if region.right and len(region.pieces) == 1}
         return found
 
 

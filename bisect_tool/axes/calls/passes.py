@@ -57,6 +57,10 @@ class Floors:
     def _summed(self, region: Region) -> float:
         return SAFETY * sum(self.trace.exact.get(piece, 0.0) for piece in region.pieces)
 
+    def off_by(self, targets: Mapping[str, float]) -> float:
+        """Return how far the worst target is off, over what the loss alone rounds; infinity where there is none."""
+        return max((i.off(targets.get(name, math.nan)) for name, i in self.tight.items()), default=0.0)
+
     def off_target(self, region: Region, targets: Mapping[str, float], times: float) -> bool:
         """Tell whether a target is off that ``step`` makes of what it was given."""
         intervals = self.tight if len(region.pieces) == 1 else self.wide

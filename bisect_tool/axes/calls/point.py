@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
@@ -57,15 +57,27 @@ def search_point(
     depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)
     found = split(search, found)
     excused = excuse(search, found, depth)
-    suspects = tuple(
-        Suspect(region, _pieces(search, found, region), found, passes)
-        for region in search.unexplained(found)
-        if region.root not in excused.roots
-    )
+    wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
+    suspects = _suspects(search, found, wrong)
     loose = found.dissolved | excused.beside | excused.roots
     elsewhere = frozenset(s for s in loose if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
     return Found(found, suspects, elsewhere, frozenset(innocent), passes)
+
+
+def _suspects(search: Search, found: Pass, wrong: Sequence[Region]) -> tuple[Suspect, ...]:
+    """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone."""
+    right = {piece for region in wrong for piece in region.pieces & search.right - {region.root}}
+    shown = search.passes.run(found.dissolved - right) if right else found
+
+    def suspect(region: Region) -> Suspect:
+        pieces = _pieces(search, found, region)
+        alone = shown.regions.get(region.root)
+        if alone is not None and alone.verdict == "wrong" and set(pieces) <= alone.pieces <= region.pieces:
+            return Suspect(alone, pieces, shown, search.passes)
+        return Suspect(region, pieces, found, search.passes)
+
+    return tuple(map(suspect, wrong))
 
 
 def _is_the_same(search: Search, found: Pass, site: Site) -> bool:

@@ -36,7 +36,7 @@ def _put_back(search: Search, found: Pass, back: frozenset[Site]) -> Pass:
 
 
 def _choices(search: Search, found: Pass, region: Region) -> Iterator[frozenset[Site]]:
-    """Yield sets of boundaries to put back in a wrong region: its innermost suspects, then those of one kind.
+    """Yield sets of boundaries to put back in a wrong region: its innermost suspects, those of one kind, and all but one kind.
 
     Calls of one kind are put back together: where the interface of some is another one, so may that of all be.
     """
@@ -60,3 +60,6 @@ def _choices(search: Search, found: Pass, region: Region) -> Iterator[frozenset[
         return not kind & left, abs(sum(bool(outer & kind) for outer in above.values()) - len(left) / 2)
 
     yield from sorted(groups, key=balance)
+    suspects = [kind & left for kind in groups if kind & left]
+    if len(suspects) > 2:  # what one kind hides, all the others may not
+        yield from (frozenset().union(*(kind for kind in suspects if kind is not one)) for one in suspects)
