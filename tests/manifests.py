@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
-from bisect_tool.pairing.names import match
+from bisect_tool.pairing.names import match_described
 from bisect_tool.pairing.pair import Pair
 
 SHARD = "shard-0000.safetensors"
@@ -119,14 +119,7 @@ def pair_of(
 ) -> Pair:
     """Return a pair of built models with their names matched."""
     ours, theirs = Manifest.model_validate(manifest(reference, **fields)), Described.model_validate(port)
-    matching = match(
-        [(s.name, s.shape) for s in ours.described.state],
-        [(s.name, s.shape) for s in theirs.state],
-        [m.name for m in ours.described.modules],
-        [m.name for m in theirs.modules],
-        rules,
-    )
-    return Pair(ours, theirs, matching, dict(made or {}))
+    return Pair(ours, theirs, match_described(ours, theirs, rules), dict(made or {}))
 
 
 def small_capture(folder: Path) -> dict:

@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bisect_tool.captures.described import Described
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import Kernels, known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
+from bisect_tool.sentences.spelling import counted
 from bisect_tool.workers.start import build_model, interpreter, start_worker
 
 Row = dict[str, Any]
@@ -63,17 +65,41 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
     try:
         described = build_model(worker, recipe, name, {})
         rows.append(_row(name, spec.framework, described.version))
-        size = f"{len(described.modules)} modules, {len(described.state)} parameters and buffers"
-        rows.append(_row(name, what, size))
+        rows.append(_built(name, described))
         what = "step"
         progress.phase(f"running one step of {name}")
-        targets = worker.ask("step")["targets"]
-        rows.append(_row(name, what, "targets: " + (", ".join(targets) or "no scalar among what it returned")))
+        rows.append(_stepped(name, described, worker.ask("step")))
     except BisectError as error:
         rows.append(_row(name, what, error=error))
     finally:
         worker.close()
     return rows
+
+
+def _built(name: str, described: Described) -> Row:
+    number = counted(len(described.modules), "module")
+    if not described.state:
+        error = BisectError(
+            f"no parameter and no buffer in any of its modules ({number}): nothing of the other side's can be given to it",
+            hint="return under `modules` the modules that hold them, and register what they keep in plain lists",
+        )
+        return _row(name, "build", error=error)
+    return _row(name, "build", f"{number}, {len(described.state)} parameters and buffers")
+
+
+def _stepped(name: str, described: Described, reply: dict[str, Any]) -> Row:
+    called = {module.split(".")[0] for module in reply["called"]}
+    if not called:
+        error = BisectError(
+            f"step calls none of its modules ({counted(len(described.modules), 'module')})",
+            hint="return under `modules` the very modules that step calls, not copies of them nor what they are wrapped in",
+        )
+        return _row(name, "step", error=error)
+    idle = dict.fromkeys(module.name.split(".")[0] for module in described.modules)
+    targets = "targets: " + (", ".join(reply["targets"]) or "no scalar among what it returned")
+    return _row(
+        name, "step", targets + "".join(f"; no module of {root!r} is called" for root in idle if root not in called)
+    )
 
 
 def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:

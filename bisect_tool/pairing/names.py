@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.pairing.order import by_order
+from bisect_tool.pairing.sequences import Side, aligned, contradicts
+from bisect_tool.pairing.values import Values, by_value, contradicted, values_of
 from bisect_tool.sites import parent_of
 
 Shape = tuple[int, ...]
+Change = Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Matching:
     """Names of the reference to names of the port, for modules and for state, and what found no partner.
 
-    ``how`` says for each matched state entry: "exact", "rule", "shape", or "guess" where only the order of several
-    tensors of one shape speaks for the pair.
+    ``how`` says for each matched state entry: "exact", "rule", "values" (both hold the same initial values, as no others
+    do), "shape", or "guess" where only the order of several tensors of one shape speaks for the pair.
     """
 
     modules: Mapping[str, str]
@@ -27,31 +33,46 @@ class Matching:
     unmatched_port: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a side beside its names and shapes.
+
+    Attributes: ``classes`` (of its modules), ``library`` (those of the framework's own classes), ``values``.
+    """
+
+    classes: Mapping[str, str] = field(default_factory=dict)
+    library: frozenset[str] = frozenset()
+    values: Values = field(default_factory=Values)
+
+
 def match(
     reference: Sequence[tuple[str, Shape]],
     port: Sequence[tuple[str, Shape]],
     reference_modules: Iterable[str],
     port_modules: Iterable[str],
     rules: Sequence[tuple[str, str]] = (),
+    known: tuple[Known, Known] = (Known(), Known()),
 ) -> Matching:
-    """Match state entries and modules: by the recipe's rules, exactly, then by shape and order.
+    """Match state entries and modules: by the recipe's rules, exactly, by initial values, then by shape and order.
 
-    No name of the port is given twice. By shape: of the entries left over, those of one shape are paired in order
-    where both sides have equally many. A module follows its parameters, a parent its child of the same last name,
-    and a child its parent.
+    No name of the port is given twice. An equal name is no partner where class and shape contradict it; in a sequence
+    whose numbers are shifted, modules are paired by what they are. By order: of the entries left over, those of one shape
+    are paired in order where both sides have equally many, first those whose modules' last names agree. A module
+    follows its parameters, a parent its child of the same last name, and a child its parent.
     """
-    rename = _renamer(rules)
-    state, how = _by_name([n for n, _ in reference], {n for n, _ in port}, rename)
-    taken = set(state.values())
-    by_shape = _by_shape([(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in taken])
-    state.update(by_shape)
-    how.update(_how_by_shape(by_shape))
-    names = list(reference_modules)
-    port_names = set(port_modules)
-    modules, _ = _by_name(names, port_names, rename)
+    names, port_names = list(reference_modules), set(port_modules)
+    ours, theirs = _side(reference, names, known[0]), _side(port, port_names, known[1])
+    places = _Places(ours, theirs, names, _renamer(rules))
+    modules, how = places.pairs(names, port_names)
+    lost = {name for name, kind in how.items() if kind == "exact" and contradicts(ours, theirs, name, modules[name])}
+    modules = {name: port_name for name, port_name in modules.items() if name not in lost}
+    state, how = places.pairs([name for name, _ in reference], {name for name, _ in port})
+    for name in [name for name, kind in how.items() if kind == "exact" and parent_of(name) in lost]:
+        del state[name], how[name]
+    _pair_the_rest(reference, port, known, state, how)
     _drop_contradicted(modules, state)
     _follow_parameters(modules, state, port_names)
-    _follow_parents(modules, names, port_names)
+    _follow_parents(modules, [name for name in names if name not in lost | places.moved.keys()], port_names)
     taken = set(state.values())
     return Matching(
         modules,
@@ -62,7 +83,50 @@ def match(
     )
 
 
-def _renamer(rules: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+def match_described(manifest: Manifest, port: Described, rules: Sequence[tuple[str, str]]) -> Matching:
+    """Match a recorded reference with a port."""
+    reference = manifest.described
+    known = [
+        Known({m.name: m.class_ for m in side.modules}, frozenset(m.name for m in side.modules if m.library), values)
+        for side, values in ((reference, values_of(reference, manifest.spread)), (port, values_of(port)))
+    ]
+    return match(
+        [(entry.name, entry.shape) for entry in reference.state],
+        [(entry.name, entry.shape) for entry in port.state],
+        [module.name for module in reference.modules],
+        [module.name for module in port.modules],
+        rules,
+        (known[0], known[1]),
+    )
+
+
+def _side(state: Sequence[tuple[str, Shape]], modules: Iterable[str], known: Known) -> Side:
+    classes = {name: known.classes.get(name, "").lower() for name in modules}
+    return Side(dict(state), classes, known.library)
+
+
+def _pair_the_rest(
+    reference: Sequence[tuple[str, Shape]],
+    port: Sequence[tuple[str, Shape]],
+    known: tuple[Known, Known],
+    state: dict[str, str],
+    how: dict[str, str],
+) -> None:
+    """Pair what no name pairs: by initial values, then in order, but for pairs that their values contradict."""
+    values = known[0].values, known[1].values
+    for kind in ("values", "order"):
+        taken = set(state.values())
+        left = [(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in taken]
+        found = by_value(*left, *values) if kind == "values" else by_order(*left)
+        how.update(dict.fromkeys(found, "values") if kind == "values" else _how_by_order(found))
+        state.update(found)
+    sure = {name: port_name for name, port_name in state.items() if how[name] != "guess"}
+    guesses = {name: port_name for name, port_name in state.items() if how[name] == "guess"}
+    for name in contradicted(guesses, sure, *values):
+        del state[name], how[name]
+
+
+def _renamer(rules: Sequence[tuple[str, str]]) -> Change:
     compiled = [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
     def rename(name: str) -> str:
@@ -73,40 +137,59 @@ def _renamer(rules: Sequence[tuple[str, str]]) -> Callable[[str], str]:
     return rename
 
 
-def _by_name(
-    names: Iterable[str], port_names: set[str], rename: Callable[[str], str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    found: dict[str, str] = {}
-    how: dict[str, str] = {}
-    listed = list(names)
-    free = set(port_names)
-    changed = [name for name in listed if rename(name) != name]
-    # The recipe's own rules come first: they say so because the exact name is another thing.
-    for kind, candidates, change in (("rule", changed, rename), ("exact", listed, str)):
-        for name in candidates:
-            if name not in found and change(name) in free:
-                found[name], how[name] = change(name), kind
-                free.remove(found[name])
-    return found, how
+class _Places:
+    """Where each of the reference's names is to be looked for among the port's.
+
+    Attributes: ``moved`` (modules of shifted sequences to the port's, None for one that has no place there).
+    """
+
+    def __init__(self, ours: Side, theirs: Side, modules: Iterable[str], rename: Change) -> None:
+        self.moved: dict[str, str | None] = {}
+        self._rename = rename
+        for module in modules:
+            place = self._moved_to(module) if self._around(module) else rename(f"{module}.")[:-1]
+            left = ours.numbered(module)
+            if left and place is not None and self._keeps_numbers(module, place, left):
+                self.moved.update(aligned(ours, theirs, left, theirs.numbered(place)) or {})
+
+    def _keeps_numbers(self, module: str, place: str, numbered: Iterable[str]) -> bool:
+        """Tell whether the recipe's rules leave the numbers in a module as they are: else they know better."""
+        inside = bool(self._around(module))
+        return inside or all(self._rename(f"{name}.") == f"{place}{name[len(module) :]}." for name in numbered)
+
+    def pairs(self, names: Iterable[str], port_names: set[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Pair names by rules and by equal names, each name of the port once; return what is paired, and how."""
+        listed = list(names)
+        shifted = {name: self._moved_to(name) for name in listed if self._around(name)}
+        ruled = {name: self._rename(name) for name in listed if name not in shifted and self._rename(name) != name}
+        found: dict[str, str] = {}
+        how: dict[str, str] = {}
+        free = set(port_names)
+        exact = {name: name for name in listed if name not in shifted}
+        # The recipe's own rules come first: they say so because the exact name is another thing.
+        for kind, candidates in (("rule", ruled), ("shape", shifted), ("exact", exact)):
+            for name, port_name in candidates.items():
+                if name not in found and port_name in free:
+                    found[name], how[name] = port_name, kind
+                    free.remove(port_name)
+        return found, how
+
+    def _around(self, name: str) -> str:
+        """Return the innermost module of a shifted sequence that a name is or lies in, '' for none."""
+        while name and name not in self.moved:
+            name = parent_of(name)
+        return name
+
+    def _moved_to(self, name: str) -> str | None:
+        around = self._around(name)
+        place = self.moved[around]
+        if place is None or name == around:
+            return place
+        before, ruled = self._rename(f"{around}."), self._rename(name)
+        return f"{place}.{ruled.removeprefix(before) if ruled.startswith(before) else name[len(around) + 1 :]}"
 
 
-def _by_shape(reference: Sequence[tuple[str, Shape]], port: Sequence[tuple[str, Shape]]) -> dict[str, str]:
-    def grouped(entries: Sequence[tuple[str, Shape]]) -> dict[tuple[str, Shape], list[str]]:
-        groups: dict[tuple[str, Shape], list[str]] = defaultdict(list)
-        for name, shape in entries:
-            groups[name.rpartition(".")[2], shape].append(name)
-        return groups
-
-    theirs = grouped(port)
-    return {
-        ours_name: port_name
-        for key, ours in grouped(reference).items()
-        if len(ours) == len(theirs.get(key, ()))
-        for ours_name, port_name in zip(ours, theirs[key], strict=True)
-    }
-
-
-def _how_by_shape(pairs: Mapping[str, str]) -> dict[str, str]:
+def _how_by_order(pairs: Mapping[str, str]) -> dict[str, str]:
     """Tell pairs that only their order speaks for ("guess") from those whose module's name agrees too ("shape")."""
     leaves = Counter(name.rpartition(".")[2] for name in pairs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from bisect_tool.captures.manifest import Manifest
 from bisect_tool.pairing.names import Matching
 
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
+OFF = (False, "none")  # other words for None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ def batch_differs(pair: Pair) -> set[str]:
     return {e.path for e in pair.reference.described.batch} ^ {e.path for e in pair.port.batch}
 
 
+def of_the_users(pair: Pair) -> set[str]:
+    """Return the reference's modules that are of a user's own class on some side: nobody knows what their settings mean."""
+    return {ours.name for ours, theirs in pair.modules() if not (ours.library and theirs.library)}
+
+
 def setting_differences(pair: Pair) -> dict[str, dict[str, tuple[Any, Any]]]:
     """Return for each module whose settings differ {setting: (reference, port)}; ``class`` and ``mode`` count as settings."""
     found: dict[str, dict[str, tuple[Any, Any]]] = {}
@@ -74,12 +81,30 @@ def setting_differences(pair: Pair) -> dict[str, dict[str, tuple[Any, Any]]]:
 
 
 def _same_setting(ours: Any, theirs: Any) -> bool:
+    """Tell whether two values may mean the same: None is "off", and of a word against a number nothing is known."""
     if isinstance(ours, list) or isinstance(theirs, list):
         left = ours if isinstance(ours, list) else [ours]
         right = theirs if isinstance(theirs, list) else [theirs]
         width = max(len(left), len(right))
         left, right = (side * width if len(side) == 1 else side for side in (left, right))
         return len(left) == len(right) and all(map(_same_setting, left, right))
-    if isinstance(ours, (int, float)) and isinstance(theirs, (int, float)):
-        return abs(ours - theirs) <= 1e-6 * max(abs(ours), abs(theirs))
-    return type(ours) is not type(theirs) or bool(ours == theirs)
+    if ours is None or theirs is None:
+        return (theirs if ours is None else ours) in (None, *OFF)
+    number, port_number = _number(ours), _number(theirs)
+    if number is None or port_number is None:
+        return number is not port_number or bool(ours == theirs)
+    return _close(number, port_number)
+
+
+def _close(ours: float, theirs: float) -> bool:
+    if math.isnan(ours) or math.isnan(theirs):
+        return math.isnan(ours) and math.isnan(theirs)
+    return math.isclose(ours, theirs, rel_tol=1e-6)
+
+
+def _number(value: Any) -> float | None:
+    """Return the number that a value is, also one that was read from a file as a word; None for a word."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

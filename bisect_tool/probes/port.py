@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.pairing.names import Matching, match
+from bisect_tool.pairing.names import Matching, match_described
 from bisect_tool.probes.asides import Asides
 from bisect_tool.probes.attachment import attach_request, port_names
 from bisect_tool.probes.cache import ProbeCache
@@ -87,7 +87,7 @@ class WorkerPort:
         """Start a port and tell it of the capture. Raises BisectError, and leaves no worker then."""
         worker, described = start()
         try:
-            matching = _match(capture.manifest.described, described, rename)
+            matching = match_described(capture.manifest, described, rename)
             names = port_names(capture.manifest, matching)
             link = Link(start, worker, attach_request(capture.folder, capture.manifest, matching, names))
             words = [*cache_words, capture.key, _initially(described), names, list(rename), worker_digest()]
@@ -199,13 +199,3 @@ def _initially(described: Described) -> str:
 
 def _short_hash(words: list[Any]) -> str:
     return hashlib.blake2b(json.dumps(words).encode(), digest_size=8).hexdigest()
-
-
-def _match(ours: Described, theirs: Described, rename: Sequence[tuple[str, str]]) -> Matching:
-    return match(
-        [(entry.name, entry.shape) for entry in ours.state],
-        [(entry.name, entry.shape) for entry in theirs.state],
-        [module.name for module in ours.modules],
-        [module.name for module in theirs.modules],
-        rename,
-    )

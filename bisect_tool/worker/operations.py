@@ -13,7 +13,7 @@ from . import wire
 from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
-from .model import build, describe, optimizer
+from .model import build, calls, describe, optimizer
 from .probing import compared, forced, forward, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
@@ -82,10 +82,14 @@ class Session:
         return {"sum_error": abs(total - exact) / max(exact, 1e-30)}
 
     def step(self) -> Data:
-        """Run one step of the model as it is; return its targets, and what is no scalar among them."""
-        values, problems = self._model.read_targets(self._model.run_step(self._model.fresh_batch()))
-        self._model.restore()
-        return {"targets": values, "not_scalar": problems}
+        """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls."""
+        model = self._model
+        with calls.wrapped(
+            self._adapter, model.tree, lambda _call, compute, args, kwargs: compute(*args, **kwargs)
+        ) as called:
+            values, problems = model.read_targets(model.run_step(model.fresh_batch()))
+        model.restore()
+        return {"targets": values, "not_scalar": problems, "called": list(called)}
 
     def remember(self, patch: List[str], sites: List[str]) -> None:
         """Run once with the model's own parameters and keep some calls' values for later runs."""

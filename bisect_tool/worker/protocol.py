@@ -94,7 +94,7 @@ REQUESTS: Dict[str, Request] = {
         ALWAYS, {"folder": "text", "entry": "text", "options": "object", "watch": "names"}, reply=DESCRIPTION
     ),
     "stop": Request(ALWAYS, {}, reply="null"),
-    "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object"}),
+    "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object", "called": "names"}),
     "record": Request(
         "record",
         {"folder": "text", "include": "names", "exclude": "names", "seeds": "list", "grads": "object or null"},

@@ -1,9 +1,13 @@
 """Matching names of the reference with names of the port."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import described, manifest, module, tensor
 
-from bisect_tool.pairing.names import match
+from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import Manifest
+from bisect_tool.pairing.names import match, match_described
 
 SHAPES = st.sampled_from([(4,), (8,), (4, 3)])
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "weight", "bias"]), min_size=1, max_size=3).map(".".join)
@@ -100,6 +104,167 @@ def test_no_module_is_the_partner_of_two():
     reference, port = [("x.weight", (4, 3))], [("y.weight", (4, 3))]
     found = match(reference, port, ["y.act", "x", "x.act"], ["y", "y.act"])
     assert found.modules == {"x": "y", "y.act": "y.act"}
+
+
+def sequence(*layers, root="net"):
+    """Return a sequence of (class, shapes by name) as a worker describes it."""
+    names = [f"{root}.{number}" for number in range(len(layers))]
+    state = [
+        tensor(f"{name}.{key}", shape)
+        for name, (_, shapes) in zip(names, layers, strict=True)
+        for key, shape in shapes.items()
+    ]
+    modules_ = [module(name, class_) for name, (class_, _) in zip(names, layers, strict=True)]
+    return described([module(root, "Sequential"), *modules_], state)
+
+
+def paired(ours, theirs, rules=(), **recorded):
+    """Match two descriptions."""
+    return match_described(Manifest.model_validate(manifest(ours, **recorded)), Described.model_validate(theirs), rules)
+
+
+def linear(outputs, inputs):
+    return "Linear", {"weight": (outputs, inputs), "bias": (outputs,)}
+
+
+NORM = ("LayerNorm", {"weight": (8,), "bias": (8,)})
+RELU, DROPOUT = ("ReLU", {}), ("Dropout", {})
+SHIFTS = [
+    ([linear(8, 3), RELU, linear(8, 8), NORM, linear(2, 8)], [1], {0: 0, 1: 2, 2: 3, 3: 4, 4: 5}),
+    ([linear(8, 8), RELU, linear(8, 8), RELU, linear(8, 8)], [1, 2], {0: 0, 1: 3, 2: 4, 3: 5, 4: 6}),
+    ([NORM, linear(8, 8), NORM, linear(8, 8)], [0], {0: 1, 1: 2, 2: 3, 3: 4}),
+    ([("Block", {"a.weight": (n, n), "b.weight": (n,)}) for n in (2, 3, 4)], [0], {0: 1, 1: 2, 2: 3}),
+]
+
+
+@pytest.mark.parametrize(("layers", "more", "partners"), SHIFTS)
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("rules", [[], [("^net\\.", "model.")]])
+def test_layers_whose_numbers_are_shifted_find_their_own(layers, more, partners, turned, rules):
+    """With a Dropout more on one side an equal number is another layer's: not even one of the same shape is taken for it."""
+    longer = list(layers)
+    for index in more:
+        longer.insert(index, DROPOUT)
+    sides = [longer, layers] if turned else [layers, longer]
+    pairs = {b: a for a, b in partners.items()} if turned else partners
+    there = "model" if rules else "net"
+    found = paired(sequence(*sides[0]), sequence(*sides[1], root=there), rules)
+    expected = {f"net.{a}": f"{there}.{b}" for a, b in pairs.items()}
+    assert {name: port for name, port in found.modules.items() if name != "net"} == expected
+    assert found.state == {f"net.{a}.{key}": f"{there}.{b}.{key}" for a, b in pairs.items() for key in sides[0][a][1]}
+    assert set(found.how.values()) == {"shape"}
+
+
+def test_what_a_shift_leaves_open_has_no_partner():
+    """Which of two equal layers is the one that the port lacks cannot be seen."""
+    found = paired(sequence(linear(8, 8), linear(8, 8), NORM), sequence(linear(8, 8), NORM))
+    assert found.modules == {"net": "net", "net.2": "net.1"}
+    assert set(found.state) == {"net.2.weight", "net.2.bias"}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        [linear(8, 3), RELU, linear(4, 8)],  # another size: a fault
+        [linear(8, 3), ("Tanh", {}), linear(2, 8)],  # another class: a fault
+        [linear(8, 3), RELU, ("Conv1d", {"weight": (2, 8, 1), "bias": (2,)})],  # another way to write it
+        [("MyLinear", {"weight": (7, 3), "bias": (7,)}), RELU, linear(2, 8)],
+    ],
+)
+def test_layers_that_are_not_shifted_keep_their_numbers(theirs):
+    """Another shape or another class alone is for the preflight to report."""
+    port = sequence(*theirs)
+    port["modules"] = [dict(m, library=m["class"] != "MyLinear") for m in port["modules"]]
+    found = paired(sequence(linear(8, 3), RELU, linear(2, 8)), port)
+    assert found.modules == {name: name for name in ("net", "net.0", "net.1", "net.2")}
+    assert set(found.how.values()) == {"exact"}
+
+
+def test_rules_hold_in_a_shifted_sequence_too():
+    """The number is found, and what lies under it is renamed as the recipe says."""
+    ours = sequence(linear(8, 3), RELU, ("Block", {"a.weight": (5, 8)}))
+    theirs = sequence(linear(8, 3), DROPOUT, RELU, ("Block", {"b.weight": (5, 8)}))
+    found = paired(ours, theirs, [(r"\.a\.", ".b.")])
+    assert found.state["net.2.a.weight"] == "net.3.b.weight"
+    assert found.how["net.2.a.weight"] == "shape"
+
+
+def test_rules_know_the_numbers():
+    """Where the recipe says which number is which, it is believed."""
+    rules = [(r"^net\.1\.", "net.2."), (r"^net\.0\.", "net.1.")]
+    found = paired(sequence(linear(8, 8), linear(8, 8)), sequence(DROPOUT, linear(8, 8), linear(8, 8)), rules)
+    assert found.state["net.0.weight"] == "net.1.weight"
+    assert set(found.how.values()) == {"rule"}
+
+
+def test_an_equal_name_of_another_class_and_shape_is_no_partner():
+    """What belongs to it is found by shape."""
+    ours = described(
+        [module("a", "Linear"), module("b", "LayerNorm")], [tensor("a.weight", (4, 4)), tensor("b.weight", (4,))]
+    )
+    theirs = described(
+        [module("a", "LayerNorm"), module("b", "Linear")], [tensor("a.weight", (4,)), tensor("b.weight", (4, 4))]
+    )
+    found = paired(ours, theirs)
+    assert found.state == {"a.weight": "b.weight", "b.weight": "a.weight"}
+    assert found.modules == {"a": "b", "b": "a"}
+
+
+def test_a_layer_that_hides_its_parameters_keeps_its_name():
+    """A user's own class may hold them where no framework looks."""
+    theirs = described([dict(module("a", "MyLinear"), library=False)])
+    assert paired(described([module("a", "Linear")], [tensor("a.weight")]), theirs).modules == {"a": "a"}
+
+
+def test_in_order_those_of_equal_last_names_come_first():
+    """Queries are no keys, whichever the port defines first; numbers say nothing, since one side may count from 1."""
+    ours = entries("enc.1.q.weight", "enc.1.k.weight", "enc.2.q.weight", "enc.2.k.weight")
+    theirs = entries("blocks.0.k.weight", "blocks.0.q.weight", "blocks.1.k.weight", "blocks.1.q.weight")
+    found = matched(ours, theirs)
+    assert found.state == {
+        f"enc.{n + 1}.{kind}.weight": f"blocks.{n}.{kind}.weight" for n in (0, 1) for kind in ("q", "k")
+    }
+    assert set(found.how.values()) == {"shape"}
+
+
+def loaded(**hashes):
+    """Return a side whose tensors have these contents, of values that differ."""
+    return described(
+        state=[tensor(name.replace("_", "."), hash=content, min=0.0, max=1.0) for name, content in hashes.items()]
+    )
+
+
+def test_what_holds_the_same_numbers_is_the_same():
+    """A port that loads its weights says itself which is which, whatever order it defines them in."""
+    found = paired(loaded(x_weight="1", y_weight="2", z_weight="3"), loaded(a_weight="3", b_gain="2", c_weight="1"))
+    assert found.state == {"x.weight": "c.weight", "y.weight": "b.gain", "z.weight": "a.weight"}
+    assert set(found.how.values()) == {"values"}
+
+
+def test_constants_say_nothing_of_names():
+    """Two biases of zeros are alike, and so are all others."""
+    ours = described(state=[tensor(f"{name}.bias", hash="0", min=0.0, max=0.0) for name in "xy"])
+    theirs = described(state=[tensor(f"{name}.bias", hash="0", min=0.0, max=0.0) for name in "ab"])
+    assert set(paired(ours, theirs).how.values()) == {"guess"}
+
+
+@pytest.mark.parametrize(("same", "kept"), [("1", False), ("5", True)])
+def test_a_guess_that_the_values_contradict_is_dropped(same, kept):
+    """Where the port loads weights, a pair by order of other numbers is none; where it draws its own, nothing is known."""
+    ours = loaded(m_weight="1", x_weight="2", y_weight="3")
+    found = paired(ours, loaded(m_weight=same, a_weight="7", b_weight="8"))
+    assert ("x.weight" in found.state) == kept
+    assert ("x.weight" in found.unmatched_reference) != kept
+
+
+def test_a_guess_for_a_tensor_that_is_fixed_must_hold_its_numbers():
+    """What the reference has the same at every seed is no drawn value that may differ."""
+    statistics = {"mean": 0.5, "std": 0.1, "min": 0.0, "max": 1.0}
+    ours = described(state=[tensor(f"{name}.anchor", hash=name, **statistics) for name in "xy"])
+    theirs = described(state=[tensor(f"{name}.anchor", hash=name, **statistics) for name in "ab"])
+    spread = {"seeds": [1], "targets": [{"loss": 1.0}], "state": {"x.anchor": [statistics], "y.anchor": [statistics]}}
+    assert paired(ours, theirs).state.keys() == {"x.anchor", "y.anchor"}
+    assert paired(ours, theirs, spread=spread).state == {}
 
 
 @given(STATE, STATE, RULES)

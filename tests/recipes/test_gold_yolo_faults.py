@@ -37,7 +37,7 @@ WORDS = {
 }
 PREFLIGHT = {
     "projection_trained": "trains in the port, is frozen in the reference: detect.proj",
-    "bn_momentum": "BatchNorm2d momentum 0.1, reference 0.03: 38 modules",
+    "bn_momentum": "38 BatchNorm2d: momentum 0.1, reference 0.03",
     "extra_branch": "78,227 more than the reference's 5,617,930: + 78,227 of detect.dist_preds (24 tensors",
 }
 

@@ -15,7 +15,7 @@ from scripted_worker import READY, scripted
 from bisect_tool.errors import BisectError, ModelError, WorkerError
 from bisect_tool.workers.process import Worker
 
-STEP = {"targets": {"loss": 1.0}, "not_scalar": {}}
+STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
 
 
 @contextmanager
@@ -70,7 +70,10 @@ def test_what_is_not_announced_is_not_asked(tmp_path: Path) -> None:
     ("reply", "wrong"),
     [
         ({"targets": {}}, "not_scalar is missing"),
-        ({"targets": [], "not_scalar": {}, "more": 1}, r"targets is \[\], expected object; more is unknown"),
+        (
+            {"targets": [], "not_scalar": {}, "called": [], "more": 1},
+            r"targets is \[\], expected object; more is unknown",
+        ),
         ([1], r"the reply to 'step' is \[1\], expected object"),
         (None, "the reply to 'step' is None, expected object"),
     ],

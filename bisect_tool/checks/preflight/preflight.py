@@ -6,28 +6,28 @@ Each check takes a ``Pair`` and returns findings; ``CHECKS`` is the list of them
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding
-from bisect_tool.pairing.pair import Pair, setting_differences
+from bisect_tool.pairing.pair import Pair, of_the_users, setting_differences
 from bisect_tool.sentences.spelling import counted, listed
+from bisect_tool.sites import parent_of
+
+HINT = " (attributes of a user's own class: a hint, no proof)"
 
 
 def tied(pair: Pair) -> list[Finding]:
     """List parameters that the port ties to another one although the reference's values differ."""
     alike = set(pair.tied())
-    return [
-        Finding(
-            "tied",
-            (ours.name,),
-            f"{ours.name}: the port's is the same tensor as {theirs.alias_of}, the reference's is not",
-        )
-        for ours, theirs in pair.state()
-        if theirs.alias_of is not None and ours.name not in alike
-    ]
+    found = [(a.name, b.alias_of) for a, b in pair.state() if b.alias_of is not None and a.name not in alike]
+    return _alike(
+        "tied",
+        {name: f"the port's is the same tensor as {first}, the reference's is not" for name, first in found},
+        "tensor",
+    )
 
 
 def names(pair: Pair) -> list[Finding]:
@@ -51,26 +51,20 @@ def names(pair: Pair) -> list[Finding]:
                     f"{listed(unmatched)}; {lost:,} of its {total:,} numbers ({lost / max(total, 1):.1%})",
                 )
             )
-    guessed = [name for name, how in pair.matching.how.items() if how in ("shape", "guess")]
-    if guessed:
-        found.append(
-            Finding(
-                "names",
-                tuple(guessed),
-                f"{counted(len(guessed), 'tensor')} matched by shape and order only: "
-                + listed([f"{n} = {pair.matching.state[n]}" for n in guessed]),
-            )
-        )
+    for kinds, words in ((("values",), "by their initial values"), (("shape", "guess"), "by shape and order only")):
+        some = [name for name, how in pair.matching.how.items() if how in kinds]
+        pairs = listed([f"{name} = {pair.matching.state[name]}" for name in some])
+        if some:
+            found.append(Finding("names", tuple(some), f"{counted(len(some), 'tensor')} matched {words}: {pairs}"))
     return found
 
 
 def shapes(pair: Pair) -> list[Finding]:
     """List matched tensors whose shapes differ."""
-    return [
-        Finding("shape", (ours.name,), f"{ours.name}: shape {list(theirs.shape)}, reference {list(ours.shape)}")
-        for ours, theirs in pair.state()
-        if ours.shape != theirs.shape and not ours.size == theirs.size == 1
-    ]
+    different = [(a, b) for a, b in pair.state() if a.shape != b.shape and not a.size == b.size == 1]
+    return _alike(
+        "shape", {a.name: f"shape {list(b.shape)}, reference {list(a.shape)}" for a, b in different}, "tensor"
+    )
 
 
 def dtypes(pair: Pair) -> list[Finding]:
@@ -86,68 +80,94 @@ def dtypes(pair: Pair) -> list[Finding]:
 
 
 def settings(pair: Pair) -> list[Finding]:
-    """List modules whose own settings differ, those alike in one finding."""
+    """List modules whose own settings differ, those alike in one finding.
+
+    What a user's own class keeps as an attribute may mean anything: that is a hint.
+    """
     classes = {m.name: m.class_ for m in pair.reference.described.modules}
-    groups: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    users = of_the_users(pair)
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for name, different in setting_differences(pair).items():
-        for key, (ours, theirs) in different.items():
-            kind = "module" if key == "mode" else classes[name]
-            groups[kind, key, str(ours), str(theirs)].append(name)
+        own = {key: words for key, words in different.items() if key != "mode"}
+        for check, some in (("mode", different.keys() - own), ("attribute" if name in users else "setting", own)):
+            words = "; ".join(f"{key} {different[key][1]}, reference {different[key][0]}" for key in some)
+            if words:
+                groups[check, "module" if check == "mode" else classes[name], words].append(name)
     return [
         Finding(
-            "mode" if key == "mode" else "setting",
+            check,
             tuple(sites),
-            f"{kind} {key} {theirs}, reference {ours}: {counted(len(sites), 'module')}: {listed(sites)}",
+            f"{_of_class(len(sites), kind)}: {words}{HINT if check == 'attribute' else ''}: {listed(sites)}",
         )
-        for (kind, key, ours, theirs), sites in groups.items()
+        for (check, kind, words), sites in groups.items()
+    ]
+
+
+def _of_class(number: int, kind: str) -> str:
+    return counted(number, kind) if kind == "module" else f"{number:,} {kind}"
+
+
+def _alike(check: str, said: Mapping[str, str], noun: str, after: str = ": ") -> list[Finding]:
+    """Return a finding for all that the same is said of; ``after`` stands after the name of a single one."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for site, words in said.items():
+        groups[words].append(site)
+    return [
+        Finding(
+            check,
+            tuple(sites),
+            f"{sites[0]}{after}{words}"
+            if len(sites) == 1
+            else f"{counted(len(sites), noun)}: {words}: {listed(sites)}",
+        )
+        for words, sites in groups.items()
     ]
 
 
 def trainable(pair: Pair) -> list[Finding]:
-    """List parameters that train on one side only; a model in eval mode is reported as such instead."""
-    eval_mode = any("mode" in d for d in setting_differences(pair).values())
-    found = []
-    for word, sites in (
-        (
-            "is frozen in the port, trains in the reference",
-            [a.name for a, b in pair.state() if a.trainable > b.trainable],
-        ),
-        (
-            "trains in the port, is frozen in the reference",
-            [a.name for a, b in pair.state() if a.trainable < b.trainable],
-        ),
-    ):
-        if sites and not eval_mode:
-            found.append(Finding("trainable", tuple(sites), f"{word}: {listed(sites)}"))
-    return found
+    """List parameters that train on one side only; those of modules in eval mode are reported as such instead."""
+    other_mode = {name for name, different in setting_differences(pair).items() if "mode" in different}
+    pairs = [(a, b) for a, b in pair.state() if parent_of(a.name) not in other_mode]
+    frozen = [a.name for a, b in pairs if a.trainable > b.trainable]
+    thawed = [a.name for a, b in pairs if a.trainable < b.trainable]
+    return [
+        Finding("trainable", tuple(sites), f"{words}: {listed(sites)}")
+        for words, sites in (
+            ("is frozen in the port, trains in the reference", frozen),
+            ("trains in the port, is frozen in the reference", thawed),
+        )
+        if sites
+    ]
 
 
 def calls(pair: Pair) -> list[Finding]:
     """List sites that the port never passes, and outputs of another shape."""
-    never, misshapen = [], []
-    recorded = {entry.site: entry for entry in pair.reference.sites}
-    known_sizes = row_counts(pair.reference)
-    for site, entry in recorded.items():
-        if site not in pair.calls:
-            never.append(site)
-            continue
-        shapes_ = dict(pair.calls[site])
-        for path, key in tensor_keys(entry.output):
-            expected = pair.reference.tensors[key].shape
-            found = shapes_.get(path)
-            if found is None or (found != expected and (_size(found), _size(expected)) != (1, 1)):
-                where = f"{site} output{' ' + path if path else ''}"
-                text = "missing" if found is None else f"shape {list(found)}"
-                why = explained_difference(expected, found, known_sizes)
-                words = f"{where}: {text}, reference {list(expected)}{f'; {why}' if why else ''}"
-                misshapen.append(Finding("shape", (site,), words))
+    found = [finding for said in _misshapen(pair).values() for finding in _alike("shape", said, "call", " ")]
+    modules = {entry.site: entry.module for entry in pair.reference.sites}
+    never = [site for site in modules if site not in pair.calls]
     if never:
-        known = [site for site in never if recorded[site].module in pair.matching.modules]
+        lost = [site for site in never if modules[site] not in pair.matching.modules]
         words = f"{counted(len(never), 'call')} of the reference that the port does not make: {listed(never)}"
-        if len(known) < len(never):
-            words += f" ({counted(len(never) - len(known), 'call')} of modules that it does not have)"
-        misshapen.append(Finding("calls", tuple(never), words))
-    return misshapen
+        if lost:
+            words += f" ({counted(len(lost), 'call')} of modules that it does not have)"
+        found.append(Finding("calls", tuple(never), words))
+    return found
+
+
+def _misshapen(pair: Pair) -> dict[str, dict[str, str]]:
+    """Return the calls whose outputs have another shape in words, by the path of the output."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    known_sizes = row_counts(pair.reference)
+    for entry in pair.reference.sites:
+        made = dict(pair.calls.get(entry.site, ()))
+        for path, key in tensor_keys(entry.output) if entry.site in pair.calls else ():
+            expected, shape = pair.reference.tensors[key].shape, made.get(path)
+            if shape is None or (shape != expected and (_size(shape), _size(expected)) != (1, 1)):
+                text = "missing" if shape is None else f"shape {list(shape)}"
+                why = explained_difference(expected, shape, known_sizes)
+                words = f"{text}, reference {list(expected)}{f'; {why}' if why else ''}"
+                found[path][entry.site] = f"output{' ' + path if path else ''}: {words}"
+    return found
 
 
 def batch(pair: Pair) -> list[Finding]:
@@ -163,8 +183,9 @@ def batch(pair: Pair) -> list[Finding]:
     ]
 
 
+# What no value of a forward pass shows comes first.
 CHECKS: list[Callable[[Pair], list[Finding]]] = [
-    names, tied, parameters, buffers, shapes, dtypes, settings, trainable, calls, batch,
+    trainable, names, tied, parameters, buffers, shapes, dtypes, settings, calls, batch,
 ]  # fmt: skip
 
 

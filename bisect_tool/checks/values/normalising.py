@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,11 +41,7 @@ def normalised(given: Array, axes: Axes, eps: float) -> Array:
 
 
 def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -> Iterator[tuple[str, Array]]:
-    """Yield other ways to normalise in words, each with what comes out."""
-    for other in EPSILONS:
-        if other != eps:
-            guess = weight * normalised(given, axes, other) + bias
-            yield f"is normalised with eps {other:g}, the reference with {eps:g}", guess
+    """Yield other ways to normalise than with another eps in words, each with what comes out."""
     own = normalised(given, axes, eps)
     words = "has no weight and no bias applied after normalising"
     # A reference with running statistics is a weight and a bias away from the batch's own, too.
@@ -58,6 +54,23 @@ def variants(given: Array, axes: Axes, eps: float, weight: Array, bias: Array) -
         if (other_axes.axes, other_axes.groups) != (axes.axes, axes.groups):
             words = f"is normalised as {_words(other_axes)}, the reference as {_words(axes)}"
             yield words, weight * normalised(given, other_axes, eps) + bias
+
+
+def other_eps(eps: float, left: Mapping[float, float], rounding: float) -> str | None:
+    """Say with which eps the port normalises; ``left`` is what each that explains its values leaves of them (rms).
+
+    Where several leave as little, the values do not say which of them it is: with large variances none of the small ones.
+    """
+    if not left:
+        return None
+    least = 1.5 * min(left.values()) + rounding
+    alike = sorted(other for other, rest in left.items() if rest <= least)
+    usual = [other for other in alike if other in EPSILONS] or alike[:1]
+    if len(usual) == 1:
+        words = f"eps {usual[0]:.3g}"
+    else:
+        words = f"an eps of at most {usual[-1]:g}" if usual[0] == 0 else f"an eps of {usual[0]:g} to {usual[-1]:g}"
+    return f"is normalised with {words}, the reference with {eps:g}"
 
 
 def _other_formulas(given: Array, axes: Axes, eps: float) -> Iterator[tuple[str, Array]]:

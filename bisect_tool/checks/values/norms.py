@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bisect_tool.checks.values.evidence import (
+    EPS32,
     SHARE,
     Array,
     Evidence,
@@ -18,7 +19,7 @@ from bisect_tool.checks.values.evidence import (
 )
 from bisect_tool.checks.values.layout import channel_axes, other_axes
 from bisect_tool.checks.values.linear import along, by_channel, fit
-from bisect_tool.checks.values.normalising import Axes, normalised, statistics, variants
+from bisect_tool.checks.values.normalising import EPSILONS, Axes, normalised, other_eps, statistics, variants
 
 DEFAULT_EPS = 1e-5
 SOME = 500_000
@@ -54,8 +55,10 @@ def _otherwise(given: Array, some: Numbers, axes: Axes, eps: float) -> str | Non
     rounding = max(SHARE * float(np.std(some.expected)), 4 * some.floor * rms(some.expected))
     if rms(weight * centred + bias - some.expected) > min(0.1 * some.error, rounding):
         return None
-    words = next((words for words, guess in variants(given, axes, eps, weight, bias) if explains(some, guess)), None)
-    return words or _found_eps(given, axes, eps, weight, bias, some)
+    words = _other_eps(given, axes, eps, weight, bias, some)
+    if words is not None:
+        return words
+    return next((words for words, guess in variants(given, axes, eps, weight, bias) if explains(some, guess)), None)
 
 
 @check
@@ -112,8 +115,18 @@ def running_statistics(evidence: Evidence, numbers: Numbers) -> str | None:
     return None
 
 
-def _found_eps(given: Array, axes: Axes, eps: float, weight: Array, bias: Array, some: Numbers) -> str | None:
-    """Return words for an eps that is none of the usual ones but explains all channels."""
+def _other_eps(given: Array, axes: Axes, eps: float, weight: Array, bias: Array, some: Numbers) -> str | None:
+    """Say which eps explains the port's values, one of the usual ones or not."""
+    left = {}
+    for other in (*EPSILONS, _fitted_eps(given, axes, eps, weight, bias, some)):
+        guess = None if other is None or other == eps else weight * normalised(given, axes, other) + bias
+        if other is not None and guess is not None and explains(some, guess):
+            left[other] = rms(some.value - guess)
+    return other_eps(eps, left, EPS32 * rms(some.value))
+
+
+def _fitted_eps(given: Array, axes: Axes, eps: float, weight: Array, bias: Array, some: Numbers) -> float | None:
+    """Return the eps that the channels' sizes speak for, None where they are too few."""
     _, variance, _ = statistics(given, axes)
     if variance.size < 4:
         return None
@@ -123,9 +136,7 @@ def _found_eps(given: Array, axes: Axes, eps: float, weight: Array, bias: Array,
     if ratio.shape != variance.shape:
         return None
     found = float(np.median((variance + eps) / ratio**2 - variance))
-    if not found > 0 or not explains(some, weight * normalised(given, axes, found) + bias):
-        return None
-    return f"is normalised with eps {found:.3g}, the reference with {eps:g}"
+    return found if found > 0 else None
 
 
 def _own_axes(evidence: Evidence, shape: tuple[int, ...]) -> list[Axes]:

@@ -24,7 +24,7 @@ Tensor = Any
 Module = Any
 Optimizer = Any
 Dtype = Any
-Tree = List[Tuple[str, Module, bool]]  # name, module, whether nothing of the user's lies inside it
+Tree = List[Tuple[str, Module, bool]]  # name, module, whether no other module lies inside it
 
 
 class Adapter(Protocol):
@@ -51,7 +51,10 @@ class Adapter(Protocol):
         """Tell whether a value is a module of this framework."""
 
     def module_tree(self, roots: Mapping[str, Module]) -> Tree:
-        """Return every module, a shared one under each of its names, in definition order."""
+        """Return every module, a shared one under each of its names, in definition order.
+
+        What lies in a class of the framework's is listed too, unless that is one layer that keeps its settings in another.
+        """
 
     def is_library(self, module: Module) -> bool:
         """Tell whether the class comes with the framework."""
@@ -60,12 +63,12 @@ class Adapter(Protocol):
         """Return the class name as torch spells it."""
 
     def settings(self, module: Module) -> dict[str, Any]:
-        """Return a module's own public settings (eps, stride, padding ...): numbers, words and lists of them."""
+        """Return a module's own settings (eps, stride, heads ...): numbers, words, lists of numbers, None."""
 
     def training(self, module: Module) -> bool:
         """Tell whether the module is in train mode."""
 
-    def own_state(self, module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bool]]:
+    def own_state(self, module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
         """Yield (key, tensor, "parameter" or "buffer", trainable) for the tensors that belong to this module itself."""
 
     # The values of tensors.

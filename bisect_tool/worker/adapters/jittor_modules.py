@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Iterator, Mapping
 
-from ..arrays import trees
+from . import attributes
 from .adapter import Module, Tensor, Tree
 from .jittor_tensors import doubled, is_tensor
 
+_NO_SETTINGS = frozenset(["is_train", "sync"])
 # Jittor names its activation classes after the functions; "Conv" alone is its Conv2d.
 TORCH_NAMES = {
     "Conv": "Conv2d", "ConvTranspose": "ConvTranspose2d", "BatchNorm": "BatchNorm2d", "InstanceNorm": "InstanceNorm2d",
@@ -32,7 +33,7 @@ def module_tree(roots: Mapping[str, Module]) -> Tree:
     found: Tree = []
 
     def visit(name: str, module: Module) -> None:
-        children = [] if is_library(module) and not _container(module) else list(_children(module))
+        children = list(_children(module)) if _opens(module) else []
         found.append((name, module, not children))
         for key, child in children:
             visit("%s.%s" % (name, key) if name else key, child)
@@ -54,6 +55,17 @@ def _children(module: Module) -> Iterator[tuple[str, Module]]:
                     yield "%s%s" % (prefix, inner), child
 
 
+def _opens(module: Module) -> bool:
+    """Tell whether a module is more than one layer of the framework's: a pool keeps its settings in a child, a Conv1d itself."""
+    if not is_library(module) or _container(module):
+        return True
+    return any(_has_state(child) for key, child in _children(module) if not key.startswith("_"))
+
+
+def _has_state(module: Module) -> bool:
+    return any(True for _ in own_state(module)) or any(_has_state(child) for _, child in _children(module))
+
+
 def _container(module: Module) -> bool:
     import jittor
 
@@ -72,15 +84,12 @@ def class_name(module: Module) -> str:
 
 
 def settings(module: Module) -> dict[str, Any]:
-    """Return a module's own public settings (eps, stride, padding ...): numbers, words and tuples of them."""
-    found: dict[str, Any] = {}
-    for key, value in vars(module).items():
-        if is_module(value) and is_library(module) and not _container(module):
-            found.update(settings(value))  # MaxPool2d keeps its settings in a child
-        elif not key.startswith("_") and key not in ("is_train", "sync"):
-            value = trees.plain(value)
-            if value is not None:
-                found[key] = value
+    """Return a module's own settings (eps, stride, heads ...): numbers, words, lists of numbers, None."""
+    import jittor
+
+    found = attributes.settings(module, jittor.Module, _NO_SETTINGS)
+    for child in [] if _opens(module) else filter(is_module, vars(module).values()):
+        found.update(settings(child))
     return found
 
 
@@ -89,7 +98,7 @@ def training(module: Module) -> bool:
     return bool(getattr(module, "is_train", True))
 
 
-def own_state(module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bool]]:
+def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
     """Yield (key, tensor, kind, trainable) for the Vars that belong to this module itself.
 
     Jittor has no buffers: running statistics are told by name, other constants by ``stop_grad``.
@@ -103,9 +112,6 @@ def own_state(module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bo
             stopped = value.is_stop_grad()
             kind = "buffer" if running or (stopped and training(module)) else "parameter"
             yield str(key), value, kind, not running and not stopped
-        elif leaf and is_module(value):
-            for inner, tensor, kind, trainable in own_state(value, True):
-                yield "%s.%s" % (key, inner), tensor, kind, trainable
 
 
 @contextlib.contextmanager

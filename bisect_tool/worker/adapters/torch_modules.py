@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Iterator, Mapping
 
-from ..arrays import trees
+from . import attributes
 from .adapter import Module, Tensor, Tree
 from .torch_tensors import doubled
+
+_NO_SETTINGS = frozenset(["training", "inplace"])
 
 
 def is_module(value: Any) -> bool:
@@ -19,18 +21,13 @@ def is_module(value: Any) -> bool:
 
 def module_tree(roots: Mapping[str, Module]) -> Tree:
     """Return (name, module, leaf) for every module, a shared one under each of its names, in definition order."""
-    import torch
-
-    containers = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
     found: Tree = []
 
     def visit(name: str, module: Module) -> None:
-        library = is_library(module) and not isinstance(module, containers)
-        children = [] if library else list(module._modules.items())
-        found.append((name, module, not any(child is not None for _, child in children)))
+        children = [(key, child) for key, child in module._modules.items() if child is not None]
+        found.append((name, module, not children))
         for key, child in children:
-            if child is not None:
-                visit("%s.%s" % (name, key) if name else key, child)
+            visit("%s.%s" % (name, key) if name else key, child)
 
     for name, module in roots.items():
         visit(name, module)
@@ -48,14 +45,10 @@ def class_name(module: Module) -> str:
 
 
 def settings(module: Module) -> dict[str, Any]:
-    """Return a module's own public settings (eps, stride, padding ...): numbers, words and tuples of them."""
-    found: dict[str, Any] = {}
-    for key, value in vars(module).items():
-        if not key.startswith("_") and key not in ("training", "inplace"):
-            value = trees.plain(value)
-            if value is not None:
-                found[key] = value
-    return found
+    """Return a module's own settings (eps, stride, heads ...): numbers, words, lists of numbers, None."""
+    import torch
+
+    return attributes.settings(module, torch.nn.Module, _NO_SETTINGS)
 
 
 def training(module: Module) -> bool:
@@ -63,16 +56,12 @@ def training(module: Module) -> bool:
     return module.training
 
 
-def own_state(module: Module, leaf: bool) -> Iterator[tuple[str, Tensor, str, bool]]:
+def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
     """Yield (key, tensor, kind, trainable) for the tensors that belong to this module itself."""
     for source, kind in ((module._parameters, "parameter"), (module._buffers, "buffer")):
         for key, value in source.items():
             if value is not None and key != "num_batches_tracked":
                 yield key, value, kind, value.requires_grad
-    if leaf:
-        for prefix, child in list(module.named_modules())[1:]:
-            for key, value, kind, trainable in own_state(child, False):
-                yield "%s.%s" % (prefix, key), value, kind, trainable
 
 
 @contextlib.contextmanager

@@ -100,15 +100,6 @@ def numbers(value: Any) -> Iterator[tuple[str, float]]:
     return leaves(value, lambda part: isinstance(part, (bool, int, float)))
 
 
-def plain(value: Any) -> Any:
-    """Return a number, a word or a list of numbers as JSON has it, None for anything else."""
-    if isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)) and value and all(isinstance(v, (int, float)) for v in value):
-        return list(value)
-    return None
-
-
 def map_leaves(value: Any, is_tensor: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
     """Return the nested value with ``change`` applied to each tensor."""
     if is_tensor(value):

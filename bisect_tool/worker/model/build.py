@@ -48,8 +48,8 @@ class Model:
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
         self.templates: dict[str, Any] = {}  # site -> its own output with an ``Own`` in place of every tensor
         first: dict[int, str] = {}
-        for name, module, leaf in self.tree:
-            for key, tensor, kind, trainable in adapter.own_state(module, leaf):
+        for name, module, _ in self.tree:
+            for key, tensor, kind, trainable in adapter.own_state(module):
                 full = "%s.%s" % (name, key) if name else key
                 self.state[full] = (tensor, kind, trainable)
                 self.state_of.setdefault(id(module), []).append((full, tensor))

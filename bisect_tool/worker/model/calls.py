@@ -7,19 +7,22 @@ from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tupl
 
 from ..adapters.adapter import Adapter, Module, Tree
 
-Aliases = Tuple[Module, bool, List[str]]  # a module, whether it is a leaf, its names
+Aliases = Tuple[Module, List[str]]  # a module, its names
 
 
 class Call:
-    """One call of one module: ``site`` is its name, with ``#n`` from the second call on; ``parent`` the call around it."""
+    """One call of one module: ``site`` is its name, with ``#n`` from the second call on; ``parent`` the call around it.
+
+    ``leaf``: no call was made inside it so far. An attention that only reads its projection's weight is one.
+    """
 
     __slots__ = ("leaf", "module", "name", "parent", "site")
 
-    def __init__(self, name: str, number: int, module: Module, leaf: bool, parent: Call | None) -> None:
+    def __init__(self, name: str, number: int, module: Module, parent: Call | None) -> None:
         self.name = name
         self.site = name if number == 1 else "%s#%d" % (name, number)
         self.module = module
-        self.leaf = leaf
+        self.leaf = True
         self.parent = parent
 
 
@@ -61,8 +64,8 @@ def wrapped(
 
 def _modules(tree: Tree) -> list[Aliases]:
     names: dict[int, Aliases] = {}
-    for name, module, leaf in tree:
-        names.setdefault(id(module), (module, leaf, []))[2].append(name)
+    for name, module, _ in tree:
+        names.setdefault(id(module), (module, []))[1].append(name)
     return list(names.values())
 
 
@@ -70,13 +73,15 @@ def _method(
     original: Callable[..., Any], of: Aliases, counts: dict[str, int], stack: list[Call | None], around: Around
 ) -> Callable[..., Any]:
     """Return what is called in place of a module's own method."""
-    module, leaf, aliases = of
+    module, aliases = of
 
     def method(*args: Any, **kwargs: Any) -> Any:
         parent = stack[-1]
         name = _name_under(parent, aliases)
         counts[name] = counts.get(name, 0) + 1
-        call = Call(name, counts[name], module, leaf, parent)
+        call = Call(name, counts[name], module, parent)
+        if parent is not None:
+            parent.leaf = False
         stack.append(call)
         try:
             return around(call, original, args, kwargs)

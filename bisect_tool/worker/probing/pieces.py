@@ -61,6 +61,8 @@ class Pieces:
         self._values = values or probe.reference.fitting
         self._switched_off = switched_off
         self._running = [Piece(STEP)]
+        self._called = {site.partition("#")[0] for site in probe.asked.watch}
+        self._within = self._read_within()
 
     @property
     def running(self) -> Piece:
@@ -106,13 +108,24 @@ class Pieces:
 
     def _loose(self) -> list[tuple[str, Tensor]]:
         """Return the parameters of modules that are not cut out: the code of ``step`` may use them."""
+        return [(name, tensor) for name, (tensor, _, trainable) in self._uncalled() if trainable]
+
+    def _uncalled(self) -> list[tuple[str, tuple[Tensor, str, bool]]]:
+        """Return the state of modules that are not cut out, each tensor once."""
         model = self._probe.model
-        called = {site.partition("#")[0] for site in self._probe.asked.watch}
-        return [
-            (name, tensor)
-            for name, (tensor, _, trainable) in model.state.items()
-            if trainable and name.rpartition(".")[0] not in called and name not in model.alias_of
-        ]
+        named = [(name, found) for name, found in model.state.items() if name not in model.alias_of]
+        return [(name, found) for name, found in named if name.rpartition(".")[0] not in self._called]
+
+    def _read_within(self) -> dict[str, list[str]]:
+        """Return the state of modules that are not cut out by the innermost module around that is: its code may read them."""
+        found: dict[str, list[str]] = {}
+        for name, _ in self._uncalled():
+            around = name
+            while around and around not in self._called:
+                around = around.rpartition(".")[0]
+            if around:
+                found.setdefault(around, []).append(name)
+        return found
 
     def _hand_over(self, site: str, tree: dict[str, Any], inputs: Any) -> None:
         """End the piece around a call where it hands the call its inputs."""
@@ -126,6 +139,8 @@ class Pieces:
         """Compute a call's own code from the reference's inputs, as a piece."""
         piece = Piece(call.site, exact)
         args, kwargs = self._given(piece, inputs)
+        # Before the code runs: the copies that it reads in float64 are none that a graph begins at.
+        piece.leaves += [((call.site, "state", name), tensor) for name, tensor in self._parameters(call, exact)]
         self._running.append(piece)
         try:
             output = compute(*args, **kwargs)
@@ -133,7 +148,6 @@ class Pieces:
             self._running.pop()
         tree = self._probe.reference.sites[call.site]["output"]
         piece.roots += [((call.site, "output", path), tensor) for path, tensor in named(self._adapter, tree, output)]
-        piece.leaves += [((call.site, "state", name), tensor) for name, tensor in self._parameters(call, exact)]
         self._finished(piece)
         return output
 
@@ -152,13 +166,18 @@ class Pieces:
         return trees.map_leaves(inputs, self._adapter.is_tensor, begin)
 
     def _parameters(self, call: Call, exact: bool) -> list[tuple[str, Tensor]]:
-        model = self._probe.model
+        """Return the parameters of a call's own code: its module's, and those of modules in it that nobody calls."""
+        model, adapter = self._probe.model, self._adapter
         known = model.state_of.get(id(call.module), [])
-        if not exact:
-            return [(name, tensor) for name, tensor in known if model.state[name][2]]
-        now = [tensor for _, tensor, _, _ in self._adapter.own_state(call.module, call.leaf)]
-        pairs = [(name, tensor) for (name, _), tensor in zip(known, now) if model.state[name][2]]
-        return [(name, self._adapter.starting(tensor)) for name, tensor in pairs]
+        within = [(name, model.state[name][0]) for name in self._within.get(call.name, ())]
+        if exact:
+            known = [(name, now[1]) for (name, _), now in zip(known, adapter.own_state(call.module))]
+        if exact and within:
+            parts = adapter.module_tree({call.name: call.module})
+            now_in = {"%s.%s" % (name, own[0]): own[1] for name, part, _ in parts for own in adapter.own_state(part)}
+            within = [(name, now_in[name]) for name, _ in within]
+        pairs = [(name, tensor) for name, tensor in [*known, *within] if model.state[name][2]]
+        return [(name, adapter.starting(tensor)) for name, tensor in pairs] if exact else pairs
 
     def _begun(self, site: str) -> Any:
         """Return the reference's output of a call as where the graph of the code around it begins anew."""

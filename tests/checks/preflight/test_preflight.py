@@ -77,6 +77,14 @@ def test_other_dtypes_are_said_together():
         ({"affine": 1}, None),
         ({"padding_mode": 0}, None),
         ({"only_here": 7}, None),
+        ({"momentum": None}, "momentum None, reference 0.03"),
+        ({"affine": None}, "affine None, reference True"),
+        ({"affine": 8}, "affine 8, reference True"),
+        ({"momentum": "0.03"}, None),
+        ({"eps": "1e-5"}, "eps 1e-5, reference 0.001"),
+        ({"kernel_size": "same"}, None),
+        ({"padding_mode": None}, "padding_mode None, reference zeros"),
+        ({"kernel_size": [3, None]}, "kernel_size [3, None], reference [3, 3]"),
     ],
 )
 def test_other_settings_are_said(change, words):
@@ -84,17 +92,69 @@ def test_other_settings_are_said(change, words):
     pair = pair_of(
         described([module("m", "BatchNorm2d", **NORM)]), described([module("m", "BatchNorm2d", **NORM | change)])
     )
-    expected = [f"BatchNorm2d {words}: 1 module: m"] if words else []
+    expected = [f"1 BatchNorm2d: {words}: m"] if words else []
     assert messages(checks.settings, pair) == expected
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(None, False), (None, "none"), (float("inf"), float("inf")), (float("nan"), float("nan")), (0, False), ("1", 1.0)],
+)
+def test_what_may_mean_the_same_is_no_difference(ours, theirs):
+    """None is "off"; two infinities are one."""
+    for left, right in ((ours, theirs), (theirs, ours)):
+        pair = pair_of(described([module("m", key=left)]), described([module("m", key=right)]))
+        assert checks.settings(pair) == []
+
+
 def test_modules_with_the_same_wrong_setting_share_a_finding():
-    """81 modules with one wrong setting make one line, with all of their sites in it."""
-    ours = described([module(f"m.{n}", eps=1e-3) for n in range(81)])
-    theirs = described([module(f"m.{n}", eps=1e-5) for n in range(81)])
+    """81 modules with the same wrong settings make one line, with all of their sites in it."""
+    ours = described([module(f"m.{n}", eps=1e-3, momentum=0.03) for n in range(81)])
+    theirs = described([module(f"m.{n}", eps=1e-5, momentum=0.1) for n in range(81)])
     (finding,) = checks.settings(pair_of(ours, theirs))
     assert len(finding.sites) == 81
-    assert finding.message.endswith("81 modules: m.0, m.1, m.2 and 78 more")
+    words = "eps 1e-05, reference 0.001; momentum 0.1, reference 0.03"
+    assert finding.message == f"81 Conv2d: {words}: m.0, m.1, m.2 and 78 more"
+
+
+@pytest.mark.parametrize("users", [(True, True), (True, False), (False, True)])
+def test_attributes_of_a_users_own_class_are_hints(users):
+    """They are compared where both sides have them, and nobody knows what they mean."""
+    sides = [
+        described([module(name, "Attention", library=not own, heads=heads) for name in "ab"])
+        for own, heads in zip(users, (4, 8), strict=True)
+    ]
+    (finding,) = checks.settings(pair_of(*sides))
+    assert finding.check == "attribute"
+    assert (
+        finding.message
+        == "2 Attention: heads 8, reference 4 (attributes of a user's own class: a hint, no proof): a, b"
+    )
+
+
+def test_tensors_that_differ_in_the_same_way_share_a_finding():
+    """Many rows of one kind are one row: shapes, and what is tied."""
+    names = [f"m.{n}.weight" for n in range(9)]
+    ours = described(state=[tensor("first"), *(tensor(name, (2, 3)) for name in names)])
+    theirs = described(state=[tensor("first"), *(tensor(name, (3, 2)) for name in names)])
+    assert messages(checks.shapes, pair_of(ours, theirs)) == [
+        "9 tensors: shape [3, 2], reference [2, 3]: m.0.weight, m.1.weight, m.2.weight and 6 more"
+    ]
+
+
+def test_what_trains_comes_first():
+    """No value of a forward pass shows it."""
+    ours = described(state=[tensor("m.weight"), tensor("m.lost")])
+    theirs = described(state=[tensor("m.weight", trainable=False)])
+    assert [finding.check for finding in checks.preflight(pair_of(ours, theirs))][:2] == ["trainable", "names"]
+
+
+def test_pairs_by_values_are_said():
+    """The names are different, and the numbers say which is which."""
+    ours, theirs = (described(state=[tensor(f"{name}.weight", hash="1", min=0.0, max=1.0)]) for name in "ab")
+    assert messages(checks.names, pair_of(ours, theirs)) == [
+        "1 tensor matched by their initial values: a.weight = b.weight"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,9 +178,21 @@ def test_eval_mode_is_said_once_and_instead_of_frozen_parameters():
     theirs = described([module("m", training=False)], [tensor("m.weight", trainable=False)])
     pair = pair_of(ours, theirs)
     assert [(f.check, f.message) for f in checks.settings(pair)] == [
-        ("mode", "module mode eval, reference train: 1 module: m")
+        ("mode", "1 module: mode eval, reference train: m")
     ]
     assert checks.trainable(pair) == []
+
+
+def test_one_module_in_eval_mode_hides_no_other_that_is_frozen():
+    """Frozen batch norms are one thing, a frozen layer is another."""
+    ours = described([module("m"), module("n")], [tensor("m.weight"), tensor("n.weight")])
+    theirs = described(
+        [module("m", training=False), module("n")],
+        [tensor("m.weight", trainable=False), tensor("n.weight", trainable=False)],
+    )
+    assert messages(checks.trainable, pair_of(ours, theirs)) == [
+        "is frozen in the port, trains in the reference: n.weight"
+    ]
 
 
 @pytest.mark.parametrize(("ours", "words"), [(True, "is frozen in the port"), (False, "trains in the port")])

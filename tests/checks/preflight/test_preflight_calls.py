@@ -58,6 +58,14 @@ def test_an_output_of_another_shape_is_said(outputs, words):
     assert (finding.check, finding.sites, finding.message) == ("shape", ("m",), words)
 
 
+def test_calls_that_differ_in_the_same_way_share_a_finding():
+    """Many rows of one kind are one row."""
+    outputs = (("0", (2100, 4)),)
+    (finding,) = called(RIGHT | {"m": outputs, "n#2": outputs})
+    assert (finding.check, finding.sites) == ("shape", ("m", "n#2"))
+    assert finding.message == "2 calls: output 0: shape [2100, 4], reference [5249, 4]: m, n#2"
+
+
 @pytest.mark.parametrize(
     ("theirs", "words"),
     [

@@ -160,3 +160,25 @@ def test_the_batchs_statistics_for_running_ones():
     assert words == (
         "has no weight and no bias applied after normalising, or the batch's own statistics for running ones"
     )
+
+
+@pytest.mark.parametrize("scale", [1, 3, 10, 30])
+@pytest.mark.parametrize("own", [1e-6, 1e-5, 1e-4, 2e-4, 1e-2])
+def test_no_eps_is_named_beside_the_port_s_own(scale, own):
+    """With large variances one small eps is as good as another: then a range is said that has the port's in it."""
+    given = scale * INPUT
+    settings = {"classes": BATCH["classes"], "eps": 1e-3}
+    words = norms.normalised_otherwise(
+        evidence(batch_norm(given, eps=own), batch_norm(given, eps=1e-3), given, **settings)
+    )
+    if words is None:
+        assert scale == 30  # too little is left of so small a difference
+        return
+    said = words.removeprefix("is normalised with ").removesuffix(", the reference with 0.001")
+    if said.startswith("an eps of at most "):
+        assert own <= float(said.removeprefix("an eps of at most "))
+    elif said.startswith("an eps of "):
+        low, high = map(float, said.removeprefix("an eps of ").split(" to "))
+        assert low <= own <= high
+    else:
+        assert float(said.removeprefix("eps ")) == pytest.approx(own, rel=0.02)

@@ -106,3 +106,11 @@ def test_gradients_that_are_switched_off_are_said_of_the_call(small: Small) -> N
     assert [(row["site"], row["gradient"]) for row in said] == [
         ("net.block.inner", {"mismatch": "called with gradients switched off"})
     ]
+
+
+def test_a_piece_in_float64_has_the_gradients_of_its_parameters(small: Small) -> None:
+    """Without them, all of a parameter's gradient was taken for what rounding made of it."""
+    pieces = small.manifest["gradients"]["sites"]
+    floors = {name: floor for piece in pieces.values() for name, (key, floor) in piece["state"].items() if key}
+    assert floors.keys() == small.manifest["state"].keys()
+    assert max(floors.values()) < 1e-5
