@@ -32,7 +32,7 @@ class Statements:
 
     ``owners``: the pieces that are looked at, None for all; ``named``: the variables that begin the graph. ``given``: the
     reference's gradient of a variable's parts, as a key by "site|path"; None where this is the reference, whose gradients are
-    summed up on the way. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
+    summed up on the way, but for those among ``constants``. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
 
     ``edges``: {owner: [[statement, {name of what it reads: projections}], ...]}, the last first; ``places``: the line of
     every call; ``excerpts``: the lines around them.
@@ -46,6 +46,7 @@ class Statements:
         owners: Collection[str] | None = None,
         given: Mapping[str, str] | None = None,
         excerpts: dict[str, Any] | None = None,
+        constants: Collection[Name] = (),
     ) -> None:
         self.edges: dict[str, list[list[Any]]] = {}
         self.gradients: dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
@@ -57,6 +58,7 @@ class Statements:
         self._owners = owners
         self._named = named
         self._given = given
+        self._constants = constants
         self._used: list[tuple[Name, Tensor]] = []  # what the code uses of a variable
         self._pieces = Pieces(probe, self._finished)
 
@@ -84,7 +86,12 @@ class Statements:
             call = current()
             piece = self._pieces.running
             mine = piece.owner == (call.site if call else STEP) and not piece.exact
-            if not mine or not place.replaceable or site not in self._named or not self._asked(piece.owner):
+            if (
+                not mine
+                or not (place.replaceable and place.tracked)
+                or site not in self._named
+                or not self._asked(piece.owner)
+            ):
                 return value
             return self._severed(piece, site, value)
 
@@ -95,7 +102,7 @@ class Statements:
 
         def begin(tensor: Tensor) -> Tensor:
             name = (site, "value", next(paths))
-            leaf, used = self._adapter.leaf(tensor)
+            leaf, used = self._adapter.leaf(tensor) if self._begins(name, tensor) else (None, tensor)
             if leaf is None:
                 return tensor
             piece.roots.append((name, tensor))
@@ -106,6 +113,12 @@ class Statements:
         if not variables.parts(self._adapter, value):
             return value
         return trees.map_leaves(value, self._adapter.is_tensor, begin)
+
+    def _begins(self, name: Name, tensor: Tensor) -> bool:
+        """Tell whether a part of a variable needs a gradient: what takes none may be used where one that does may not."""
+        if self._given is None:
+            return name not in self._constants
+        return joined(name[0], name[2]) in self._given or self._adapter.has_path(tensor)
 
     def _finished(self, piece: Piece) -> None:
         if not self._asked(piece.owner) or piece.exact:
