@@ -34,12 +34,16 @@ class Lines:
     """The watched functions of one model, and how their variables are called.
 
     ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
-    functions in there, and may add those of an imported module elsewhere.
+    functions in there, and may add those of an imported module elsewhere. ``in_backward()`` tells whether a backward pass
+    runs: what is assigned then, in code that is computed again to save memory, is no site.
     """
 
-    def __init__(self, folders: Sequence[str], patterns: Sequence[str]) -> None:
+    def __init__(
+        self, folders: Sequence[str], patterns: Sequence[str], in_backward: Callable[[], bool] = lambda: False
+    ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
+        self._in_backward = in_backward
         self._elsewhere = _files_of([module for module, _ in self._patterns])
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
@@ -56,7 +60,7 @@ class Lines:
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
-            if not self._is_wanted(place):
+            if not self._is_wanted(place) or self._in_backward():
                 return value
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
             counts[name] = counts.get(name, 0) + 1

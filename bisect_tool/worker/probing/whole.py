@@ -73,7 +73,7 @@ class Whole:
             self._end(call.site, "inputs", self._reference.sites[call.site]["inputs"], [list(args), kwargs])
             self._give(call.site)
         if severed or inside:
-            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._adapter.detached)
+            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._cut)
         # Code that switches gradients off around a call is severed: its calls pull back all the same.
         with self._adapter.with_gradients() if inside else contextlib.nullcontext():
             output = forward.around(self._probe, call, compute, args, kwargs)
@@ -82,8 +82,23 @@ class Whole:
         if call.site in self._pulled or inside:
             self._end(call.site, "output", entry["output"], output)
         if call.site in self._pulled or severed or inside:
-            return self._probe.substitute(call.site)
+            return self._anew(call.site, entry["output"], self._probe.substitute(call.site))
         return self._straightened(entry["output"], output) if call.site in self._straight else output
+
+    def _cut(self, tensor: Tensor) -> Tensor:
+        """Return a tensor's values, where another graph begins if it had a path: code may go by that."""
+        return self._adapter.leaf(tensor)[1] if self._adapter.has_path(tensor) else self._adapter.detached(tensor)
+
+    def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
+        """Return the reference's output of a call as where another graph begins, if a gradient is known there."""
+        left = iter(partners(self._adapter, tree, output))
+
+        def begin(tensor: Tensor) -> Tensor:
+            path, _ = next(left)
+            known = path is not None and self._reference.has_gradient((site, "output", path))
+            return self._adapter.leaf(tensor)[1] if known else tensor
+
+        return trees.map_leaves(output, self._adapter.is_tensor, begin)
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
         left = iter(partners(self._adapter, tree, output))
