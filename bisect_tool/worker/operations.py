@@ -97,10 +97,11 @@ class Session:
         pulled: Sequence[str] = (),
         severed: Sequence[str] = (),
         thawed: Sequence[str] = (),
+        tied: Optional[Dict[str, str]] = None,
         **how: Any,
     ) -> Data:
         """Run one probe whose backward pass is a whole one, and return its reading."""
-        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed)
+        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed, tied or {})
 
     def pull_pieces(self, patch: List[str], **how: Any) -> Data:
         """Run one probe whose backward pass is in pieces, and return its reading."""

@@ -63,7 +63,14 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "echo": "flag",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
-BACKWARD = {**WITH_VARIABLES, "straight": "names", "pulled": "names", "severed": "names", "thawed": "names"}
+BACKWARD = {
+    **WITH_VARIABLES,
+    "straight": "names",
+    "pulled": "names",
+    "severed": "names",
+    "thawed": "names",
+    "tied": "object",
+}
 READING = {
     "targets": "object",
     "not_scalar": "object",

@@ -18,7 +18,7 @@ from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces
 from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import silencing
-from bisect_tool.axes.gradients.suspects import left_out, wrong_calls
+from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
 from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
 from bisect_tool.captures.manifest import Gradients
@@ -104,7 +104,7 @@ def _culprits(
     asked: Backward, whole: Reading, own: Reading, pieces: Pieces, constants: Sequence[Finding]
 ) -> tuple[Culprit, ...]:
     """Return who is to blame, where any gradient is off; for what is silent at the start only if all of these are proved."""
-    suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole)] if asked.off(whole) else []
+    suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole), *untied(asked, whole)] if asked.off(whole) else []
     culprits: list[Culprit] = list(proved(asked, suspects))
     if all(culprit.confirmed for culprit in culprits):
         culprits += silencing(asked, whole, own, constants)
