@@ -202,6 +202,11 @@ def statement_passes(statement: Edge, read: Edge, how: str) -> str:
     return f"{read_by_line(statement)} passes {how}{to}"
 
 
+def by_own_backward(said: str) -> str:
+    """Add that a statement is pulled back by code of the port's own."""
+    return f"{said}, by the backward pass that a Function of the port's own has there"
+
+
 def stopped_in_place(variable: Edge) -> str:
     """Say that a variable is stopped after it was assigned."""
     return f"{read_by_line(variable)}, assigned here, is stopped in place afterwards: no gradient reaches it"

@@ -129,7 +129,13 @@ class Session:
         """Run one probe that is pulled back statement by statement; return what each contributes, and the lines of calls."""
         run = statements.Statements(self._probe(patch, **how), self._lines, named, owners, given)
         run.read()
-        return {"edges": run.edges, "places": run.places, "excerpts": run.excerpts, "stopped": run.stopped()}
+        return {
+            "edges": run.edges,
+            "places": run.places,
+            "excerpts": run.excerpts,
+            "stopped": run.stopped(),
+            "backward": run.backward,
+        }
 
     def take_steps(self, patch: List[str], file: str) -> Data:
         """Let the optimizer take its steps from the reference's parameters and gradients; write what comes out into a file.

@@ -119,7 +119,7 @@ REQUESTS: Dict[str, Request] = {
         "statements",
         {**PATCH, "owners": "names", "named": "names", "given": "object"},
         may=INTERVENTION,
-        reply={"edges": "object", "places": "object", "excerpts": "object", "stopped": "names"},
+        reply={"edges": "object", "places": "object", "excerpts": "object", "stopped": "names", "backward": "object"},
     ),
     "take_steps": Request("optimizer", {**PATCH, "file": "text"}, reply={"groups": "list", "after": "object"}),
 }

@@ -27,6 +27,7 @@ LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 Where = Tuple[str, int]  # file, line
 Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
+PulledBack = Callable[[str, int], None]  # file, line
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
 
@@ -51,16 +52,25 @@ class Lines:
 
     @contextlib.contextmanager
     def watching(
-        self, current: Current, assigned: Assigned, caught: Caught = lambda _place, _error: None
+        self,
+        current: Current,
+        assigned: Assigned,
+        caught: Caught = lambda _place, _error: None,
+        pulled_back: PulledBack = lambda _place, _line: None,
     ) -> Iterator[None]:
         """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
 
         ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
+        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass.
         """
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
-            if not self._is_wanted(place) or self._in_backward():
+            if not self._is_wanted(place):
+                return value
+            if self._in_backward():
+                if not place.tracked and place.kind != "parameter":
+                    pulled_back(place.file, place.line)
                 return value
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
             counts[name] = counts.get(name, 0) + 1

@@ -35,7 +35,8 @@ class Statements:
     summed up on the way, but for those among ``constants``. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
 
     ``edges``: {owner: [[statement, {name of what it reads: projections}], ...]}, the last first; ``places``: the line of
-    every call; ``excerpts``: the lines around them.
+    every call; ``excerpts``: the lines around them; ``backward``: {statement: the lines of autograd Functions that pulled it
+    back, in the order in which they ran}.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Statements:
         self.edges: dict[str, list[list[Any]]] = {}
         self.gradients: dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
         self.places: dict[str, str] = {}
+        self.backward: dict[str, list[str]] = {}
         self.excerpts = {} if excerpts is None else excerpts
         self._probe = probe
         self._adapter = probe.adapter
@@ -59,6 +61,7 @@ class Statements:
         self._named = named
         self._given = given
         self._constants = constants
+        self._ran: list[tuple[str, int]] = []  # lines of Functions, while a statement is pulled back
         self._used: list[tuple[Name, Tensor]] = []  # what the code uses of a variable
         self._pieces = Pieces(probe, self._finished)
 
@@ -95,7 +98,7 @@ class Statements:
                 return value
             return self._severed(piece, site, value)
 
-        return self._lines.watching(current, assigned)
+        return self._lines.watching(current, assigned, pulled_back=lambda file, line: self._ran.append((file, line)))
 
     def _severed(self, piece: Piece, site: str, value: Any) -> Any:
         paths = iter([path for path, _ in trees.leaves(value, self._adapter.is_tensor)])
@@ -128,7 +131,12 @@ class Statements:
             groups.setdefault(TARGETS if name is None else joined(*name[:2]), []).append((name, tensor))
         rows = self.edges.setdefault(piece.owner, [])
         for statement, roots in reversed(list(groups.items())):
+            self._ran.clear()
             rows.append([statement, self._pulled(roots, piece.leaves)])
+            if self._ran:
+                self.backward[statement] = [
+                    self._lines.noted(self.excerpts, *line) for line in dict.fromkeys(self._ran)
+                ]
 
     def _pulled(self, roots: list[tuple[Name | None, Tensor]], leaves: list[tuple[Name, Tensor]]) -> Edges:
         """Pull one statement back; return what it contributes to whatever it reads."""
