@@ -272,6 +272,18 @@ class Unregistered(Untrained):
         return blame.unregistered(self.sites)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Untied(Untrained):
+    """Parameters that the reference ties to another one, its ``first``, and that the port holds apart."""
+
+    first: Site
+
+    @property
+    def blamed(self) -> Blame:
+        """Blame the parameters."""
+        return blame.untied(self.sites, self.first)
+
+
 class WrongStep(Culprit):
     """A mistake in the optimizer's step, which its first finding describes."""
 

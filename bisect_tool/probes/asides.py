@@ -149,6 +149,7 @@ class Asides:
             {self._naming.in_reference(site): str(place) for site, place in found["places"].items()},
             _excerpts(found),
             frozenset(map(renamed, found["stopped"])),
+            {renamed(name): tuple(map(str, places)) for name, places in found["backward"].items()},
         )
 
     def _stepped(self, found: Any, file: Path) -> Steps:

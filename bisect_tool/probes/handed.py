@@ -78,13 +78,14 @@ class PulledStatements:
     """What each statement contributes to the gradient of what it reads: its norm and some projections, the last first.
 
     ``places``: the line of each call; ``excerpts``: the lines around these; ``stopped``: variables that the code stops in
-    place, after they were assigned.
+    place, after they were assigned; ``backward``: the lines of autograd Functions that pulled a statement back.
     """
 
     edges: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     stopped: frozenset[str] = frozenset()
+    backward: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Intervention:
         pulled: calls whose output takes the reference's gradient, whatever comes after.
         severed: calls whose own code passes the reference's gradients on: to its inputs, and to the calls inside it.
         thawed: parameters that take gradients although the port froze them.
+        tied: pairs of parameters that the port holds apart: the second is given the gradient of the first too.
         echo: every output is replaced by a copy of itself; nothing may change.
         repeat: tells apart runs that are asked twice on purpose.
 
@@ -52,6 +53,7 @@ class Intervention:
     pulled: frozenset[Site] = frozenset()
     severed: frozenset[Site] = frozenset()
     thawed: frozenset[Site] = frozenset()
+    tied: frozenset[tuple[Site, Site]] = frozenset()
     echo: bool = False
     repeat: int = 0
 
@@ -88,6 +90,6 @@ class Intervention:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
         loose = () if self.dissolved is None else ("forced", *self.dissolved)
-        groups = (*forward, loose, self.straight, self.pulled, self.severed, self.thawed)
+        groups = (*forward, loose, self.straight, self.pulled, self.severed, self.thawed, self.tied)
         text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -73,6 +73,7 @@ class Naming:
             "pulled": self.in_port(intervention.pulled),
             "severed": self.in_port(intervention.severed),
             "thawed": self.in_port(intervention.thawed),
+            "tied": {self.to_port[copy]: self.to_port[first] for copy, first in sorted(intervention.tied)},
         }
 
     def reading(self, reading: Reading) -> Reading:

@@ -96,8 +96,10 @@ def _agreement(case: Case, initial: Sequence[Finding]) -> str:
         unlike = [site for finding in initial for site in finding.sites]
         return limits.agrees(case.target, starts=starts, unlike=unlike)
     gradients = case.capture.manifest.gradients
-    compared = case.answer(GradientAnswer) is not None and gradients is not None
-    return limits.all_agree(list(case.questions), gradients.of if compared and gradients else (), lost=lost_calls(case))
+    found = case.answer(GradientAnswer)
+    of = gradients.of if found is not None and gradients is not None else ()
+    rounded = 0 if found is None else len(found.rounded)
+    return limits.all_agree(list(case.questions), of, lost=lost_calls(case), rounded=rounded)
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:

@@ -108,6 +108,11 @@ def unregistered(sites: Sequence[str]) -> Blame:
     return Blame(_parameters(sites), plural=len(sites) > 1, what="not among the port's parameters")
 
 
+def untied(sites: Sequence[str], first: str) -> Blame:
+    """Blame parameters that the reference ties to another one."""
+    return Blame(_parameters(sites), plural=len(sites) > 1, what=f"not tied to {first} as in the reference")
+
+
 def step(detail: str) -> Blame:
     """Blame the optimizer's step; ``detail`` says what of it."""
     return Blame("the optimizer's step", detail=detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bisect_tool.sentences.spelling import counted, listed
 from bisect_tool.sites import Edge
@@ -33,12 +33,38 @@ def pieces_fail(why: str) -> str:
     return f"the backward pass by pieces fails: {why}"
 
 
-def nobody_to_blame(parameters: Sequence[str]) -> str:
-    """Say that gradients are off which no call by itself gets wrong."""
+def nobody_to_blame(off: Mapping[str, float]) -> str:
+    """Say that gradients are off, each by so many times what it may be, which no call by itself gets wrong."""
+    return f"{_off_in_whole(off)}, and no call could be shown to make them so"
+
+
+def not_all_compared(off: Mapping[str, float], uncompared: Sequence[str]) -> str:
+    """Say that gradients are off where not every piece could be compared."""
     return (
-        f"the gradients of {listed(parameters)} are off in the port's whole backward pass, yet each call's are right when "
-        "computed separately: they are lost or made between the calls, or rounding adds up"
+        f"{_off_in_whole(off)}; computed separately, what could be compared is right, "
+        f"but not the gradients of {listed(uncompared, SHOWN)}, which the port does not give"
     )
+
+
+def more_than_adds_up(off: Mapping[str, float], pieces: int, most: float) -> str:
+    """Say that gradients are off by more than the rounding of all pieces may add up to, each of which is right."""
+    return (
+        f"{_off_in_whole(off)}, yet each call's are right when computed separately: the rounding of {pieces} pieces adds up "
+        f"to {most:.3g} times at most, so they are lost or made between the calls (a hook on a parameter, say)"
+    )
+
+
+def adds_up(off: Mapping[str, float], pieces: int, most: float) -> str:
+    """Say that gradients are a little off by rounding that adds up."""
+    return (
+        f"{_off_in_whole(off)}; no piece is wrong: each call's gradients are right when computed separately, and the rounding "
+        f"of {pieces} pieces may add up to {most:.3g} times"
+    )
+
+
+def _off_in_whole(off: Mapping[str, float]) -> str:
+    shown = [f"{name} ({times:.3g} times)" for name, times in sorted(off.items(), key=lambda pair: -pair[1])]
+    return f"in the port's whole backward pass gradients are off by more than they may be: {listed(shown, SHOWN)}"
 
 
 def only_together(quantity: str, value: float | None) -> str:
@@ -174,6 +200,11 @@ def statement_passes(statement: Edge, read: Edge, how: str) -> str:
     """Say what a statement passes to what it reads."""
     to = "" if statement.statement == read.statement else f" to {read_by_line(read)}"
     return f"{read_by_line(statement)} passes {how}{to}"
+
+
+def by_own_backward(said: str) -> str:
+    """Add that a statement is pulled back by code of the port's own."""
+    return f"{said}, by the backward pass that a Function of the port's own has there"
 
 
 def stopped_in_place(variable: Edge) -> str:

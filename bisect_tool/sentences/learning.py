@@ -22,6 +22,15 @@ def unregistered(parameters: Sequence[str]) -> str:
     return f"{listed(parameters)}: not among the port's parameters, so that nothing trains {them}"
 
 
+def untied(parameters: Sequence[str], first: str) -> str:
+    """Say that the port holds apart what the reference ties to one parameter."""
+    verb, each = ("is", "each of the two") if len(parameters) == 1 else ("are", "each of them")
+    return (
+        f"in the reference {listed(parameters)} {verb} the same tensor as {first}; the port holds them apart, so that {each} "
+        "gets a part of the gradient"
+    )
+
+
 SILENCED = "parameters without a gradient"
 THESE_ALONE = "these alone the reference's"
 ALL_BUT_THESE = "everything else the reference's"

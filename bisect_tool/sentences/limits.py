@@ -40,14 +40,16 @@ def agrees(target: str, *, starts: bool, unlike: Sequence[str] = ()) -> str:
     return f"{target} agrees: with the reference's weights the port computes the same{also}{though}."
 
 
-def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int = 0) -> str:
+def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int = 0, rounded: int = 0) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
-    ``lost`` calls of the reference could not be compared.
+    ``lost`` calls of the reference could not be compared; in the gradients of ``rounded`` parameters rounding adds up.
     """
     which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
-    pulled = f" Every gradient of {' + '.join(gradients_of)} agrees too." if gradients_of else ""
+    which_pulled = "Every call's gradient" if rounded else "Every gradient"
+    by_itself = f", by itself; in {counted(rounded, 'parameter')} rounding adds up" if rounded else ""
+    pulled = f" {which_pulled} of {' + '.join(gradients_of)} agrees too{by_itself}." if gradients_of else ""
     return (
         f"{which} agrees by itself, from the reference's inputs and weights, and so {verb} "
         f"{sentence_list(targets)}.{pulled}"

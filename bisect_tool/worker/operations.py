@@ -51,7 +51,7 @@ class Session:
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
-        self._lines = lines.Lines([folder] + self._path, watch)
+        self._lines = lines.Lines([folder] + self._path, watch, self._adapter.in_backward)
         described = describe.describe(self._model, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
@@ -107,10 +107,11 @@ class Session:
         pulled: Sequence[str] = (),
         severed: Sequence[str] = (),
         thawed: Sequence[str] = (),
+        tied: Optional[Dict[str, str]] = None,
         **how: Any,
     ) -> Data:
         """Run one probe whose backward pass is a whole one, and return its reading."""
-        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed)
+        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed, tied or {})
 
     def pull_pieces(self, patch: List[str], **how: Any) -> Data:
         """Run one probe whose backward pass is in pieces, and return its reading."""
@@ -138,7 +139,13 @@ class Session:
         """Run one probe that is pulled back statement by statement; return what each contributes, and the lines of calls."""
         run = statements.Statements(self._probe(patch, **how), self._lines, named, owners, given)
         run.read()
-        return {"edges": run.edges, "places": run.places, "excerpts": run.excerpts, "stopped": run.stopped()}
+        return {
+            "edges": run.edges,
+            "places": run.places,
+            "excerpts": run.excerpts,
+            "stopped": run.stopped(),
+            "backward": run.backward,
+        }
 
     def take_steps(self, patch: List[str], file: str) -> Data:
         """Let the optimizer take its steps from the reference's parameters and gradients; write what comes out into a file.

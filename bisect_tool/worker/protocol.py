@@ -66,7 +66,14 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "point": "text",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
-BACKWARD = {**WITH_VARIABLES, "straight": "names", "pulled": "names", "severed": "names", "thawed": "names"}
+BACKWARD = {
+    **WITH_VARIABLES,
+    "straight": "names",
+    "pulled": "names",
+    "severed": "names",
+    "thawed": "names",
+    "tied": "object",
+}
 READING = {
     "targets": "object",
     "not_scalar": "object",
@@ -115,7 +122,7 @@ REQUESTS: Dict[str, Request] = {
         "statements",
         {**PATCH, "owners": "names", "named": "names", "given": "object"},
         may=INTERVENTION,
-        reply={"edges": "object", "places": "object", "excerpts": "object", "stopped": "names"},
+        reply={"edges": "object", "places": "object", "excerpts": "object", "stopped": "names", "backward": "object"},
     ),
     "take_steps": Request("optimizer", {**PATCH, "file": "text"}, reply={"groups": "list", "after": "object"}),
 }

@@ -45,6 +45,7 @@ def test_a_statement_reads_parameters_by_the_references_names() -> None:
         "places": {"model.a": "port.py:3"},
         "excerpts": {},
         "stopped": ["model.f:x|value|"],
+        "backward": {"model.f:x|value": ["port.py:3"]},
     }
     names = {"net": "model", "net.a": "model.a", "net.scale": "model.gain", "net.f:x": "model.f:x"}
     asides = Asides(Answering(reply), Naming(names), Capture(Path(), data, "key"))  # type: ignore[arg-type]
@@ -52,6 +53,7 @@ def test_a_statement_reads_parameters_by_the_references_names() -> None:
     assert asides.unanswered == {}
     assert found.edges == {"net.f:x|value": {"net|state|net.scale": (1.0,) * 5, "net.a|output|": (2.0,) * 5}}
     assert (found.places, found.stopped) == ({"net.a": "port.py:3"}, {"net.f:x|value|"})
+    assert found.backward == {"net.f:x|value": ("port.py:3",)}
     assert asides.statements(Intervention(), STEP, ()).edges == {}
 
 

@@ -87,6 +87,8 @@ def test_all_that_agrees_is_said_without_a_target() -> None:
     """Calls, targets, and gradients where they were compared."""
     assert limits.all_agree(["a"], []).endswith("and so does a.")
     assert limits.all_agree(["a"], [], lost=6).startswith("Every module call but 6 that could not be compared agrees")
+    rounded = limits.all_agree(["a"], ["a"], rounded=4)
+    assert rounded.endswith("Every call's gradient of a agrees too, by itself; in 4 parameters rounding adds up.")
     words = limits.all_agree(["a", "b"], ["a", "b"])
     assert words.endswith("and so do a and b. Every gradient of a + b agrees too.")
 

@@ -70,6 +70,7 @@ def _line_in(owner: Site, code: Code) -> tuple[Line, str] | None:
         line, said = places.line(wrong.read, wrong.read), sentences.stopped_in_place(wrong.read)
     else:
         line, said = places.line(wrong.statement, wrong.read), sentences.statement_passes(*wrong)
+        said = sentences.by_own_backward(said) if places.is_own_backward(wrong.statement) else said
     return line, _at(line, said)
 
 

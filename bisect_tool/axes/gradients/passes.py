@@ -22,13 +22,15 @@ class Repair:
     """What is put right in a whole backward pass.
 
     Attributes: ``severed`` calls have their own code pass the reference's gradients on; ``pulled`` ones get the reference's
-    gradient at their output; ``thawed`` parameters take gradients though the port froze them; ``given`` are parameters that
-    the port does not have, which are only counted as right.
+    gradient at their output; ``thawed`` parameters take gradients though the port froze them; of ``tied`` pairs that the port
+    holds apart, the second is given the gradient of the first too; ``given`` are parameters that the port does not have, which
+    are only counted as right.
     """
 
     severed: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
     thawed: frozenset[Site] = frozenset()
+    tied: frozenset[tuple[Site, Site]] = frozenset()
     given: frozenset[Site] = frozenset()
 
     def __or__(self, other: Repair) -> Repair:
@@ -82,6 +84,7 @@ def whole_pass(asked: Backward, repair: Repair, what: str) -> Reading:
         pulled=repair.pulled,
         severed=repair.severed,
         thawed=repair.thawed,
+        tied=repair.tied,
     )
     patched = len(repair.severed | repair.pulled)
     return question.run(intervention, "backward", what, patched=patched, verdict=question.verdict)

@@ -7,7 +7,7 @@ reach the next. A gradient that is off is asked for again in float64 (docs/toler
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bisect_tool.axes.gradients.passes import Backward
@@ -27,11 +27,14 @@ class Pieces:
     """What the backward pass by pieces showed.
 
     Attributes: ``failure`` (why it could not be run); ``off``: whose own code makes wrong gradients, to those gradients. STEP
-    stands for the code around the layers.
+    stands for the code around the layers. ``count`` of all pieces; ``uncompared``: gradients of the
+    reference that the port gave none to compare with.
     """
 
     failure: str | None = None
     off: Off = field(default_factory=dict)
+    count: int = 0
+    uncompared: tuple[Edge, ...] = ()
 
 
 def pull_pieces(asked: Backward) -> Pieces:
@@ -45,7 +48,8 @@ def pull_pieces(asked: Backward) -> Pieces:
         owner: tuple(row for row in rows if _stays(asked, row, in_float64.get(_edge(row))))
         for owner, rows in above.items()
     }
-    return Pieces(first.failure, {owner: rows for owner, rows in confirmed.items() if rows})
+    wrong = {owner: rows for owner, rows in confirmed.items() if rows}
+    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, tuple(_uncompared(asked, first)))
 
 
 def _pieces(asked: Backward, exact: Iterable[Site], what: str) -> Reading:
@@ -63,15 +67,26 @@ def _pieces(asked: Backward, exact: Iterable[Site], what: str) -> Reading:
 def _above(asked: Backward, reading: Reading) -> Off:
     """Return the gradients that are off by more than their floor, by the call whose own code makes them."""
     found: dict[Site, list[PulledAt]] = {}
-    for row in reading.pieces:
-        if (
-            _is_known(row, asked.gradients)
-            and not row.exact
-            and row.gradient.exceeds(floor_of(row, asked.trace, asked.gradients))
-        ):
+    for row in _known(asked, reading):
+        if row.gradient.exceeds(floor_of(row, asked.trace, asked.gradients)):
             found.setdefault(owner_of(row, asked.trace), []).append(row)
     order = {site: number for number, site in enumerate(asked.trace.sites)}
     return {owner: tuple(found[owner]) for owner in sorted(found, key=lambda site: order.get(site, len(order)))}
+
+
+def _known(asked: Backward, reading: Reading) -> list[PulledAt]:
+    return [row for row in reading.pieces if _is_known(row, asked.gradients) and not row.exact]
+
+
+def _uncompared(asked: Backward, reading: Reading) -> Iterator[Edge]:
+    """Yield the gradients of the reference that no piece of the port gave; calls that are wrong already are put right."""
+    given = {_edge(row) for row in _known(asked, reading)}
+    for site, entry in asked.gradients.sites.items():
+        parts = {"inputs": entry.inputs, "output": entry.output, "state": entry.state}
+        edges = [
+            Edge(site, part, path) for part, of in parts.items() for path, (key, _) in of.items() if key is not None
+        ]
+        yield from (edge for edge in edges if edge not in given and site not in asked.wrong)
 
 
 def _stays(asked: Backward, row: PulledAt, exact: PulledAt | None) -> bool:

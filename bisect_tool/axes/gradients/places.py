@@ -26,7 +26,23 @@ class Places:
         """Return the lines of a statement; where a call is handed something, that of the call."""
         called = statement.part == "inputs" and statement.site in self.pulled.places
         name = Site(statement.site if called or variable_of(statement.site) else read.site)
-        return Line(self._in_reference(name), self._in_port(name), self._unclear(name))
+        return self._in_function(statement, name) or Line(
+            self._in_reference(name), self._in_port(name), self._unclear(name)
+        )
+
+    def is_own_backward(self, statement: Edge) -> bool:
+        """Tell whether a statement is pulled back by code of the port's own: by the backward pass of a Function."""
+        return statement.spell() in self.pulled.backward
+
+    def _in_function(self, statement: Edge, name: Site) -> Line | None:
+        """Return the last line of the Functions whose backward pass pulled a statement back; any of them may be at fault."""
+        *before, last = self.pulled.backward.get(statement.spell(), ("",))
+        excerpt = self._excerpts().get(last)
+        if excerpt is None:
+            return None
+        own = self._port_place(name)
+        unclear = [place for place in (own, *before) if place not in (None, last)]
+        return Line(self._in_reference(name), excerpt, tuple(filter(None, dict.fromkeys(unclear))))
 
     def _unclear(self, name: Site) -> tuple[str, ...]:
         """Return the port's lines that a statement's value comes from, as far as the reference has no such variable."""
@@ -44,9 +60,15 @@ class Places:
         return next((v for v in self.lines.survey.variables if v.site == partner), None)
 
     def _in_port(self, name: Site) -> Excerpt | None:
+        place = self._port_place(name)
+        return None if place is None else self._excerpts().get(place)
+
+    def _port_place(self, name: Site) -> str | None:
         variable = self._variable(name)
-        place = self.pulled.places.get(name) if variable is None else variable.place
-        return None if place is None else {**self.lines.survey.excerpts, **self.pulled.excerpts}.get(place)
+        return self.pulled.places.get(name) if variable is None else variable.place
+
+    def _excerpts(self) -> dict[str, Excerpt]:
+        return {**self.lines.survey.excerpts, **self.pulled.excerpts}
 
     def _in_reference(self, name: Site) -> Excerpt | None:
         assigned = (v.place for v in self.manifest.variables if v.site == name)

@@ -6,18 +6,19 @@ The backward pass by pieces says whose own code it is; whole backward passes pro
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces
 from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import silencing
-from bisect_tool.axes.gradients.suspects import left_out, wrong_calls
+from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
 from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
 from bisect_tool.captures.manifest import Gradients
@@ -26,7 +27,6 @@ from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
-from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import gradients as sentences
 
 
@@ -42,12 +42,14 @@ class Norms(NamedTuple):
 class GradientAnswer(Answer):
     """What was found of gradients.
 
-    Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients.
+    Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients;
+    ``rounded``: parameters whose gradients are outside their band by rounding that adds up.
     """
 
     triage: tuple[ModuleGradients, ...] = ()
     said: tuple[str, ...] = ()
     norms: Norms = field(default_factory=Norms)
+    rounded: tuple[str, ...] = ()
 
 
 def _search(case: Case) -> Answer:
@@ -83,29 +85,23 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     culprits = _culprits(asked, whole, own, pieces, case.initial)
     culprits = with_backward_lines(culprits, Code(asked, case.capture, pieces))
     triage, said = _who_learns(asked, whole, own)
+    left = Unsettled() if culprits else unsettled(asked, whole, pieces)
     return GradientAnswer(
         culprits=culprits,
-        open_ends=() if culprits else tuple(_unsettled(asked, whole)),
+        open_ends=() if left.open_end is None else (left.open_end,),
+        notes=() if left.note is None else (left.note,),
+        rounded=left.rounded,
         triage=triage,
         said=said,
         norms=Norms(reference_norm(asked.pair.reference, asked.gradients), norm_of(whole), norm_of(own)),
     )
 
 
-def _unsettled(asked: Backward, whole: Reading) -> Iterator[str]:
-    """Say what is off although nobody is to blame: parameters, or the target that is made of all of them."""
-    off, question = asked.off(whole), asked.counting(frozenset())
-    if off:
-        yield sentences.nobody_to_blame(off)
-    elif question.verdict(whole) is not Verdict.AGREES:
-        yield sentences.only_together(question.quantity or question.target, question.value(whole))
-
-
 def _culprits(
     asked: Backward, whole: Reading, own: Reading, pieces: Pieces, constants: Sequence[Finding]
 ) -> tuple[Culprit, ...]:
     """Return who is to blame, where any gradient is off; for what is silent at the start only if all of these are proved."""
-    suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole)] if asked.off(whole) else []
+    suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole), *untied(asked, whole)] if asked.off(whole) else []
     culprits: list[Culprit] = list(proved(asked, suspects))
     if all(culprit.confirmed for culprit in culprits):
         culprits += silencing(asked, whole, own, constants)

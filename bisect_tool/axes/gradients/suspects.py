@@ -9,7 +9,7 @@ from bisect_tool.axes.gradients.findings import gradient_findings
 from bisect_tool.axes.gradients.passes import Backward, Repair, of_calls
 from bisect_tool.axes.gradients.pieces import Pieces
 from bisect_tool.captures.described import StateEntry
-from bisect_tool.culprit import Frozen, Unregistered, WrongBackward
+from bisect_tool.culprit import Frozen, Unregistered, Untied, WrongBackward
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
@@ -83,6 +83,21 @@ def left_out(asked: Backward, whole: Reading) -> Iterator[Suspect]:
     if lost:
         findings = (Finding("not registered", lost, learning.unregistered(lost)),)
         yield Suspect(Unregistered(sites=lost, findings=findings), Repair(given=frozenset(lost)))
+
+
+def untied(asked: Backward, whole: Reading) -> Iterator[Suspect]:
+    """Yield the parameters that the reference ties to another one and that the port holds apart: each gets a part of the gradient."""
+    theirs = {entry.name: entry.alias_of or entry.name for entry in asked.pair.port.state}
+    held = {ours: theirs.get(port) for ours, port in asked.pair.matching.state.items()}
+    apart: dict[str, list[Site]] = {}
+    for entry in asked.pair.reference.described.state:
+        first, copy = held.get(entry.alias_of or ""), held.get(entry.name)
+        if entry.alias_of is not None and first and copy and first != copy and entry.name in whole.gradients:
+            apart.setdefault(entry.alias_of, []).append(Site(entry.name))
+    for name, copies in apart.items():
+        findings = (Finding("not tied", tuple(copies), learning.untied(copies, name)),)
+        tied = frozenset((copy, Site(name)) for copy in copies)
+        yield Suspect(Untied(sites=tuple(copies), first=Site(name), findings=findings), Repair(tied=tied))
 
 
 def _fits(entry: StateEntry, partners: Mapping[str, StateEntry | None]) -> bool:

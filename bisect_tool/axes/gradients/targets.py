@@ -79,7 +79,7 @@ def _measured(manifest: Manifest, gradients: Gradients, target: str, reading: Re
         return math.hypot(norm_of(reading, given) or 0.0, *others)
     if target == ALL:
         judged = [name for name in gradients.parameters if name not in given]
-        return max((_times_allowed(manifest, gradients, name, reading) for name in judged), default=0.0)
+        return max((times_allowed(manifest, gradients, name, reading) for name in judged), default=0.0)
     name = target.removeprefix(PREFIX)
     return 0.0 if name in given else _relative_error(manifest, gradients, name, reading)
 
@@ -90,7 +90,7 @@ def norm_of(reading: Reading, without: frozenset[str] = frozenset()) -> float | 
     return math.hypot(*rows) if reading.gradients else None
 
 
-def _times_allowed(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
+def times_allowed(manifest: Manifest, gradients: Gradients, name: str, reading: Reading) -> float:
     """Return how far a gradient is off, over how far it may."""
     apart = _error(reading.gradients.get(name), reference_rms(manifest, gradients, name) or 0.0)
     floor = allowed(manifest, gradients, name)

@@ -125,6 +125,9 @@ class Adapter(Protocol):
     def gradients_on(self) -> bool:
         """Tell whether what is computed now keeps a path for gradients."""
 
+    def in_backward(self) -> bool:
+        """Tell whether a backward pass runs: what code computes then, to save memory, it has computed before."""
+
     def with_gradients(self) -> ContextManager[Any]:
         """Return a context in which what is computed keeps a path for gradients."""
 

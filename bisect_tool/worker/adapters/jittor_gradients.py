@@ -14,6 +14,7 @@ from .adapter import Tensor
 from .jittor_tensors import from_numpy, to_numpy
 
 NUMBERS = itertools.count()  # of Vars that gradients were asked of
+_asking: list[None] = []  # one for each call of jittor.grad that runs
 
 
 def gradients_on() -> bool:
@@ -21,6 +22,11 @@ def gradients_on() -> bool:
     import jittor
 
     return not jittor.flags.no_grad
+
+
+def in_backward() -> bool:
+    """Tell whether gradients are asked for: Jittor calls a Function's ``grad`` meanwhile."""
+    return bool(_asking)
 
 
 def with_gradients() -> ContextManager[Any]:
@@ -117,10 +123,12 @@ def _gradients(total: Tensor, leaves: list[Tensor]) -> tuple[list[Tensor], list[
     before = [tensor.name() for tensor in leaves]
     for tensor in leaves:
         tensor.name("leaf_%d" % next(NUMBERS))
+    _asking.append(None)
     try:
         with _warnings() as said:
             gradients = jittor.grad(total, leaves)
     finally:
+        _asking.pop()
         for tensor, name in zip(leaves, before):
             tensor.name(name)
     missing = " ".join(message for message in said if "doesn't have gradient" in message)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from .torch_checkpoint import compute_once
 from .torch_gradients import (
     distinct,
     gradients_on,
     has_path,
+    in_backward,
     leaf,
     noting,
     numpy_reads_all,
@@ -64,6 +66,7 @@ __all__ = [
     "from_numpy",
     "gradients_on",
     "has_path",
+    "in_backward",
     "in_float64",
     "is_library",
     "is_module",
@@ -103,6 +106,7 @@ def prepare() -> None:
     """Import torch; one place to fail when it is not installed."""
     import torch
 
+    compute_once()
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdigit():
         torch.set_num_threads(int(threads))

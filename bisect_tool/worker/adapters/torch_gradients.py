@@ -17,6 +17,13 @@ def gradients_on() -> bool:
     return torch.is_grad_enabled()
 
 
+def in_backward() -> bool:
+    """Tell whether a backward pass runs; torch's own count of them also knows of those in the code of ``step``."""
+    import torch
+
+    return torch._C._current_graph_task_id() != -1
+
+
 def with_gradients() -> ContextManager[Any]:
     """Return a context in which what is computed keeps a path for gradients."""
     import torch

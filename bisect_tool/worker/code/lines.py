@@ -27,6 +27,7 @@ LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 Where = Tuple[str, int]  # file, line
 Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
+PulledBack = Callable[[str, int], None]  # file, line
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
 
@@ -34,12 +35,16 @@ class Lines:
     """The watched functions of one model, and how their variables are called.
 
     ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
-    functions in there, and may add those of an imported module elsewhere.
+    functions in there, and may add those of an imported module elsewhere. ``in_backward()`` tells whether a backward pass
+    runs: what is assigned then, in code that is computed again to save memory, is no site.
     """
 
-    def __init__(self, folders: Sequence[str], patterns: Sequence[str]) -> None:
+    def __init__(
+        self, folders: Sequence[str], patterns: Sequence[str], in_backward: Callable[[], bool] = lambda: False
+    ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
+        self._in_backward = in_backward
         self._elsewhere = _files_of([module for module, _ in self._patterns])
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
@@ -47,16 +52,25 @@ class Lines:
 
     @contextlib.contextmanager
     def watching(
-        self, current: Current, assigned: Assigned, caught: Caught = lambda _place, _error: None
+        self,
+        current: Current,
+        assigned: Assigned,
+        caught: Caught = lambda _place, _error: None,
+        pulled_back: PulledBack = lambda _place, _line: None,
     ) -> Iterator[None]:
         """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
 
         ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
+        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass.
         """
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
             if not self._is_wanted(place):
+                return value
+            if self._in_backward():
+                if not place.tracked and place.kind != "parameter":
+                    pulled_back(place.file, place.line)
                 return value
             name = "%s:%s" % (self._label(place.function, current()), place.variable)
             counts[name] = counts.get(name, 0) + 1

@@ -20,17 +20,21 @@ class Place:
     file: path as in ``co_filename``.
     kind: "parameter", "assigned", "changed" (part of a value was written), "return" or "caught".
     replaceable: whether what the hook returns takes the variable's place.
+    tracked: whether gradients pass through the code, as they do not through a method of an autograd Function.
     """
 
-    __slots__ = ("file", "function", "kind", "line", "replaceable", "variable")
+    __slots__ = ("file", "function", "kind", "line", "replaceable", "tracked", "variable")
 
-    def __init__(self, function: str, variable: str, line: int, file: str, kind: str, replaceable: bool) -> None:
+    def __init__(
+        self, function: str, variable: str, line: int, file: str, kind: str, replaceable: bool, tracked: bool = True
+    ) -> None:
         self.function = function
         self.variable = variable
         self.line = line
         self.file = file
         self.kind = kind
         self.replaceable = replaceable
+        self.tracked = tracked
 
     def __repr__(self) -> str:
         return "<%s %s of %s, %s:%d>" % (self.kind, self.variable, self.function, self.file, self.line)
@@ -59,12 +63,14 @@ class _Scope:
         is_class: bool = False,
         function: str = "",
         names: AbstractSet[str] = frozenset(),
+        tracked: bool = True,
     ) -> None:
         self.prefix = prefix
         self.class_name = class_name  # the class around it, which mangles __x
         self.is_class = is_class
         self.function = function
         self.names = names  # what ``x = ...`` may be written for and leave as it is: local, global or nonlocal
+        self.tracked = tracked
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -97,7 +103,9 @@ class _Rewriter(ast.NodeTransformer):
         self._defaults(node.args)
         outer = self._scope
         name = outer.prefix + node.name
-        self._scope = _Scope(name + ".<locals>.", outer.class_name, function=name, names=syntax.bound(node))
+        self._scope = _Scope(
+            name + ".<locals>.", outer.class_name, function=name, names=syntax.bound(node), tracked=outer.tracked
+        )
         start = 0 if ast.get_docstring(node, clean=False) is None else 1
         given = syntax.parameters(node.args)
         positional = node.args.posonlyargs + node.args.args
@@ -115,7 +123,9 @@ class _Rewriter(ast.NodeTransformer):
         for field in ("decorator_list", "bases", "keywords"):
             setattr(node, field, self._each(getattr(node, field)))
         outer = self._scope
-        self._scope = _Scope(outer.prefix + node.name + ".", node.name, is_class=True)
+        self._scope = _Scope(
+            outer.prefix + node.name + ".", node.name, is_class=True, tracked=not syntax.is_autograd(node)
+        )
         node.body = self._each(node.body)
         self._scope = outer
         return node
@@ -239,7 +249,11 @@ class _Rewriter(ast.NodeTransformer):
         return hook
 
     def _place(self, variable: str, kind: str, replaceable: bool, line: int | None = None) -> int:
-        self.places.append(Place(self._scope.function, variable, line or self._line, self._file, kind, replaceable))
+        self.places.append(
+            Place(
+                self._scope.function, variable, line or self._line, self._file, kind, replaceable, self._scope.tracked
+            )
+        )
         return self._first + len(self.places) - 1
 
     def _each(self, nodes: Sequence[Any]) -> list[Any]:

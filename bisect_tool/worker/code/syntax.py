@@ -72,6 +72,12 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
     return arguments.posonlyargs + arguments.args + extra + [each for each in (arguments.kwarg,) if each]
 
 
+def is_autograd(node: ast.ClassDef) -> bool:
+    """Tell by its base whether a class is a function with a backward pass of its own: torch's and Jittor's are called so."""
+    names = [getattr(base, "attr", None) or getattr(base, "id", "") for base in node.bases]
+    return "Function" in names
+
+
 def is_in_place(method: str) -> bool:
     """Tell by its name whether a method works in place."""
     return method in IN_PLACE or (method.endswith("_") and not method.endswith("__"))

@@ -42,7 +42,7 @@ def wrapped(
     is called with a function that tells the call that runs, and gives a context to run in.
 
     Yields the number of calls so far by name: whoever skips a call adds what it would have called inside, so that
-    later calls keep their numbers.
+    later calls keep their numbers. Calls that are made again during a backward pass do not count, and are only computed.
     """
     counts: dict[str, int] = {}
     stack: list[Call | None] = [None]
@@ -50,7 +50,7 @@ def wrapped(
     try:
         for each in _modules(tree):
             module = each[0]
-            method = _method(getattr(module, adapter.METHOD), each, counts, stack, around)
+            method = _method(adapter, each, counts, stack, around)
             undo.append((module, module.__dict__.get(adapter.METHOD)))
             object.__setattr__(module, adapter.METHOD, method)
         with lines(lambda: stack[-1]) if lines else contextlib.nullcontext():
@@ -70,12 +70,15 @@ def _modules(tree: Tree) -> list[Aliases]:
 
 
 def _method(
-    original: Callable[..., Any], of: Aliases, counts: dict[str, int], stack: list[Call | None], around: Around
+    adapter: Adapter, of: Aliases, counts: dict[str, int], stack: list[Call | None], around: Around
 ) -> Callable[..., Any]:
     """Return what is called in place of a module's own method."""
     module, aliases = of
+    original = getattr(module, adapter.METHOD)
 
     def method(*args: Any, **kwargs: Any) -> Any:
+        if adapter.in_backward():  # made again, to save memory: that is no further call
+            return original(*args, **kwargs)
         parent = stack[-1]
         name = _name_under(parent, aliases)
         counts[name] = counts.get(name, 0) + 1

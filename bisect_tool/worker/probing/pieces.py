@@ -25,6 +25,7 @@ from .probe import Probe
 Gradient = Callable[[Name], Optional[Array]]
 Settle = Callable[[Name, Optional[Array], bool], None]
 Values = Callable[[str, Tensor], Optional[Array]]
+Begins = Callable[[Name], bool]
 
 
 class Piece:
@@ -44,8 +45,9 @@ class Pieces:
     """One run in pieces: the calls that are watched are cut out, and those among ``exact`` once more in float64.
 
     ``finished(piece)`` is called with each piece once it is computed. ``values(key, tensor)`` is the array that a tensor is
-    to hold where a piece begins, None for its own. ``switched_off(site)`` is told of calls that are made with gradients
-    switched off.
+    to hold where a piece begins, None for its own. ``begins(name)`` tells whether a gradient is asked for at an input or
+    output: where the reference's was recorded, if nothing else is said. ``switched_off(site)`` is told of calls that are made
+    with gradients switched off.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Pieces:
         finished: Callable[[Piece], None],
         values: Values | None = None,
         switched_off: Callable[[str], None] = lambda _site: None,
+        begins: Begins | None = None,
     ) -> None:
         self._probe = probe
         self._adapter = probe.adapter
         self._finished = finished
         self._values = values or probe.reference.fitting
         self._switched_off = switched_off
+        self._begins = begins or probe.reference.has_gradient
         self._running = [Piece(STEP)]
         self._called = {site.partition("#")[0] for site in probe.asked.watch}
         self._within = self._read_within()
@@ -157,13 +161,21 @@ class Pieces:
 
         def begin(tensor: Tensor) -> Tensor:
             path, key = next(left)
-            values = None if key is None else self._values(key, tensor)
-            leaf, used = self._adapter.leaf(tensor, values, piece.exact)
-            if leaf is not None and path is not None:
-                piece.leaves.append(((piece.owner, "inputs", path), leaf))
-            return used
+            return self._leaf(piece, (piece.owner, "inputs", path or ""), tensor, key)
 
         return trees.map_leaves(inputs, self._adapter.is_tensor, begin)
+
+    def _leaf(self, piece: Piece, name: Name, tensor: Tensor, key: str | None) -> Tensor:
+        """Return what the code uses of a tensor: where a graph begins if a gradient is asked for, else the recorded values."""
+        begins = self._begins(name)
+        values_of = self._values if begins else self._probe.reference.fitting
+        leaf, used = self._adapter.leaf(tensor, None if key is None else values_of(key, tensor), piece.exact)
+        if leaf is None:
+            return used
+        if not begins:
+            return self._adapter.detached(used)
+        piece.leaves.append((name, leaf))
+        return used
 
     def _parameters(self, call: Call, exact: bool) -> list[tuple[str, Tensor]]:
         """Return the parameters of a call's own code: its module's, and those of modules in it that nobody calls."""
@@ -191,10 +203,7 @@ class Pieces:
             if path is None or key is None:
                 raise build.RecipeError("%s: the output cannot be given the reference's value" % site)
             like = self._adapter.cast(probe.tensor(probe.reference.read(key)), mine.dtype)
-            leaf, used = self._adapter.leaf(like, self._values(key, like), piece.exact)
-            if leaf is not None:
-                piece.leaves.append(((site, "output", path), leaf))
-            return used
+            return self._leaf(piece, (site, "output", path), like, key)
 
         return trees.map_leaves(template, own.is_own, begin)
 

@@ -61,6 +61,11 @@ class Reference:
         key: str | None = self.gradients["sites"].get(site, {}).get(part, {}).get(path)
         return key
 
+    def has_gradient(self, name: Name) -> bool:
+        """Tell whether a gradient was asked for when this was recorded, be it none."""
+        site, part, path = name
+        return path in self.gradients["sites"].get(site, {}).get(part, {})
+
     def gradient(self, name: Name) -> Array | None:
         """Return a recorded gradient, None where there is none."""
         key = self.gradient_key(name)

@@ -32,10 +32,11 @@ class Statements:
 
     ``owners``: the pieces that are looked at, None for all; ``named``: the variables that begin the graph. ``given``: the
     reference's gradient of a variable's parts, as a key by "site|path"; None where this is the reference, whose gradients are
-    summed up on the way. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
+    summed up on the way, but for those among ``constants``. What the code stops (a detach) is pulled back too, as far as it goes, and begins anew behind it.
 
     ``edges``: {owner: [[statement, {name of what it reads: projections}], ...]}, the last first; ``places``: the line of
-    every call; ``excerpts``: the lines around them.
+    every call; ``excerpts``: the lines around them; ``backward``: {statement: the lines of autograd Functions that pulled it
+    back, in the order in which they ran}.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Statements:
         owners: Collection[str] | None = None,
         given: Mapping[str, str] | None = None,
         excerpts: dict[str, Any] | None = None,
+        constants: Collection[Name] = (),
     ) -> None:
         self.edges: dict[str, list[list[Any]]] = {}
         self.gradients: dict[Name, Array] = {}  # (site, "value", path) -> the gradient of a variable
         self.places: dict[str, str] = {}
+        self.backward: dict[str, list[str]] = {}
         self.excerpts = {} if excerpts is None else excerpts
         self._probe = probe
         self._adapter = probe.adapter
@@ -57,6 +60,8 @@ class Statements:
         self._owners = owners
         self._named = named
         self._given = given
+        self._constants = constants
+        self._ran: list[tuple[str, int]] = []  # lines of Functions, while a statement is pulled back
         self._used: list[tuple[Name, Tensor]] = []  # what the code uses of a variable
         self._pieces = Pieces(probe, self._finished)
 
@@ -84,18 +89,23 @@ class Statements:
             call = current()
             piece = self._pieces.running
             mine = piece.owner == (call.site if call else STEP) and not piece.exact
-            if not mine or not place.replaceable or site not in self._named or not self._asked(piece.owner):
+            if (
+                not mine
+                or not (place.replaceable and place.tracked)
+                or site not in self._named
+                or not self._asked(piece.owner)
+            ):
                 return value
             return self._severed(piece, site, value)
 
-        return self._lines.watching(current, assigned)
+        return self._lines.watching(current, assigned, pulled_back=lambda file, line: self._ran.append((file, line)))
 
     def _severed(self, piece: Piece, site: str, value: Any) -> Any:
         paths = iter([path for path, _ in trees.leaves(value, self._adapter.is_tensor)])
 
         def begin(tensor: Tensor) -> Tensor:
             name = (site, "value", next(paths))
-            leaf, used = self._adapter.leaf(tensor)
+            leaf, used = self._adapter.leaf(tensor) if self._begins(name, tensor) else (None, tensor)
             if leaf is None:
                 return tensor
             piece.roots.append((name, tensor))
@@ -107,6 +117,12 @@ class Statements:
             return value
         return trees.map_leaves(value, self._adapter.is_tensor, begin)
 
+    def _begins(self, name: Name, tensor: Tensor) -> bool:
+        """Tell whether a part of a variable needs a gradient: what takes none may be used where one that does may not."""
+        if self._given is None:
+            return name not in self._constants
+        return joined(name[0], name[2]) in self._given or self._adapter.has_path(tensor)
+
     def _finished(self, piece: Piece) -> None:
         if not self._asked(piece.owner) or piece.exact:
             return
@@ -115,7 +131,12 @@ class Statements:
             groups.setdefault(TARGETS if name is None else joined(*name[:2]), []).append((name, tensor))
         rows = self.edges.setdefault(piece.owner, [])
         for statement, roots in reversed(list(groups.items())):
+            self._ran.clear()
             rows.append([statement, self._pulled(roots, piece.leaves)])
+            if self._ran:
+                self.backward[statement] = [
+                    self._lines.noted(self.excerpts, *line) for line in dict.fromkeys(self._ran)
+                ]
 
     def _pulled(self, roots: list[tuple[Name | None, Tensor]], leaves: list[tuple[Name, Tensor]]) -> Edges:
         """Pull one statement back; return what it contributes to whatever it reads."""

@@ -9,6 +9,7 @@ fault can be put right, or be the only one that is not, and no other fault is hi
 from __future__ import annotations
 
 import contextlib
+from types import MappingProxyType
 from typing import Any, Callable, Collection, Mapping
 
 import numpy as np
@@ -29,13 +30,15 @@ def read(
     pulled: Collection[str] = (),
     severed: Collection[str] = (),
     thawed: Collection[str] = (),
+    tied: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Run once and return the reading, with ``gradients``: {parameter: its gradient compared}.
 
     ``straight``: calls whose value is replaced by the reference's, while gradients go their own way. ``thawed``: parameters
-    that take gradients although the port froze them. ``pulled`` and ``severed``: see above.
+    that take gradients although the port froze them. ``tied``: a parameter to another one, which is given its gradient too.
+    ``pulled`` and ``severed``: see above.
     """
-    whole = Whole(probe, straight, pulled, severed, thawed)
+    whole = Whole(probe, straight, pulled, severed, thawed, tied)
     with contextlib.ExitStack() as stack:
         stack.enter_context(probe.adapter.numpy_reads_all())
         for name in thawed:
@@ -53,6 +56,7 @@ class Whole:
         pulled: Collection[str],
         severed: Collection[str],
         thawed: Collection[str],
+        tied: Mapping[str, str],
     ) -> None:
         self._probe = probe
         self._adapter = probe.adapter
@@ -61,6 +65,7 @@ class Whole:
         self._pulled = set(pulled)
         self._severed = set(severed)
         self._thawed = set(thawed)
+        self._tied = tied
         self._roots: list[tuple[Tensor, Array]] = []
         self._given: dict[str, Any] = {}  # parameter -> the reference's gradient, of the calls that are severed
 
@@ -73,7 +78,7 @@ class Whole:
             self._end(call.site, "inputs", self._reference.sites[call.site]["inputs"], [list(args), kwargs])
             self._give(call.site)
         if severed or inside:
-            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._adapter.detached)
+            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._cut)
         # Code that switches gradients off around a call is severed: its calls pull back all the same.
         with self._adapter.with_gradients() if inside else contextlib.nullcontext():
             output = forward.around(self._probe, call, compute, args, kwargs)
@@ -82,8 +87,23 @@ class Whole:
         if call.site in self._pulled or inside:
             self._end(call.site, "output", entry["output"], output)
         if call.site in self._pulled or severed or inside:
-            return self._probe.substitute(call.site)
+            return self._anew(call.site, entry["output"], self._probe.substitute(call.site))
         return self._straightened(entry["output"], output) if call.site in self._straight else output
+
+    def _cut(self, tensor: Tensor) -> Tensor:
+        """Return a tensor's values, where another graph begins if it had a path: code may go by that."""
+        return self._adapter.leaf(tensor)[1] if self._adapter.has_path(tensor) else self._adapter.detached(tensor)
+
+    def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
+        """Return the reference's output of a call as where another graph begins, if a gradient is known there."""
+        left = iter(partners(self._adapter, tree, output))
+
+        def begin(tensor: Tensor) -> Tensor:
+            path, _ = next(left)
+            known = path is not None and self._reference.has_gradient((site, "output", path))
+            return self._adapter.leaf(tensor)[1] if known else tensor
+
+        return trees.map_leaves(output, self._adapter.is_tensor, begin)
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
         left = iter(partners(self._adapter, tree, output))
@@ -117,11 +137,22 @@ class Whole:
         trained = [name for name, (_, _, trainable) in state.items() if trainable or name in self._thawed]
         names = [name for name in trained if name not in self._probe.model.alias_of]
         arrays = self._adapter.pull(roots + self._roots, [state[name][0] for name in names])
-        return {"gradients": {name: self._row(name, array) for name, array in zip(names, arrays)}}
+        found = {name: self._with_given(name, array) for name, array in zip(names, arrays)}
+        for copy, first in self._tied.items():
+            found[first] = _sum(found.get(first), found.get(copy))
+        return {"gradients": {name: self._row(name, array) for name, array in found.items()}}
+
+    def _with_given(self, name: str, array: Array | None) -> Array | None:
+        return _sum(self._given.get(name), array)
 
     def _row(self, name: str, array: Array | None) -> dict[str, Any]:
-        if name in self._given:
-            array = self._given[name] + (0.0 if array is None else array)
         key = self._reference.gradients["parameters"].get(name)
         row = measure.pulled_apart(array, None if key is None else self._reference.read(key))
         return dict(row, norm=0.0 if array is None else float(np.linalg.norm(array.astype(np.float64))))
+
+
+def _sum(left: Array | None, right: Array | None) -> Array | None:
+    if left is None or right is None:
+        return right if left is None else left
+    total: Array = left + right
+    return total

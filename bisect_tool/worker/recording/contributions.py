@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Sequence
+from typing import AbstractSet, Dict, Sequence
 
 import numpy as np
 
@@ -22,10 +22,12 @@ Floors = Dict[Name, float]
 HASH = 2654435761  # Knuth's multiplicative hash
 
 
-def record(model: Model, reference: Reference, store: ShardWriter, wire: Wire, watch: Sequence[str]) -> Floors:
+def record(
+    model: Model, reference: Reference, store: ShardWriter, wire: Wire, watch: Sequence[str], fixed: AbstractSet[Name]
+) -> Floors:
     """Record what each call contributes, as keys in ``reference.gradients``; return how far off each result is (rms).
 
-    By name: of a contribution float32 from float64, and the gradient of an output, put together from pieces, from the
+    Of what is ``fixed`` there is no gradient (see ``constants``). By name: of a contribution float32 from float64, and the gradient of an output, put together from pieces, from the
     real one.
     """
     floors: Floors = {}
@@ -48,7 +50,8 @@ def record(model: Model, reference: Reference, store: ShardWriter, wire: Wire, w
         pull_back(model.adapter, piece, gradient, settle)
 
     probe = Probe(model, reference, wire, Intervention((), watch=watch, exact=watch))
-    Pieces(probe, finished, switched_off=reference.gradients["off"].append).read()
+    switched_off = reference.gradients["off"].append
+    Pieces(probe, finished, switched_off=switched_off, begins=lambda name: name not in fixed).read()
     return floors
 
 
@@ -82,6 +85,6 @@ def disturb(model: Model, reference: Reference, wire: Wire, watch: Sequence[str]
 
 def equally_off(array: Array) -> Array:
     """Return float32 values off by ``ROUNDING``; those that are equal stay equal: which of them a maximum takes is no rounding."""
-    bits = np.ascontiguousarray(array).view(np.uint32) * np.uint32(HASH)
+    bits = np.ascontiguousarray(array).view(np.uint32).reshape(array.shape) * np.uint32(HASH)
     off: Array = (array * (1 + ROUNDING * (bits.astype(np.float64) / 2**31 - 1) * 3**0.5)).astype(array.dtype)
     return off

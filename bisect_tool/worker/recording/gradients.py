@@ -6,7 +6,7 @@ pieces of the backward pass (see ``probing.pieces``) once more in float64 and fr
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import AbstractSet, Any, Mapping
 
 from ..code.lines import Lines
 from ..model.build import Model
@@ -16,7 +16,7 @@ from ..probing.probe import Probe
 from ..probing.reference import Reference
 from ..probing.statements import Statements
 from ..wire import Wire
-from . import contributions, steps, whole
+from . import constants, contributions, steps, whole
 from .gradient_noise import measure_noise
 from .recorder import Recorder
 from .targets import Bits, differentiated
@@ -37,16 +37,17 @@ def record(
     """Return what the manifest says of gradients; ``plain`` are the bits of the recorded run's targets."""
     of = [name for name in differentiated(model, given) if name in plain[0]]
     found, sites, connected = whole.record(model, recorder, lines, of, plain)
+    fixed = constants.find(model, recorder, lines)
+    _leave_out(sites, fixed)
     noise = measure_noise(model, of, found, wire)
     reference = recorder.reference(folder, batch)
     reference.gradients = {"of": of, "sites": sites, "off": []}
     watch = [entry["site"] for entry in recorder.sites if entry["site"] in sites]
     recorder.store.flush()
-    floors = _in_pieces(model, reference, recorder, wire, watch)
+    floors = _in_pieces(model, reference, recorder, wire, watch, fixed)
     wire.event("gradients", every=0.0, done=DISTURBED + 1, of=DISTURBED + 2)
-    by_line = Statements(
-        Probe(model, reference, wire, Intervention((), watch=watch)), lines, connected, excerpts=recorder.excerpts
-    )
+    probe = Probe(model, reference, wire, Intervention((), watch=watch))
+    by_line = Statements(probe, lines, connected, excerpts=recorder.excerpts, constants=fixed)
     by_line.read()
     add = recorder.store.add
     return {
@@ -64,12 +65,18 @@ def record(
     }
 
 
+def _leave_out(sites: whole.Sites, fixed: AbstractSet[Name]) -> None:
+    """Ask nothing of outputs that take no gradient."""
+    for site, parts in sites.items():
+        parts["output"] = {path: key for path, key in parts["output"].items() if (site, "output", path) not in fixed}
+
+
 def _in_pieces(
-    model: Model, reference: Reference, recorder: Recorder, wire: Wire, watch: list[str]
+    model: Model, reference: Reference, recorder: Recorder, wire: Wire, watch: list[str], fixed: AbstractSet[Name]
 ) -> dict[Name, float]:
     """Record what each call contributes to ``reference.gradients``; return how far each of that moves by honest rounding."""
     wire.event("gradients", every=0.0, done=0, of=DISTURBED + 2)
-    floors = contributions.record(model, reference, recorder.store, wire, watch)
+    floors = contributions.record(model, reference, recorder.store, wire, watch, fixed)
     recorder.store.flush()
     for draw in range(1, DISTURBED + 1):
         wire.event("gradients", every=0.0, done=draw, of=DISTURBED + 2)

@@ -31,8 +31,8 @@ def record(
     connected: Connected = {}
 
     def watching(current: calls.Current) -> ContextManager[None]:
-        def assigned(site: str, _place: Place, _where: Where, value: Any) -> Any:
-            found = _connected(model.adapter, value)
+        def assigned(site: str, place: Place, _where: Where, value: Any) -> Any:
+            found = _connected(model.adapter, value) if place.tracked else {}
             if found:
                 connected[site] = found
             return value

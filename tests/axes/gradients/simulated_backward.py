@@ -77,7 +77,8 @@ class SimulatedBackward(BarePort):
         if self.crashes(intervention):
             return Reading(failure="killed")
         if intervention.backward == "pieces":
-            return Reading({"loss": 1.0}, pieces=tuple(self._rows(intervention)))
+            rows = tuple(self._rows(intervention))
+            return Reading({"loss": 1.0}, pieces=(*rows, *self._right(rows)))
         gradients = self._gradients(intervention) if intervention.backward else {}
         return Reading({"loss": 1.0}, gradients={name: pulled(factor) for name, factor in gradients.items()})
 
@@ -114,6 +115,15 @@ class SimulatedBackward(BarePort):
                     yield PulledAt(last, "output", "", exact, pulled(factor))
         for call in sorted(self.off):
             yield PulledAt(call, "call", "", False, Pulled(mismatch="called with gradients switched off"))
+
+    def _right(self, rows: tuple[PulledAt, ...]) -> Iterator[PulledAt]:
+        """Yield what is recorded beside some rows: that is passed on as it comes."""
+        given = {(row.site, row.part, row.path) for row in rows}
+        for site, parts in self.recorded()["sites"].items():
+            for part, paths in parts.items():
+                yield from (
+                    PulledAt(site, part, path, False, RIGHT) for path in paths if (site, part, path) not in given
+                )
 
     def _owners(self) -> Iterator[tuple[str, str | None]]:
         """Yield each call and ``step`` with the last call inside it."""

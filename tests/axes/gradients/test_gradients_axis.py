@@ -96,7 +96,9 @@ def test_gradients_that_are_off_without_a_call_to_blame_are_left_open() -> None:
     answer = search(port.case())
     assert answer.culprits == ()
     (said,) = answer.open_ends
-    assert said.startswith("the gradients of m0.weight are off in the port's whole backward pass")
+    assert said.startswith(
+        "in the port's whole backward pass gradients are off by more than they may be: m0.weight (16.7 times)"
+    )
 
 
 def test_calls_of_one_kind_are_one_culprit() -> None:
@@ -249,3 +251,52 @@ def test_a_norm_that_is_off_by_itself_is_an_open_end() -> None:
     (open_end,) = answer.open_ends
     assert open_end.startswith("grad_norm is ")
     assert open_end.endswith(", further off than it may be, yet the gradient of each parameter agrees")
+
+
+def _off_by(times: float, pieces: int) -> tuple[SimulatedBackward, GradientAnswer]:
+    """Search a chain whose last call is right by itself, and whose gradients are off by so many times what they may be."""
+    port = SimulatedBackward(chain(*["Conv"] * (pieces - 1)))
+    band = 3 * ROUNDING * times
+    port.factors = {f"m{pieces - 2}": 1 + band}
+    port.rounded = {f"m{pieces - 2}": -band}  # which is not there in a piece
+    return port, search(port.case())
+
+
+def test_rounding_that_adds_up_is_no_open_end() -> None:
+    """Where every piece was compared and is right: the run agrees, and a note says how far each gradient is off."""
+    _, answer = _off_by(2.5, 9)
+    assert (answer.culprits, answer.open_ends) == ((), ())
+    assert set(answer.rounded) == {f"m{number}.weight" for number in range(8)}
+    (note,) = answer.notes
+    assert "m0.weight (2.5 times)" in note
+    assert "no piece is wrong" in note
+    assert note.endswith("the rounding of 9 pieces may add up to 3 times")
+
+
+def test_more_than_adds_up_is_left_open() -> None:
+    """The rounding of four pieces is at most twice as much as where it cancels."""
+    _, answer = _off_by(2.5, 4)
+    assert (answer.culprits, answer.notes) == ((), ())
+    (said,) = answer.open_ends
+    assert "m0.weight (2.5 times)" in said
+    assert (
+        "yet each call's are right when computed separately: the rounding of 4 pieces adds up to 2 times at most"
+        in said
+    )
+
+
+def test_a_piece_that_was_not_compared_is_named() -> None:
+    """It may be what makes the gradients off: nothing is settled."""
+    port = SimulatedBackward(chain(*["Conv"] * 8), {"m7": 1 + 6e-5 * 2}, rounded={"m7": -6e-5 * 2})
+    plain = port.run
+
+    def run(intervention: Intervention) -> Reading:
+        reading = plain(intervention)
+        return dataclasses.replace(reading, pieces=tuple(row for row in reading.pieces if row.site != "m3"))
+
+    port.run = run  # type: ignore[method-assign]
+    answer = search(port.case())
+    assert (answer.culprits, answer.notes) == ((), ())
+    assert answer.open_ends[0].endswith(
+        "but not the gradients of the input of m3, the output of m3, m3.weight, which the port does not give"
+    )

@@ -96,7 +96,7 @@ def test_only_the_piece_at_fault_is_off(small: Small, fault: str, sites: set[str
     off = {row["site"] for row in reading["pieces"] if row["gradient"]["apart"] > 1e-6}
     # What a container makes of the gradient of a call inside it is the gradient of that call's output.
     assert {"net.block" if site == "net.block.act" else site for site in off} == sites
-    assert len(reading["pieces"]) == 6 + 6 + 6
+    assert len(reading["pieces"]) == 4 + 6 + 6  # inputs, outputs, parameters; none of the batch's own numbers
 
 
 def test_gradients_that_are_switched_off_are_said_of_the_call(small: Small) -> None:

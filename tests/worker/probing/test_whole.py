@@ -68,3 +68,11 @@ def test_targets_that_are_numbers_are_refused(small: Small) -> None:
     probe.model.step = lambda batch: {name: value.item() for name, value in step(batch).items()}
     with pytest.raises(build.RecipeError, match="step returns plain numbers for loss"):
         whole.read(probe)
+
+
+def test_the_gradient_of_a_parameter_that_is_held_apart_goes_to_the_first(small: Small) -> None:
+    """It has its own and the other's: off by as much as that is."""
+    plain = whole.read(small.probe())["gradients"]
+    tied = whole.read(small.probe(), tied={"net.block.inner.bias": "net.before.bias"})["gradients"]
+    assert tied["net.before.bias"]["apart"] == pytest.approx(plain["net.block.inner.bias"]["rms"])
+    assert tied["net.block.inner.bias"] == plain["net.block.inner.bias"]

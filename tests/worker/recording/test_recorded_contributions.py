@@ -23,7 +23,7 @@ def test_every_result_moves_by_about_the_rounding(small: Small) -> None:
     reference = small.reference()
     moved = [contributions.disturb(model_of(small.folder), reference, WIRE, SITES, draw) for draw in (1, 1, 2)]
     assert moved[0] == moved[1] != moved[2]
-    assert len(moved[0]) == 18
+    assert len(moved[0]) == 16  # none of the batch's own numbers
     for name, size in moved[0].items():
         scale = float(np.abs(reference.gradient(name)).max())
         assert 0 < size < 20 * ROUNDING * scale, name
@@ -52,3 +52,8 @@ def test_draws_share_no_seed() -> None:
     """However many calls a model makes."""
     draws = [set(itertools.islice(noise.seeds(draw), 100_000)) for draw in range(4)]
     assert len(set.union(*draws)) == 400_000
+
+
+def test_a_scalar_that_is_off_stays_a_scalar() -> None:
+    """Code may take it for a number."""
+    assert contributions.equally_off(np.array(8.0, np.float32)).shape == ()
