@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
-FORMAT = 3
+FORMAT = 4
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
 
@@ -88,6 +88,18 @@ class Caught(Data):
     message: str
     raised: str
     place: str
+
+
+class DrawEntry(Data):
+    """Random numbers that the own code of a call, or of ``step``, drew: by which law, its parameters, and the tensor of them.
+
+    A parameter is a number, or the key of a tensor.
+    """
+
+    site: str
+    law: str
+    parameters: tuple[float | str, ...]
+    value: str
 
 
 class StateStatistics(Data):
@@ -193,7 +205,8 @@ class Manifest(Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
-    ``skipped`` says which functions could not be watched, and why; ``gradients`` are there where they were asked for.
+    ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that were drawn, in order;
+    ``gradients`` are there where they were asked for.
     """
 
     format: int
@@ -211,6 +224,7 @@ class Manifest(Data):
     skipped: dict[str, str]
     state: dict[str, str]
     batch: Tree
+    draws: tuple[DrawEntry, ...]
     tensors: dict[str, TensorEntry]
     noise: Noise
     spread: Spread

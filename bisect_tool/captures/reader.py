@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
 from bisect_tool.errors import BisectError
+from bisect_tool.sites import STEP
 from bisect_tool.validation import explain
 
 NUMPY_NAMES = {
@@ -125,7 +126,7 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
         for _, key in tensor_keys(tree):
             if key not in manifest.tensors:
                 yield f"{where} names tensor {key!r}, which is not in the manifest"
-    for name, key in (*manifest.state.items(), *_gradient_keys(manifest)):
+    for name, key in (*manifest.state.items(), *_draw_keys(manifest), *_gradient_keys(manifest)):
         if key not in manifest.tensors:
             yield f"{name} names tensor {key!r}, which is not in the manifest"
     shapes = {entry.name: entry.shape for entry in manifest.described.state}
@@ -135,6 +136,12 @@ def _dangling(manifest: Manifest) -> Iterator[str]:
         entry = manifest.tensors.get(manifest.state[name])
         if entry is not None and entry.shape != shapes[name]:
             yield f"{name} has shape {list(shapes[name])}, its tensor {list(entry.shape)}"
+
+
+def _draw_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    for draw in manifest.draws:
+        keys = [draw.value, *(one for one in draw.parameters if isinstance(one, str))]
+        yield from ((f"a draw in {draw.site}", key) for key in keys)
 
 
 def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -171,6 +178,9 @@ def _unordered(manifest: Manifest) -> Iterator[str]:
         if variable.around is not None and variable.around not in manifest.calls:
             yield f"variable {variable.site!r} lies in a call that is not among the calls"
         seen.add(variable.site)
+    for draw in manifest.draws:
+        if draw.site != STEP and draw.site not in manifest.calls:
+            yield f"a draw lies in {draw.site!r}, which is not among the calls"
     for call, around in manifest.calls.items():
         outer, passed = around, {call}
         while outer is not None and outer not in passed:

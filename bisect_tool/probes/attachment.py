@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.captures.reader import has_opaque
 from bisect_tool.pairing.names import Matching
-from bisect_tool.sites import STEP, call_number, call_site, calls_around, module_of
+from bisect_tool.sites import STEP, Site, call_number, call_site, calls_around, module_of
 
 
 def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
@@ -21,6 +21,11 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
         if entry.module in matching.modules and not has_opaque(entry.output)
     }
     return {**calls, **matching.state}
+
+
+def call_of_draw(manifest: Manifest, site: str, known: Container[str]) -> Site:
+    """Return the innermost call that the port makes too around one that draws, itself included; ``step`` where there is none."""
+    return next((Site(call) for call in (site, *calls_around(manifest.calls, site)) if call in known), STEP)
 
 
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
@@ -41,10 +46,20 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
         "sites": sites,
         "state": {port: manifest.state[name] for name, port in matching.state.items()},
         "batch": manifest.batch,
+        "draws": _draws(manifest, names),
         "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
     }
+
+
+def _draws(manifest: Manifest, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the reference draws, by the port's innermost call around it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for draw in manifest.draws:
+        entry = {"law": draw.law, "parameters": list(draw.parameters), "value": draw.value}
+        found.setdefault(names.get(call_of_draw(manifest, draw.site, names), STEP), []).append(entry)
+    return found
 
 
 def _gradients(recorded: Gradients, names: Mapping[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
 from .model import build, describe, optimizer
+from .model.draws import Giving
 from .probing import compared, forward, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
@@ -64,12 +65,14 @@ class Session:
         sites: Data,
         state: Data,
         batch: Data,
+        draws: Data,
         tensors: Data,
         gradients: Optional[Data],
         largest: int,
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        self._model.draws = Giving(self._adapter, draws, self._reference.read, {*sites, *draws})
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .torch_draws import drawings
 from .torch_gradients import (
     distinct,
     gradients_on,
@@ -60,6 +61,7 @@ __all__ = [
     "detached",
     "distinct",
     "doubled",
+    "drawings",
     "dtype",
     "from_numpy",
     "gradients_on",

@@ -1,0 +1,64 @@
+"""Jittor's functions that draw random numbers."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from .adapter import Tensor
+from .drawing import Drawing, Law, around, below, between, in_place, normal, plain_drawings, returned, uniform
+
+
+def drawings() -> List[Drawing]:
+    """Return the functions that draw random numbers.
+
+    Not seen: those that a module of the recipe imported by name, and numpy's generators. What dropout draws is seen as the
+    uniform numbers that Jittor makes its mask of.
+    """
+    import jittor
+
+    laws = {"rand": uniform, "rand_like": uniform, "randn": normal, "randn_like": normal, "random": _random}
+    laws.update(randint=below, randint_like=_like, normal=around, randperm=_permutation)
+    laws.update(bernoulli=_bernoulli, multinomial=_multinomial)
+    initial = {"uniform": _between, "gauss": _around}
+    filling = {"random_": uniform, "uniform_": _between_in_place}
+    found = [Drawing(jittor, name, returned(law)) for name, law in laws.items()]
+    found += [Drawing(jittor.init, name, returned(law)) for name, law in initial.items()]
+    found += [Drawing(jittor.Var, name, in_place(law, _put)) for name, law in filling.items()]
+    # Var.gauss_ calls the functions of ``init``.
+    return [*found, *plain_drawings()]
+
+
+def _put(tensor: Tensor, values: Tensor) -> Tensor:
+    return tensor.assign(values)
+
+
+def _random(_shape: Any, dtype: Any = "float32", type: str = "uniform") -> Law:
+    return type, [0, 1]
+
+
+def _like(_input: Tensor, low: Any, high: Any = None) -> Law:
+    return below(low, high)
+
+
+def _permutation(n: int, *_args: Any, **_kwargs: Any) -> Law:
+    return "permutation", [n]
+
+
+def _bernoulli(input: Tensor) -> Law:
+    return "bernoulli", [input]
+
+
+def _multinomial(weights: Tensor, num_samples: int, replacement: bool = False) -> Law:
+    return "multinomial", [weights, num_samples, replacement]
+
+
+def _between(_shape: Any, dtype: Any = "float32", low: Any = 0, high: Any = 1) -> Law:
+    return between(low, high)
+
+
+def _around(_shape: Any, dtype: Any = "float32", mean: Any = 0, std: Any = 1) -> Law:
+    return around(mean, std)
+
+
+def _between_in_place(_tensor: Tensor, low: Any = 0, high: Any = 1) -> Law:
+    return between(low, high)
