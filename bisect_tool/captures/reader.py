@@ -64,7 +64,7 @@ class Capture:
             raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
         except RecursionError as error:
             raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
-        problems = [*_dangling(manifest), *_unordered(manifest), *_misfits(folder, manifest)]
+        problems = [*_dangling(manifest), *_unordered(manifest), *_undrawn(manifest), *_misfits(folder, manifest)]
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
         if data["checksum"] != checksum(data):
@@ -178,9 +178,6 @@ def _unordered(manifest: Manifest) -> Iterator[str]:
         if variable.around is not None and variable.around not in manifest.calls:
             yield f"variable {variable.site!r} lies in a call that is not among the calls"
         seen.add(variable.site)
-    for draw in manifest.draws:
-        if draw.site != STEP and draw.site not in manifest.calls:
-            yield f"a draw lies in {draw.site!r}, which is not among the calls"
     for call, around in manifest.calls.items():
         outer, passed = around, {call}
         while outer is not None and outer not in passed:
@@ -188,6 +185,12 @@ def _unordered(manifest: Manifest) -> Iterator[str]:
             outer = manifest.calls.get(outer, call)
         if outer is not None:
             yield f"call {call!r} lies in no call that was recorded, or in itself"
+
+
+def _undrawn(manifest: Manifest) -> Iterator[str]:
+    for draw in manifest.draws:
+        if draw.site != STEP and draw.site not in manifest.calls:
+            yield f"a draw lies in {draw.site!r}, which is not among the calls"
 
 
 def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -7,7 +7,7 @@ functions differently draw by the same laws.
 from __future__ import annotations
 
 import random
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def shuffled(order_of: Callable[[Function, int], Any], in_order: Callable[[Any, 
 
     def seen(original: Function, drawn: Drawn) -> Function:
         def draw(things: Any) -> Any:
-            count = things if isinstance(things, (int, np.integer)) else len(things)
+            count = int(things) if isinstance(things, (int, np.integer)) else len(things)
             return in_order(things, drawn(("permutation", [count]), order_of(original, count)))
 
         return draw
@@ -95,31 +95,53 @@ def below(low: Any, high: Any = None, *_args: Any, **_kwargs: Any) -> Law:
 
 def plain_drawings() -> List[Drawing]:
     """Return the functions of Python's ``random`` and of ``numpy.random`` that draw from the common state."""
-    laws = {
-        "uniform": (random, ["random"], np.random, ["rand", "random", "random_sample", "ranf", "sample"], uniform),
-        "normal": (random, [], np.random, ["randn", "standard_normal"], normal),
-        "between": (random, ["uniform"], np.random, ["uniform"], _between),
-        "around": (random, ["gauss", "normalvariate"], np.random, ["normal"], _around),
-        "below": (random, ["randrange"], np.random, ["randint"], below),
-    }
-    found = [Drawing(random, "randint", returned(lambda a, b: ("integers", [a, b + 1])))]
-    for owner, names, other, others, law in laws.values():
-        found += [Drawing(owner, name, returned(law)) for name in names]
-        found += [Drawing(other, name, returned(law)) for name in others]
+    found = [Drawing(random, name, returned(law)) for name, law in PYTHON.items()]
+    found += [Drawing(np.random, name, returned(law)) for name, law in NUMPY.items()]
     found.append(Drawing(random, "shuffle", shuffled(_order_of_list, _put_in_order)))
     found.append(Drawing(np.random, "shuffle", shuffled(_order_of_array, _put_in_order)))
-    found.append(Drawing(np.random, "permutation", shuffled(lambda original, count: original(count), _taken_in_order)))
+    found.append(Drawing(np.random, "permutation", shuffled(_order_of_number, _taken_in_order)))
     return found
 
 
-def _between(a: Any = None, b: Any = None, size: Any = None, low: Any = 0.0, high: Any = 1.0) -> Law:
-    return between(low if a is None else a, high if b is None else b)
+def _up_to(a: int, b: int) -> Law:
+    return below(a, b + 1)
 
 
-def _around(
-    mu: Any = None, sigma: Any = None, size: Any = None, loc: Any = 0.0, scale: Any = 1.0
-) -> Law:
-    return around(loc if mu is None else mu, scale if sigma is None else sigma)
+def _between_ab(a: float, b: float) -> Law:
+    return between(a, b)
+
+
+def _around_mu(mu: float = 0.0, sigma: float = 1.0) -> Law:
+    return around(mu, sigma)
+
+
+def _around_loc(loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Law:
+    return around(loc, scale)
+
+
+PYTHON: Dict[str, LawOf] = {
+    "random": uniform,
+    "uniform": _between_ab,
+    "gauss": _around_mu,
+    "normalvariate": _around_mu,
+    "randint": _up_to,
+    "randrange": below,
+}
+NUMPY: Dict[str, LawOf] = {
+    "rand": uniform,
+    "random": uniform,
+    "random_sample": uniform,
+    "ranf": uniform,
+    "randn": normal,
+    "standard_normal": normal,
+    "uniform": between,
+    "normal": _around_loc,
+    "randint": below,
+}
+
+
+def _order_of_number(original: Function, count: int) -> Any:
+    return original(count)
 
 
 def _order_of_list(original: Function, count: int) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 from .adapter import Tensor
-from .drawing import Drawing, Law, around, below, between, in_place, normal, plain_drawings, returned, uniform
+from .drawing import Drawing, Law, LawOf, around, below, between, in_place, normal, plain_drawings, returned, uniform
 
 
 def drawings() -> List[Drawing]:
@@ -16,15 +16,9 @@ def drawings() -> List[Drawing]:
     """
     import jittor
 
-    laws = {"rand": uniform, "rand_like": uniform, "randn": normal, "randn_like": normal, "random": _random}
-    laws.update(randint=below, randint_like=_like, normal=around, randperm=_permutation)
-    laws.update(bernoulli=_bernoulli, multinomial=_multinomial)
-    initial = {"uniform": _between, "gauss": _around}
-    filling = {"random_": uniform, "uniform_": _between_in_place}
-    found = [Drawing(jittor, name, returned(law)) for name, law in laws.items()]
-    found += [Drawing(jittor.init, name, returned(law)) for name, law in initial.items()]
-    found += [Drawing(jittor.Var, name, in_place(law, _put)) for name, law in filling.items()]
-    # Var.gauss_ calls the functions of ``init``.
+    found = [Drawing(jittor, name, returned(law)) for name, law in RETURNED.items()]
+    found += [Drawing(jittor.init, name, returned(law)) for name, law in INITIAL.items()]
+    found += [Drawing(jittor.Var, name, in_place(law, _put)) for name, law in IN_PLACE.items()]
     return [*found, *plain_drawings()]
 
 
@@ -62,3 +56,20 @@ def _around(_shape: Any, dtype: Any = "float32", mean: Any = 0, std: Any = 1) ->
 
 def _between_in_place(_tensor: Tensor, low: Any = 0, high: Any = 1) -> Law:
     return between(low, high)
+
+
+RETURNED: Dict[str, LawOf] = {
+    "random": _random,
+    "rand": uniform,
+    "rand_like": uniform,
+    "randn": normal,
+    "randn_like": normal,
+    "randint": below,
+    "randint_like": _like,
+    "randperm": _permutation,
+    "bernoulli": _bernoulli,
+    "multinomial": _multinomial,
+    "normal": around,
+}
+INITIAL: Dict[str, LawOf] = {"uniform": _between, "gauss": _around}  # Var.normal_ calls them
+IN_PLACE: Dict[str, LawOf] = {"random_": uniform, "uniform_": _between_in_place}

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 from .adapter import Tensor
-from .drawing import Drawing, Drawn, Function, Law, around, below, between, in_place, normal, plain_drawings, returned, uniform
+from .drawing import (
+    Drawing,
+    Drawn,
+    Function,
+    Law,
+    LawOf,
+    around,
+    below,
+    between,
+    in_place,
+    normal,
+    plain_drawings,
+    returned,
+    uniform,
+)
 
 MASKS = ("dropout", "dropout1d", "dropout2d", "dropout3d")
 
@@ -17,17 +31,12 @@ def drawings() -> List[Drawing]:
     operations draw inside (an LSTM's dropout, that of a fused attention).
     """
     import torch
-    import torch.nn.functional as F
+    from torch.nn import functional
 
-    tensor = torch.Tensor
-    laws = {"rand": uniform, "rand_like": uniform, "randn": normal, "randn_like": normal, "randint": _below}
-    laws.update(randint_like=_like, randperm=_permutation, bernoulli=_bernoulli, multinomial=_multinomial, normal=around)
-    filling = {"uniform_": _between, "normal_": _around, "bernoulli_": _bernoulli_in_place, "random_": _random}
-    filling.update(exponential_=_exponential)
-    found = [Drawing(torch, name, returned(law)) for name, law in laws.items()]
-    found += [Drawing(tensor, name, returned(laws[name])) for name in ("bernoulli", "multinomial")]
-    found += [Drawing(tensor, name, in_place(law, _put)) for name, law in filling.items()]
-    found += [Drawing(F, name, _masked) for name in MASKS if hasattr(F, name)]
+    found = [Drawing(torch, name, returned(law)) for name, law in RETURNED.items()]
+    found += [Drawing(torch.Tensor, name, returned(RETURNED[name])) for name in ("bernoulli", "multinomial")]
+    found += [Drawing(torch.Tensor, name, in_place(law, _put)) for name, law in IN_PLACE.items()]
+    found += [Drawing(functional, name, _masked) for name in MASKS if hasattr(functional, name)]
     return [*found, Drawing(torch, "dropout", _masked), *plain_drawings()]
 
 
@@ -94,3 +103,24 @@ def _random(_tensor: Tensor, *args: Any, **kwargs: Any) -> Law:
 
 def _exponential(_tensor: Tensor, lambd: float = 1, **_kwargs: Any) -> Law:
     return "exponential", [lambd]
+
+
+RETURNED: Dict[str, LawOf] = {
+    "rand": uniform,
+    "rand_like": uniform,
+    "randn": normal,
+    "randn_like": normal,
+    "randint": _below,
+    "randint_like": _like,
+    "randperm": _permutation,
+    "bernoulli": _bernoulli,
+    "multinomial": _multinomial,
+    "normal": around,
+}
+IN_PLACE: Dict[str, LawOf] = {
+    "uniform_": _between,
+    "normal_": _around,
+    "bernoulli_": _bernoulli_in_place,
+    "random_": _random,
+    "exponential_": _exponential,
+}

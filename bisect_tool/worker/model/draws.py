@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..adapters.adapter import Adapter
-from ..adapters.drawing import Drawn, Function, Law
+from ..adapters.drawing import Function, Law
 from ..arrays import Array, measure
 from . import calls
 
@@ -21,6 +21,14 @@ STEP = "step"  # where a draw is that no call makes
 SAME = 1e-3  # relative; how far parameters that were computed may be off
 Recorded = Dict[str, Any]  # "law", "parameters" (numbers, or keys of arrays), "value" (a key)
 Read = Callable[[str], Array]
+
+
+class Place(NamedTuple):
+    """Where a draw is: in which call, by the name of its law, and its number among those of that law there."""
+
+    site: str
+    law: str
+    number: int
 
 
 class Draws:
@@ -55,7 +63,7 @@ class Draws:
     def begin(self) -> None:
         """Begin a run."""
 
-    def found(self) -> Dict[str, Any]:
+    def reading(self) -> Dict[str, Any]:
         """Return what a reading says of the draws of a run: how many were ``given`` by call, and those that were not (``kept``)."""
         return {"given": {}, "kept": []}
 
@@ -63,7 +71,7 @@ class Draws:
         """Return the call that a draw in a call counts as one of."""
         return call
 
-    def answer(self, site: str, law: Law, number: int, value: Any) -> Optional[Array]:
+    def answer(self, place: Place, parameters: Sequence[Any], value: Any) -> Optional[Array]:
         """Return what takes the place of a draw, None where it stays."""
 
     def _drawn(self, law: Law, value: Any) -> Any:
@@ -71,8 +79,8 @@ class Draws:
         numbers = self._numbers if call is None else call.drawn
         number = numbers.get(law[0], 0)
         numbers[law[0]] = number + 1
-        known = law[0], [parameter(self.adapter, one) for one in law[1]]
-        array = self.answer(STEP if call is None else call.site, known, number, value)
+        place = Place(STEP if call is None else call.site, law[0], number)
+        array = self.answer(place, [parameter(self.adapter, one) for one in law[1]], value)
         return value if array is None else as_own(self.adapter, array, value)
 
 
@@ -84,11 +92,11 @@ class Recording(Draws):
         self.found: List[Dict[str, Any]] = []
         self._add = add
 
-    def answer(self, site: str, law: Law, number: int, value: Any) -> Optional[Array]:
+    def answer(self, place: Place, parameters: Sequence[Any], value: Any) -> Optional[Array]:
         """Note one draw."""
-        parameters = [self._add(one) if isinstance(one, np.ndarray) else one for one in law[1]]
-        entry = {"law": law[0], "parameters": parameters, "value": self._add(to_array(self.adapter, value))}
-        self.found.append(dict(entry, site=site))
+        kept = [self._add(one) if isinstance(one, np.ndarray) else one for one in parameters]
+        drawn = self._add(to_array(self.adapter, value))
+        self.found.append({"site": place.site, "law": place.law, "parameters": kept, "value": drawn})
         return None
 
     def by_site(self) -> Dict[str, List[Recorded]]:
@@ -123,10 +131,10 @@ class Giving(Draws):
 
     def begin(self) -> None:
         """Forget the run before."""
-        self._given: Dict[Tuple[str, str, int], bool] = {}
-        self._kept: Dict[Tuple[str, str, int], Dict[str, Any]] = {}
+        self._given: Dict[Place, bool] = {}
+        self._kept: Dict[Place, Dict[str, Any]] = {}
 
-    def found(self) -> Dict[str, Any]:
+    def reading(self) -> Dict[str, Any]:
         """Return how many draws were given and which were not."""
         given: Dict[str, int] = {}
         for site, _, _ in self._given:
@@ -139,35 +147,35 @@ class Giving(Draws):
             call = call.parent
         return call
 
-    def answer(self, site: str, law: Law, number: int, value: Any) -> Optional[Array]:
+    def answer(self, place: Place, parameters: Sequence[Any], value: Any) -> Optional[Array]:
         """Give what the other side drew, where that was drawn by the same law."""
-        place = (site, law[0], number)
-        here = self._recorded.get(site, ())
-        alike = [entry for entry in here if entry["law"] == law[0]]
-        recorded = alike[number] if number < len(alike) else None
-        array = None if recorded is None else self._fitting(recorded, law, value)
+        here = self._recorded.get(place.site, ())
+        alike = [entry for entry in here if entry["law"] == place.law][place.number :]
+        array = self._fitting(alike[0], parameters, value) if alike else None
         if array is not None:
             self._given[place] = True
             return array
-        position = sum(1 for where, _, _ in (*self._given, *self._kept) if where == site)
-        if recorded is None and position < len(here):
-            recorded = here[position]
-        own = said(law, tuple(np.shape(value)))
-        self._kept[place] = {"site": site, "own": own, "recorded": recorded and self._said(recorded)}
+        before = sum(1 for other in (*self._given, *self._kept) if other.site == place.site and other != place)
+        instead = (alike or here[before:])[:1]
+        own = said(place.law, parameters, tuple(np.shape(value)))
+        self._kept[place] = {"site": place.site, "own": own, "recorded": self._said(instead[0]) if instead else None}
         self.adapter.sync([value] if self.adapter.is_tensor(value) else [])
         return None
 
-    def _fitting(self, recorded: Recorded, law: Law, value: Any) -> Optional[Array]:
-        known = [self._read(one) if isinstance(one, str) else one for one in recorded["parameters"]]
-        if len(known) != len(law[1]) or not all(map(_same, law[1], known)):
+    def _fitting(self, recorded: Recorded, parameters: Sequence[Any], value: Any) -> Optional[Array]:
+        known = self._parameters(recorded)
+        if len(known) != len(parameters) or not all(map(_same, parameters, known)):
             return None
         array = self._read(recorded["value"])
         shape = tuple(np.shape(value))
-        return array.reshape(shape) if array.shape == shape or array.size == int(np.prod(shape)) == 1 else None
+        fits = array.shape == shape or array.size == int(np.prod(shape)) == 1
+        return array.reshape(shape) if fits else None
+
+    def _parameters(self, recorded: Recorded) -> List[Any]:
+        return [self._read(one) if isinstance(one, str) else one for one in recorded["parameters"]]
 
     def _said(self, recorded: Recorded) -> str:
-        known = [self._read(one) if isinstance(one, str) else one for one in recorded["parameters"]]
-        return said((recorded["law"], known), self._read(recorded["value"]).shape)
+        return said(recorded["law"], self._parameters(recorded), self._read(recorded["value"]).shape)
 
 
 def _outermost(original: Function, seen: Function, inside: List[bool]) -> Function:
@@ -194,17 +202,18 @@ def parameter(adapter: Adapter, value: Any) -> Any:
 
 
 def _same(own: Any, recorded: Any) -> bool:
-    if isinstance(own, np.ndarray) != isinstance(recorded, np.ndarray):
+    if isinstance(own, np.ndarray) and isinstance(recorded, np.ndarray):
+        error: float = measure.difference(own, recorded).get("error", np.inf)
+        return error <= SAME
+    if isinstance(own, np.ndarray) or isinstance(recorded, np.ndarray):
         return False
-    if isinstance(own, np.ndarray):
-        return measure.difference(own, recorded).get("error", np.inf) <= SAME
-    return abs(own - recorded) <= 1e-6 * max(abs(own), abs(recorded))
+    return bool(np.isclose(own, recorded, rtol=1e-6, atol=0.0))
 
 
-def said(law: Law, shape: Tuple[int, ...]) -> str:
+def said(law: str, parameters: Sequence[Any], shape: Tuple[int, ...]) -> str:
     """Say what is drawn: "uniform(0, 1) of shape [2, 16]"."""
-    parameters = ["..." if isinstance(one, np.ndarray) else "%g" % one for one in law[1]]
-    return "%s(%s) of shape %s" % (law[0], ", ".join(parameters), list(shape))
+    numbers = ["..." if isinstance(one, np.ndarray) else "%g" % one for one in parameters]
+    return "%s(%s) of shape %s" % (law, ", ".join(numbers), list(shape))
 
 
 def to_array(adapter: Adapter, value: Any) -> Array:
@@ -222,6 +231,7 @@ def as_own(adapter: Adapter, array: Array, own: Any) -> Any:
         value = type(own)(array.reshape(-1)[0])
     held = to_array(adapter, value)
     expected = array.reshape(held.shape)
-    if not np.array_equal(held, expected.astype(held.dtype) if held.dtype.kind == "f" else expected):
+    rounded = held.dtype.kind == array.dtype.kind == "f"  # as any other value is there
+    if not np.array_equal(held, expected.astype(held.dtype) if rounded else expected):
         raise ValueError("a random draw of the reference does not survive the conversion to %s" % held.dtype)
     return value
