@@ -29,7 +29,7 @@ class Net(nn.Module):
     def __init__(self, is_port):
         super().__init__()
         self.is_port, self.masked, self.norm = is_port, Masked(is_port), nn.LayerNorm(6, eps={eps})
-        self.drop, self.out = nn.Dropout(0.5 if {dropout} else 0.0), nn.Linear(6, 4)
+        self.drop, self.out = nn.Dropout({rate}), nn.Linear(6, 4)
     def forward(self, x):
         return self.out(self.drop(self.norm(self.masked(x))))
 
@@ -59,7 +59,7 @@ OTHER = f"{MASK} if not self.is_port else torch.bernoulli(torch.full((16, 6), 0.
 
 def run(folder: Path, *, grads: bool = False, target: bool = True, **code: Any) -> dict[str, Any]:
     """Capture a reference and compare its port with it: the report."""
-    parts = {"draw": MASK, "eps": "1e-5", "dropout": False, "seeding": SEEDED, "loss": LOSS, **code}
+    parts = {"draw": MASK, "eps": "1e-5", "rate": "0.0", "seeding": SEEDED, "loss": LOSS, **code}
     (folder / "recipe.toml").write_text(PAIR_RECIPE)
     (folder / "pair.py").write_text(PAIR.format(**parts))
     captures = ("--captures", str(folder / "captures"), "--recipe", str(folder))
@@ -80,7 +80,7 @@ def confirmed(report: dict[str, Any]) -> list[str]:
     "code",
     [
         pytest.param({}, id="a mask"),
-        pytest.param({"seeding": UNSEEDED, "dropout": True}, id="not seeded, with dropout"),
+        pytest.param({"seeding": UNSEEDED, "rate": "0.5"}, id="not seeded, with dropout"),
         pytest.param(
             {"draw": f"{MASK} if self.is_port else torch.as_tensor(np.random.rand(16, 6) > 0.3)"}, id="by numpy"
         ),
@@ -96,7 +96,7 @@ def test_a_port_that_draws_by_the_same_law_agrees(code: dict[str, Any], tmp_path
 
 def test_its_gradients_agree_too(tmp_path: Path) -> None:
     """All backward passes have the reference's numbers."""
-    report = run(tmp_path, grads=True, target=False, dropout=True)
+    report = run(tmp_path, grads=True, target=False, rate="0.5")
     assert (report["verdict"], report["culprits"]) == ("agrees", [])
     assert "Every gradient of loss agrees too" in report["sentence"]
 
@@ -111,7 +111,7 @@ def test_its_gradients_agree_too(tmp_path: Path) -> None:
 )
 def test_a_fault_beside_a_draw_is_found(code: dict[str, Any], sites: list[str], tmp_path: Path) -> None:
     """In another call, in the call that draws, and in the loss."""
-    assert confirmed(run(tmp_path, dropout=True, **code)) == sites
+    assert confirmed(run(tmp_path, rate="0.5", **code)) == sites
 
 
 @pytest.mark.parametrize("target", [False, True])
@@ -119,8 +119,8 @@ def test_a_port_that_draws_by_another_law_is_not_accused(target: bool, tmp_path:
     """The report says what it draws, and that nothing is proved."""
     report = run(tmp_path, target=target, draw=OTHER)
     assert (report["verdict"], confirmed(report)) == ("inconclusive", [])
-    said = "net.masked draws bernoulli(0.7) of shape [16, 6] where the reference draws uniform(0, 1) of shape [16, 6]: not given"
-    assert f"{said}; what comes after it is not proved" in report["notes"]
+    said = "net.masked draws bernoulli(0.7) of shape [16, 6] where the reference draws uniform(0, 1) of shape [16, 6]"
+    assert f"{said}: not given, and what comes after it is not proved" in report["notes"]
     assert said in report["sentence"]
 
 
@@ -131,24 +131,31 @@ def test_numbers_that_are_drawn_elsewhere_accuse_nobody(tmp_path: Path) -> None:
         tmp_path, draw="mask = ((self.noise if self.is_port else torch.rand(16, 6)) > 0.3).float()", seeding=seeding
     )
     assert (report["verdict"], confirmed(report)) == ("inconclusive", [])
-    assert "the code of step draws uniform(0, 1) of shape [16, 6] where the reference draws nothing" in report[
-        "sentence"
-    ] + str(report["notes"])
-    assert any(note.startswith("net.masked draws nothing where the reference draws once") for note in report["notes"])
+    notes = "\n".join(report["notes"])
+    assert "the code of step draws uniform(0, 1) of shape [16, 6] where the reference draws nothing" in notes
+    assert "net.masked draws nothing where the reference draws once" in notes
+
+
+@pytest.mark.parametrize("reference", ["0.0", "0.2"])
+def test_another_dropout_is_another_function(reference: str, tmp_path: Path) -> None:
+    """One that the reference does not have, or at another rate: chance does not explain it."""
+    report = run(tmp_path, rate=f"0.5 if is_port else {reference}")
+    assert confirmed(report) == ["net.drop"]
+    assert any(note.startswith("net.drop draws dropout(") and "not proved" not in note for note in report["notes"])
 
 
 def test_a_draw_that_nothing_feels_is_a_note(tmp_path: Path) -> None:
     """The port agrees."""
     report = run(tmp_path, draw=f"{MASK}; torch.randn(3) if self.is_port else None")
     assert (report["verdict"], report["culprits"]) == ("agrees", [])
-    said = "net.masked draws normal(0, 1) of shape [3] where the reference draws nothing: not given"
-    assert f"{said}; what comes after it is not proved" in report["notes"]
+    said = "net.masked draws normal(0, 1) of shape [3] where the reference draws nothing"
+    assert f"{said}: not given, and what comes after it is not proved" in report["notes"]
 
 
 def test_a_port_that_differs_from_itself_by_what_is_not_given_is_told_so(tmp_path: Path) -> None:
     """Which draw it is, beside the message that there always was."""
     (tmp_path / "recipe.toml").write_text(PAIR_RECIPE)
-    code = PAIR.format(draw=OTHER, eps="1e-5", dropout=False, seeding=UNSEEDED, loss=LOSS)
+    code = PAIR.format(draw=OTHER, eps="1e-5", rate="0.0", seeding=UNSEEDED, loss=LOSS)
     (tmp_path / "pair.py").write_text(code)
     captures = ("--captures", str(tmp_path / "captures"), "--recipe", str(tmp_path))
     assert run_bisect("capture", *captures, cwd=tmp_path).returncode == 0

@@ -9,14 +9,16 @@ from collections.abc import Collection, Iterable, Iterator
 from bisect_tool.axes.axis import Answer, Case
 from bisect_tool.culprit import AfterTheLayers, Culprit, WrongStart, WrongStep
 from bisect_tool.probes.attachment import call_of_draw
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import KeptDraw, Reading
 from bisect_tool.sentences import draws
 from bisect_tool.sites import STEP, Site
+
+DROPOUT = "dropout"  # the name of its law, see ``worker.adapters.drawing``
 
 
 def doubted(case: Case) -> Case:
     """Return the case with a doubt in every culprit whose code uses random numbers that are not the reference's."""
-    apart, start = _apart(case, _of_code(case)), _kept(case.own)
+    apart, start = _apart(case, _of_code(case)), _said(case.own.draws.kept)
     if not apart and not start:
         return case
     answers = {name: _doubted(answer, case, apart, start) for name, answer in case.answers.items()}
@@ -26,18 +28,19 @@ def doubted(case: Case) -> Case:
 def notes(case: Case) -> list[str]:
     """Say which random numbers could not be given."""
     reading = _of_code(case)
-    apart = [what for found in _apart(case, reading).values() for what in found]
-    less = [what for found in _missing(case, reading).values() for what in found]
-    return [draws.not_proved(what) for what in dict.fromkeys([*apart, *less])]
+    said = [what for found in _said(reading.draws.kept).values() for what in found]
+    doubtful = {what for found in _apart(case, reading).values() for what in found}
+    said += [what for found in _missing(case, reading).values() for what in found]
+    return [draws.not_proved(what) if what in doubtful else what for what in dict.fromkeys(said)]
 
 
 def _of_code(case: Case) -> Reading:
     return case.own if case.base.failure is not None else case.base
 
 
-def _kept(reading: Reading) -> dict[Site, list[str]]:
+def _said(kept: Iterable[KeptDraw]) -> dict[Site, list[str]]:
     """Return what was drawn and not given, in words, by the call that draws."""
-    alike = Counter((draw.site, draw.own, draw.recorded) for draw in reading.draws.kept)
+    alike = Counter((draw.site, draw.own, draw.recorded) for draw in kept)
     found: dict[Site, list[str]] = {}
     for (site, own, recorded), times in alike.items():
         found.setdefault(Site(site), []).append(draws.not_given(site, own, recorded, times - 1))
@@ -54,9 +57,13 @@ def _missing(case: Case, reading: Reading) -> dict[Site, list[str]]:
 
 
 def _apart(case: Case, reading: Reading) -> dict[Site, list[str]]:
-    """Return what makes a call differ by chance: draws that were not given, and those that may have been drawn elsewhere."""
-    kept = _kept(reading)
-    missing = _missing(case, reading) if kept else {}  # a port that draws nothing of its own differs by no chance
+    """Return what makes a call differ by chance: draws that were not given, and those that may have been drawn elsewhere.
+
+    A dropout that the reference does not have, or at another rate, is no chance: it is another function.
+    """
+    missing = _missing(case, reading)
+    kept = _said(draw for draw in reading.draws.kept if draw.law != DROPOUT or missing)
+    missing = missing if kept else {}  # a port that draws nothing of its own differs by no chance
     return {site: [*kept.get(site, ()), *missing.get(site, ())] for site in {**kept, **missing}}
 
 

@@ -105,11 +105,12 @@ class PulledAt:
 class KeptDraw:
     """Random numbers that the port drew in a call (or ``step``) by itself: ``own`` says which, ``recorded`` the reference's there.
 
-    ``recorded`` is None where the reference draws nothing.
+    ``law`` is the name of the law; ``recorded`` is None where the reference draws nothing.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
     site: str
+    law: str
     own: str
     recorded: str | None
 

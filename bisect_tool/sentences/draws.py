@@ -8,7 +8,7 @@ from bisect_tool.sentences.spelling import counted
 def not_given(site: str, own: str, recorded: str | None, others: int) -> str:
     """Say that a port draws something that the reference does not; ``others`` more draws are like it."""
     also = f", and {counted(others, 'other draw')} like it" if others else ""
-    return f"{_at(site)} draws {own} where the reference draws {recorded or 'nothing'}{also}: not given"
+    return f"{_at(site)} draws {own} where the reference draws {recorded or 'nothing'}{also}"
 
 
 def never_drawn(site: str, times: int, of: int) -> str:
@@ -18,7 +18,7 @@ def never_drawn(site: str, times: int, of: int) -> str:
 
 def not_proved(what: str) -> str:
     """Say what such a draw means for whatever the report says."""
-    return f"{what}; what comes after it is not proved"
+    return f"{what}: not given, and what comes after it is not proved"
 
 
 def start_draws(what: str) -> str:

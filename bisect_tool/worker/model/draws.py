@@ -158,7 +158,8 @@ class Giving(Draws):
         before = sum(1 for other in (*self._given, *self._kept) if other.site == place.site and other != place)
         instead = (alike or here[before:])[:1]
         own = said(place.law, parameters, tuple(np.shape(value)))
-        self._kept[place] = {"site": place.site, "own": own, "recorded": self._said(instead[0]) if instead else None}
+        recorded = self._said(instead[0]) if instead else None
+        self._kept[place] = {"site": place.site, "law": place.law, "own": own, "recorded": recorded}
         self.adapter.sync([value] if self.adapter.is_tensor(value) else [])
         return None
 

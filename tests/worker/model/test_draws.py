@@ -194,7 +194,9 @@ def test_what_is_drawn_otherwise_is_kept_and_said(own: Code, said: tuple[str, st
     alone = loss(port, seed=5)
     giving = give(port, recording, store)
     assert loss(port, seed=5) == alone
-    assert giving.reading()["kept"] == [{"site": "net", "own": said[0], "recorded": said[1]}]
+    assert giving.reading()["kept"] == [
+        {"site": "net", "law": said[0].partition("(")[0], "own": said[0], "recorded": said[1]}
+    ]
 
 
 def test_what_the_other_side_never_draws_is_kept_and_said(tmp_path: Path) -> None:
@@ -203,7 +205,9 @@ def test_what_the_other_side_never_draws_is_kept_and_said(tmp_path: Path) -> Non
     port = model_of(lambda _x: torch.rand(3))
     giving = give(port, recording, store)
     loss(port)
-    assert giving.reading()["kept"] == [{"site": "net", "own": "uniform(0, 1) of shape [3]", "recorded": None}]
+    assert giving.reading()["kept"] == [
+        {"site": "net", "law": "uniform", "own": "uniform(0, 1) of shape [3]", "recorded": None}
+    ]
 
 
 def test_parameters_that_are_computed_must_be_the_same(tmp_path: Path) -> None:
