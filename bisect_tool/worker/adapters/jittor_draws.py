@@ -11,8 +11,7 @@ from .drawing import Drawing, Law, LawOf, around, below, between, in_place, norm
 def drawings() -> List[Drawing]:
     """Return the functions that draw random numbers.
 
-    Not seen: those that a module of the recipe imported by name, and numpy's generators. What dropout draws is seen as the
-    uniform numbers that Jittor makes its mask of.
+    Not seen: numpy's generators. What dropout draws is seen as the uniform numbers that Jittor makes its mask of.
     """
     import jittor
 

@@ -27,8 +27,7 @@ MASKS = ("dropout", "dropout1d", "dropout2d", "dropout3d")
 def drawings() -> List[Drawing]:
     """Return the functions that draw random numbers.
 
-    Not seen: those that a module of the recipe imported by name (``from torch import rand``), numpy's generators, and what other
-    operations draw inside (an LSTM's dropout, that of a fused attention).
+    Not seen: numpy's generators, and what other operations draw inside (an LSTM's dropout, that of a fused attention).
     """
     import torch
     from torch.nn import functional

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..adapters.adapter import Adapter
 from ..adapters.drawing import Function, Law
 from ..arrays import Array, measure
 from . import calls
+from .sources import own_modules
 
 STEP = "step"  # where a draw is that no call makes
 SAME = 1e-3  # relative; how far parameters that were computed may be off
@@ -46,12 +48,20 @@ class Draws:
         self._numbers = {}
         self.begin()
         inside = [False]  # one that draws by another function is one draw
-        undo = []
+        replaced: Dict[
+            int, Tuple[Any, Function]
+        ] = {}  # id of a function -> it, which keeps its id its own, and what sees it
+        undo: List[Tuple[Any, str, Any]] = []
         try:
             for owner, name, seen in self.adapter.drawings():
                 original = getattr(owner, name)
+                function = _outermost(original, seen(original, self._drawn), inside)
+                replaced[id(original)] = (original, function)
                 undo.append((owner, name, vars(owner).get(name)))
-                setattr(owner, name, _outermost(original, seen(original, self._drawn), inside))
+                setattr(owner, name, function)
+            for module, name in _imported(replaced):
+                undo.append((module, name, vars(module)[name]))
+                setattr(module, name, replaced[id(vars(module)[name])][1])
             yield
         finally:
             for owner, name, before in reversed(undo):
@@ -177,6 +187,18 @@ class Giving(Draws):
 
     def _said(self, recorded: Recorded) -> str:
         return said(recorded["law"], self._parameters(recorded), self._read(recorded["value"]).shape)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_modules(_loaded: int) -> List[Any]:
+    """Return the modules of the user's own, looked for again where more are ``_loaded``: that takes some milliseconds."""
+    return [module for _, module in own_modules()]
+
+
+def _imported(functions: Collection[int]) -> List[Tuple[Any, str]]:
+    """Return where modules of the user's hold some functions by a name of their own (``from torch import rand``)."""
+    names = [(module, name) for module in _own_modules(len(sys.modules)) for name in list(vars(module))]
+    return [(module, name) for module, name in names if id(vars(module)[name]) in functions]
 
 
 def _outermost(original: Function, seen: Function, inside: List[bool]) -> Function:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import nn, rand
 from torch.nn import functional as F  # noqa: N812
 
 from bisect_tool.worker.adapters import torch_adapter
@@ -89,6 +89,7 @@ def numpy_shuffle(_x: torch.Tensor) -> torch.Tensor:
 
 FUNCTIONS: dict[str, Code] = {
     "rand": lambda x: torch.rand(3, 4) * x,
+    "imported by name": lambda x: rand(3, 4) * x,
     "rand_like": lambda x: torch.rand_like(x) * x,
     "randn": lambda x: torch.randn((3, 4), generator=torch.Generator().manual_seed(random.randrange(9**9))) * x,
     "randn_like": lambda x: torch.randn_like(x),
@@ -156,6 +157,7 @@ def test_every_function_is_left_as_it_came() -> None:
     loss(model_of(lambda x: torch.rand_like(x)))
     with pytest.raises(RuntimeError, match="inside"):
         loss(model_of(fail))
+    assert rand is torch.rand
     after = [(owner, name, vars(owner).get(name), getattr(owner, name)) for owner, name, _ in torch_adapter.drawings()]
     assert before == after
 
