@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bisect_tool.axes.axis import Case, ask, check_announced
 from bisect_tool.axes.calls.search import CALLS
+from bisect_tool.axes.drawn import doubted
 from bisect_tool.axes.gradients.search import GRADIENTS
 from bisect_tool.axes.gradients.targets import check_gradient_target, is_gradient_target
 from bisect_tool.axes.lines.search import LINES
@@ -53,7 +54,7 @@ def bisect(
     """
     case = _opened(port, capture, target, tolerance, ProbeLog(on_row=on_row))
     for axis in AXES:
-        case = ask(axis, case)
+        case = doubted(ask(axis, case))
     return report_of(case)
 
 

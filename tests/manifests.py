@@ -82,6 +82,7 @@ def manifest(model: dict, **fields: Any) -> dict:
         "skipped": {},
         "state": {},
         "batch": {"dict": []},
+        "draws": [],
         "tensors": {},
         "noise": {
             "rounding": 2e-5,

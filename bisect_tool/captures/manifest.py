@@ -90,6 +90,18 @@ class Caught(Data):
     place: str
 
 
+class DrawEntry(Data):
+    """Random numbers that the own code of a call, or of ``step``, drew: by which law, its parameters, and the tensor of them.
+
+    A parameter is a number, or the key of a tensor.
+    """
+
+    site: str
+    law: str
+    parameters: tuple[float | str, ...]
+    value: str
+
+
 class StateStatistics(Data):
     """One parameter's statistics at another initialisation."""
 
@@ -216,7 +228,8 @@ class Manifest(Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
-    ``skipped`` says which functions could not be watched, and why; ``gradients`` are there where they were asked for.
+    ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that
+    were drawn, in order; ``gradients`` are there where they were asked for.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
 
@@ -235,6 +248,7 @@ class Manifest(Data):
     skipped: dict[str, str]
     state: dict[str, str]
     batch: Tree
+    draws: tuple[DrawEntry, ...]
     tensors: dict[str, TensorEntry]
     noise: Noise
     spread: Spread

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from bisect_tool.captures.manifest import FORMAT, Manifest, Point, checksum
 from bisect_tool.errors import BisectError
+from bisect_tool.sites import STEP
 from bisect_tool.validation import explain
 
 NUMPY_NAMES = {
@@ -69,6 +70,7 @@ class Capture:
             *_misshapen(manifest, manifest.state),
             *_unordered(manifest, manifest),
             *_misplaced(manifest),
+            *_undrawn(manifest),
             *_stirred(manifest),
             *_misfits(folder, manifest),
         ]
@@ -127,7 +129,7 @@ def has_opaque(tree: dict[str, Any]) -> bool:
 def _dangling(manifest: Manifest) -> Iterator[str]:
     named = [("batch", key) for _, key in tensor_keys(manifest.batch)]
     named += [(variable.site, key) for variable in manifest.variables for _, key in tensor_keys(variable.value)]
-    named += [*_keys_of(manifest), *_gradient_keys(manifest)]
+    named += [*_keys_of(manifest), *_draw_keys(manifest), *_gradient_keys(manifest)]
     if manifest.stirred is not None:
         named += [(f"{where}{STIRRED}", key) for where, key in _keys_of(manifest.stirred)]
     for where, key in named:
@@ -171,6 +173,12 @@ def _stirred(manifest: Manifest) -> Iterator[str]:
     strangers = sorted(point.noise.exact.keys() - {entry.site for entry in point.sites})
     if strangers:
         yield f"the rounding of {', '.join(strangers)}{STIRRED} is that of no site"
+
+
+def _draw_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    for draw in manifest.draws:
+        keys = [draw.value, *(one for one in draw.parameters if isinstance(one, str))]
+        yield from ((f"a draw in {draw.site}", key) for key in keys)
 
 
 def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -219,6 +227,12 @@ def _misplaced(manifest: Manifest) -> Iterator[str]:
         if variable.around is not None and variable.around not in manifest.calls:
             yield f"variable {variable.site!r} lies in a call that is not among the calls"
         seen.add(variable.site)
+
+
+def _undrawn(manifest: Manifest) -> Iterator[str]:
+    for draw in manifest.draws:
+        if draw.site != STEP and draw.site not in manifest.calls:
+            yield f"a draw lies in {draw.site!r}, which is not among the calls"
 
 
 def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:

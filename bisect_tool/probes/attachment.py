@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest, Point
 from bisect_tool.captures.reader import has_opaque
 from bisect_tool.pairing.names import Matching
-from bisect_tool.sites import STEP, call_number, call_site, calls_around, module_of
+from bisect_tool.sites import STEP, Site, call_number, call_site, calls_around, module_of
 
 
 def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
@@ -23,6 +23,11 @@ def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
     return {**calls, **matching.state}
 
 
+def call_of_draw(manifest: Manifest, site: str, known: Container[str]) -> Site:
+    """Return the innermost call that the port makes too around one that draws, itself included; ``step`` where there is none."""
+    return next((Site(call) for call in (site, *calls_around(manifest.calls, site)) if call in known), STEP)
+
+
 def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of ``attach``; ``names`` are the port's, see ``port_names``."""
     arguments = {module.name: list(module.arguments) for module in manifest.described.modules}
@@ -31,6 +36,7 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
         **_run(manifest, matching, names, arguments),
         "stirred": None if manifest.stirred is None else _run(manifest.stirred, matching, names, arguments),
         "batch": manifest.batch,
+        "draws": _draws(manifest, names),
         "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
@@ -61,6 +67,15 @@ def _run(
             inside = sites[outer]["inside"]
             inside[module] = inside.get(module, 0) + 1
     return {"sites": sites, "state": {port: run.state[name] for name, port in matching.state.items()}}
+
+
+def _draws(manifest: Manifest, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the reference draws, by the port's innermost call around it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for draw in manifest.draws:
+        entry = {"law": draw.law, "parameters": list(draw.parameters), "value": draw.value}
+        found.setdefault(names.get(call_of_draw(manifest, draw.site, names), STEP), []).append(entry)
+    return found
 
 
 def _gradients(recorded: Gradients, names: Mapping[str, str]) -> dict[str, Any]:

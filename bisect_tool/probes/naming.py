@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.reading import Reading, Watched
+from bisect_tool.probes.reading import Draws, Reading, Watched
 from bisect_tool.sites import Site
 
 
@@ -85,6 +85,10 @@ class Naming:
             standing={back(k): v for k, v in reading.standing.items()},
             watched={back(k): _renamed(v, back) for k, v in reading.watched.items()},
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
+            draws=Draws(
+                {back(site): count for site, count in reading.draws.given.items()},
+                tuple(dataclasses.replace(draw, site=back(draw.site)) for draw in reading.draws.kept),
+            ),
             gradients={back(k): v for k, v in reading.gradients.items()},
             pieces=tuple(
                 dataclasses.replace(row, site=back(row.site), path=back(row.path) if row.part == "state" else row.path)

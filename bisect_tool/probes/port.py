@@ -162,7 +162,7 @@ class WorkerPort:
             return Reading(
                 failure=f"the port does not come to {listed(lost)}, or cannot hold the reference's value there"
             )
-        failed = {site for site, row in reading.watched.items() if row.failed is not None}
+        failed = {Site(site) for site, row in reading.watched.items() if row.failed is not None}
         unread = intervention.patched | intervention.kept | failed
         watched = () if intervention.backward else filter(self.can_patch, intervention.watched)
         receipts = self._receipts[intervention.point]

@@ -109,6 +109,29 @@ class PulledAt:
 
 
 @dataclass(frozen=True)
+class KeptDraw:
+    """Random numbers that the port drew in a call (or ``step``) by itself: ``own`` says which, ``recorded`` the reference's there.
+
+    ``law`` is the name of the law; ``recorded`` is None where the reference draws nothing.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
+    site: str
+    law: str
+    own: str
+    recorded: str | None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of a run: how many draws were ``given`` the reference's by call, and those that were not."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
+    given: dict[str, int] = field(default_factory=dict)
+    kept: tuple[KeptDraw, ...] = ()
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one probe gave.
 
@@ -118,6 +141,7 @@ class Reading:
         standing: for a patched parameter whose module was not called, the hash of what it held after the run.
         watched: comparisons by site.
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
+        draws: what became of the random numbers that were drawn.
         gradients: each parameter's, in a run with a whole backward pass.
         pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
         kernels: kernels that were compiled or loaded for the run, None where the framework has them all from the start.
@@ -133,6 +157,7 @@ class Reading:
     standing: dict[str, str] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
+    draws: Draws = field(default_factory=Draws)
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()
     kernels: Kernels | None = None

@@ -43,7 +43,7 @@ def ends(run: Run) -> Reading:
     _check_runs(run, first)
     second = _observed(run, Intervention(repeat=1), "as it is, again")
     differ = "two identical runs of the port differ"
-    _check_same(run, first, second, differ, "switch dropout and other randomness off in build")
+    _check_same(run, first, second, differ, _randomness(first))
     inert = _observed(run, Intervention(echo=True), "every output replaced by a copy of itself")
     changed = "replacing outputs by copies of themselves changes the port"
     _check_same(run, first, inert, changed, "it shares or overwrites tensors")
@@ -74,6 +74,13 @@ def _check_runs(run: Run, reading: Reading) -> None:
         raise BisectError(f"target {run.target!r} of the port {reading.not_scalar[run.target]}")
     if run.target not in reading.targets:
         raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(reading.targets)}")
+
+
+def _randomness(reading: Reading) -> str:
+    """Say what to do about a port that draws random numbers which are not the reference's."""
+    kept = [f"{draw.site} draws {draw.own}" for draw in reading.draws.kept]
+    also = f"; the reference does not draw the same where {listed(kept)}" if kept else ""
+    return f"switch dropout and other randomness off in build{also}"
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

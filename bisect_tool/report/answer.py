@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.described import Described
@@ -151,6 +152,7 @@ def _notes(case: Case) -> list[str]:
     if case.answer(GradientAnswer) is None and not blamed and can:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
+    notes += drawn.notes(case)
     return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 

@@ -14,6 +14,7 @@ from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
 from .model import build, calls, describe, optimizer
+from .model.draws import Giving
 from .probing import compared, forced, forward, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
@@ -66,6 +67,7 @@ class Session:
         sites: Data,
         state: Data,
         batch: Data,
+        draws: Data,
         tensors: Data,
         gradients: Optional[Data],
         stirred: Optional[Data],
@@ -73,6 +75,7 @@ class Session:
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
         self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        self._model.draws = Giving(self._adapter, draws, self._reference.read, {*sites, *draws})
         self._stirred = None
         if stirred is not None:
             self._stirred = Reference(folder, stirred["sites"], stirred["state"], batch, tensors)

@@ -50,6 +50,7 @@ ATTACHED = {
     "sites": "object",
     "state": "object",
     "batch": "object",
+    "draws": "object",
     "tensors": "object",
     "gradients": "object or null",
     "stirred": "object or null",
@@ -82,6 +83,7 @@ READING = {
     "read": "object",
     "watched": "object",
     "calls": "list",
+    "draws": "object",
     "kernels": "whole or null",
     "seconds": "number",
 }

@@ -19,6 +19,7 @@ from typing import (
 )
 
 from ..arrays import Array
+from .drawing import Drawing
 
 Tensor = Any
 Module = Any
@@ -108,6 +109,9 @@ class Adapter(Protocol):
 
     def seed(self, number: int) -> None:
         """Set every random state that a step may draw from."""
+
+    def drawings(self) -> List[Drawing]:
+        """Return the functions that draw random numbers."""
 
     # Values in float64.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from . import jittor_setup
+from .jittor_draws import drawings
 from .jittor_gradients import (
     distinct,
     gradients_on,
@@ -67,6 +68,7 @@ __all__ = [
     "detached",
     "distinct",
     "doubled",
+    "drawings",
     "dtype",
     "from_numpy",
     "gradients_on",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .torch_checkpoint import compute_once
+from .torch_draws import drawings
 from .torch_gradients import (
     distinct,
     gradients_on,
@@ -62,6 +63,7 @@ __all__ = [
     "detached",
     "distinct",
     "doubled",
+    "drawings",
     "dtype",
     "from_numpy",
     "gradients_on",

@@ -14,6 +14,8 @@ import numpy as np
 
 from ..adapters.adapter import Adapter, Module, Optimizer, Tensor
 from ..arrays import Array, trees
+from . import calls
+from .draws import Draws
 
 Result = TypeVar("Result")
 
@@ -25,7 +27,8 @@ class RecipeError(Exception):
 class Model:
     """A built model: ``roots`` (name to module), ``tree``, ``batch``, ``step`` and its untouched ``own`` state.
 
-    ``optimizer`` is what the recipe trains it with, None where it does not say.
+    ``optimizer`` is what the recipe trains it with, None where it does not say. ``draws`` is what becomes of the random numbers
+    that a step draws.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Model:
         self.batch = batch
         self.step = step
         self.optimizer = optimizer
+        self.draws = Draws(adapter)
         self.state: dict[str, tuple[Tensor, str, bool]] = {}  # tensor, kind, trainable
         self.state_of: dict[int, list[tuple[str, Tensor]]] = {}  # id of a module -> [(name, tensor)]
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
@@ -95,7 +99,8 @@ class Model:
     def run_step(self, batch: Any, seed: int = 0) -> dict[str, Any]:
         """Run one step from the fixed random state; return its targets as {name: tensor or number}."""
         self.adapter.seed(seed)
-        targets = self.step(batch)
+        with calls.named(self.adapter, self.tree) if self.draws.gives else contextlib.nullcontext(), self.draws.seen():
+            targets = self.step(batch)
         if not isinstance(targets, dict) or not targets or not all(isinstance(k, str) for k in targets):
             raise RecipeError(
                 "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}" % _say(targets)

@@ -14,9 +14,11 @@ class Call:
     """One call of one module: ``site`` is its name, with ``#n`` from the second call on; ``parent`` the call around it.
 
     ``leaf``: no call was made inside it so far. An attention that only reads its projection's weight is one.
+
+    ``drawn`` counts what its own code has drawn since that was begun, see ``draws``.
     """
 
-    __slots__ = ("leaf", "module", "name", "parent", "site")
+    __slots__ = ("drawn", "leaf", "module", "name", "parent", "site")
 
     def __init__(self, name: str, number: int, module: Module, parent: Call | None) -> None:
         self.name = name
@@ -24,7 +26,18 @@ class Call:
         self.module = module
         self.leaf = True
         self.parent = parent
+        self.drawn: dict[str, int] = {}
 
+
+class _Running:
+    """Whose code runs: the ``stack`` of calls, and whether it is the user's ``own`` or that of who looks at a call."""
+
+    def __init__(self) -> None:
+        self.stack: list[Call | None] | None = None
+        self.own = True
+
+
+_running = _Running()  # of the process, as the code is that runs
 
 Current = Callable[[], Optional[Call]]
 Around = Callable[[Call, Callable[..., Any], Tuple[Any, ...], Any], Any]  # call, compute, args, kwargs
@@ -47,6 +60,7 @@ def wrapped(
     counts: dict[str, int] = {}
     stack: list[Call | None] = [None]
     undo = []
+    outer, _running.stack = _running.stack, stack
     try:
         for each in _modules(tree):
             module = each[0]
@@ -56,10 +70,32 @@ def wrapped(
         with lines(lambda: stack[-1]) if lines else contextlib.nullcontext():
             yield counts
     finally:
+        _running.stack = outer
         for module, before in reversed(undo):
             module.__dict__.pop(adapter.METHOD, None)
             if before is not None:
                 object.__setattr__(module, adapter.METHOD, before)
+
+
+@contextlib.contextmanager
+def named(adapter: Adapter, tree: Tree) -> Iterator[None]:
+    """Let it be known which call runs while the block does, where nobody looks at calls."""
+    with contextlib.nullcontext() if _running.stack else wrapped(adapter, tree, _computed):
+        yield
+
+
+def _computed(_call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    return compute(*args, **kwargs)
+
+
+def running() -> Call | None:
+    """Return the call that runs, None in the code of ``step`` and where nobody looks at calls."""
+    return _running.stack[-1] if _running.stack else None
+
+
+def in_own_code() -> bool:
+    """Tell whether it is the user's own code that runs, not that of who looks at a call."""
+    return _running.own
 
 
 def _modules(tree: Tree) -> list[Aliases]:
@@ -85,13 +121,30 @@ def _method(
         call = Call(name, counts[name], module, parent)
         if parent is not None:
             parent.leaf = False
+
+        def compute(*args: Any, **kwargs: Any) -> Any:
+            call.drawn = {}  # computed once more, it draws the same
+            with _own_code(True):
+                return original(*args, **kwargs)
+
+        compute.__wrapped__ = original  # type: ignore[attr-defined]  # whoever asks for its signature gets the user's
         stack.append(call)
         try:
-            return around(call, original, args, kwargs)
+            with _own_code(False):
+                return around(call, compute, args, kwargs)
         finally:
             stack.pop()
 
     return method
+
+
+@contextlib.contextmanager
+def _own_code(own: bool) -> Iterator[None]:
+    before, _running.own = _running.own, own
+    try:
+        yield
+    finally:
+        _running.own = before
 
 
 def _name_under(parent: Call | None, aliases: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import types
 from typing import Sequence
 
 WORKER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -20,10 +21,7 @@ def sources(folders: Sequence[str]) -> str:
     read; large files by size and time. What else a run writes there changes nothing.
     """
     total = hashlib.blake2b(digest_size=16)
-    loaded = {os.path.realpath(getattr(m, "__file__", None) or "") for m in list(sys.modules.values())}
-    library = (os.path.realpath(os.path.dirname(os.__file__)), os.path.realpath(WORKER))
-    own = {p for p in loaded if p.endswith(".py") and os.path.isfile(p) and not p.startswith(library)}
-    for path in sorted({p for p in own if "site-packages" not in p and "/.cache/" not in p} | _files_in(folders)):
+    for path in sorted({path for path, _ in own_modules()} | _files_in(folders)):
         state = os.stat(path)
         total.update(("%s %d\0" % (path, state.st_size)).encode())
         if state.st_size > LARGE_FILE:
@@ -32,6 +30,14 @@ def sources(folders: Sequence[str]) -> str:
         with open(path, "rb") as file:
             total.update(file.read())
     return total.hexdigest()
+
+
+def own_modules() -> list[tuple[str, types.ModuleType]]:
+    """Return the loaded modules that are the user's own, each with its file."""
+    loaded = [(os.path.realpath(getattr(m, "__file__", None) or ""), m) for m in list(sys.modules.values())]
+    library = (os.path.realpath(os.path.dirname(os.__file__)), os.path.realpath(WORKER))
+    own = [(p, m) for p, m in loaded if p.endswith(".py") and os.path.isfile(p) and not p.startswith(library)]
+    return [(p, m) for p, m in own if "site-packages" not in p and "/.cache/" not in p]
 
 
 def _files_in(folders: Sequence[str]) -> set[str]:

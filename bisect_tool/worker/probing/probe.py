@@ -96,6 +96,7 @@ class Probe:
             "read": self.reference.first_read(),
             "watched": self.watched,
             "calls": self.calls,
+            "draws": self.model.draws.reading(),
             "kernels": None if before is None or after is None else after - before,
             "seconds": time.perf_counter() - start,
             **gradients,

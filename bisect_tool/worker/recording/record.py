@@ -18,6 +18,7 @@ from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..model import build as building
 from ..model import calls, describe
+from ..model.draws import Giving
 from ..wire import Wire
 from . import gradients, point
 from .noise import measure_noise
@@ -46,6 +47,7 @@ def record(
     run's targets are not those of a plain run, bit for bit.
     """
     recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
+    draws = recorder.draws.found
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
@@ -62,6 +64,7 @@ def record(
         **_found(recorder, read, lines),
         "state": state,
         "batch": batch,
+        "draws": draws,
         "noise": noise,
         "spread": spread,
         "gradients": pulled,
@@ -102,7 +105,9 @@ def _recorded_run(
     model.restore()
     progress = _progress(wire)
     recorder = Recorder(model.adapter, ShardWriter(folder, progress), lines, include, exclude, progress)
+    model.draws = recorder.draws
     hooked, hooked_seconds = building.timed(_hooked, model, recorder)
+    model.draws = Giving(model.adapter, recorder.draws.by_site(), recorder.store.read)
     _check(plain, hooked)
     model.restore()
     return recorder, hooked, {"plain": plain_seconds, "hooked": hooked_seconds}

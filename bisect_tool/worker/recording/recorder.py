@@ -14,6 +14,7 @@ from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..model.calls import Call, Current
+from ..model.draws import Recording
 from ..probing.reference import Reference
 
 MOST_HELD = 4 * 64 << 20  # bytes of tensors that are held so that their ids stay theirs
@@ -24,7 +25,7 @@ class Recorder:
 
     Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
     recorded or not, to the call around it), ``variables`` of watched functions in order of assignment, with the
-    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions.
+    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions. ``draws`` notes random numbers.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Recorder:
         progress: Callable[..., None],
     ) -> None:
         self.store = store
+        self.draws = Recording(adapter, store.add)
         self.sites: list[dict[str, Any]] = []
         self.calls: dict[str, str | None] = {}
         self.variables: list[dict[str, Any]] = []

@@ -19,6 +19,7 @@ def measure_spread(model: Model, rebuild: Callable[[int], Model], seeds: Sequenc
     for done, number in enumerate(seeds):
         wire.event("seeds", every=0.0, done=done, of=len(seeds))
         other = rebuild(number)
+        other.draws = model.draws
         values, _ = other.read_targets(other.run_step(model.fresh_batch()))
         targets.append(values)
         for name, array in other.own.items():
