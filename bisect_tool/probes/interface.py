@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bisect_tool.captures.described import Described
@@ -87,6 +87,10 @@ class Port(Protocol):
 
     def run(self, intervention: Intervention) -> Reading:
         """Run one probe. Raises BisectError when a patch was not consumed."""
+        ...
+
+    def on_life(self, check: Callable[[], None]) -> None:
+        """Have something called at every sign of life of whoever runs a probe; what it raises ends the probe, and the port."""
         ...
 
     def knows(self, capture: Capture) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,10 @@ class WorkerPort:
         reading = self._run_in_worker(intervention)
         self.asked.append((intervention, reading, False))
         return reading
+
+    def on_life(self, check: Callable[[], None]) -> None:
+        """Have something called at every sign of life of the worker; what it raises ends the probe, and the port."""
+        self._link.on_life = check
 
     def close(self) -> None:
         """End the worker."""

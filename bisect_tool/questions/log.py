@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
+from bisect_tool.questions.stop import Stop, Stopped
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import limits
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,29 @@ class LoggedProbe:
 
 
 @dataclass
+class Bound:
+    """How many probes one axis may take ``at_most``, as it announced, and how many it ``took``."""
+
+    at_most: int
+    took: int = 0
+
+
+@dataclass
 class ProbeLog:
     """Every probe asked, in order, each once.
 
-    Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``on_row``.
+    Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``bounds`` that were
+    announced; ``on_row`` and ``on_bound`` are told of each; ``stop`` says when nothing more may be asked.
     """
 
     rows: list[LoggedProbe] = field(default_factory=list)
     readings: dict[Intervention, Reading] = field(default_factory=dict)
     full: int = 0
     on_row: Callable[[LoggedProbe], None] = lambda _row: None
+    bounds: list[Bound] = field(default_factory=list)
+    on_bound: Callable[[int], None] = lambda _at_most: None
+    stop: Stop = field(default_factory=Stop)
+    _bound: Bound | None = None
 
     def run(
         self,
@@ -55,9 +70,13 @@ class ProbeLog:
         value: Callable[[Reading], float | None],
         verdict: Callable[[Reading], Verdict] | None = None,
     ) -> Reading:
-        """Run one probe and note it; one that was asked before is neither run nor noted again."""
+        """Run one probe and note it; one that was asked before is neither run nor noted again.
+
+        Raises Stopped where nothing more may be asked.
+        """
         if intervention in self.readings:
             return self.readings[intervention]
+        self._count_one()
         reading = port.run(intervention)
         self.readings[intervention] = reading
         self.full = self.full or len(reading.calls)
@@ -73,6 +92,27 @@ class ProbeLog:
         self.rows.append(row)
         self.on_row(row)
         return reading
+
+    def announce(self, at_most: int) -> None:
+        """Promise that the axis at work takes no more probes than that from here on; one more ends it."""
+        self._bound = Bound(at_most)
+        self.bounds.append(self._bound)
+        self.on_bound(at_most)
+
+    def lift(self) -> None:
+        """Forget the promise: the axis that gave it is through."""
+        self._bound = None
+
+    def _count_one(self) -> None:
+        self.stop.check()
+        if self._bound is not None:
+            if self._bound.took >= self._bound.at_most:
+                raise self._beyond(self._bound)
+            self._bound.took += 1
+
+    def _beyond(self, bound: Bound) -> Exception:
+        """Return what ends an axis that would take more probes than it announced."""
+        return Stopped(limits.bound_reached(bound.at_most))
 
     def count(self, *phases: str) -> int:
         """Return how many probes the given phases took."""
