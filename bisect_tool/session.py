@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
 from bisect_tool.axes.calls.placed_otherwise import conventions, explained
 from bisect_tool.axes.calls.search import CALLS
+from bisect_tool.axes.crash.search import CRASH
 from bisect_tool.axes.gradients.search import GRADIENTS
 from bisect_tool.axes.gradients.targets import check_gradient_target, is_gradient_target
 from bisect_tool.axes.lines.search import LINES
@@ -43,7 +44,7 @@ from bisect_tool.sentences import labels, limits
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site
 
-AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
+AXES = (CALLS, CRASH, START, GRADIENTS, OPTIMIZER, LINES)
 
 
 @dataclass(frozen=True)

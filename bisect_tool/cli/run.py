@@ -104,7 +104,7 @@ def run(
                 report = session.bisect(
                     port, capture,
                     target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit,
-                    listening=_listening(progress, interrupt),
+                    listening=_listening(progress, interrupt, debug=debug),
                 )  # fmt: skip
             report = _with_kept_probes(report, port)
         report = report.model_copy(update={"options": options})
@@ -141,12 +141,15 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
     return Tolerance(spec.rtol, spec.atol) if spec else Tolerance()
 
 
-def _listening(progress: Progress, interrupt: Interrupt) -> session.Listening:
-    """Return who is told what the search does."""
+def _listening(progress: Progress, interrupt: Interrupt, *, debug: bool) -> session.Listening:
+    """Return who is told what the search does; ``debug``: the traceback of a probe that fails is shown too."""
     count = itertools.count(1)
 
     def show(row: LoggedProbe) -> None:
         progress.phase(f"probe {next(count)}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
+
+        if debug and row.detail:
+            progress.note(row.detail)
 
     def before(pair: Pair) -> None:
         for line in beforehand(pair):

@@ -26,8 +26,8 @@ class Asides(Protocol):
         """Run one probe and return what some calls were handed and gave."""
         ...
 
-    def survey(self, intervention: Intervention) -> Survey:
-        """Run one probe and return what the port's watched functions assigned."""
+    def survey(self, intervention: Intervention, *, to_a_crash: bool = False) -> Survey:
+        """Run one probe and return what the port's watched functions assigned; ``to_a_crash``: also where the run raises."""
         ...
 
     def identify(

@@ -26,6 +26,7 @@ from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site, module_of
 from bisect_tool.validation import explain
+from bisect_tool.workers.failures import model_error
 from bisect_tool.workers.process import worker_digest
 
 if TYPE_CHECKING:
@@ -157,6 +158,12 @@ class WorkerPort:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reading(failure=f"the worker's reading is not usable: {error!r}")
         self._capture.check_recorded(read)
+        if reading.failed is not None:
+            return self._broken_off(intervention, reading, data["failed"])
+        return self._whole(intervention, reading)
+
+    def _whole(self, intervention: Intervention, reading: Reading) -> Reading:
+        """Return and keep a reading whose run came to its end, once it is checked; why it cannot be used, where that is so."""
         variables = intervention.patched & self._naming.variables
         lost = [site for site in sorted(variables) if not self._holds(site, reading)]
         if lost:
@@ -171,6 +178,15 @@ class WorkerPort:
         self._receipts.check(reading, intervention.patched - variables, unread, self._calls)
         self._cache.put(intervention, reading)
         return reading
+
+    def _broken_off(self, intervention: Intervention, reading: Reading, failed: Any) -> Reading:
+        """Return what a run gave that raised: no answer by itself, and not kept, since it may go well another time."""
+        error = model_error(failed, "", self._link.worker.tail())
+        consumed = intervention.patched & reading.receipts.keys() - self._naming.variables
+        self._receipts.check(reading, consumed, (), self._calls)
+        usable = not self._receipts.not_compared(reading, map(Site, reading.watched))
+        how = reading.failed if usable else None
+        return dataclasses.replace(reading, failure=str(error), failed=how, detail=error.detail)
 
     def _ask(self, intervention: Intervention) -> Any:
         if intervention.kept:

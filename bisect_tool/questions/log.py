@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
+from bisect_tool.questions.crash import Crash
 from bisect_tool.questions.stop import Stop, Stopped
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import limits
@@ -18,7 +19,8 @@ class LoggedProbe:
     """One probe as the report shows it.
 
     Attributes: ``phase`` and ``what`` say what for; ``patched`` sites; the ``quantity`` that is looked at, its ``value``, and the
-    ``verdict`` on it (None: the probe only observes); ``share`` is how much of the port's module calls it computed.
+    ``verdict`` on it (None: the probe only observes); ``share`` is how much of the port's module calls it computed; ``detail`` is
+    the traceback behind a ``failure``.
     """
 
     phase: str
@@ -31,6 +33,7 @@ class LoggedProbe:
     share: float
     kernels: int | None
     failure: str | None
+    detail: str = ""
 
 
 @dataclass
@@ -46,7 +49,8 @@ class ProbeLog:
     """Every probe asked, in order, each once.
 
     Attributes: ``rows``, ``readings`` by intervention, ``full`` (module calls of a whole run, once known), ``bounds`` that were
-    announced; ``on_row`` and ``on_bound`` are told of each; ``stop`` says when nothing more may be asked.
+    announced; ``on_row`` and ``on_bound`` are told of each; ``stop`` says when nothing more may be asked; ``crash`` where the port
+    raises as it is, so that it is asked as far as it runs.
     """
 
     rows: list[LoggedProbe] = field(default_factory=list)
@@ -56,6 +60,7 @@ class ProbeLog:
     bounds: list[Bound] = field(default_factory=list)
     on_bound: Callable[[int], None] = lambda _at_most: None
     stop: Stop = field(default_factory=Stop)
+    crash: Crash | None = None
     _bound: Bound | None = None
 
     def run(
@@ -77,7 +82,8 @@ class ProbeLog:
         if intervention in self.readings:
             return self.readings[intervention]
         self._count_one()
-        reading = port.run(intervention)
+        asked = port.run(intervention)
+        reading = self.crash.usable(intervention, asked) if self.crash else asked
         self.readings[intervention] = reading
         self.full = self.full or len(reading.calls)
         row = LoggedProbe(
@@ -87,11 +93,19 @@ class ProbeLog:
             reading.seconds,
             len(reading.calls) / max(self.full, 1),
             reading.kernels,
-            reading.failure,
+            asked.failure,
+            asked.detail,
         )  # fmt: skip
         self.rows.append(row)
         self.on_row(row)
         return reading
+
+    def ask_as_far_as_it_runs(self, intervention: Intervention, reading: Reading) -> Reading:
+        """Take a reading in which the port raised for what it does however it is asked; return it as one that can be used."""
+        self.crash = Crash.of(reading)
+        if self.crash is not None:
+            self.readings[intervention] = self.crash.usable(intervention, reading)
+        return self.readings[intervention]
 
     def announce(self, at_most: int) -> None:
         """Promise that the axis at work takes no more probes than that from here on; one more ends it."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.initial.laws import laws
@@ -31,7 +32,7 @@ def report_of(case: Case) -> data.Report:
     off = _off(case)
     open_ends = tuple(end for answer in case.answers.values() for end in answer.open_ends)
     initial = (*case.initial, *laws(case.pair))
-    verdict, sentence = _verdict(case, off, open_ends, initial)
+    verdict, sentence = _with_the_crash(case, *_verdict(case, off, open_ends, initial))
     base, own = (_value(reading, case.target) for reading in (case.base, case.own))
     starts = any(isinstance(culprit, WrongStart) for culprit in case.culprits)
     manifest = case.capture.manifest
@@ -85,6 +86,15 @@ def _verdict(
         doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
         return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
     return "agrees", _agreement(case, initial)
+
+
+def _with_the_crash(case: Case, verdict: data.Answered, sentence: str) -> tuple[data.Answered, str]:
+    """Return an answer with what comes first where the port raises; that nothing could be proved then goes without saying."""
+    crash = case.answer(CrashAnswer)
+    if crash is None:
+        return verdict, sentence
+    goes_on = verdict == "diverges" or case.log.stop.why
+    return verdict, f"{crash.headline} {sentence}" if goes_on else crash.headline
 
 
 def _headline(case: Case, proved: Sequence[Culprit]) -> str:
