@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from bisect_tool.axes.axis import Case, ask, check_announced
+from bisect_tool.axes.axis import Answer, Case, ask, check_announced
 from bisect_tool.axes.calls.search import CALLS
+from bisect_tool.axes.crash.search import CRASH
 from bisect_tool.axes.drawn import doubted
 from bisect_tool.axes.gradients.search import GRADIENTS
 from bisect_tool.axes.gradients.targets import check_gradient_target, is_gradient_target
@@ -18,6 +21,8 @@ from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import state_of, trace_of
 from bisect_tool.probes.interface import Port
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ends import check_batch, check_target, ends
 from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.ranges import (
@@ -28,12 +33,27 @@ from bisect_tool.questions.ranges import (
     questions_of,
     spread_range,
 )
+from bisect_tool.questions.stop import Stop, Stopped
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
-from bisect_tool.sentences import labels
+from bisect_tool.sentences import labels, limits
 from bisect_tool.sentences.spelling import listed
 
-AXES = (CALLS, START, GRADIENTS, OPTIMIZER, LINES)
+AXES = (CALLS, CRASH, START, GRADIENTS, OPTIMIZER, LINES)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Who is told what a search does.
+
+    ``on_pair`` is told once, before any probe, ``on_bound`` how many more probes an axis takes at most, ``on_row`` each probe.
+    The search ends early where ``interrupted`` says so.
+    """
+
+    on_pair: Callable[[Pair], None] = lambda _pair: None
+    on_bound: Callable[[int], None] = lambda _at_most: None
+    on_row: Callable[[LoggedProbe], None] = lambda _row: None
+    interrupted: Callable[[], bool] = lambda: False
 
 
 def bisect(
@@ -42,24 +62,34 @@ def bisect(
     *,
     target: str | None = None,
     tolerance: Tolerance = Tolerance(),
-    on_row: Callable[[LoggedProbe], None] = lambda _row: None,
+    time_limit: float | None = None,
+    listening: Listening = Listening(),
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
 
     Without a target: find every module call that is wrong by itself, every target that perfect layers do not make
     right, and every call whose backward pass is wrong where the capture has gradients; so too for a target of gradients
-    (``grad_norm``, ``grad:<parameter>``). ``on_row`` is called with each probe. Raises BisectError for a target that the
+    (``grad_norm``, ``grad:<parameter>``). After ``time_limit`` seconds the search ends, with a probe that it is at then, and
+    the report says what is known and what was not asked; that closes the port. Raises BisectError for a target that the
     capture or the port does not have, InconclusiveError when the port is not deterministic, changes when it is merely
     probed, or does not run at all.
     """
-    case = _opened(port, capture, target, tolerance, ProbeLog(on_row=on_row))
+    stop = Stop(time_limit, listening.interrupted)
+    log = ProbeLog(on_row=listening.on_row, on_bound=listening.on_bound, stop=stop)
+    port.on_life(stop.check)
+    case, run = _beside(port, capture, target, tolerance, log)
+    listening.on_pair(case.pair)
+    try:
+        case = _opened(case, run)
+    except Stopped as stopped:
+        return report_of(_barely_begun(case, str(stopped)))
     for axis in AXES:
         case = doubted(ask(axis, case))
     return report_of(case)
 
 
-def _opened(port: Port, capture: Capture, target: str | None, tolerance: Tolerance, log: ProbeLog) -> Case:
-    """Return what the axes look at: the port runs, is deterministic, and its names are paired with the reference's."""
+def _beside(port: Port, capture: Capture, target: str | None, tolerance: Tolerance, log: ProbeLog) -> tuple[Case, Run]:
+    """Return the case before anything ran: the target is known, and names are paired with the reference's."""
     if not port.knows(capture):
         raise BisectError(f"the port was opened beside another capture than {capture.folder}")
     about = target if is_gradient_target(target) else None
@@ -71,20 +101,38 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
     run = Run(port, capture, asked, tolerance, log)
     check_target(run)
     check_batch(run)
-    own = ends(run)
-    pair = Pair(capture.manifest, port.described, port.matching, dict(own.calls))
-    trace, state = trace_of(pair, port.can_patch), tuple(state_of(pair))
-    if not trace.sites and not state:
-        raise _nothing_in_common(port, capture)
-    question = question_of(run, state, code_range(run))
-    base = question.ask("split", labels.ALL_STATE)
-    questions = questions_of(run, pair, trace, state, base)
-    return Case(
+    pair = Pair(capture.manifest, port.described, port.matching, {})
+    case = Case(
         port=port,
         capture=capture,
         log=log,
         target=target,
         gradient_target=about,
+        pair=pair,
+        trace=trace_of(pair, port.can_patch),
+        state=(),
+        questions={},
+        start=None,
+        own=Reading(),
+        base=Reading(),
+        initial=tuple(initial_values(pair)),
+    )
+    return case, run
+
+
+def _opened(case: Case, run: Run) -> Case:
+    """Return what the axes look at: the port runs, and is deterministic."""
+    port, target = case.port, case.target
+    own = ends(run)
+    pair = dataclasses.replace(case.pair, calls=dict(own.calls))
+    trace, state = trace_of(pair, port.can_patch), tuple(state_of(pair))
+    if not trace.sites and not state:
+        raise _nothing_in_common(port, case.capture)
+    question = question_of(run, state, code_range(run))
+    base = question.ask("split", labels.ALL_STATE)
+    questions = questions_of(run, pair, trace, state, base)
+    return dataclasses.replace(
+        case,
         pair=pair,
         trace=trace,
         state=state,
@@ -92,8 +140,15 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         start=None if target is None else spread_range(run, questions[target].question.interval),
         own=own,
         base=base,
-        initial=tuple(initial_values(pair)),
     )
+
+
+def _barely_begun(case: Case, why: str) -> Case:
+    """Return the case of a search that was stopped before any axis asked, with what the port gave by then."""
+    nothing = Answer(open_ends=(limits.not_finished(why, CALLS.lost),))
+    readings = case.log.readings
+    own, base = (readings.get(Intervention(frozenset(sites)), Reading()) for sites in ((), state_of(case.pair)))
+    return dataclasses.replace(case, own=own, base=base).answered(CALLS.name, nothing)
 
 
 def _nothing_in_common(port: Port, capture: Capture) -> BisectError:

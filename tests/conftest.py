@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bisect_tool.questions.log import ProbeLog
+
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "tiny"
 RECIPES = ROOT / "recipes"
@@ -134,6 +136,16 @@ def imports_from(*folders: Path) -> Iterator[None]:
         for name in set(sys.modules) - modules:
             if Path(getattr(sys.modules[name], "__file__", None) or ".").parent in folders:
                 del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _bounds_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An axis that takes more probes than it announced is a mistake, whatever the user is told of it."""
+
+    def beyond(_log: object, bound: object) -> AssertionError:
+        return AssertionError(f"more probes than were announced: {bound}")
+
+    monkeypatch.setattr(ProbeLog, "_beyond", beyond)
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,9 @@ class BarePort:
         """Run one probe."""
         raise NotImplementedError
 
+    def on_life(self, _check: object) -> None:
+        """There is no process that could show life."""
+
     def knows(self, _capture: object) -> bool:
         """Any capture is its own."""
         return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import TargetQuestion
+from bisect_tool.questions.stop import Stopped
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.sentences import limits
 from bisect_tool.sites import Site
@@ -126,5 +128,27 @@ def check_announced(axis: Axis, port: Port, target: str) -> None:
 def ask(axis: Axis, case: Case) -> Case:
     """Return the case with an axis's answer; with a note in its place where the worker cannot do what it needs."""
     lacking = sorted(axis.needs - case.port.capabilities)
-    answer = Answer(notes=(limits.not_asked(axis.lost, lacking),)) if lacking else axis.search(case)
+    answer = Answer(notes=(limits.not_asked(axis.lost, lacking),)) if lacking else _found_by(axis, case)
     return case.answered(axis.name, answer)
+
+
+@contextlib.contextmanager
+def handing_over(so_far: Callable[[], Answer]) -> Iterator[None]:
+    """Where the search is stopped inside the block, have what the axis knows by then reported; the outermost block counts."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.so_far = so_far()
+        raise
+
+
+def _found_by(axis: Axis, case: Case) -> Answer:
+    """Return an axis's answer; where the search is stopped, what it handed over, with that as an open end."""
+    try:
+        return axis.search(case)
+    except Stopped as stopped:
+        found: Answer = stopped.so_far or Answer()
+        lost = axis.lost if stopped.so_far is None else limits.ENDED_EARLY
+        return dataclasses.replace(found, open_ends=(*found.open_ends, limits.not_finished(str(stopped), lost)))
+    finally:
+        case.log.lift()

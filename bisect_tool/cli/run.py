@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bisect_tool import session
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
+from bisect_tool.cli.beforehand import beforehand
+from bisect_tool.cli.interrupt import Interrupt
 from bisect_tool.cli.progress import Progress
 from bisect_tool.cli.report import print_report
 from bisect_tool.opening import check_belongs, open_port
+from bisect_tool.pairing.pair import Pair
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
+from bisect_tool.renderers.words import shown
 from bisect_tool.report.data import Report
 from bisect_tool.report.parts import Probes
 from bisect_tool.report.saved import save_report
+from bisect_tool.sentences import captions
 
+KEPT = "the probes so far are kept; run the same command to go on"
 LONGEST = 50  # characters of a report's name that are its target's: a file's name has 255 bytes at most
 
 TargetOption = Annotated[
@@ -48,6 +55,17 @@ RtolOption = Annotated[
     ),
 ]
 
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        min=0.0,
+        callback=common.finite,
+        metavar="SECONDS",
+        help="End the search after so long, and report what is known by then. The same command goes on from there.",
+    ),
+]
+
 
 def run(
     target: TargetOption = None,
@@ -57,6 +75,7 @@ def run(
     captures: common.CapturesOption = Path("captures"),
     option: common.OptionOption = None,
     rtol: RtolOption = None,
+    time_limit: TimeLimitOption = None,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -68,10 +87,10 @@ def run(
     gradients (`bisect capture --grads`), so is every layer's backward pass.
 
     Exit codes: 0 the port agrees, 1 a culprit was found, 2 mistake in the recipe or the command, 3 inconclusive,
-    130 interrupted. Run an interrupted command again, and it goes on from there.
+    130 interrupted. Ctrl-C during the search ends it with a report of what is known so far; once more ends at once. Run an
+    interrupted command again, and it goes on from there.
     """
-    kept = "the probes so far are kept; run the same command to go on"
-    with common.ending(debug=debug, interrupted=kept), Progress(verbose=verbose) as progress:
+    with common.ending(debug=debug, interrupted=KEPT), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)
         options = common.parse_options(option)
         for name in (model, reference):
@@ -81,19 +100,27 @@ def run(
         check_belongs(capture, loaded, reference)
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
-            report = _search(port, capture, target, _tolerance(loaded, target, rtol), progress)
+            with Interrupt(progress.note) as interrupt:
+                report = session.bisect(
+                    port, capture,
+                    target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit,
+                    listening=_listening(progress, interrupt, debug=debug),
+                )  # fmt: skip
+            report = _with_kept_probes(report, port)
         report = report.model_copy(update={"options": options})
         path = home / "reports" / f"{model}-{_file_name(target)}.json"
         save_report(report, path)
-    with common.ending(debug=debug, interrupted=f"the report is kept: `bisect report {path}`"):
+    kept = KEPT if interrupt.heeded else f"the report is kept: `bisect report {path}`"
+    with common.ending(debug=debug, interrupted=kept):
         print_report(report, json_=json_)
         progress.note(f"{progress.seconds:.1f} s; {_kept(report.probes)}; saved as {path}")
+        if interrupt.heeded:
+            raise KeyboardInterrupt
     raise typer.Exit(report.exit_code)
 
 
-def _search(port: WorkerPort, capture: Capture, target: str | None, tolerance: Tolerance, progress: Progress) -> Report:
-    """Bisect, and count the probes that were kept from earlier runs."""
-    report = session.bisect(port, capture, target=target, tolerance=tolerance, on_row=_show(progress))
+def _with_kept_probes(report: Report, port: WorkerPort) -> Report:
+    """Count the probes that were kept from earlier runs."""
     cached = sum(kept for _, _, kept in port.asked)
     return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
 
@@ -114,11 +141,18 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
     return Tolerance(spec.rtol, spec.atol) if spec else Tolerance()
 
 
-def _show(progress: Progress) -> Any:
-    count = [0]
+def _listening(progress: Progress, interrupt: Interrupt, *, debug: bool) -> session.Listening:
+    """Return who is told what the search does; ``debug``: the traceback of a probe that fails is shown too."""
+    count = itertools.count(1)
 
     def show(row: LoggedProbe) -> None:
-        count[0] += 1
-        progress.phase(f"probe {count[0]}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
+        progress.phase(f"probe {next(count)}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
 
-    return show
+        if debug and row.detail:
+            progress.note(row.detail)
+
+    def before(pair: Pair) -> None:
+        for line in beforehand(pair):
+            progress.note(shown(line).plain)
+
+    return session.Listening(before, lambda most: progress.note(captions.announced(most)), show, interrupt.wanted)

@@ -19,6 +19,7 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming
 from bisect_tool.sites import Edge, Site
+from bisect_tool.workers.failures import model_error
 
 T = TypeVar("T")
 
@@ -46,9 +47,18 @@ class Asides:
             }
             return self._answered("values", request, lambda found: self._handed(found, file), {})
 
-    def survey(self, intervention: Intervention) -> Survey:
-        """Run one probe and return what the port's watched functions assigned; nothing where the run fails."""
-        return self._answered("survey", self._naming.fields(intervention), self._surveyed, Survey())
+    def survey(self, intervention: Intervention, *, to_a_crash: bool = False) -> Survey:
+        """Run one probe and return what the port's watched functions assigned.
+
+        Nothing where the run fails; with ``to_a_crash`` what was assigned up to where it raised.
+        """
+
+        def read(found: Any) -> Survey:
+            if "failed" in found and not to_a_crash:
+                raise model_error(found["failed"], "", "")
+            return self._surveyed(found)
+
+        return self._answered("survey", self._naming.fields(intervention), read, Survey())
 
     def identify(
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]

@@ -20,7 +20,7 @@ Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 class Variable:
     """One assignment: its site, the module call around it (in the reference's names), its line, and its parts.
 
-    ``passed``: it is a parameter, assigned by the call of its function.
+    ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known.
     """
 
     site: Site
@@ -28,6 +28,7 @@ class Variable:
     passed: bool
     place: str
     parts: tuple[Part, ...]
+    type: str = ""
 
     @classmethod
     def from_json(cls, call: Callable[[str], str], data: Mapping[str, Any]) -> Variable:
@@ -42,6 +43,7 @@ class Variable:
             data["kind"] == "parameter",
             place,
             tuple(parts),
+            str(data.get("type", "")),
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bisect_tool.captures.described import Described
@@ -26,8 +26,8 @@ class Asides(Protocol):
         """Run one probe and return what some calls were handed and gave."""
         ...
 
-    def survey(self, intervention: Intervention) -> Survey:
-        """Run one probe and return what the port's watched functions assigned."""
+    def survey(self, intervention: Intervention, *, to_a_crash: bool = False) -> Survey:
+        """Run one probe and return what the port's watched functions assigned; ``to_a_crash``: also where the run raises."""
         ...
 
     def identify(
@@ -87,6 +87,10 @@ class Port(Protocol):
 
     def run(self, intervention: Intervention) -> Reading:
         """Run one probe. Raises BisectError when a patch was not consumed."""
+        ...
+
+    def on_life(self, check: Callable[[], None]) -> None:
+        """Have something called at every sign of life of whoever runs a probe; what it raises ends the probe, and the port."""
         ...
 
     def knows(self, capture: Capture) -> bool:

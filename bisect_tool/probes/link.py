@@ -16,11 +16,12 @@ Start = Callable[[], tuple[Worker, Described]]
 class Link:
     """A worker that runs again after it died, with the same values of the reference attached.
 
-    Attributes: ``worker``, the one that runs now.
+    Attributes: ``worker``, the one that runs now; ``on_life`` is called at every sign of life while it is asked something.
     """
 
     def __init__(self, start: Start, worker: Worker, attachment: Mapping[str, Any]) -> None:
         self.worker = worker
+        self.on_life: Callable[[], None] = lambda: None
         self._start = start
         self._attachment = attachment
         self._variables: dict[str, Any] = {}
@@ -49,14 +50,21 @@ class Link:
         """Ask the worker.
 
         Raises ModelError when it cannot answer. Raises WorkerError when it died: another one runs then. Raises BisectError after
-        the end.
+        the end. What ``on_life`` raises ends the worker for good: nobody waits for its answer any more.
         """
+        self.on_life()
         if self._ended:
             raise BisectError("the port was closed", hint="ask it inside its `with open_port(...)` block")
         try:
+            self.worker.on_life = self.on_life
             return self.worker.ask(operation, **request)
         except WorkerError as error:
             self._restart(error)
+            raise
+        except BisectError:
+            raise
+        except BaseException:
+            self.kill()
             raise
 
     def remember(self, patch: list[str], sites: list[str]) -> None:

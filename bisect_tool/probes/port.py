@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from bisect_tool.probes.receipts import Receipts
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.sites import Site, module_of
 from bisect_tool.validation import explain
+from bisect_tool.workers.failures import model_error
 from bisect_tool.workers.process import worker_digest
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ class WorkerPort:
         self.asked.append((intervention, reading, False))
         return reading
 
+    def on_life(self, check: Callable[[], None]) -> None:
+        """Have something called at every sign of life of the worker; what it raises ends the probe, and the port."""
+        self._link.on_life = check
+
     def close(self) -> None:
         """End the worker."""
         self._link.close()
@@ -156,6 +161,12 @@ class WorkerPort:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reading(failure=f"the worker's reading is not usable: {error!r}")
         self._capture.check_recorded(read)
+        if reading.failed is not None:
+            return self._broken_off(intervention, reading, data["failed"])
+        return self._whole(intervention, reading)
+
+    def _whole(self, intervention: Intervention, reading: Reading) -> Reading:
+        """Return and keep a reading whose run came to its end, once it is checked; why it cannot be used, where that is so."""
         variables = intervention.patched & self._naming.variables
         lost = [site for site in sorted(variables) if not self._holds(site, reading)]
         if lost:
@@ -175,6 +186,18 @@ class WorkerPort:
         receipts.check(reading, intervention.patched - variables, unread, self._calls)
         self._cache.put(intervention, reading)
         return reading
+
+    def _broken_off(self, intervention: Intervention, reading: Reading, failed: Any) -> Reading:
+        """Return what a run gave that raised: no answer by itself, and not kept, since it may go well another time."""
+        error = model_error(failed, "", self._link.worker.tail())
+        consumed = intervention.patched & reading.receipts.keys() - self._naming.variables
+        receipts = self._receipts[intervention.point]
+        receipts.check(reading, consumed, (), self._calls)
+        usable = not receipts.not_compared(
+            reading, [Site(s) for s, row in reading.watched.items() if row.failed is None]
+        )
+        how = reading.failed if usable else None
+        return dataclasses.replace(reading, failure=str(error), failed=how, detail=error.detail)
 
     def _ask(self, intervention: Intervention) -> Any:
         if intervention.kept:

@@ -131,6 +131,21 @@ class Draws:
     kept: tuple[KeptDraw, ...] = ()
 
 
+class Failed:
+    """How the port's own code raised in a run; ``where`` is file:line, the last place in the user's code, if it was there."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = EXACTLY
+    phase: str
+    type: str
+    message: str
+    where: str | None
+    traceback: str
+
+    def same_place(self, other: Failed) -> bool:
+        """Tell whether another run raised the same at the same line."""
+        return (self.type, self.where) == (other.type, other.where)
+
+
 @dataclass(frozen=True)
 class Reading:
     """What one probe gave.
@@ -147,6 +162,7 @@ class Reading:
         kernels: kernels that were compiled or loaded for the run, None where the framework has them all from the start.
         seconds: wall time of the run.
         failure: why the reading is not usable, or None.
+        failed: how the port raised in the run; the reading has what there is up to there, and no targets.
         detail: the traceback or output behind a failure.
 
     """
@@ -163,6 +179,7 @@ class Reading:
     kernels: Kernels | None = None
     seconds: float = 0.0
     failure: str | None = None
+    failed: Failed | None = None
     detail: str = ""
 
     @classmethod

@@ -40,6 +40,8 @@ def check_batch(run: Run) -> None:
 def ends(run: Run) -> Reading:
     """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
     first = _observed(run, Intervention(), "as it is")
+    if first.failed is not None:
+        first = run.log.ask_as_far_as_it_runs(Intervention(), first)
     _check_runs(run, first)
     second = _observed(run, Intervention(repeat=1), "as it is, again")
     differ = "two identical runs of the port differ"
@@ -70,6 +72,8 @@ def _check_runs(run: Run, reading: Reading) -> None:
             hint=f"mend that first{f': {why}' if why else ''}; --debug shows all that the port said",
             detail=reading.detail,
         )
+    if reading.failed is not None:
+        return
     if run.target in reading.not_scalar:
         raise BisectError(f"target {run.target!r} of the port {reading.not_scalar[run.target]}")
     if run.target not in reading.targets:
@@ -84,8 +88,10 @@ def _randomness(reading: Reading) -> str:
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:
+    if first.failed is not None and other.failed is not None and other.failed.same_place(first.failed):
+        return
     if other.failure is not None:
         raise InconclusiveError(f"{what}: the second one failed: {other.failure}")
-    left, right = first.targets[run.target], other.targets.get(run.target)
-    if right is None or (left != right and not (math.isnan(left) and math.isnan(right))):
+    left, right = first.targets.get(run.target), other.targets.get(run.target)
+    if left is None or right is None or (left != right and not (math.isnan(left) and math.isnan(right))):
         raise InconclusiveError(f"{what}: {run.target} {left!r}, then {right!r}", hint=hint)

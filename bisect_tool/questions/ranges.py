@@ -85,7 +85,7 @@ def tight_range(run: Run, target: str) -> Interval:
 
 def off_targets(intervals: dict[str, Interval], reading: Reading) -> float:
     """Return how far the worst target lies from the reference's, over how far it may; infinity where there is none."""
-    if reading.failure is not None:
+    if reading.failure is not None or reading.failed is not None:
         return math.inf
     return max((interval.off(reading.targets.get(name, math.nan)) for name, interval in intervals.items()), default=0.0)
 

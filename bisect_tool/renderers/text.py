@@ -61,7 +61,8 @@ def _gradients(console: Console, report: Report) -> None:
 
 def _cost(report: Report) -> Text:
     probes = report.probes
-    return Text(captions.cost(probes.count, probes.passes, probes.kernels_after), style="dim")
+    bound = None if probes.bound is None else (probes.bound_took, probes.bound)
+    return Text(captions.cost(probes.count, probes.passes, probes.kernels_after, bound), style="dim")
 
 
 def _lines(console: Console, title: str, lines: Sequence[str]) -> None:

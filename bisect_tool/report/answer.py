@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.initial.laws import laws
@@ -17,6 +18,7 @@ from bisect_tool.culprit import Culprit, WrongStart
 from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
+from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
@@ -27,11 +29,11 @@ from bisect_tool.sentences import blame, limits
 
 
 def report_of(case: Case) -> data.Report:
-    """Return the report about a case in which every axis has answered."""
+    """Return the report about a case in which every axis has answered, or of what is known where the search was stopped."""
     off = _off(case)
     open_ends = tuple(end for answer in case.answers.values() for end in answer.open_ends)
     initial = (*case.initial, *laws(case.pair))
-    verdict, sentence = _verdict(case, off, open_ends, initial)
+    verdict, sentence = _with_the_crash(case, *_verdict(case, off, open_ends, initial))
     base, own = (_value(reading, case.target) for reading in (case.base, case.own))
     starts = any(isinstance(culprit, WrongStart) for culprit in case.culprits)
     manifest = case.capture.manifest
@@ -47,8 +49,8 @@ def report_of(case: Case) -> data.Report:
         targets=_targets(case),
         culprits=tuple(map(culprit_data, sorted(case.culprits, key=lambda c: not c.confirmed))),
         open_ends=open_ends,
-        ruled_out=tuple(ruled_out(case, agrees=not off)),
-        preflight=tuple(map(finding_data, (*preflight(case.pair), *initial))),
+        ruled_out=tuple(ruled_out(case, agrees=not off)) if case.questions else (),
+        preflight=tuple(map(finding_data, (*preflight(case.pair, ran=bool(case.questions)), *initial))),
         census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),
         sizes=tuple(sizes(manifest)),
@@ -59,24 +61,41 @@ def report_of(case: Case) -> data.Report:
 
 def _off(case: Case) -> list[str]:
     """Return the targets that are asked about and do not agree with the reference's weights."""
-    asked = case.questions if case.target is None else {case.target: case.questions[case.target]}
     return [
         name
-        for name, target in asked.items()
+        for name, target in _asked(case).items()
         if verdict_on(case.base, name, target.question.interval) is not Verdict.AGREES
     ]
+
+
+def _asked(case: Case) -> Mapping[str, TargetQuestion]:
+    """Return the code question about each target that is asked about; none where nothing was asked yet."""
+    return {name: q for name, q in case.questions.items() if case.target in (None, name)}
 
 
 def _verdict(
     case: Case, off: Sequence[str], open_ends: Sequence[str], initial: Sequence[Finding]
 ) -> tuple[data.Answered, str]:
     proved = [culprit for culprit in case.culprits if culprit.confirmed]
+    why = case.log.stop.why
     if proved:
-        return "diverges", _headline(case, proved)
+        headline = _headline(case, proved)
+        return "diverges", limits.ended_early(headline, why) if why else headline
+    if why:
+        return "inconclusive", limits.nothing_proved_by_then(case.target, why)
     if case.culprits or open_ends or off:
         doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
         return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
     return "agrees", _agreement(case, initial)
+
+
+def _with_the_crash(case: Case, verdict: data.Answered, sentence: str) -> tuple[data.Answered, str]:
+    """Return an answer with what comes first where the port raises; that nothing could be proved then goes without saying."""
+    crash = case.answer(CrashAnswer)
+    if crash is None:
+        return verdict, sentence
+    goes_on = verdict == "diverges" or case.log.stop.why
+    return verdict, f"{crash.headline} {sentence}" if goes_on else crash.headline
 
 
 def _headline(case: Case, proved: Sequence[Culprit]) -> str:
@@ -104,7 +123,7 @@ def _agreement(case: Case, initial: Sequence[Finding]) -> str:
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:
-    if case.target is None:
+    if case.target is None or not case.questions:
         return {}
     return {"code": _range(base, case.questions[case.target].question.interval), "start": _range(own, case.start)}
 
@@ -147,7 +166,7 @@ def _notes(case: Case) -> list[str]:
         notes.append(limits.start_not_asked(len(case.capture.manifest.spread.seeds), FEWEST_SEEDS - 1))
     if case.target is None:
         notes.append(limits.start_needs_a_target())
-    blamed = any(case.answers[name].culprits for name in ("calls", "start"))
+    blamed = any(answer.culprits for name, answer in case.answers.items() if name in ("calls", "start"))
     can = GRADIENTS.needs <= case.port.capabilities  # else the axis that was left out says so
     if case.answer(GradientAnswer) is None and not blamed and can:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))

@@ -97,13 +97,18 @@ class ProbeRow(Part):
 
 
 class Probes(Part):
-    """All probes, and what they cost; ``sites`` is the number of cuts that could be asked."""
+    """All probes, and what they cost; ``sites`` is the number of cuts that could be asked.
+
+    ``bound``: the most probes that were announced before they were run, None where nothing was; ``bound_took`` of these.
+    """
 
     count: Count
     cached: Count = 0
     sites: Count
     search: Count
     search_limit: Count
+    bound: Count | None = None
+    bound_took: Count = 0
     values: Count
     search_passes: Number
     passes: Number

@@ -20,6 +20,8 @@ def probes_data(log: ProbeLog, sites: int) -> Probes:
         sites=sites,
         search=log.count("search"),
         search_limit=math.ceil(math.log2(max(sites, 2))) + 3,
+        bound=sum(bound.at_most for bound in log.bounds) if log.bounds else None,
+        bound_took=sum(bound.took for bound in log.bounds),
         values=log.count("start"),
         search_passes=round(log.passes("search", "start") + remembered, 3),
         passes=round(sum(row.share for row in log.rows) + remembered, 3),

@@ -23,10 +23,32 @@ def gradient_norms(of: Sequence[str], reference: float | None, with_reference: f
     )
 
 
-def cost(probes: int, passes: float, kernels_after: int | None) -> str:
-    """Say what the probes cost; kernels that the first run did not need are a cost where there are any."""
+def partners(state: tuple[int, int], modules: tuple[int, int]) -> str:
+    """Say how many tensors and modules of the reference have a partner, each (how many, of how many)."""
+    return (
+        f"names: {state[0]:,} of {state[1]:,} tensors and {modules[0]:,} of {modules[1]:,} modules of the reference have "
+        "a partner in the port"
+    )
+
+
+def known_beforehand(check: str, message: str) -> str:
+    """Say what differs before any run."""
+    return f"differs: {check}: {message}"
+
+
+def announced(probes: int) -> str:
+    """Say how many more probes a search takes at most."""
+    return f"at most {counted(probes, 'more probe')}"
+
+
+def cost(probes: int, passes: float, kernels_after: int | None, bound: tuple[int, int] | None = None) -> str:
+    """Say what the probes cost; kernels that the first run did not need are a cost where there are any.
+
+    ``bound`` is (how many probes were taken, of how many that were announced as the most).
+    """
     compiled = f" Later runs compiled {counted(kernels_after, 'more kernel')}." if kernels_after else ""
-    return f"{counted(probes, 'probe')}, {passes:,.1f} forward passes.{compiled}"
+    held = f" {bound[0]:,} of the at most {bound[1]:,} that were announced." if bound else ""
+    return f"{counted(probes, 'probe')}, {passes:,.1f} forward passes.{held}{compiled}"
 
 
 def more(count: int, noun: str = "", where: str = "") -> str:

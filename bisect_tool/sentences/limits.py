@@ -56,6 +56,39 @@ def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int 
     )
 
 
+def out_of_time(seconds: float) -> str:
+    """Say that the time limit was reached."""
+    return f"stopped after {seconds:.0f} s"
+
+
+def interrupted(seconds: float) -> str:
+    """Say that somebody interrupted the search."""
+    return f"interrupted after {seconds:.0f} s"
+
+
+def bound_reached(probes: int) -> str:
+    """Say that a search would take more probes than it announced: a mistake in bisect itself."""
+    return f"stopped after the {counted(probes, 'probe')} that were announced (please report this)"
+
+
+def not_finished(why: str, lost: str) -> str:
+    """Say that a search was stopped, and what nobody answered by then."""
+    return f"{why}: {lost}"
+
+
+ENDED_EARLY = "what was found by then is said here, and there may be more"
+
+
+def ended_early(sentence: str, why: str) -> str:
+    """Add to a headline that the search did not come to its end."""
+    return f"{sentence} {why[0].upper()}{why[1:]}: there may be more."
+
+
+def nothing_proved_by_then(target: str | None, why: str) -> str:
+    """Say that a search was stopped before any culprit was proved."""
+    return f"{why[0].upper()}{why[1:]}: no culprit was proved{f' for {target}' if target else ''} by then."
+
+
 def start_not_asked(seeds: int, needed: int) -> str:
     """Say that the capture has too few initialisations to tell where a target may start."""
     return (

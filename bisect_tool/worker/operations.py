@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -13,6 +13,7 @@ from . import wire
 from .adapters.adapter import Adapter
 from .arrays import shards
 from .code import lines
+from .failures import failure
 from .model import build, calls, describe, optimizer
 from .model.draws import Giving
 from .probing import compared, forced, forward, statements, survey, whole
@@ -100,8 +101,10 @@ class Session:
         forward.read(self._probe(patch, remember=sites))
 
     def run(self, patch: List[str], **how: Any) -> Data:
-        """Run one probe and return its reading."""
-        return _read(self._probe(patch, **how))
+        """Run one probe and return its reading; of a run that raises, what there is of it up to there."""
+        probe = self._probe(patch, **how)
+        error, reading = _tried(lambda: _read(probe))
+        return reading if error is None else dict(probe.broken_off(), failed=failure("run", error))
 
     def pull(
         self,
@@ -123,15 +126,19 @@ class Session:
     def values(self, patch: List[str], hand: List[str], file: str, **how: Any) -> Data:
         """Run one probe and write some calls' own inputs and outputs into a file; return {site: {part: [[path, key]]}}."""
         run = self._probe(patch, hand=hand, **how)
-        _read(run)
+        error, _ = _tried(lambda: _read(run))  # of a run that raises, what was handed over up to there
         arrays: Data = {}
         found: Data = {}
         for site, parts in run.handed.items():
+            if "output" not in parts:
+                continue
             for part, pairs in parts.items():
                 for path, array in pairs:
                     key = "t%d" % len(arrays)
                     arrays[key] = array
                     found.setdefault(site, {"inputs": [], "output": []})[part].append([path, key])
+        if error is not None and not found:
+            raise error
         with shards.writing(os.path.dirname(file)):
             save_file(arrays, file)
         return found
@@ -180,8 +187,9 @@ class Session:
     def survey(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
         seen = survey.Survey(self._model.adapter, self._lines)
-        forward.read(self._probe(patch, variables=True, **how), seen.on_assigned, seen.on_caught)
-        return {
+        probe = self._probe(patch, variables=True, **how)
+        error, _ = _tried(lambda: forward.read(probe, seen.on_assigned, seen.on_caught))
+        found = {
             "variables": seen.assigned,
             "excerpts": seen.excerpts,
             "caught": seen.caught,
@@ -190,6 +198,7 @@ class Session:
             "functions": sorted(self._lines.functions()),
             "conditions": seen.conditions,
         }
+        return found if error is None else dict(found, failed=failure("survey", error))
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
         """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
@@ -207,6 +216,16 @@ class Session:
 def _read(probe: Probe) -> Data:
     """Run a probe and return its reading."""
     return forward.read(probe) if probe.asked.dissolved is None else forced.read(probe)
+
+
+def _tried(run: Callable[[], Data]) -> Tuple[Optional[Exception], Data]:
+    """Return the exception that the model's own code raised, if it did, and else what a run gave."""
+    try:
+        return None, run()
+    except (build.RecipeError, shards.DiskError):
+        raise
+    except Exception as error:
+        return error, {}
 
 
 OPERATIONS: Dict[str, Callable[..., Any]] = {

@@ -25,13 +25,14 @@ class ProtocolError(Exception):
 class Request(NamedTuple):
     """What a request needs, what it may have beside, and what the reply to it holds.
 
-    ``reply`` are the fields of an object, or the kind of a reply without fields of its own.
+    ``reply`` are the fields of an object, or the kind of a reply without fields of its own; ``reply_may`` what it may have beside.
     """
 
     capability: str
     needs: Fields
     reply: Union[Fields, str]
     may: Fields = NOTHING
+    reply_may: Fields = NOTHING
 
 
 DESCRIPTION = {
@@ -97,6 +98,7 @@ SURVEY = {
     "conditions": "object",
 }
 PATCH = {"patch": "names"}
+FAILED = {"failed": "object"}  # of a run that raised: the reply is what there is of it up to there
 
 REQUESTS: Dict[str, Request] = {
     "build": Request(
@@ -111,9 +113,9 @@ REQUESTS: Dict[str, Request] = {
     ),
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING),
+    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may=FAILED),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
-    "survey": Request("survey", PATCH, may=INTERVENTION, reply=SURVEY),
+    "survey": Request("survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may=FAILED),
     "identify": Request(
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
     ),
@@ -171,7 +173,9 @@ def check_reply(operation: str, reply: Any) -> None:
     if not _is(kind, reply):
         raise ProtocolError("%s is %s, expected %s" % (what, _shown(reply), kind))
     if not isinstance(declared, str):
-        _check(what, reply, declared)
+        _check(what, reply, declared, REQUESTS[operation].reply_may)
+    if "failed" in REQUESTS[operation].reply_may and "failed" in reply:
+        check_failure(reply["failed"])
 
 
 def check_event(event: Mapping[str, Any]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
-import traceback
 from typing import Any, Dict, List
 
 from . import operations, protocol, wire
 from .adapters.adapter import adapter_of
+from .failures import failure
 
 
 def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
@@ -54,26 +53,3 @@ def _object(request: str) -> Dict[str, Any]:
     if not isinstance(fields, dict):
         raise protocol.ProtocolError("a request is an object with a field op")
     return fields
-
-
-def failure(phase: str, error: BaseException) -> Dict[str, Any]:
-    """Return what the user needs of an exception: the last frame in their own code, and the traceback for --debug."""
-    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-    message = str(error)
-    if isinstance(error, SyntaxError) and error.filename:
-        frames.append((error.filename, error.lineno or 0))
-        message = error.msg
-    own = [(name, number) for name, number in frames if _is_own(name)]
-    return {
-        "phase": phase,
-        "type": type(error).__name__,
-        "message": message,
-        "where": "%s:%s" % own[-1] if own else None,
-        "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
-    }
-
-
-def _is_own(name: str) -> bool:
-    real = os.path.realpath(name)
-    folders = (os.path.dirname(os.path.realpath(__file__)), os.path.dirname(os.path.realpath(os.__file__)))
-    return not (name.startswith("<") or "site-packages" in real or real.startswith(folders))

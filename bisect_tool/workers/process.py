@@ -35,6 +35,7 @@ class Worker:
         command: what was started, for messages.
         silence_limit: seconds without any sign of life (reply, event or output) after which it is killed.
         capabilities: what it says that it can do, once it is ready; see ``worker.protocol``.
+        on_life: called at every sign of life, and twice a second without one; what it raises comes out of ``ask``.
 
     """
 
@@ -52,6 +53,7 @@ class Worker:
     ) -> None:
         self.silence_limit = silence_limit
         self.capabilities: frozenset[str] = frozenset()
+        self.on_life: Callable[[], None] = lambda: None
         kernels = known_framework(framework).kernels
         self._kernel_hint = f"; if it happens again: {kernels.damaged}" if kernels else ""
         self._on_event = on_event or (lambda _event: None)
@@ -166,6 +168,7 @@ class Worker:
         return message
 
     def _read_more(self, operation: str) -> None:
+        self.on_life()
         readable, _, _ = select.select([self._socket], [], [], 0.5)
         if not readable:
             self._wait(operation)

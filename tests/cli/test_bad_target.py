@@ -86,12 +86,14 @@ def test_a_nan_in_the_port_is_a_divergence_with_a_culprit(recorded: Desk, change
 def test_a_port_that_cannot_run_is_inconclusive(recorded: Desk) -> None:
     """The line of the port's own code is named; --debug shows its traceback; a mended environment is tried anew."""
     recorded.port((HIDDEN, "hidden = torch.tanh(self.first(x)) + open('shift.txt').read()"))
-    error = recorded.run().error(3)
+    done = recorded.run("--json")
+    assert done.code == 3, done.err
+    report = json.loads(done.out)
     place = f"{recorded.recipe / 'port.py'}:13: FileNotFoundError"
-    assert f"the port does not run as it is: run failed at {place}" in error
+    assert any(end.startswith(f"the port does not run as it is: run failed at {place}") for end in report["open_ends"])
     assert "hidden = torch.tanh" in recorded.run("--debug").err
     (recorded.recipe / "shift.txt").write_text("words")
-    assert "port.py:13: TypeError" in recorded.run().error(3)
+    assert "TypeError at port.py:13" in json.loads(recorded.run("--json").out)["sentence"]
 
 
 def test_a_port_that_exits_in_its_step_is_inconclusive(recorded: Desk) -> None:

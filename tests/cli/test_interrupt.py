@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -96,25 +97,115 @@ def test_an_interrupted_doctor_leaves_no_worker(desk: Desk) -> None:
     assert not alive(pid)
 
 
-def test_an_interrupted_run_goes_on_where_it_was(recorded: Desk) -> None:
-    """The second run takes the finished probes from the first, and asks none of them again."""
+def hanging_in(desk: Desk, run: int) -> None:
+    """Write a port whose code is wrong, and which hangs when it runs for the so-manieth time."""
     counted = "open('steps', 'a').write('x')"
-    hangs = f"len(open('steps').read()) == 5 and ({HANGS.replace(';', ' and')})"
-    recorded.port((HIDDEN, f"hidden = torch.sin(self.first(x)); {counted}; {hangs}"))
+    hangs = f"len(open('steps').read()) == {run} and ({HANGS.replace(';', ' and')})"
+    desk.port((HIDDEN, f"hidden = torch.sin(self.first(x)); {counted}; {hangs}"))
+
+
+def test_an_interrupted_run_says_what_is_known_and_goes_on_where_it_was(recorded: Desk) -> None:
+    """A report of what is known so far; the second run takes the finished probes from the first, and asks none again."""
+    hanging_in(recorded, 5)
     process = recorded.start("run", "--target", "loss", "--json")
     pid = reached(recorded, process)
     process.send_signal(signal.SIGINT)
     done = ended(process)
-    assert (done.code, done.out) == (130, "")
+    assert done.code == 130
     assert done.err.splitlines()[-1] == "interrupted: the probes so far are kept; run the same command to go on"
     assert not alive(pid)
-    assert [path.name for path in recorded.captures.iterdir() if path.name == "reports"] == []
+    report = json.loads(done.out)
+    assert report["verdict"] == "inconclusive"
+    assert re.fullmatch(r"Interrupted after \d+ s: no culprit was proved for loss by then\.", report["sentence"])
+    assert [end.partition(": ")[2] for end in report["open_ends"]] == ["no module call was judged"]
+    assert report["probes"]["count"] == 4
+    values = report["targets"]["loss"]
+    assert values["port"] == pytest.approx(0.169, abs=1e-3)
+    assert values["port_with_reference_weights"] == values["port"]
+    assert report["ruled_out"] == []
     again = recorded.run("--json")
     assert again.code == 1, again.err
     probes = json.loads(again.out)["probes"]
     assert probes["cached"] == 4
     third = recorded.run("--json")
     assert json.loads(third.out)["probes"]["cached"] == probes["count"]
+
+
+def test_a_run_that_is_interrupted_twice_ends_at_once(recorded: Desk) -> None:
+    """Without a report, also where the first Ctrl-C was not heeded yet."""
+    hanging_in(recorded, 5)
+    process = recorded.start("run", "--target", "loss")
+    pid = reached(recorded, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "interrupted: the probes so far are kept; run the same command to go on"
+    assert not alive(pid)
+
+
+def test_a_run_that_is_terminated_ends_at_once(recorded: Desk) -> None:
+    """SIGTERM comes of somebody who does not read."""
+    hanging_in(recorded, 5)
+    process = recorded.start("run", "--target", "loss")
+    pid = reached(recorded, process)
+    process.send_signal(signal.SIGTERM)
+    done = ended(process)
+    assert (done.code, done.out) == (130, "")
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize("run", [1, 4, 6])
+def test_a_time_limit_ends_a_search_in_the_middle_of_a_probe(recorded: Desk, run: int) -> None:
+    """Whatever was asked by then is reported, and what was not is an open end: exit 3."""
+    hanging_in(recorded, run)
+    done = recorded.run("--json", "--time-limit", "3", timeout=30)
+    assert done.code == 3, done.err
+    report = json.loads(done.out)
+    assert re.fullmatch(r"Stopped after \d+ s: no culprit was proved for loss by then\.", report["sentence"])
+    assert report["open_ends"][0].startswith("stopped after ")
+    assert report["probes"]["count"] == run - 1
+    assert (report["targets"]["loss"]["port"] is None) == (run == 1)
+
+
+def test_a_time_limit_that_is_not_reached_changes_nothing(recorded: Desk) -> None:
+    """The report is the same."""
+    recorded.port((HIDDEN, "hidden = torch.sin(self.first(x))"))
+    limited, free = recorded.run("--json", "--time-limit", "500"), recorded.run("--json")
+    assert (limited.code, free.code) == (1, 1)
+    assert json.loads(limited.out)["sentence"] == json.loads(free.out)["sentence"]
+
+
+def test_a_time_limit_of_nothing_asks_nothing(recorded: Desk) -> None:
+    """What is known without a probe is said all the same, on stderr at once and in the report."""
+    recorded.port(("nn.Linear(8, 2)", "nn.Linear(8, 2, bias=False)"))
+    done = recorded.run("--json", "--time-limit", "0")
+    report = json.loads(done.out)
+    assert (done.code, report["probes"]["count"], report["targets"]["loss"]["port"]) == (3, 0, None)
+    assert {row["check"] for row in report["preflight"]} >= {"names", "parameters"}
+    assert "the port does not make" not in done.out
+    said = [line for line in done.err.splitlines() if line.startswith(("names: ", "differs: "))]
+    assert said[0] == "names: 3 of 4 tensors and 3 of 3 modules of the reference have a partner in the port"
+    assert any("net.last.bias" in line for line in said[1:])
+
+
+def test_what_differs_is_said_before_the_port_runs(recorded: Desk) -> None:
+    """Not when it is through: a large port takes minutes."""
+    hanging_in(recorded, 1)
+    process = recorded.start("run", "--target", "loss")
+    reached(recorded, process)
+    assert process.stderr is not None
+    while not (line := process.stderr.readline()).startswith("names: 4 of 4 tensors"):
+        assert line
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+
+
+def test_a_time_limit_is_a_number(recorded: Desk) -> None:
+    """Neither NaN nor below zero."""
+    for wrong in ("nan", "-1", "soon"):
+        assert recorded.run("--time-limit", wrong).code == 2
 
 
 def test_a_probe_line_that_a_crash_cut_short_is_passed_over(recorded: Desk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bisect_tool.errors import InconclusiveError, ModelError, WorkerError
+from bisect_tool.errors import BisectError, InconclusiveError, ModelError, WorkerError
 from bisect_tool.probes.link import MOST_RESTARTS, Link
 
 
@@ -78,4 +78,42 @@ def test_a_worker_that_dies_again_and_again_is_given_up() -> None:
         with pytest.raises(WorkerError):
             link.ask("run")
     with pytest.raises(InconclusiveError, match="failed 4 times; last: gone"):
+        link.ask("run")
+
+
+class Lively(Told):
+    """A worker that shows life while it is asked."""
+
+    on_life: Any = None
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """Show life, then answer."""
+        self.on_life()
+        return super().ask(operation, **request)
+
+
+def test_what_is_raised_at_a_sign_of_life_ends_the_port() -> None:
+    """Nobody waits for its answer any more: it is ended, and asked nothing after that."""
+    told: list[str] = []
+
+    class Enough(Exception):  # noqa: N818 - no error
+        pass
+
+    def check() -> None:
+        told.append("alive")
+        if len(told) > 3:
+            raise Enough
+
+    worker = Lively()
+    link = link_of(worker)
+    link.on_life = check
+    assert link.ask("run") == {}
+    assert told == ["alive", "alive"]  # before it is asked, and while it answers
+    with pytest.raises(Enough):
+        link.ask("run")
+    assert (worker.killed, worker.heard) == (True, ["run"])
+    with pytest.raises(Enough):
+        link.ask("run")
+    link.on_life = lambda: None
+    with pytest.raises(BisectError, match="the port was closed"):
         link.ask("run")

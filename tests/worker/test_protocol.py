@@ -38,7 +38,7 @@ def test_every_field_of_an_operation_is_explained(operation: str) -> None:
     request = protocol.REQUESTS[operation]
     shared = explained("run") | (explained("survey") if operation == "pull_statements" else set())
     reply = set() if isinstance(request.reply, str) else set(request.reply)
-    assert {*request.needs, *request.may, *reply} <= explained(operation) | shared
+    assert {*request.needs, *request.may, *reply, *request.reply_may} <= explained(operation) | shared
 
 
 @pytest.mark.parametrize("operation", protocol.REQUESTS)

@@ -129,10 +129,10 @@ class Passes:
         self, reading: Reading, regions: Mapping[Site, Region], dissolved: frozenset[Site], times: float = 1.0
     ) -> Pass:
         rows = _rows(reading)
-        judged = {root: self._judge(region, rows, reading.targets, times) for root, region in regions.items()}
+        judged = {root: self._judge(region, rows, reading, times) for root, region in regions.items()}
         return Pass(rows, dissolved, judged, reading)
 
-    def _judge(self, region: Region, rows: Rows, targets: Mapping[str, float], times: float) -> Region:
+    def _judge(self, region: Region, rows: Rows, reading: Reading, times: float) -> Region:
         exact = self._exact.get(_key(region))
         below, asked = times * self.floors.inputs(region), exact is not None
         handed = tuple(
@@ -144,8 +144,9 @@ class Passes:
         )
         unknown = tuple(self._unknown(region, rows))
         if region.root == STEP:
-            off = self.floors.off_target(region, targets, times)
-            return dataclasses.replace(region, output_off=off, handed_off=handed, unknown=unknown)
+            failed = None if reading.failed is None else reading.failed.message  # the port as it is raises there
+            off = failed is None and self.floors.off_target(region, reading.targets, times)
+            return dataclasses.replace(region, output_off=off, handed_off=handed, failed=failed, unknown=unknown)
         row, most = rows[region.root], times * self.floors.output(region)
         return dataclasses.replace(
             region,

@@ -7,7 +7,7 @@ both sides; such a variable heals nothing, and so is never blamed.
 
 from __future__ import annotations
 
-from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines.after_layers import lines_after_layers
 from bisect_tool.axes.lines.inside import with_line
@@ -24,7 +24,11 @@ def _search(case: Case) -> Answer:
         return Answer()
     coded = {variable.around for variable in case.capture.manifest.variables}
     plain = [culprit for culprit in calls.culprits if not culprit.doubts and _call(culprit) in coded]
-    return Answer(sharper={culprit: _lines_of(case, culprit, calls.judged.perfect) for culprit in plain})
+    sharper: dict[Culprit, tuple[Culprit, ...]] = {}
+    with handing_over(lambda: Answer(sharper=sharper)):
+        for culprit in plain:
+            sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
+    return Answer(sharper=sharper)
 
 
 def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, ...]:

@@ -30,7 +30,7 @@ class Survey:
         self._adapter = adapter
         self._lines = lines
 
-    def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts) -> None:
+    def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts, value: Any) -> None:
         """Note a variable; see ``Lines.watching``."""
         place = self._lines.noted(self.excerpts, *where)
         if kind == "parameter" and place not in self.conditions:
@@ -45,6 +45,7 @@ class Survey:
                 "kind": kind,
                 "around": call.site if call else None,
                 "place": place,
+                "type": type(value).__name__,
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )
@@ -69,7 +70,7 @@ class Namesakes:
         self._names = set(names)
         self._candidates = candidates
 
-    def on_assigned(self, site: str, _kind: str, _call: Call | None, _where: Where, parts: Parts) -> None:
+    def on_assigned(self, site: str, _kind: str, _call: Call | None, _where: Where, parts: Parts, _value: Any) -> None:
         """Pair a variable with the first candidate that has its values, where these say something."""
         if site not in self._names:
             return
