@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bisect_tool.axes.axis import Case, ask, check_announced
 from bisect_tool.axes.calls.placed_otherwise import conventions, explained
@@ -14,7 +15,9 @@ from bisect_tool.axes.lines.search import LINES
 from bisect_tool.axes.optimizer.search import OPTIMIZER
 from bisect_tool.axes.start.search import START
 from bisect_tool.captures.reader import Capture
-from bisect_tool.checks.initial.start import initial_values
+from bisect_tool.checks.initial.fixed import initial_values
+from bisect_tool.checks.initial.laws import laws
+from bisect_tool.checks.initial.seeds import otherwise
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
@@ -25,6 +28,7 @@ from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import (
     Run,
+    TargetQuestion,
     Tolerance,
     code_range,
     off_targets,
@@ -33,6 +37,7 @@ from bisect_tool.questions.ranges import (
     spread_range,
     tight_range,
 )
+from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
 from bisect_tool.sentences import labels
@@ -97,12 +102,20 @@ def _opened(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         trace=trace,
         state=state,
         questions=questions,
-        start=None if target is None else spread_range(run, questions[target].question.interval),
+        starts=_starts(run, questions, own, target),
         own=own,
         base=base,
-        initial=tuple(initial_values(pair)),
+        initial=tuple(initial_values(pair, port.asides.compare_state(otherwise(pair)))),
+        laws=tuple(laws(pair)),
         passed_over=explained(passed_over),
     )
+
+
+def _starts(run: Run, questions: Mapping[str, TargetQuestion], own: Reading, target: str | None) -> dict[str, Interval]:
+    """Return where the target, or each where none is asked about, may start with the port's own weights."""
+    asked = [name for name in questions if name in own.targets] if target is None else [target]
+    found = {name: spread_range(replace(run, target=name), questions[name].question.interval) for name in asked}
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _passed_over(run: Run, question: Question, trace: Trace, base: Reading) -> dict[Site, Site]:
