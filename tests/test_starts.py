@@ -18,7 +18,7 @@ import torch.nn.functional as F
 class Net(nn.Module):
     def __init__(self, is_port):
         super().__init__()
-        self.fc, self.norm, self.out = nn.Linear(16, 32), nn.BatchNorm1d(32), nn.Linear(32, 4)
+        self.fc, self.norm, self.out = nn.Linear(16, 256), nn.BatchNorm1d(256), nn.Linear(256, 4)
         {net}
     def forward(self, x):
         return self.out(self.norm(torch.relu(self.fc(x)))) {forward}
@@ -107,7 +107,7 @@ FAITHFUL = {
     ),
     "a law of another shape": "(nn.init.uniform_(self.fc.weight, -0.0346, 0.0346) if is_port else nn.init.normal_(self.fc.weight, std=0.02))",
     "a parameter of one number": "self.scale = nn.Parameter(torch.randn(1))",
-    "tied weights": "self.fc2 = nn.Linear(16, 32); self.fc2.weight = self.fc.weight",
+    "tied weights": "self.fc2 = nn.Linear(16, 256); self.fc2.weight = self.fc.weight",
 }
 
 

@@ -89,9 +89,13 @@ def difference(port: Law, reference: Law, fans: tuple[int, int] | None) -> Diffe
 
 
 def harmless(port: Sample, reference: Sample) -> bool:
-    """Tell whether two laws have one mean and one spread, so that a layer which starts by either gives values as large."""
-    ratio = max(port.std, TINY) / max(reference.std, TINY)
-    return abs(math.log(ratio)) < ALIKE and abs(port.mean - reference.mean) < ALIKE * reference.std
+    """Tell whether two laws have one mean and one spread, so that a layer which starts by either gives values as large.
+
+    As far as so many numbers tell: by four of their own standard errors.
+    """
+    ratio, error = max(port.std, TINY) / max(reference.std, TINY), 4 / math.sqrt(port.size)
+    near = abs(port.mean - reference.mean) < (ALIKE + error) * reference.std
+    return near and abs(math.log(ratio)) < ALIKE + error * math.sqrt(0.5)
 
 
 def _starts_as_default(sample: Sample, fans: tuple[int, int] | None) -> bool:
