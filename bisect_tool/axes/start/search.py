@@ -16,7 +16,7 @@ from bisect_tool.culprit import AfterTheLayers, Culprit, OtherStart, held_by
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.question import Question
+from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import start
@@ -33,7 +33,7 @@ def _search(case: Case) -> Answer:
         return Answer(culprits=proved, open_ends=said) if case.target else Answer(culprits=proved, notes=said)
     found = _elsewhere(case, findings)
     named = [site for culprit in found.culprits if culprit.confirmed for site in culprit.sites]
-    rest = others(case, told, named, unfelt=bool(case.starts) and not found.culprits and not found.open_ends)
+    rest = others(case, told, named, unfelt=not found.culprits and not found.open_ends and _starts_alike(case))
     explained = {site for culprit in rest for site in culprit.sites}
     kept = [c for c in found.culprits if c.confirmed or not explained.issuperset(c.sites)]
     return dataclasses.replace(found, culprits=(*kept, *_with_what_is_felt(case, rest)))
@@ -46,6 +46,13 @@ def _closed(case: Case, findings: Sequence[Finding]) -> str:
         return start.CODE_COMES_FIRST
     # Held values come of other weights: such a net is none of the spread's.
     return start.CODE_IS_HELD if held_by(calls.culprits) and not findings else ""
+
+
+def _starts_alike(case: Case) -> bool:
+    """Tell whether the target that is asked about, and nobody is to blame for, starts where it may."""
+    if case.target is None or case.target in case.starts:
+        return case.target is not None
+    return verdict_on(case.own, case.target, case.question.interval) is Verdict.AGREES
 
 
 def _elsewhere(case: Case, findings: Sequence[Finding]) -> Answer:

@@ -118,7 +118,7 @@ def test_what_starts_otherwise_in_kind_is_proved_whether_a_target_feels_it_or_no
     assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (OtherStart, STATE[:1], False, True)
     assert culprit.findings[:1] == tuple(suspects)
     assert culprit.shows == ("constant" if kind == "constant for random" else "fixed")
-    assert culprit.unfelt == (start is not None)
+    assert culprit.unfelt == (target is not None and start is not None)
 
 
 def test_a_probe_says_whether_a_target_feels_what_is_proved():
