@@ -11,6 +11,7 @@ from bisect_tool.finding import Finding
 from bisect_tool.questions.proof import Proof, agrees, diverges
 from bisect_tool.sentences import blame, evidence
 from bisect_tool.sentences.blame import Asked, Blame
+from bisect_tool.sentences.evidence import StartShows
 from bisect_tool.sites import STEP, Site, variable_of
 
 Kind = Literal["code", "values", "gradient", "step"]
@@ -201,20 +202,24 @@ class WrongStart(Culprit):
         return evidence.start_diverges(asked)
 
 
-class ConstantStart(WrongStart):
-    """Parameters that start as a constant where the reference's are random."""
+@dataclass(frozen=True, kw_only=True)
+class OtherStart(WrongStart):
+    """Initial values that are not the reference's at any of its seeds: its own initialisations are the proof.
+
+    Attributes: ``shows``, what is otherwise; ``unfelt``, whether the target was asked and starts as it may all the same.
+    """
+
+    shows: StartShows
+    unfelt: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """Tell whether the reference's initialisations speak against it."""
+        return diverges(self.necessary)
 
     def evidence(self, asked: Asked) -> str:
-        """Say that no signal passes."""
-        return evidence.start_is_constant(asked.target)
-
-
-class NotLoaded(WrongStart):
-    """Tensors that a port which loads the reference's weights has otherwise."""
-
-    def evidence(self, asked: Asked) -> str:
-        """Say that the reference has the same values at every seed."""
-        return evidence.start_is_other(asked.target)
+        """Say in what they differ from the reference's at every seed."""
+        return evidence.start_is_other(self.shows, asked.target if self.unfelt else None)
 
 
 class SilencingStart(WrongStart):

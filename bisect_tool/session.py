@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
 from bisect_tool.axes.calls.search import CALLS
@@ -16,7 +16,9 @@ from bisect_tool.axes.lines.search import LINES
 from bisect_tool.axes.optimizer.search import OPTIMIZER
 from bisect_tool.axes.start.search import START
 from bisect_tool.captures.reader import Capture
-from bisect_tool.checks.initial.start import initial_values
+from bisect_tool.checks.initial.fixed import initial_values
+from bisect_tool.checks.initial.laws import laws
+from bisect_tool.checks.initial.seeds import otherwise
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import state_of, trace_of
@@ -27,6 +29,7 @@ from bisect_tool.questions.ends import check_batch, check_target, ends
 from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.questions.ranges import (
     Run,
+    TargetQuestion,
     Tolerance,
     code_range,
     question_of,
@@ -34,6 +37,7 @@ from bisect_tool.questions.ranges import (
     spread_range,
 )
 from bisect_tool.questions.stop import Stop, Stopped
+from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
 from bisect_tool.sentences import labels, limits
@@ -112,10 +116,10 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         trace=trace_of(pair, port.can_patch),
         state=(),
         questions={},
-        start=None,
+        starts={},
         own=Reading(),
         base=Reading(),
-        initial=tuple(initial_values(pair)),
+        initial=(),
     )
     return case, run
 
@@ -137,9 +141,11 @@ def _opened(case: Case, run: Run) -> Case:
         trace=trace,
         state=state,
         questions=questions,
-        start=None if target is None else spread_range(run, questions[target].question.interval),
+        starts=_starts(run, questions, own, target),
         own=own,
         base=base,
+        initial=tuple(initial_values(pair, port.asides.compare_state(otherwise(pair)))),
+        laws=tuple(laws(pair)),
     )
 
 
@@ -149,6 +155,13 @@ def _barely_begun(case: Case, why: str) -> Case:
     readings = case.log.readings
     own, base = (readings.get(Intervention(frozenset(sites)), Reading()) for sites in ((), state_of(case.pair)))
     return dataclasses.replace(case, own=own, base=base).answered(CALLS.name, nothing)
+
+
+def _starts(run: Run, questions: Mapping[str, TargetQuestion], own: Reading, target: str | None) -> dict[str, Interval]:
+    """Return where the target, or each where none is asked about, may start with the port's own weights."""
+    asked = [name for name in questions if name in own.targets] if target is None else [target]
+    found = {name: spread_range(replace(run, target=name), questions[name].question.interval) for name in asked}
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _nothing_in_common(port: Port, capture: Capture) -> BisectError:

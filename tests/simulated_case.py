@@ -32,6 +32,10 @@ class NoAsides:
     def __init__(self) -> None:
         self.unanswered: dict[str, str] = {}
 
+    def compare_state(self, _names: object) -> dict[Site, float]:
+        """Compare nothing."""
+        return {}
+
     def values(self, _intervention: Intervention, _sites: object) -> dict[Site, Any]:
         """Hand over nothing."""
         return {}
@@ -97,7 +101,7 @@ def case_of(
         trace=trace,
         state=tuple(state),
         questions={"loss": TargetQuestion(question, loss)},
-        start=start,
+        starts={} if start is None else {"loss": start},
         own=port.run(Intervention()),
         base=question.ask("split", "all parameters and buffers"),
         initial=(),

@@ -38,7 +38,7 @@ class Dense(nn.Module):
     """A linear layer that stores its weight the other way round."""
     def __init__(self):
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.zeros(4))
+        self.weight, self.bias = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.rand(4) - 0.5)
     def forward(self, x):
         return x @ self.weight + self.bias
 
@@ -218,7 +218,9 @@ def test_mended_rename_rules_are_believed_at_once(tmp_path: Path) -> None:
     net = HIDDEN.replace("0.1 if is_port else 1e-5", "1e-5").replace(
         "self.a = nn.Linear(6, 8, bias=not is_port)", "self.a, self.b = nn.Linear(6, 8), nn.Linear(6, 8)"
     )
-    net = net.replace("self.bn(self.a(x))", "self.bn(self.a(x) - torch.relu(self.b(x)))")
+    net = net.replace("self.bn(self.a(x))", "self.bn(self.a(x) - torch.relu(self.b(x)))").replace(
+        "if not is_port", "if True"
+    )
     swapped = '[names]\nrename = [["^net.a", "net.x"], ["^net.b\\\\.", "net.a."], ["^net.x", "net.b"]]\n'
     assert run(tmp_path, net, swapped)["verdict"] != "agrees"
     (tmp_path / "recipe.toml").write_text(PAIR_RECIPE)

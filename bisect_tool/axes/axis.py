@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bisect_tool.captures.reader import Capture
+from bisect_tool.checks.initial.laws import LawFinding
 from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import AfterTheLayers, Culprit
 from bisect_tool.errors import BisectError
@@ -53,9 +54,9 @@ class Case:
         gradient_target: the target of gradients, where one is asked about.
         trace: the calls that can be patched; state: the parameters and buffers that can.
         questions: the code question about each target that is compared, the first one first.
-        start: where the target may start with the port's own weights; None where that is not asked.
+        starts: where each target that is asked about may start with the port's own weights, as far as the capture tells.
         own, base: the port as it is, and with the reference's weights.
-        initial: initial values that differ from the reference's in kind.
+        initial: initial values that differ from the reference's in kind; laws: those that are drawn from another law.
         answers: what the axes before have answered, by name.
 
     """
@@ -69,10 +70,11 @@ class Case:
     trace: Trace
     state: tuple[Site, ...]
     questions: Mapping[str, TargetQuestion]
-    start: Interval | None
+    starts: Mapping[str, Interval]
     own: Reading
     base: Reading
     initial: tuple[InitialFinding, ...]
+    laws: tuple[LawFinding, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property

@@ -110,6 +110,7 @@ class StateStatistics(Data):
     min: float
     max: float
     quantiles: Quantiles | None = None
+    hash: str | None = None
 
 
 class Noise(Data):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bisect_tool.checks.initial.laws import laws
-from bisect_tool.checks.initial.start import initial_values
+from bisect_tool.checks.initial.start import initialisation
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.renderers.tables import MOST_ROWS
@@ -18,7 +18,7 @@ def beforehand(pair: Pair) -> Iterator[str]:
     yield captions.partners(
         (len(pair.matching.state), len(described.state)), (len(pair.matching.modules), len(described.modules))
     )
-    findings = [*preflight(pair, ran=False), *initial_values(pair), *laws(pair)]
+    findings = [*preflight(pair, ran=False), *initialisation(pair), *laws(pair)]
     for finding in findings[:MOST_ROWS]:
         yield captions.known_beforehand(finding.check, finding.message)
     if len(findings) > MOST_ROWS:

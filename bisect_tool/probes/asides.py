@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -18,10 +19,12 @@ from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, V
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming
+from bisect_tool.probes.reading import Comparison
 from bisect_tool.sites import Edge, Site
 from bisect_tool.workers.failures import model_error
 
 T = TypeVar("T")
+COMPARISON = TypeAdapter(Comparison)
 
 
 class Asides:
@@ -46,6 +49,21 @@ class Asides:
                 "file": str(file),
             }
             return self._answered("values", request, lambda found: self._handed(found, file), {})
+
+    def compare_state(self, names: Iterable[Site]) -> dict[Site, float]:
+        """Return how far parameters and buffers, as the port builds them, are off from the reference's: infinitely at most."""
+        asked = self._naming.in_port(names)
+        if not asked:
+            return {}
+
+        def read(found: Any) -> dict[Site, float]:
+            rows = {name: COMPARISON.validate_python({"path": "", **row}) for name, row in found.items()}
+            return {
+                Site(self._naming.to_reference[name]): math.inf if row.error is None else row.error
+                for name, row in rows.items()
+            }
+
+        return self._answered("compare_state", {"names": asked}, read, {})
 
     def survey(self, intervention: Intervention, *, to_a_crash: bool = False) -> Survey:
         """Run one probe and return what the port's watched functions assigned.

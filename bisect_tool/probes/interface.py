@@ -26,6 +26,10 @@ class Asides(Protocol):
         """Run one probe and return what some calls were handed and gave."""
         ...
 
+    def compare_state(self, names: Iterable[Site]) -> dict[Site, float]:
+        """Return how far parameters and buffers, as the port builds them, are off from the reference's."""
+        ...
+
     def survey(self, intervention: Intervention, *, to_a_crash: bool = False) -> Survey:
         """Run one probe and return what the port's watched functions assigned; ``to_a_crash``: also where the run raises."""
         ...

@@ -30,6 +30,7 @@ T_999 = {
     11: 4.437, 12: 4.318, 13: 4.221, 14: 4.140, 15: 4.073, 16: 4.015, 17: 3.965, 18: 3.922, 19: 3.883, 20: 3.850,
     25: 3.725, 30: 3.646,
 }  # fmt: skip
+LARGEST_LOG = 300.0  # beyond it a range has no end that a float can hold
 FEWEST_SEEDS = 4  # below this the interval is too wide to say anything
 
 
@@ -78,12 +79,22 @@ def loss_interval(code: Interval, noise: float, rounding: float) -> Interval:
 def start_interval(values: Sequence[float]) -> Interval | None:
     """Return where one more initialisation is expected, from the reference's own: a 99.9 % prediction interval.
 
-    ``mean ± t * s * sqrt(1 + 1/n)`` (Student). None when there are too few values or one is not finite.
+    ``mean ± t * s * sqrt(1 + 1/n)`` (Student), of the logarithms where all are positive, as a loss's are: it is skewed, and
+    never below zero. It holds the reference's own values. None when there are too few values, one is not finite, or all are the same: that is no spread.
     """
-    if len(values) < FEWEST_SEEDS or not all(math.isfinite(v) for v in values):
+    if len(values) < FEWEST_SEEDS or not all(math.isfinite(v) for v in values) or len(set(values)) == 1:
         return None
-    mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    degrees = len(values) - 1
+    positive = min(values) > 0
+    numbers = [math.log(v) for v in values] if positive else list(values)
+    mean = statistics.fmean(numbers)
+    degrees = len(numbers) - 1
     factor = T_999[max(d for d in T_999 if d <= degrees)]
-    width = max(factor * deviation * math.sqrt(1 + 1 / len(values)), 8 * FLOAT32 * abs(mean))
-    return Interval(mean - width, mean + width, mean, ranges.prediction(len(values)))
+    width = factor * statistics.stdev(numbers) * math.sqrt(1 + 1 / len(numbers))
+    if positive:
+        times = math.exp(min(max(width, 8 * FLOAT32), LARGEST_LOG))
+        centre = math.exp(mean)
+        low, high, origin = centre / times, centre * times, ranges.predicted_factor(len(values), times, centre)
+    else:
+        width = max(width, 8 * FLOAT32 * abs(mean))
+        low, high, centre, origin = mean - width, mean + width, mean, ranges.prediction(len(values))
+    return Interval(min(low, *values), max(high, *values), centre, origin)

@@ -10,20 +10,19 @@ from bisect_tool.axes.axis import Case
 from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.described import Described
-from bisect_tool.checks.initial.laws import laws
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit, WrongStart
-from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.ranges import TargetQuestion
-from bisect_tool.questions.tolerance import FEWEST_SEEDS, Interval
+from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
 from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import lost_calls, ruled_out
+from bisect_tool.report.started import not_asked, started
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, limits
 
@@ -32,8 +31,7 @@ def report_of(case: Case) -> data.Report:
     """Return the report about a case in which every axis has answered, or of what is known where the search was stopped."""
     off = _off(case)
     open_ends = tuple(end for answer in case.answers.values() for end in answer.open_ends)
-    initial = (*case.initial, *laws(case.pair))
-    verdict, sentence = _with_the_crash(case, *_verdict(case, off, open_ends, initial))
+    verdict, sentence = _with_the_crash(case, *_verdict(case, off, open_ends))
     base, own = (_value(reading, case.target) for reading in (case.base, case.own))
     starts = any(isinstance(culprit, WrongStart) for culprit in case.culprits)
     manifest = case.capture.manifest
@@ -50,7 +48,9 @@ def report_of(case: Case) -> data.Report:
         culprits=tuple(map(culprit_data, sorted(case.culprits, key=lambda c: not c.confirmed))),
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)) if case.questions else (),
-        preflight=tuple(map(finding_data, (*preflight(case.pair, ran=bool(case.questions)), *initial))),
+        preflight=tuple(
+            map(finding_data, (*preflight(case.pair, ran=bool(case.questions)), *case.initial, *case.laws))
+        ),
         census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),
         sizes=tuple(sizes(manifest)),
@@ -73,9 +73,7 @@ def _asked(case: Case) -> Mapping[str, TargetQuestion]:
     return {name: q for name, q in case.questions.items() if case.target in (None, name)}
 
 
-def _verdict(
-    case: Case, off: Sequence[str], open_ends: Sequence[str], initial: Sequence[Finding]
-) -> tuple[data.Answered, str]:
+def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[data.Answered, str]:
     proved = [culprit for culprit in case.culprits if culprit.confirmed]
     why = case.log.stop.why
     if proved:
@@ -86,7 +84,7 @@ def _verdict(
     if case.culprits or open_ends or off:
         doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
         return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
-    return "agrees", _agreement(case, initial)
+    return "agrees", _agreement(case)
 
 
 def _with_the_crash(case: Case, verdict: data.Answered, sentence: str) -> tuple[data.Answered, str]:
@@ -110,22 +108,25 @@ def _headline(case: Case, proved: Sequence[Culprit]) -> str:
     return blame.headline((culprit.blamed, culprit.evidence(asked)) for culprit in felt_first)
 
 
-def _agreement(case: Case, initial: Sequence[Finding]) -> str:
+def _agreement(case: Case) -> str:
+    """Say what agrees, how it starts, and what differs all the same or was not asked."""
+    start = started(case)
     if case.target is not None:
-        starts = case.start is not None and not case.answers["start"].notes
-        unlike = [site for finding in initial for site in finding.sites]
-        return limits.agrees(case.target, starts=starts, unlike=unlike)
+        return limits.agrees(case.target, start)
     gradients = case.capture.manifest.gradients
     found = case.answer(GradientAnswer)
     of = gradients.of if found is not None and gradients is not None else ()
     rounded = 0 if found is None else len(found.rounded)
-    return limits.all_agree(list(case.questions), of, lost=lost_calls(case), rounded=rounded)
+    return limits.all_agree(list(case.questions), of, start, lost=lost_calls(case), rounded=rounded)
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:
     if case.target is None or not case.questions:
         return {}
-    return {"code": _range(base, case.questions[case.target].question.interval), "start": _range(own, case.start)}
+    return {
+        "code": _range(base, case.questions[case.target].question.interval),
+        "start": _range(own, case.starts.get(case.target)),
+    }
 
 
 def _range(value: float | None, interval: Interval | None) -> data.Range:
@@ -162,10 +163,8 @@ def _gradients(case: Case) -> parts.GradientData | None:
 
 def _notes(case: Case) -> list[str]:
     notes = []
-    if case.target is not None and case.start is None:
-        notes.append(limits.start_not_asked(len(case.capture.manifest.spread.seeds), FEWEST_SEEDS - 1))
-    if case.target is None:
-        notes.append(limits.start_needs_a_target())
+    if "start" in case.answers:
+        notes += not_asked(case)
     blamed = any(answer.culprits for name, answer in case.answers.items() if name in ("calls", "start"))
     can = GRADIENTS.needs <= case.port.capabilities  # else the axis that was left out says so
     if case.answer(GradientAnswer) is None and not blamed and can:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from bisect_tool.sentences.blame import Asked
 from bisect_tool.sentences.spelling import apart
+
+StartShows = Literal["fixed", "constant", "law"]
+OTHERWISE: dict[StartShows, str] = {
+    "fixed": "the reference has other values, the same at every seed",
+    "constant": "a constant, where the reference's are random at every seed",
+    "law": "the reference's are drawn from another law",
+}
 
 
 def code_diverges(asked: Asked) -> str:
@@ -29,14 +38,9 @@ def start_diverges(asked: Asked) -> str:
     return f": with the port's own weights {asked.target} starts at {port}, not {reference}"
 
 
-def start_is_constant(unfelt_by: str | None) -> str:
-    """Say that initial values are a constant where the reference's are random."""
-    return f"{_though(unfelt_by, ' yet')}: a constant lets no signal pass"
-
-
-def start_is_other(unfelt_by: str | None) -> str:
-    """Say that initial values are not those that the reference has, which are the same at every seed."""
-    return f"{_though(unfelt_by)}: the reference has other values, the same at every seed"
+def start_is_other(shows: StartShows, unfelt_by: str | None) -> str:
+    """Say in what initial values differ from the reference's at every seed."""
+    return f"{_though(unfelt_by)}: {OTHERWISE[shows]}"
 
 
 def start_silences() -> str:
@@ -54,5 +58,5 @@ def untrained(unfelt_by: str | None = None) -> str:
     return _though(unfelt_by)
 
 
-def _though(unfelt_by: str | None, yet: str = "") -> str:
-    return f", though {unfelt_by} does not show it{yet}" if unfelt_by else ""
+def _though(unfelt_by: str | None) -> str:
+    return f", though {unfelt_by} does not show it" if unfelt_by else ""

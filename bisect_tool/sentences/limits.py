@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bisect_tool.sentences.spelling import counted, listed, sentence_list
 
@@ -33,14 +34,32 @@ def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str])
     return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."
 
 
-def agrees(target: str, *, starts: bool, unlike: Sequence[str] = ()) -> str:
-    """Say that a target agrees; ``unlike`` are tensors that start otherwise, although the target does not show it."""
-    also = ", and with its own it starts within the reference's spread" if starts else ""
-    though = f"; yet these start by other laws: {listed(unlike)}" if unlike else ""
-    return f"{target} agrees: with the reference's weights the port computes the same{also}{though}."
+@dataclass(frozen=True)
+class Started:
+    """What is known of the start, as a headline says it.
+
+    Attributes: ``within`` are the targets that start where they may; ``same`` tells that all values are the reference's;
+    ``why`` says why nothing or not all was asked, ``rare`` that a target starts elsewhere by chance; ``unlike`` are tensors
+    that start otherwise, which proves nothing, and ``settings`` what is set otherwise and shows in no value.
+    """
+
+    within: Sequence[str] = ()
+    same: bool = False
+    why: str = ""
+    rare: bool = False
+    unlike: Sequence[str] = ()
+    settings: Sequence[str] = ()
 
 
-def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int = 0, rounded: int = 0) -> str:
+def agrees(target: str, start: Started) -> str:
+    """Say that a target agrees, and how it starts."""
+    also = ", and with its own it starts within the reference's spread" if start.within and not start.rare else ""
+    return f"{target} agrees: with the reference's weights the port computes the same{also}{_limited(start, also)}."
+
+
+def all_agree(
+    targets: Sequence[str], gradients_of: Sequence[str], start: Started, *, lost: int = 0, rounded: int = 0
+) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
     ``lost`` calls of the reference could not be compared; in the gradients of ``rounded`` parameters rounding adds up.
@@ -50,9 +69,16 @@ def all_agree(targets: Sequence[str], gradients_of: Sequence[str], *, lost: int 
     which_pulled = "Every call's gradient" if rounded else "Every gradient"
     by_itself = f", by itself; in {counted(rounded, 'parameter')} rounding adds up" if rounded else ""
     pulled = f" {which_pulled} of {' + '.join(gradients_of)} agrees too{by_itself}." if gradients_of else ""
+    within = [target for target in start.within if target in targets]
+    verb_within = "starts" if len(within) == 1 else "start"
+    also = (
+        f"; with its own weights {sentence_list(within)} {verb_within} within the reference's spread"
+        if within and not start.rare
+        else ""
+    )
     return (
         f"{which} agrees by itself, from the reference's inputs and weights, and so {verb} "
-        f"{sentence_list(targets)}.{pulled}"
+        f"{sentence_list(targets)}{also}{_limited(start, also)}.{pulled}"
     )
 
 
@@ -89,17 +115,25 @@ def nothing_proved_by_then(target: str | None, why: str) -> str:
     return f"{why[0].upper()}{why[1:]}: no culprit was proved{f' for {target}' if target else ''} by then."
 
 
-def start_not_asked(seeds: int, needed: int) -> str:
-    """Say that the capture has too few initialisations to tell where a target may start."""
-    return (
-        f"whether it starts the same was not asked: the capture has {counted(seeds, 'other initialisation')}, "
-        f"{needed} are needed (`bisect capture --seeds 8`)"
-    )
+def _limited(start: Started, said: str) -> str:
+    """Say what is left open of the start, and what differs; ``said`` is what was said of it before."""
+    words = ""
+    if start.rare:
+        words = "; with its own it starts elsewhere, as by a rare draw"
+    elif start.same and not said:
+        words = "; it starts with the reference's values"
+    elif start.why:
+        words = f"; whether it starts the same was not asked{' of all' if said else ''}: {start.why}"
+    if start.unlike:
+        words += f"; yet these start by other laws: {listed(start.unlike)}"
+    if start.settings:
+        words += f"; yet no value of one run shows {'; '.join(start.settings[:3])}"
+    return words
 
 
-def start_needs_a_target() -> str:
-    """Say that without a target nobody asked where the port starts."""
-    return "whether it starts the same was not asked: name a target (`bisect run --target NAME`)"
+def start_not_asked(why: str) -> str:
+    """Say that nobody could tell where the port should start."""
+    return f"whether it starts the same was not asked: {why}"
 
 
 def gradients_not_compared(*, known: bool) -> str:
@@ -111,6 +145,7 @@ def gradients_not_compared(*, known: bool) -> str:
 # What a report lacks where the port fails at what it is asked beside probes, by the operation.
 UNANSWERED = {
     "values": "what the culprits compute was not looked at",
+    "compare_state": "which tensors that are the same at every seed the port has otherwise was not looked at",
     "survey": "lines of code were not looked for",
     "attach_variables": "lines of code were not looked for",
     "identify": "variables of other names were not recognised by their values",

@@ -21,6 +21,11 @@ def prediction(initialisations: int) -> str:
     return f"99.9 % prediction interval over {initialisations} initialisations of the reference"
 
 
+def predicted_factor(initialisations: int, times: float, centre: float) -> str:
+    """Say that the range is where one more initialisation is expected, and how wide it is around its middle."""
+    return f"{prediction(initialisations)}, taken on the logarithm: within a factor of {times:.4g} of {centre:.4g}"
+
+
 def with_own_sums(origin: str, off: float) -> str:
     """Add that a framework which sums naively has room for its own sums."""
     return f"{origin}, and {off:.2g} that the port's own sums in the loss are off (its framework sums naively)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisect_tool.sentences.labels import ALL_STATE
-from bisect_tool.sentences.spelling import listed
+from bisect_tool.sentences.evidence import OTHERWISE, StartShows
+from bisect_tool.sentences.spelling import counted, listed
 
 # What is put right in a probe.
 THESE_ALONE = "these alone"
@@ -21,11 +21,6 @@ CODE_IS_HELD = "whether it starts the same can be asked once the code is right"
 def named(names: Sequence[str]) -> str:
     """Name what is put right in a probe."""
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)})"
-
-
-def all_but(names: Sequence[str]) -> str:
-    """Label the probe in which everything else is the reference's."""
-    return f"everything but {named(names)}"
 
 
 def patched(what: str) -> str:
@@ -48,24 +43,21 @@ def perhaps_not_needed(names: Sequence[str]) -> str:
     return f"whether {listed(names)} must be right too: the port fails with the others alone"
 
 
-def layer_is_right(site: str, error: float) -> str:
-    """Say that a layer is right once all weights are the reference's."""
-    return f"{ALL_STATE} patched: from the reference's inputs {site} is off by {error:.1e}"
+def seeds_speak(shows: StartShows, initialisations: int) -> str:
+    """Say what of the reference's own initialisations proves that initial values are otherwise."""
+    return f"beside {initialisations} initialisations of the reference: {OTHERWISE[shows]}"
 
 
-def layer_is_wrong(site: str, error: float) -> str:
-    """Say that a layer is wrong as long as the culprit's weights are its own."""
-    return f"all but these patched: from the reference's inputs {site} is off by {error:.2g}"
-
-
-def layer_varies(site: str, variation: float) -> str:
-    """Say that a layer's output is no constant once the culprit is put right."""
-    return f"{THESE_ALONE} patched: {site} varies (by {variation:.3g})"
-
-
-def layer_is_constant(site: str) -> str:
-    """Say that a layer's output is a constant as it is."""
-    return f"nothing patched: {site} is one constant at every place"
+def felt(target: str, own: float | None, healed: float | None, low: float, high: float) -> str:
+    """Say what a target is with initial values put right, which may lie where it may with those of the port too."""
+    if own is None or healed is None:
+        return f"the port gives no {target} with the reference's values of these"
+    if own == healed:
+        return f"{target} does not feel them: it starts at {own:.6g} with the reference's values of these too"
+    return (
+        f"{target} starts at {own:.6g}, and with the reference's values of these at {healed:.6g}; "
+        f"it may start from {low:.4g} to {high:.4g}"
+    )
 
 
 def rare_draw(target: str, value: float, low: float, high: float, origin: str) -> str:
@@ -74,3 +66,28 @@ def rare_draw(target: str, value: float, low: float, high: float, origin: str) -
         f"{target} starts at {value:.6g}, outside {low:.6g} to {high:.6g} ({origin}); yet every parameter starts by the "
         "reference's law, and no part of them explains it: a rare draw (`bisect capture --seeds 32` tells more)"
     )
+
+
+def too_few_seeds(seeds: int, needed: int) -> str:
+    """Say that the capture has too few initialisations to tell where a target may start."""
+    return f"the capture has {counted(seeds, 'other initialisation')}, {needed} are needed (`bisect capture --seeds 8`)"
+
+
+def not_finite(target: str) -> str:
+    """Say that a target is not finite at some of the reference's initialisations."""
+    return f"{target} is not finite at each of the reference's initialisations"
+
+
+def seed_is_ignored() -> str:
+    """Say that the reference's weights are the same whatever the seed."""
+    return "the reference's build gives the same weights whatever the seed"
+
+
+def feels_no_weight(target: str) -> str:
+    """Say that a target is the same whatever the weights."""
+    return f"{target} of the reference is the same at every seed although its weights are not: it feels none of them"
+
+
+def other_momentum(module: str, port: object, reference: object) -> str:
+    """Say that running statistics follow at another pace."""
+    return f"the momentum of {module}: {port}, reference {reference}"

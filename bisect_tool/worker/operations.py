@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from . import wire
 from .adapters.adapter import Adapter
-from .arrays import shards
+from .arrays import measure, shards
 from .code import lines
 from .failures import failure
 from .model import build, calls, describe, optimizer
@@ -84,6 +84,14 @@ class Session:
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))
         return {"sum_error": abs(total - exact) / max(exact, 1e-30)}
+
+    def compare_state(self, names: List[str]) -> Data:
+        """Return how far some parameters and buffers, as ``build`` left them, are off from the reference's, by name."""
+        reference, own = self._reference, self._model.own
+        return {
+            name: measure.difference(*(measure.shut(a) for a in (own[name], reference.read(reference.state[name]))))
+            for name in names
+        }
 
     def step(self) -> Data:
         """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls."""
@@ -234,6 +242,7 @@ OPERATIONS: Dict[str, Callable[..., Any]] = {
     "step": Session.step,
     "record": Session.record,
     "attach": Session.attach,
+    "compare_state": Session.compare_state,
     "remember": Session.remember,
     "run": Session.run,
     "values": Session.values,

@@ -112,6 +112,7 @@ REQUESTS: Dict[str, Request] = {
         reply={"sites": "whole", "bytes": "object", "seconds": "object"},
     ),
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
+    "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
     "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may=FAILED),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),

@@ -108,3 +108,22 @@ def test_an_excerpt_without_its_line_shows_nothing(line: int, text: list[str]) -
     asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
     assert asides.survey(Intervention()).excerpts == {}
     assert asides.unanswered == {}
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ({"b": {"error": 0.5}}, {"a": 0.5}),
+        ({"b": {"mismatch": "shape"}}, {"a": float("inf")}),
+        ({"b": {"error": -1.0}}, {}),
+        ({"b": {}}, {}),
+        ({"c": {"error": 0.5}}, {}),
+        ({"b": 0.5}, {}),
+    ],
+)
+def test_state_is_compared_or_it_is_said_that_it_was_not(reply: Any, found: dict[str, float]) -> None:
+    """An answer that is not usable clears and accuses nobody."""
+    asides = Asides(Answering(reply), Naming({"a": "b"}), None)  # type: ignore[arg-type]
+    assert asides.compare_state([Site("a")]) == found
+    assert bool(asides.unanswered) == (not found)
+    assert asides.compare_state([]) == {}

@@ -55,24 +55,37 @@ def test_an_infinite_reference_is_met_by_itself():
     assert not interval.holds(math.nan)
 
 
-@given(st.lists(FINITE, min_size=FEWEST_SEEDS, max_size=40))
+@given(st.lists(FINITE, min_size=FEWEST_SEEDS, max_size=40, unique=True))
 def test_the_spread_over_seeds_is_a_prediction_interval(values):
     """One more initialisation is expected within mean ± t s sqrt(1 + 1/n), with t for n - 1 degrees of freedom."""
+    values = [*values, -1.0, 1.0]  # of both signs: no logarithm
     interval = start_interval(values)
     n = len(values)
     t = T_999[n - 1] if n - 1 in T_999 else T_999[max(d for d in T_999 if d < n - 1)]
     width = t * statistics.stdev(values) * math.sqrt(1 + 1 / n)
     mean = statistics.fmean(values)
     assert interval.centre == mean
-    assert interval.high - mean == pytest.approx(max(width, 8 * 2.0**-23 * abs(mean)), rel=1e-6, abs=1e-9)
-    assert mean - interval.low == pytest.approx(interval.high - mean, rel=1e-6, abs=1e-9)
+    width = max(width, 8 * 2.0**-23 * abs(mean))
+    assert interval.high == pytest.approx(max(mean + width, *values), rel=1e-6, abs=1e-6)
+    assert interval.low == pytest.approx(min(mean - width, *values), rel=1e-6, abs=1e-6)
 
 
-def test_the_prediction_interval_of_four_known_values():
-    """For 1, 2, 3, 4 it is 2.5 ± 12.924 * 1.29099 * 1.11803."""
-    interval = start_interval([1.0, 2.0, 3.0, 4.0])
-    assert interval.low == pytest.approx(2.5 - 18.6542, abs=1e-3)
-    assert interval.high == pytest.approx(2.5 + 18.6542, abs=1e-3)
+@pytest.mark.parametrize("shift", [0.0, 5.0])
+def test_the_prediction_interval_of_four_known_values(shift):
+    """For -1, 0, 1, 2 it is 0.5 ± 12.924 * 1.29099 * 1.11803; for positive values the same of their logarithms."""
+    linear = start_interval([-1.0, 0.0, 1.0, 2.0])
+    assert (linear.low, linear.high) == (pytest.approx(0.5 - 18.6542, abs=1e-3), pytest.approx(0.5 + 18.6542, abs=1e-3))
+    skewed = start_interval([math.exp(x + shift) for x in (-1.0, 0.0, 1.0, 2.0)])
+    assert math.log(skewed.low) == pytest.approx(shift + 0.5 - 18.6542, abs=1e-3)
+    assert math.log(skewed.high) == pytest.approx(shift + 0.5 + 18.6542, abs=1e-3)
+    assert "within a factor of" in skewed.origin
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=FEWEST_SEEDS, max_size=40, unique=True))
+def test_a_positive_target_never_starts_below_zero(values):
+    """A loss is skewed: a cross-entropy from -6 to 30 is no range."""
+    interval = start_interval(values)
+    assert 0 < interval.low <= min(values) <= max(values) <= interval.high
 
 
 def test_the_quantiles_fall_with_the_degrees_of_freedom():
@@ -82,9 +95,11 @@ def test_the_quantiles_fall_with_the_degrees_of_freedom():
     assert quantiles[-1] > 3.29
 
 
-@pytest.mark.parametrize("values", [[], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0, math.nan], [1.0, 2.0, 3.0, math.inf]])
+@pytest.mark.parametrize(
+    "values", [[], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0, math.nan], [1.0, 2.0, 3.0, math.inf], [2.0] * 9]
+)
 def test_too_few_or_broken_values_give_no_spread(values):
-    """Fewer than four values, or one that is not finite, say nothing about the next."""
+    """Fewer than four values, one that is not finite, or all the same, say nothing about the next."""
     assert start_interval(values) is None
 
 

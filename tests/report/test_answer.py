@@ -32,6 +32,10 @@ STATE = tuple(map(Site, ("a.w", "b.w", "c.w")))
 MODEL = described([module(name) for name in CALLS], [tensor(name) for name in STATE])
 HEALED = Proof("it alone patched", Verdict.AGREES, "loss", 1.0)
 ILL = Proof("everything before it patched", Verdict.DIVERGES, "loss", 2.0)
+NOT_ASKED = (
+    "whether it starts the same was not asked: the capture has 0 other initialisations, 3 are needed "
+    "(`bisect capture --seeds 8`)"
+)
 START = Interval(0.5, 1.5, 1.0, "the spread")
 
 
@@ -88,15 +92,13 @@ def test_an_agreeing_port_has_nothing_to_blame() -> None:
     """The calls and the loss are cleared, and what was not asked is said."""
     report = report_of(case())
     assert (report.verdict, report.exit_code, report.culprits) == ("agrees", 0, ())
-    assert report.sentence == "loss agrees: with the reference's weights the port computes the same."
+    assert report.sentence == f"loss agrees: with the reference's weights the port computes the same; {NOT_ASKED}."
     assert report.ruled_out == (
         "all 3 module calls: from the reference's inputs and weights each gives the reference's output, to within rounding",
         "the code of step and of the loss: with the reference's weights loss agrees",
     )
     start, gradients = report.notes
-    assert start.startswith(
-        "whether it starts the same was not asked: the capture has 0 other initialisations, 3 are needed"
-    )
+    assert start == NOT_ASKED
     assert gradients == "gradients were not compared: `bisect capture --grads`, then `bisect run --target grad_norm`"
 
 
@@ -253,10 +255,12 @@ def test_without_a_target_every_call_is_judged() -> None:
     """All agree, and the start is said not to have been asked."""
     report = report_of(case(target=None))
     assert report.sentence == (
-        "Every module call agrees by itself, from the reference's inputs and weights, and so does loss."
+        f"Every module call agrees by itself, from the reference's inputs and weights, and so does loss; {NOT_ASKED}."
     )
     assert (report.target, report.reference, report.port) == (None, None, None)
-    assert report.notes[0].startswith("whether it starts the same was not asked: name a target")
+    assert report.notes[0] == NOT_ASKED
+    asked = report_of(case(target=None, start=START)).sentence
+    assert asked.endswith("so does loss; with its own weights loss starts within the reference's spread.")
 
 
 def test_without_a_target_a_culprit_has_no_numbers() -> None:

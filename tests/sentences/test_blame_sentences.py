@@ -126,10 +126,13 @@ def test_mistakes_of_a_step_share_a_sentence() -> None:
             ", though loss does not show it: the reference's inputs and weights give another output",
         ),
         (evidence.start_diverges(Asked("loss", 1.0)), ": with the port's own weights it gives no loss"),
-        (evidence.start_is_constant("loss"), ", though loss does not show it yet: a constant lets no signal pass"),
-        (evidence.start_is_constant(None), ": a constant lets no signal pass"),
         (
-            evidence.start_is_other("loss"),
+            evidence.start_is_other("constant", "loss"),
+            ", though loss does not show it: a constant, where the reference's are random at every seed",
+        ),
+        (evidence.start_is_other("law", None), ": the reference's are drawn from another law"),
+        (
+            evidence.start_is_other("fixed", "loss"),
             ", though loss does not show it: the reference has other values, the same at every seed",
         ),
         (evidence.start_silences(), ": at the start other parameters get no gradient"),

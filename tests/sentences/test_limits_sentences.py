@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bisect_tool.sentences import limits
+from bisect_tool.sentences.limits import Started
 
 
 @pytest.mark.parametrize(
@@ -72,25 +73,43 @@ def test_why_nothing_is_proved_is_said(target: str | None, off: list[str], reaso
     assert limits.inconclusive(target, off, reasons) == words
 
 
-def test_agreement_says_under_which_weights() -> None:
-    """Where the start was not asked, nothing is said of it."""
-    assert (
-        limits.agrees("loss", starts=False) == "loss agrees: with the reference's weights the port computes the same."
-    )
-    assert limits.agrees("loss", starts=True).endswith(", and with its own it starts within the reference's spread.")
-    assert limits.agrees("loss", starts=True, unlike=["a", "b"]).endswith(
-        " spread; yet these start by other laws: a, b."
-    )
+SPREAD = ", and with its own it starts within the reference's spread"
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (Started(), "computes the same."),
+        (Started(within=["loss"]), f"{SPREAD}."),
+        (Started(within=["loss"], unlike=["a", "b"]), f"{SPREAD}; yet these start by other laws: a, b."),
+        (Started(same=True), "computes the same; it starts with the reference's values."),
+        (Started(why="no seeds"), "computes the same; whether it starts the same was not asked: no seeds."),
+        (Started(within=["loss"], rare=True), "computes the same; with its own it starts elsewhere, as by a rare draw."),
+        (Started(within=["loss"], settings=["p of m: 1, reference 2"]), f"{SPREAD}; yet no value of one run shows p of m: 1, reference 2."),
+    ],
+)  # fmt: skip
+def test_agreement_says_under_which_weights_and_what_it_lacks(start: Started, words: str) -> None:
+    """Whatever differs or was not asked stands beside it."""
+    said = limits.agrees("loss", start)
+    assert said.startswith("loss agrees: with the reference's weights the port computes the same")
+    assert said.endswith(words)
 
 
 def test_all_that_agrees_is_said_without_a_target() -> None:
-    """Calls, targets, and gradients where they were compared."""
-    assert limits.all_agree(["a"], []).endswith("and so does a.")
-    assert limits.all_agree(["a"], [], lost=6).startswith("Every module call but 6 that could not be compared agrees")
-    rounded = limits.all_agree(["a"], ["a"], rounded=4)
+    """Calls, targets, how these start, and gradients where they were compared."""
+    assert limits.all_agree(["a"], [], Started()).endswith("and so does a.")
+    lost = limits.all_agree(["a"], [], Started(), lost=6)
+    assert lost.startswith("Every module call but 6 that could not be compared agrees")
+    words = limits.all_agree(["a", "b"], ["a", "b"], Started(within=["a", "b"]))
+    assert words.endswith(
+        "so do a and b; with its own weights a and b start within the reference's spread. Every gradient of a + b agrees too."
+    )
+    partly = limits.all_agree(["a", "b"], [], Started(within=["a"], why="b feels nothing"))
+    assert partly.endswith(
+        "a starts within the reference's spread; whether it starts the same was not asked of all: b feels nothing."
+    )
+    rounded = limits.all_agree(["a"], ["a"], Started(), rounded=4)
     assert rounded.endswith("Every call's gradient of a agrees too, by itself; in 4 parameters rounding adds up.")
-    words = limits.all_agree(["a", "b"], ["a", "b"])
-    assert words.endswith("and so do a and b. Every gradient of a + b agrees too.")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +123,7 @@ def test_the_status_of_a_culprit_says_how_it_is_proved(confirmed: bool, probes: 
 
 def test_what_was_not_asked_is_said_with_the_command_that_asks() -> None:
     """Each note names what to do."""
-    assert "the capture has 1 other initialisation, 4 are needed" in limits.start_not_asked(1, 4)
-    assert "the capture has 0 other initialisations, 4 are needed" in limits.start_not_asked(0, 4)
-    assert limits.start_needs_a_target().endswith("(`bisect run --target NAME`)")
+    assert limits.start_not_asked("why") == "whether it starts the same was not asked: why"
     assert "`bisect capture --grads`, then" in limits.gradients_not_compared(known=False)
     assert "capture" not in limits.gradients_not_compared(known=True)
 

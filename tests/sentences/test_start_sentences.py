@@ -16,7 +16,6 @@ from bisect_tool.sentences import blame, evidence, labels, start
 def test_what_is_put_right_in_a_probe(names, label):
     """Up to three names; of more the first and the last, and how many."""
     assert start.named(names) == label
-    assert start.all_but(names) == f"everything but {label}"
 
 
 @pytest.mark.parametrize(
@@ -25,12 +24,18 @@ def test_what_is_put_right_in_a_probe(names, label):
         (start.patched(start.THESE_ALONE), "these alone patched"),
         (start.patched(start.ALL_OTHERS), "every other parameter and buffer patched"),
         (
-            start.layer_is_right("net", 1.2e-7),
-            "all parameters and buffers patched: from the reference's inputs net is off by 1.2e-07",
+            start.seeds_speak("fixed", 9),
+            "beside 9 initialisations of the reference: the reference has other values, the same at every seed",
         ),
-        (start.layer_is_wrong("net", 0.5), "all but these patched: from the reference's inputs net is off by 0.5"),
-        (start.layer_varies("net", 0.5), "these alone patched: net varies (by 0.5)"),
-        (start.layer_is_constant("net"), "nothing patched: net is one constant at every place"),
+        (
+            start.felt("loss", 2.5, 9.0, 1.0, 20.0),
+            "loss starts at 2.5, and with the reference's values of these at 9; it may start from 1 to 20",
+        ),
+        (
+            start.felt("loss", 2.5, 2.5, 1.0, 20.0),
+            "loss does not feel them: it starts at 2.5 with the reference's values of these too",
+        ),
+        (start.felt("loss", 2.5, None, 1.0, 2.0), "the port gives no loss with the reference's values of these"),
     ],
 )
 def test_what_proves_initial_values(sentence, expected):
@@ -73,3 +78,17 @@ def test_a_rare_draw():
 def test_initial_values_are_wrong(sites, sentence):
     """One is, several are."""
     assert blame.headline([(blame.initial_values(sites), evidence.start_silences())]) == sentence
+
+
+def test_why_a_start_could_not_be_asked_about():
+    """Too few seeds, seeds that change nothing, targets that feel nothing, and what is not finite."""
+    assert start.too_few_seeds(1, 3) == (
+        "the capture has 1 other initialisation, 3 are needed (`bisect capture --seeds 8`)"
+    )
+    assert start.too_few_seeds(0, 3).startswith("the capture has 0 other initialisations, 3 are needed")
+    assert start.seed_is_ignored() == "the reference's build gives the same weights whatever the seed"
+    assert start.feels_no_weight("a").endswith(
+        "is the same at every seed although its weights are not: it feels none of them"
+    )
+    assert start.not_finite("a") == "a is not finite at each of the reference's initialisations"
+    assert start.other_momentum("bn", 0.03, 0.1) == "the momentum of bn: 0.03, reference 0.1"

@@ -180,6 +180,14 @@ def test_what_a_call_was_given_and_gave_is_handed_over(asked: Asked) -> None:
     assert len(found[Site("net.first")].inputs) == 1
 
 
+def test_what_build_left_is_compared_with_the_references(asked: Asked) -> None:
+    """Constants are the reference's to the bit, weights of another seed are not."""
+    names = [Site("net.stem.weight"), Site("net.first.bn.weight"), Site("net.first.bn.running_mean")]
+    found = asked.port.asides.compare_state(names)
+    assert found.pop(names[0]) > 0.1
+    assert found == {names[1]: 0.0, names[2]: 0.0}
+
+
 def test_a_value_overwritten_in_place_is_recorded_as_it_was(asked: Asked) -> None:
     """The stem's output, halved in place later on, is captured as the stem gave it."""
     reading = run(asked, asked.state, watched=frozenset({Site("net.stem")}))

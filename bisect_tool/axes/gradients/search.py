@@ -17,7 +17,7 @@ from bisect_tool.axes.gradients.lines import Code, with_backward_lines
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces
 from bisect_tool.axes.gradients.proofs import proved
-from bisect_tool.axes.gradients.silencing import silencing
+from bisect_tool.axes.gradients.silencing import more_telling, silencing
 from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
 from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
@@ -82,12 +82,16 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     pieces = pull_pieces(asked)
     if pieces.failure is not None:
         return GradientAnswer(open_ends=(sentences.pieces_fail(pieces.failure),))
-    culprits = _culprits(asked, whole, own, pieces, case.initial)
+    constants = [finding for finding in case.initial if finding.kind != "fixed"]
+    culprits = _culprits(asked, whole, own, pieces, constants)
     culprits = with_backward_lines(culprits, Code(asked, case.capture, pieces))
+    sharper = more_telling(culprits, case.culprits)
+    placed = {new for news in sharper.values() for new in news}
     triage, said = _who_learns(asked, whole, own)
     left = Unsettled() if culprits else unsettled(asked, whole, pieces)
     return GradientAnswer(
-        culprits=culprits,
+        culprits=tuple(culprit for culprit in culprits if culprit not in placed),
+        sharper=sharper,
         open_ends=() if left.open_end is None else (left.open_end,),
         notes=() if left.note is None else (left.note,),
         rounded=left.rounded,

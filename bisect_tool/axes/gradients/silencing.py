@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bisect_tool.axes.gradients.passes import Backward, own_pass
 from bisect_tool.axes.gradients.triage import port_kinds, reference_kinds, silent
-from bisect_tool.culprit import SilencingStart
+from bisect_tool.culprit import Culprit, OtherStart, SilencingStart
 from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.proof import Proof
@@ -36,6 +36,17 @@ def silencing(asked: Backward, whole: Reading, own: Reading, constants: Sequence
         necessary=_proof(sentences.ALL_BUT_THESE, before, _silent_in(asked, before) - known),
         findings=(*constants, Finding("silenced", tuple(lost), sentences.silenced(lost))),
     )
+
+
+def more_telling(found: Sequence[Culprit], known: Iterable[Culprit]) -> dict[Culprit, tuple[Culprit, ...]]:
+    """Return what takes the place of initial values that are blamed already: that they silence others says more."""
+    silencers = [culprit for culprit in found if isinstance(culprit, SilencingStart) and culprit.confirmed]
+    return {
+        old: (new,)
+        for old in known
+        for new in silencers
+        if isinstance(old, OtherStart) and set(old.sites) <= set(new.sites)
+    }
 
 
 def _silent_in(asked: Backward, reading: Reading) -> set[str]:

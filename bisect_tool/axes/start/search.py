@@ -1,55 +1,106 @@
-"""Ask whether the port starts the same with its own weights, and if not, which parameters are to blame."""
+"""Ask whether the port starts the same with its own weights, and if not, which parameters are to blame.
+
+What the reference's own initialisations prove needs no probe and no right code. Where a target starts is asked beside it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.start.felt import search_start
-from bisect_tool.axes.start.unfelt import search_fixed, search_silent
-from bisect_tool.checks.initial.laws import laws
+from bisect_tool.axes.start.seeds import others, told_by_seeds
 from bisect_tool.checks.initial.start import unlike
-from bisect_tool.culprit import AfterTheLayers, held_by
+from bisect_tool.culprit import AfterTheLayers, Culprit, OtherStart, held_by
+from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.question import Question
+from bisect_tool.questions.question import Question, verdict_on
+from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import start
+from bisect_tool.sites import Site
 
 
 def _search(case: Case) -> Answer:
-    """Find the initial values that make the target start elsewhere, once the code is right or held."""
-    if case.start is None or case.target is None:
-        return Answer()
+    """Find the initial values that are otherwise, and those that make a target start elsewhere."""
+    told = told_by_seeds(case)
+    findings = [finding for group in told.values() for finding in group]
+    closed = _closed(case, findings)
+    if closed:
+        proved, said = tuple(others(case, told, (), unfelt=False)), (closed,) if case.starts else ()
+        return Answer(culprits=proved, open_ends=said) if case.target else Answer(culprits=proved, notes=said)
+    found = _elsewhere(case, findings)
+    named = [site for culprit in found.culprits if culprit.confirmed for site in culprit.sites]
+    rest = others(case, told, named, unfelt=not found.culprits and not found.open_ends and _starts_alike(case))
+    explained = {site for culprit in rest for site in culprit.sites}
+    kept = [c for c in found.culprits if c.confirmed or not explained.issuperset(c.sites)]
+    return dataclasses.replace(found, culprits=(*kept, *_with_what_is_felt(case, rest)))
+
+
+def _closed(case: Case, findings: Sequence[Finding]) -> str:
+    """Say why a target's start cannot be asked about, "" where it can."""
     calls = case.answers["calls"]
-    held = held_by(calls.culprits)
     if calls.open_ends or any(isinstance(c, AfterTheLayers) and c.felt for c in calls.culprits):
-        return Answer(open_ends=(start.CODE_COMES_FIRST,))
-    if held and not case.initial:  # held values come of other weights: such a net is none of the spread's
-        return Answer(open_ends=(start.CODE_IS_HELD,))
-    question = Question("start", case.port, case.log, case.target, case.start, Intervention(frozenset(held)))
+        return start.CODE_COMES_FIRST
+    # Held values come of other weights: such a net is none of the spread's.
+    return start.CODE_IS_HELD if held_by(calls.culprits) and not findings else ""
+
+
+def _starts_alike(case: Case) -> bool:
+    """Tell whether the target that is asked about, and nobody is to blame for, starts where it may."""
+    if case.target is None or case.target in case.starts:
+        return case.target is not None
+    return verdict_on(case.own, case.target, case.question.interval) is Verdict.AGREES
+
+
+def _elsewhere(case: Case, findings: Sequence[Finding]) -> Answer:
+    """Ask of each target whether it starts where it may; what one target blames is put right for the next."""
+    held = held_by(case.answers["calls"].culprits)
+    answers: list[Answer] = []
+    for target, interval in case.starts.items():
+        blamed = held_by(culprit for answer in answers for culprit in answer.culprits)
+        answers.append(_asked(case, target, interval, (*held, *blamed), findings))
+    return Answer(
+        culprits=tuple(culprit for answer in answers for culprit in answer.culprits),
+        open_ends=tuple(end for answer in answers for end in answer.open_ends),
+        notes=tuple(note for answer in answers for note in answer.notes),
+    )
+
+
+def _asked(case: Case, target: str, interval: Interval, held: Sequence[Site], findings: Sequence[Finding]) -> Answer:
+    question = Question("start", case.port, case.log, target, interval, Intervention(frozenset(held)))
     own = question.ask("start", start.CULPRITS_HELD) if held else case.own
     verdict = question.verdict(own)
     if verdict is Verdict.UNRESOLVED:
         return Answer(open_ends=(start.fails_as_it_is(own.failure),))
-    return _other_start(case, question, own) if verdict is Verdict.DIVERGES else _unfelt(case, question)
+    return Answer() if verdict is Verdict.AGREES else _other_start(case, question, own, findings)
 
 
-def _other_start(case: Case, question: Question, own: Reading) -> Answer:
+def _other_start(case: Case, question: Question, own: Reading, findings: Sequence[Finding]) -> Answer:
     """Find what makes the target start elsewhere; where nothing is proved and nothing differs, it is a rare draw."""
     differing = unlike(case.pair)
-    found = search_start(question, case.state, case.initial, case.trace, unlike=differing)
-    known = found.open_ends or case.initial or differing or laws(case.pair)
-    if known or any(culprit.confirmed for culprit in found.culprits):
+    found = search_start(question, case.state, findings, case.trace, unlike=differing)
+    if found.open_ends or findings or differing or case.laws or any(culprit.confirmed for culprit in found.culprits):
         return found
     reach = question.interval
     value = own.targets[question.target]
     return Answer(notes=(start.rare_draw(question.target, value, reach.low, reach.high, reach.origin),))
 
 
-def _unfelt(case: Case, question: Question) -> Answer:
-    """Find what starts otherwise in kind although the target starts the same."""
-    silent = search_silent(question, case.state, case.initial, case.trace)
-    fixed = search_fixed(question, case.state, case.initial, case.trace)
-    return Answer(culprits=tuple(culprit for culprit in (silent, fixed) if culprit is not None))
+def _with_what_is_felt(case: Case, culprits: Sequence[OtherStart]) -> list[Culprit]:
+    """Add what the target becomes with all of them put right: it may feel them, and start where it may all the same."""
+    known = set(case.state)
+    sites = [site for culprit in culprits for site in culprit.sites if site in known]
+    target = case.target
+    if not sites or target is None or target not in case.starts:
+        return list(culprits)
+    interval = case.starts[target]
+    question = Question("start", case.port, case.log, target, interval, Intervention())
+    healed = question.ask("start", start.named(sites), sites)
+    words = start.felt(target, case.own.targets.get(target), healed.targets.get(target), interval.low, interval.high)
+    return [dataclasses.replace(c, findings=(*c.findings, Finding("target", c.sites, words))) for c in culprits]
 
 
 START = Axis("start", frozenset({"run"}), "whether it starts the same was not asked", _search)

@@ -11,6 +11,7 @@ from bisect_tool.checks.initial.distributions import KURTOSIS, MOOT, NORMAL, TIN
 NO_OTHER_LAW = 1e-6  # a law is named where the other is less likely than this to give such numbers
 THIS_LAW = 1e-5
 FITS = 1e-2  # chance that numbers fit their own law no better; with their own mean and spread they fit better still
+ALIKE = 0.05  # of the spread
 SPREAD = {"uniform": math.sqrt(3), "normal": 1.0}  # what is told of a law (bound, standard deviation) over its std
 
 Difference = Literal["default", "law", "scale", "mean"]
@@ -85,6 +86,16 @@ def difference(port: Law, reference: Law, fans: tuple[int, int] | None) -> Diffe
     if apart > max(0.05, 5 / math.sqrt(port.sample.size)):
         return "mean"
     return "scale" if abs(math.log(max(ratio, TINY))) > 0.03 else "law"
+
+
+def harmless(port: Sample, reference: Sample) -> bool:
+    """Tell whether two laws have one mean and one spread, so that a layer which starts by either gives values as large.
+
+    As far as so many numbers tell: by four of their own standard errors.
+    """
+    ratio, error = max(port.std, TINY) / max(reference.std, TINY), 4 / math.sqrt(port.size)
+    near = abs(port.mean - reference.mean) < (ALIKE + error) * reference.std
+    return near and abs(math.log(ratio)) < ALIKE + error * math.sqrt(0.5)
 
 
 def _starts_as_default(sample: Sample, fans: tuple[int, int] | None) -> bool:

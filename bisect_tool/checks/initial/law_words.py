@@ -15,7 +15,7 @@ RATIOS = {"sqrt(2)": math.sqrt(2), "sqrt(3)": math.sqrt(3), "2": 2.0, "sqrt(6)":
 HINTS = {"sqrt(2)": " (another gain, or another fan?)", "sqrt(3)": " (a bound for a standard deviation?)"}
 
 Kind = Literal[
-    "equal", "same law", "constant", "not finite", "default", "other values", "law", "scale", "mean", "unknown"
+    "equal", "same law", "constant", "not finite", "default", "other values", "law", "scale", "mean", "shape", "unknown"
 ]
 
 
@@ -89,7 +89,7 @@ def _traits(start: Start) -> list[Trait]:
     traits = [names._replace(port_formula=p, reference_formula=r) for p in ports for r in references]
     traits += [names._replace(reference_formula=r) for r in references]
     traits += [names._replace(port_formula=p) for p in ports if start.kind != "default"]
-    if start.kind in ("law", "default"):
+    if start.kind in ("law", "default", "shape"):
         return [*traits, names]
     ratio = start.port.sample.std / start.reference.sample.std
     return [*traits, names._replace(factor=_factor(ratio, start.port.sample.size))]

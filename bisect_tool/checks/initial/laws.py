@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bisect_tool.captures.described import StateEntry
 from bisect_tool.captures.manifest import StateStatistics
 from bisect_tool.checks.initial.distributions import Sample, accusation, pooled
-from bisect_tool.checks.initial.law_names import difference, law
-from bisect_tool.checks.initial.law_words import Start, grouped, message
+from bisect_tool.checks.initial.law_names import difference, harmless, law
+from bisect_tool.checks.initial.law_words import Kind, Start, grouped, message
+from bisect_tool.checks.initial.seeds import FEWEST_SEEDS, seed_reaches, varies
 from bisect_tool.checks.initial.start import initialisation
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 
-FEWEST_SEEDS = 4
 SAMPLED = 32768  # of larger tensors, at least so many numbers are behind the quantiles
-TOLD = ("not finite", "default", "other values", "law", "scale", "mean")  # the most telling first
+TOLD = ("not finite", "default", "other values", "law", "scale", "mean", "shape")  # the most telling first
 
 
-def laws(pair: Pair) -> list[Finding]:
+@dataclass(frozen=True)
+class LawFinding(Finding):
+    """Parameters that are drawn from another law than the reference's.
+
+    ``proves``: their mean or spread is another one; a law of another shape alone (uniform for normal) does no harm.
+    """
+
+    proves: bool
+
+
+def laws(pair: Pair) -> list[LawFinding]:
     """List parameters that are drawn from another law than the reference's, those alike in one finding.
 
     A faithful port is wrongly listed in one run of a thousand: every test is held to ``distributions.LEVEL`` over the number
@@ -27,14 +38,17 @@ def laws(pair: Pair) -> list[Finding]:
     """
     found = [start for start in triage(pair) if start.kind in TOLD]
     groups = sorted(grouped(found), key=lambda group: (TOLD.index(group[0].kind), -len(group)))
-    return [Finding("law", tuple(start.site for start in group), message(group)) for group in groups]
+    return [
+        LawFinding("law", tuple(start.site for start in group), message(group), group[0].kind != "shape")
+        for group in groups
+    ]
 
 
 def triage(pair: Pair) -> list[Start]:
     """Say of each matched parameter whether it starts as the reference's does."""
     said = {site for finding in initialisation(pair) for site in finding.sites}
     others = pair.reference.spread.state
-    drawn = any(_varies((e, *others.get(e.name, ()))) for e in pair.reference.described.state if e.kind == "parameter")
+    drawn = seed_reaches(pair.reference)
     rows = [(ours, theirs) for ours, theirs in pair.state() if ours.kind == "parameter" and theirs.alias_of is None]
     tested = max(1, len(rows))
     weights = {e.name: e.shape for e in pair.port.state}
@@ -58,11 +72,8 @@ def fan(entry: StateEntry, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, 
     return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 
-def _varies(runs: Iterable[StateEntry | StateStatistics]) -> bool:
-    return len({(run.mean, run.std, run.min, run.max) for run in runs}) > 1
-
-
-def _sample(entry: StateEntry | StateStatistics, size: int) -> Sample | None:
+def sample(entry: StateEntry | StateStatistics, size: int) -> Sample | None:
+    """Return the statistics of an entry as a sample, None where it has none."""
     if entry.mean is None or entry.std is None or entry.min is None or entry.max is None:
         return None
     return Sample(size, min(size, SAMPLED), entry.mean, entry.std, entry.min, entry.max, entry.quantiles)
@@ -80,9 +91,9 @@ def _start(
     if ours.hash is not None and (ours.hash, ours.shape, ours.dtype) == (theirs.hash, theirs.shape, theirs.dtype):
         return Start(ours.name, "equal")
     runs: list[StateEntry | StateStatistics] = [ours, *others]
-    seeds = [s for run in runs if (s := _sample(run, ours.size)) is not None and math.isfinite(s.std)]
-    port = _sample(theirs, ours.size)
-    fixed = not _varies(runs)
+    seeds = [s for run in runs if (s := sample(run, ours.size)) is not None and math.isfinite(s.std)]
+    port = sample(theirs, ours.size)
+    fixed = not varies(runs)
     unlike = theirs.size != ours.size or not ours.dtype.startswith("float")
     # Where no parameter varies, the seed does not reach the weights, and nothing is known of their law.
     lawless = len(seeds) < max(FEWEST_SEEDS, len(runs)) or (fixed and not drawn)
@@ -100,5 +111,7 @@ def _judged(site: str, port: Sample, seeds: Sequence[Sample], fans: tuple[int, i
     test = accusation(port, seeds, reference, tested)
     if not test:
         return Start(site, "unknown" if len(seeds) == 1 else "same law", found, reference)
-    kind = "other values" if len(seeds) == 1 else difference(found, reference, fans)
+    kind: Kind = "other values" if len(seeds) == 1 else difference(found, reference, fans)
+    if kind in ("default", "law") and harmless(found.sample, reference.sample):
+        kind = "shape"
     return Start(site, kind, found, reference, test)

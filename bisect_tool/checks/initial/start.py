@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from bisect_tool.captures.described import StateEntry
+from bisect_tool.checks.initial.seeds import seed_reaches
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sites import Site
@@ -13,7 +15,8 @@ from bisect_tool.sites import Site
 REPEATS = 1e-6  # relative; a float32 constant computed in another order
 
 # The port's tensor for the reference's; "not loaded": a port which loads the reference's weights has this one otherwise.
-InitialKind = Literal["constant for random", "other constant", "no constant", "not loaded"]
+# "fixed": the reference has it the same at every seed, whatever the rest of the port has.
+InitialKind = Literal["constant for random", "other constant", "no constant", "not loaded", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,10 @@ class InitialFinding(Finding):
         return Site(self.sites[0])
 
 
-def initial_values(pair: Pair) -> list[InitialFinding]:
-    """List what starts otherwise than the reference in kind, each tensor once."""
-    lost = not_loaded(pair)
-    known = {site for finding in lost for site in finding.sites}
-    return [*(f for f in initialisation(pair) if not known & set(f.sites)), *lost]
+def same_numbers(ours: StateEntry, theirs: StateEntry) -> bool:
+    """Tell whether two tensors hold the same numbers, in whatever order."""
+    values = [(getattr(ours, key), getattr(theirs, key)) for key in ("mean", "std", "min", "max")]
+    return ours.size == theirs.size and all(None not in pair and _close(*pair) for pair in values)
 
 
 def initialisation(pair: Pair) -> list[InitialFinding]:
@@ -43,8 +45,11 @@ def initialisation(pair: Pair) -> list[InitialFinding]:
     against a random reference is never listed here: it is drawn differently, and that is legitimate.
     """
     found = []
+    drawn = seed_reaches(pair.reference)
     for ours, theirs in pair.state():
         others = pair.reference.spread.state.get(ours.name, ())
+        if ours.size == 1 and not drawn:  # one number is no constant where the seed is ignored
+            continue
         if ours.kind == "buffer" or not others or None in (ours.mean, ours.min, ours.max, theirs.min, theirs.max):
             continue
         runs = [(ours.min, ours.max), *((o.min, o.max) for o in others)]
@@ -63,12 +68,12 @@ def initialisation(pair: Pair) -> list[InitialFinding]:
     return found
 
 
-def not_loaded(pair: Pair) -> list[InitialFinding]:
+def not_loaded(pair: Pair, rounded: Collection[str] = ()) -> list[InitialFinding]:
     """List tensors that a port which loads the reference's weights does not have as the reference does.
 
     Numbers that are as drawn, and yet the same in every recorded initialisation, are loaded or seeded by the reference
     itself. A port that has most of them to the last bit has them from there, and then every one that it has otherwise is
-    a mistake, constants included.
+    a mistake, constants included. What is ``rounded`` is the reference's but for rounding.
     """
     fixed = [(ours, theirs) for ours, theirs in pair.state() if _same_at_every_seed(pair, ours)]
     drawn = [ours.hash == theirs.hash for ours, theirs in fixed if ours.min != ours.max]
@@ -77,9 +82,9 @@ def not_loaded(pair: Pair) -> list[InitialFinding]:
         return []
     found = []
     for ours, theirs in fixed:
-        if ours.hash == theirs.hash or None in (theirs.mean, theirs.std):
+        if ours.hash == theirs.hash or ours.name in rounded or None in (theirs.mean, theirs.std):
             continue
-        alike = all(_close(getattr(ours, key), getattr(theirs, key)) for key in ("mean", "std", "min", "max"))
+        alike = same_numbers(ours, theirs)
         if alike and ours.min == ours.max:
             continue
         if alike and ours.shape == theirs.shape:

@@ -18,6 +18,7 @@ FEWEST = 64  # of fewer numbers the quantiles say no more than mean, std, min an
 MOST = 65536
 WHOLLY = 1e-2  # of an element: what is off by more has hardly a digit right
 TYPICAL = 1e-3  # of the median element: what is off by less may be what a cancellation left
+SHUT = -100.0  # its exponential is nothing beside that of 0
 BLOCK = 1 << 15  # elements compared at a time: in float64 they stay in a core's cache
 
 
@@ -97,6 +98,18 @@ def difference(value: Array, expected: Array) -> dict[str, Any]:
         return {"error": 0.0}
     # beside zeros there is no scale: the difference itself
     return {"error": math.sqrt(apart / count) / (math.sqrt(scale / count) or 1.0)}
+
+
+def shut(array: Array) -> Array:
+    """Return a mask that is added before a softmax as the places that it shuts, any other array as it is.
+
+    Whether those hold -inf, -1e9 or -100 makes no difference to what it does.
+    """
+    if array.dtype.kind == "f" and array.size and array.min() <= SHUT:
+        places = array <= SHUT
+        if not array[~places].any():
+            return np.asarray(places)
+    return array
 
 
 def misplaced(value: Array, expected: Array) -> int:

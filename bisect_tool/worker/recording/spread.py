@@ -25,5 +25,5 @@ def measure_spread(model: Model, rebuild: Callable[[int], Model], seeds: Sequenc
         for name, array in other.own.items():
             statistics = measure.initial(array)
             if statistics:
-                state.setdefault(name, []).append(statistics)
+                state.setdefault(name, []).append(dict(statistics, hash=measure.digest(array)))
     return {"seeds": list(seeds), "targets": targets, "state": state}

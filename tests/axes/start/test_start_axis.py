@@ -8,10 +8,11 @@ from simulated_case import BarePort, case_of
 
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.start.search import START
+from bisect_tool.checks.initial.laws import LawFinding
 from bisect_tool.checks.initial.start import InitialFinding
-from bisect_tool.culprit import ConstantStart, NotLoaded, WrongCalls, WrongLoss, WrongStart
+from bisect_tool.culprit import OtherStart, WrongCalls, WrongLoss, WrongStart
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.reading import Comparison, Reading, Watched
+from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
@@ -22,15 +23,11 @@ SPREAD = Interval(9.0, 11.0, 10.0, "the spread")
 
 
 class LayeredPort(BarePort):
-    """Three layers whose ``wrong`` tensors start otherwise.
+    """Three layers whose loss is off until all of ``felt`` are patched; patching ``moves`` moves it where it may be, too."""
 
-    The loss is off until all of ``felt`` are patched. A layer is off as long as one of its own is wrong, and a constant as
-    long as one of its own is in ``constant``.
-    """
-
-    def __init__(self, *, felt=(), wrong=(), constant=(), crashes=lambda _intervention: False):
+    def __init__(self, *, felt=(), moves=(), crashes=lambda _intervention: False):
         super().__init__()
-        self.felt, self.wrong, self.constant, self.crashes = set(felt), set(wrong), set(constant), crashes
+        self.felt, self.moves, self.crashes = set(felt), set(moves), crashes
         self.asked = []
 
     def run(self, intervention):
@@ -38,15 +35,8 @@ class LayeredPort(BarePort):
         self.asked.append(intervention)
         if self.crashes(intervention):
             return Reading(failure="killed")
-
-        def layer(name):
-            left = {site for site in self.wrong - intervention.patched if site.startswith(name)}
-            still = {site for site in self.constant - intervention.patched if site.startswith(name)}
-            return Watched((), (Comparison("", 0.5 if left else 0.0, variation=0.0 if still else 1.0),))
-
-        watched = {name: layer(name) for name in LAYERS if name in intervention.watched}
-        loss = 20.0 if self.felt - intervention.patched else 10.0
-        return Reading({"loss": loss}, watched=watched, calls=tuple((name, ()) for name in LAYERS))
+        loss = 20.0 if self.felt - intervention.patched else 10.5 if self.moves & intervention.patched else 10.0
+        return Reading({"loss": loss, "other": loss}, calls=tuple((name, ()) for name in LAYERS))
 
 
 def initial(site, kind):
@@ -57,7 +47,8 @@ def case(port, *, suspects=(), calls=CallsAnswer(), start=SPREAD, target="loss",
     sites = tuple(map(Site, LAYERS))
     trace = Trace(sites, dict.fromkeys(sites), {}, {}, 2e-5, {})
     made = case_of(port, trace=trace, state=STATE, start=start, target=target, answers={"calls": calls})
-    return dataclasses.replace(made, initial=tuple(suspects), **changes)
+    sides = [described([module(name) for name in LAYERS], [tensor(name) for name in STATE]) for _ in range(2)]
+    return dataclasses.replace(made, **{"initial": tuple(suspects), "pair": pair_of(*sides), **changes})
 
 
 def ask(port, **options):
@@ -72,12 +63,17 @@ def test_a_port_that_starts_the_same_has_no_culprit():
     assert len(port.asked) == 2  # as it is, and with the reference's weights: the case itself
 
 
-@pytest.mark.parametrize("options", [{"start": None}, {"target": None}])
-def test_where_nobody_can_tell_where_it_starts_nothing_is_asked(options):
-    """Without a target, or with too few seeds, the axis is silent; the report's notes say so."""
-    port = LayeredPort(felt=STATE[:1])
-    answer = ask(port, **options)
+def test_where_nobody_can_tell_where_it_starts_nothing_is_asked():
+    """With too few seeds, or a target that never moves, the axis is silent; the report's notes say so."""
+    answer = ask(LayeredPort(felt=STATE[:1]), start=None)
     assert (answer.culprits, answer.open_ends, answer.notes) == ((), (), ())
+
+
+def test_without_a_target_each_is_asked_about_and_what_one_blames_is_put_right_for_the_next():
+    """So that nobody is blamed twice."""
+    port = LayeredPort(felt=STATE[:1])
+    (culprit,) = ask(port, target=None, starts={"loss": SPREAD, "other": SPREAD}).culprits
+    assert (culprit.sites, culprit.confirmed, culprit.sufficient.quantity) == (STATE[:1], True, "loss")
 
 
 @pytest.mark.parametrize("felt", [STATE[:1], STATE[1:4], STATE])
@@ -94,12 +90,12 @@ def test_the_set_is_1_minimal():
     suspects = [initial(site, "other constant") for site in STATE]
     port = LayeredPort(felt=STATE[1:3])
     made = case(port, suspects=suspects)
-    (culprit,) = START.search(made).culprits
-    assert culprit.sites == STATE[1:3]
+    culprit, rest = START.search(made).culprits
+    assert (culprit.sites, rest.sites) == (STATE[1:3], (STATE[0], *STATE[3:]))
     assert [finding.sites[0] for finding in culprit.findings] == list(STATE[1:3])
     for left_out in culprit.sites:
         patched = frozenset(culprit.sites) - {left_out}
-        assert port.run(dataclasses.replace(port.asked[0], patched=patched)).targets == {"loss": 20.0}
+        assert port.run(dataclasses.replace(port.asked[0], patched=patched)).targets["loss"] == 20.0
 
 
 def test_a_suspect_s_layers_before_it_are_not_computed_again():
@@ -109,45 +105,71 @@ def test_a_suspect_s_layers_before_it_are_not_computed_again():
     assert any(intervention.kept == {"net.a", "net.b"} for intervention in port.asked)
 
 
-def test_a_constant_start_is_named_though_the_target_does_not_feel_it():
-    """Its layer gives one constant until the tensor is patched: no signal passes."""
-    suspects = [initial(STATE[0], "constant for random"), initial(STATE[2], "constant for random")]
-    (culprit,) = ask(LayeredPort(constant=[STATE[0]]), suspects=suspects).culprits
-    assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (ConstantStart, (STATE[0],), False, True)
-    assert culprit.findings == tuple(suspects[:1])
-    assert culprit.sufficient.what == "these alone patched: net.a varies (by 1)"
-    assert culprit.necessary.what == "nothing patched: net.a is one constant at every place"
+KINDS = ["constant for random", "other constant", "no constant", "not loaded", "fixed"]
 
 
-def test_a_tensor_that_is_not_loaded_is_proved_by_its_layer():
-    """The layer is off with all but it patched, and right with all patched."""
-    suspects = [initial(STATE[3], "not loaded"), initial(STATE[5], "not loaded")]
-    (culprit,) = ask(LayeredPort(wrong=[STATE[3]]), suspects=suspects).culprits
-    assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (NotLoaded, (STATE[3],), False, True)
-    assert (
-        culprit.sufficient.what
-        == "all parameters and buffers patched: from the reference's inputs net.b is off by 0.0e+00"
-    )
-    assert culprit.necessary.what == "all but these patched: from the reference's inputs net.b is off by 0.5"
+@pytest.mark.parametrize("target", ["loss", None])
+@pytest.mark.parametrize("start", [SPREAD, None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_starts_otherwise_in_kind_is_proved_whether_a_target_feels_it_or_not(kind, start, target):
+    """The reference's own initialisations prove it."""
+    suspects = [initial(STATE[0], kind)]
+    (culprit,) = ask(LayeredPort(), suspects=suspects, start=start, target=target).culprits
+    assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (OtherStart, STATE[:1], False, True)
+    assert culprit.findings[:1] == tuple(suspects)
+    assert culprit.shows == ("constant" if kind == "constant for random" else "fixed")
+    assert culprit.unfelt == (target is not None and start is not None)
 
 
-@pytest.mark.parametrize("kind", ["other constant", "no constant"])
-def test_another_kind_of_start_that_the_target_does_not_feel_stays_a_finding(kind):
-    """Only what a layer's output proves is a culprit."""
-    assert ask(LayeredPort(wrong=STATE[:1], constant=STATE[:1]), suspects=[initial(STATE[0], kind)]).culprits == ()
+def test_a_probe_says_whether_a_target_feels_what_is_proved():
+    """It may start where it may, and feel it all the same."""
+    suspects = [initial(STATE[0], "fixed")]
+    for moves, said in ((STATE[:1], "at 10.5; it may start from 9 to 11"), ((), "loss does not feel them")):
+        (culprit,) = ask(LayeredPort(moves=moves), suspects=suspects).culprits
+        assert said in culprit.findings[-1].message
 
 
-def test_a_layer_that_cannot_be_watched_proves_nothing():
-    """A tensor whose module is no site has no output to be proved by."""
-    suspects = [initial("elsewhere.weight", kind) for kind in ("constant for random", "not loaded")]
-    assert ask(LayeredPort(), suspects=suspects).culprits == ()
+@pytest.mark.parametrize(("proves", "count"), [(True, 1), (False, 0)])
+def test_another_law_is_proved_unless_it_differs_in_its_shape_alone(proves, count):
+    """A uniform law for a normal one of the same mean and spread does no harm."""
+    culprits = ask(LayeredPort(), laws=(LawFinding("law", (STATE[0], STATE[2]), "scale", proves=proves),)).culprits
+    assert [(c.sites, c.shows, c.confirmed) for c in culprits] == [((STATE[0], STATE[2]), "law", True)] * count
 
 
-def test_both_kinds_are_named_side_by_side():
-    """A constant start and a tensor that is not loaded are two culprits."""
-    suspects = [initial(STATE[0], "constant for random"), initial(STATE[2], "not loaded")]
-    answer = ask(LayeredPort(wrong=[STATE[2]], constant=[STATE[0]]), suspects=suspects)
-    assert [type(culprit) for culprit in answer.culprits] == [ConstantStart, NotLoaded]
+def test_all_kinds_are_named_side_by_side_each_tensor_once():
+    """One culprit a kind, without what the target feels and blames by itself."""
+    suspects = [initial(STATE[0], "constant for random"), initial(STATE[2], "not loaded"), initial(STATE[3], "fixed")]
+    law = LawFinding("law", (STATE[0], STATE[4]), "scale", proves=True)
+    answer = ask(LayeredPort(felt=STATE[2:3]), suspects=suspects, laws=(law,))
+    assert [(type(c).__name__, c.sites) for c in answer.culprits] == [
+        ("WrongStart", STATE[2:3]),
+        ("OtherStart", STATE[3:4]),
+        ("OtherStart", STATE[:1]),
+        ("OtherStart", STATE[4:5]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"how": "guess"}, "matched by order alone"),
+        ({"shape": (9,)}, "of another shape"),
+        ({"alias_of": "net.b.weight"}, "tied to another one in the port"),
+        ({"class_": "Linear"}, "in a module of another class"),
+    ],
+)
+def test_a_partner_that_is_not_sure_proves_nothing(change, why):
+    """However the tensor starts: it may be another one."""
+    states = [tensor(name) for name in STATE]
+    port = [dict(entry) for entry in states]
+    port[0].update({key: change[key] for key in ("shape", "alias_of") if key in change})
+    ours = described([module(name) for name in LAYERS], states)
+    theirs = described([module(name, change.get("class_", "Conv2d")) for name in LAYERS], port)
+    pair = pair_of(ours, theirs)
+    how = {**pair.matching.how, STATE[0]: change.get("how", "exact")}
+    pair = dataclasses.replace(pair, matching=dataclasses.replace(pair.matching, how=how))
+    suspects = [initial(STATE[0], "other constant")]
+    assert ask(LayeredPort(), suspects=suspects, pair=pair).culprits == (), why
 
 
 class Interchangeable(LayeredPort):
@@ -168,9 +190,9 @@ def test_a_start_outside_the_spread_that_nothing_explains_is_a_rare_draw():
 
 
 def test_a_start_that_a_finding_explains_is_no_rare_draw():
-    """Where a tensor differs in kind, or lies outside the seeds, the culprit is kept, proved or not."""
-    answer = ask(Interchangeable(), suspects=[initial(STATE[0], "no constant")])
-    assert [culprit.confirmed for culprit in answer.culprits] == [False]
+    """A tensor that differs in kind is proved by itself; where one lies outside the seeds the culprit is kept."""
+    answer = ask(Interchangeable(), suspects=[initial(s, "no constant") for s in STATE[:2]])
+    assert [(type(c), c.confirmed) for c in answer.culprits] == [(OtherStart, True)]
     other = {"mean": 9.0, "std": 1.0, "min": 8.0, "max": 10.0}
     seed = {"mean": 0.0, "std": 1.0, "min": -1.0, "max": 1.0}
     sides = [described([module("net.a")], [tensor("net.a.weight", **numbers)]) for numbers in (seed, other)]

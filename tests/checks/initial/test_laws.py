@@ -59,14 +59,14 @@ def kind(shape, reference, port, **options):
     [
         (normal(0.02), default, "default", "starts as the default initialisation (uniform within ±1/sqrt(fan in), ±0.0"),
         (he_fan_out, default, "default", "(1/sqrt(fan in) or sqrt(2/fan out))"),
-        (normal(0.02), uniform(0.035), "law", "starts as uniform within ±0.035, reference normal with standard deviation 0.02"),
-        (uniform(0.035), normal(0.02), "law", "starts as normal with standard deviation 0.0"),
+        (normal(0.02), uniform(0.0346), "shape", "starts as uniform within ±0.034"),
+        (uniform(0.0346), normal(0.02), "shape", "starts as normal with standard deviation 0.0"),
         (normal(0.0288), normal(0.0204), "scale", "sqrt(2) times smaller (another gain, or another fan?)"),
         (normal(0.02), normal(0.0346), "scale", "sqrt(3) times larger (a bound for a standard deviation?)"),
         (uniform(0.02), uniform(0.025), "scale", "1.2"),
         (normal(0.02), normal(0.02, 0.01), "mean", "starts as normal with mean 0.0"),
         (normal(0.02), normal(0.02, 0.01), "mean", "of the reference's standard deviation"),
-        (truncated, normal(0.0176), "law", "starts as normal with standard deviation 0.017"),
+        (truncated, normal(0.0176), "shape", "starts as normal with standard deviation 0.017"),
         (normal(0.02), sparse, "scale", "times the reference's"),
     ],
 )  # fmt: skip

@@ -7,7 +7,8 @@ from manifests import described, manifest, tensor
 
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.checks.initial.start import initial_values, initialisation, not_loaded, unlike
+from bisect_tool.checks.initial.fixed import initial_values
+from bisect_tool.checks.initial.start import initialisation, not_loaded, unlike
 from bisect_tool.pairing.names import match
 from bisect_tool.pairing.pair import Pair
 
@@ -191,4 +192,4 @@ def test_a_tensor_that_is_not_loaded_is_listed_once():
     theirs = described(state=[*names[:2], tensor("m.2", hash="other", **statistics(0, 0))])
     entries = [(entry["name"], (3, 3)) for entry in names]
     pair = Pair(ours, Described.model_validate(theirs), match(entries, entries, [], []), {})
-    assert [(finding.site, finding.kind) for finding in initial_values(pair)] == [("m.2", "not loaded")]
+    assert [(finding.site, finding.kind) for finding in initial_values(pair, {})] == [("m.2", "not loaded")]

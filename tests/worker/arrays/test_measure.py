@@ -159,3 +159,11 @@ def test_quantiles_are_not_of_one_channel_alone():
 def test_a_constant_or_a_few_numbers_have_no_quantiles(array):
     """Quantiles are kept where they say more than mean, spread and extremes do."""
     assert "quantiles" not in measure.initial(array)
+
+
+def test_a_mask_that_is_added_before_a_softmax_is_where_it_shuts():
+    """By which number it shuts makes no difference; a table with large negative numbers is no mask."""
+    mask = np.triu(np.full((3, 3), -np.inf, np.float32), 1)
+    assert all(np.array_equal(measure.shut(np.maximum(mask, low)), mask < 0) for low in (-np.inf, -1e9, -100))
+    for other in (np.array([0.0, -1.0]), np.array([0.5, -200.0]), np.arange(-200, 0), np.zeros(0), np.zeros(3)):
+        assert measure.shut(other) is other

@@ -1,0 +1,147 @@
+"""Initial values, asked about by the real command line on real torch: faults that are proved, and faithful ports that start the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PAIR_RECIPE, run_bisect
+
+PAIR = """
+import math
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self, is_port):
+        super().__init__()
+        self.fc, self.norm, self.out = nn.Linear(16, 256), nn.BatchNorm1d(256), nn.Linear(256, 4)
+        {net}
+    def forward(self, x):
+        return self.out(self.norm(torch.relu(self.fc(x)))) {forward}
+
+def make(is_port, seed):
+    {seeding}
+    net = Net(is_port)
+    draw = torch.Generator().manual_seed(0)
+    batch = {{"x": torch.randn(8, 16, generator=draw), "y": torch.arange(8) % 4}}
+    return {{
+        "modules": {{"net": net}}, "batch": batch,
+        "step": lambda b: {{"loss": F.cross_entropy(net(b["x"]), b["y"]), "rows": b["x"].shape[0] * 1.0}},
+    }}
+
+def ref(seed=0):
+    return make(False, seed)
+
+def port(seed=0):
+    return make(True, seed)
+"""
+SEEDED = "torch.manual_seed(seed + 100 * is_port)"
+
+
+def asked(tmp_path: Path, net: str, forward: str = "", seeding: str = SEEDED, *targets: str) -> dict[str, Any]:
+    """Capture a pair whose code is right, and return the report about its port."""
+    (tmp_path / "pair.py").write_text(PAIR.format(net=net, forward=forward, seeding=seeding))
+    (tmp_path / "recipe.toml").write_text(PAIR_RECIPE)
+    where = ("--recipe", str(tmp_path), "--captures", str(tmp_path / "captures"))
+    assert run_bisect("capture", *where).returncode == 0
+    done = run_bisect("run", *where, "--json", *(word for target in targets for word in ("--target", target)))
+    assert done.returncode in (0, 1, 3), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+FAULTS = {
+    "head too small": ("nn.init.normal_(self.out.weight, std=0.01 if is_port else 1.0)", "net.out.weight", "0.0"),
+    "initialiser did nothing": (
+        "is_port or nn.init.trunc_normal_(self.fc.weight, std=0.02)",
+        "net.fc.weight",
+        "the default initialisation",
+    ),
+    "ones for zeros": ("nn.init.constant_(self.out.bias, 1.0 * is_port)", "net.out.bias", "the constant 1"),
+    "zeros for draws": ("is_port and nn.init.zeros_(self.out.weight)", "net.out.weight", "all zero"),
+    "statistics at zero": ("is_port and self.norm.running_var.zero_()", "net.norm.running_var", "the constant 0"),
+    "table in another order": (
+        'self.register_buffer("anchors", torch.arange(12.0).reshape(2, 6).flip(0) if is_port else torch.arange(12.0).reshape(2, 6))',
+        "net.anchors",
+        "in another order",
+    ),
+    "table in other units": (
+        'self.register_buffer("anchors", torch.tensor([10.0, 16, 33]) / (8 if is_port else 1))',
+        "net.anchors",
+        "off by",
+    ),
+    "index shifted": ('self.register_buffer("index", torch.arange(9) + 1 * is_port)', "net.index", "off by"),
+}
+
+
+@pytest.mark.parametrize("target", [(), ("loss",)], ids=["no target", "loss"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_start_that_is_otherwise_is_proved_whether_the_loss_shows_it_or_not(
+    fault: str, target: tuple[str, ...], tmp_path: Path
+) -> None:
+    """By the reference's own seeds; never is such a port said to agree."""
+    net, site, words = FAULTS[fault]
+    report = asked(tmp_path, net, "", SEEDED, *target)
+    assert report["verdict"] == "diverges"
+    (culprit,) = report["culprits"]
+    assert (culprit["kind"], culprit["sites"], culprit["confirmed"]) == ("values", [site], True)
+    assert any(words in finding["message"] for finding in culprit["findings"])
+
+
+FAITHFUL = {
+    "other draws": "pass",
+    "a table that rounds otherwise": (
+        "a = torch.arange(4096.0)[:, None]; w = torch.arange(8) / 8; "
+        'self.register_buffer("t", (torch.sin(a.double() * 1e4 ** -w.double()).float() if is_port '
+        "else torch.sin(a * torch.exp(-w * math.log(1e4)))))"
+    ),
+    "a mask that shuts by another number": (
+        'self.register_buffer("m", torch.full((4, 4), -1e9 if is_port else -math.inf).triu(1))'
+    ),
+    "features by a seed of their own": (
+        'self.register_buffer("f", torch.randn(16, 32, generator=torch.Generator().manual_seed(7 + is_port)))'
+    ),
+    "a law of another shape": "(nn.init.uniform_(self.fc.weight, -0.0346, 0.0346) if is_port else nn.init.normal_(self.fc.weight, std=0.02))",
+    "a parameter of one number": "self.scale = nn.Parameter(torch.randn(1))",
+    "tied weights": "self.fc2 = nn.Linear(16, 256); self.fc2.weight = self.fc.weight",
+}
+
+
+@pytest.mark.parametrize("target", [(), ("loss",)], ids=["no target", "loss"])
+@pytest.mark.parametrize("kind", FAITHFUL)
+def test_a_faithful_start_is_not_accused(kind: str, target: tuple[str, ...], tmp_path: Path) -> None:
+    """It draws other numbers, rounds otherwise, or shuts a mask by another number."""
+    report = asked(tmp_path, FAITHFUL[kind], "", SEEDED, *target)
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+    assert "within the reference's spread" in report["sentence"]
+    assert ("these start by other laws: net.fc.weight" in report["sentence"]) == (kind == "a law of another shape")
+
+
+def test_a_seed_that_is_ignored_is_said_and_its_spread_of_zero_not_used(tmp_path: Path) -> None:
+    """A port with draws of its own is not accused of them."""
+    report = asked(tmp_path, "pass", "", "torch.manual_seed(7 + is_port)", "loss")
+    assert report["verdict"] == "agrees"
+    assert "was not asked: the reference's build gives the same weights whatever the seed" in report["sentence"]
+
+
+def test_a_port_with_the_references_very_values_starts_the_same_whatever_the_seed(tmp_path: Path) -> None:
+    """All of them are compared, bit by bit."""
+    report = asked(tmp_path, "pass", "", "torch.manual_seed(7)", "loss")
+    assert report["sentence"].endswith("it starts with the reference's values.")
+
+
+def test_a_target_that_feels_no_weight_is_said(tmp_path: Path) -> None:
+    """Its spread of zero is not used; what other targets feel is asked all the same."""
+    report = asked(tmp_path, "pass", "", SEEDED, "rows")
+    assert report["verdict"] == "agrees"
+    assert "rows of the reference is the same at every seed although its weights are not" in report["sentence"]
+
+
+def test_another_momentum_stands_in_the_headline(tmp_path: Path) -> None:
+    """No value of one run shows it."""
+    report = asked(tmp_path, "self.norm.momentum = 0.03 if is_port else 0.1")
+    assert report["sentence"].endswith("yet no value of one run shows the momentum of net.norm: 0.03, reference 0.1.")
