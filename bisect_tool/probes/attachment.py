@@ -41,7 +41,7 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
         "sites": sites,
         "state": {port: manifest.state[name] for name, port in matching.state.items()},
         "batch": manifest.batch,
-        "tensors": {key: {"file": entry.file} for key, entry in manifest.tensors.items()},
+        "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
     }

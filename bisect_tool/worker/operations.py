@@ -7,11 +7,10 @@ import sys
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from . import wire
 from .adapters.adapter import Adapter
-from .arrays import shards
+from .arrays import files, shards
 from .code import lines
 from .model import build, describe, optimizer
 from .probing import compared, forward, statements, survey, whole
@@ -119,7 +118,7 @@ class Session:
                     arrays[key] = array
                     found.setdefault(site, {"inputs": [], "output": []})[part].append([path, key])
         with shards.writing(os.path.dirname(file)):
-            save_file(arrays, file)
+            files.save(arrays, file)
         return found
 
     def pull_statements(
@@ -146,7 +145,7 @@ class Session:
             model.restore()
         arrays = {"%d|%s" % (step, name): a for name, found in after.items() for step, a in enumerate(found)}
         with shards.writing(os.path.dirname(file)):
-            save_file(arrays, file)
+            files.save(arrays, file)
         keys = {name: ["%d|%s" % (step, name) for step in range(len(found))] for name, found in after.items()}
         return {"groups": optimizer.describe(model), "after": keys}
 

@@ -18,7 +18,7 @@ from ..arrays import Array, measure, trees
 from ..model import build
 from ..model.calls import Call
 from . import assigned, forward
-from .comparing import named, partners
+from .comparing import named
 from .pieces import of_one
 from .probe import Probe
 
@@ -86,17 +86,17 @@ class Whole:
         return self._straightened(entry["output"], output) if call.site in self._straight else output
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
-        left = iter(partners(self._adapter, tree, output))
+        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
 
         def through(tensor: Tensor) -> Tensor:
             _, key = next(left)
             array = None if key is None else self._reference.fitting(key, tensor)
-            return tensor if array is None or array.dtype.kind != "f" else self._adapter.through(tensor, array)
+            return tensor if array is None or array.dtype.kind not in "fc" else self._adapter.through(tensor, array)
 
         return trees.map_leaves(output, self._adapter.is_tensor, through)
 
     def _end(self, site: str, part: str, tree: dict[str, Any], value: Any) -> None:
-        for path, tensor in named(self._adapter, tree, value):
+        for path, tensor in named(self._adapter, self._reference, tree, value):
             gradient = self._reference.gradient((site, part, path))
             if gradient is not None:
                 self._roots.append((tensor, gradient))

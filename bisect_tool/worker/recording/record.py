@@ -125,12 +125,13 @@ def _noise(
     model: building.Model, recorder: Recorder, targets: dict[str, float], folder: str, batch: Any, wire: Wire
 ) -> dict[str, Any]:
     """Return how far rounding moves values and targets, no less than float64 shows that it does."""
-    own = exact.measure_exactly(model, recorder, folder, batch, wire)
+    own, unmeasured = exact.measure_exactly(model, recorder, folder, batch, wire)
     noise = dict(measure_noise(model, recorder, targets, own, wire), exact=own)
-    for name, off in exact.measure_loss_exactly(model, targets).items():
+    loss, unmeasured_targets = exact.measure_loss_exactly(model, targets)
+    for name, off in loss.items():
         for moved in (noise["targets"], noise["loss"]):
             moved[name] = max(moved[name], off)
-    return noise
+    return dict(noise, unmeasured={"sites": unmeasured, "targets": unmeasured_targets})
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:
