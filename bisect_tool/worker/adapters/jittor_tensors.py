@@ -35,10 +35,10 @@ def holds(array: Array) -> bool:
 
 def from_numpy(array: Array, like: Tensor = None) -> Tensor:
     """Return a new Var with an array's values; a scalar gets shape (1,), 64 bit becomes 32 as Jittor has it."""
-    import jittor
-
     if not holds(array):
         raise ValueError("complex numbers, which Jittor does not have")
+    import jittor
+
     tensor = jittor.array(np.array(array, order="C"))
     tensor.sync(False, False)
     return tensor

@@ -108,7 +108,9 @@ def write(tensor: Tensor, array: Array) -> None:
         if tensor.layout == torch.strided:
             tensor.copy_(new)
         elif not np.array_equal(to_numpy(tensor), array):  # else its pattern would lose the zeros that it names
-            tensor.data = cast(new.to(tensor.device), dtype(tensor))
+            new = cast(new.to(tensor.device), dtype(tensor))
+            tensor.resize_as_sparse_(new)
+            tensor.copy_(new)
 
 
 def sync(tensors: Iterable[Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
@@ -12,6 +12,9 @@ from .reference import Reference
 
 class Own:
     """What stands for one of the model's own tensors between runs: its dtype and shape, and its values where they are kept."""
+
+    dtype: Any = None  # of the class too: what holds one is opened as what holds an array is, see ``arrays.parts``
+    shape: Tuple[int, ...] = ()
 
     def __init__(self, dtype: Any, shape: tuple[int, ...] = (), tensor: Tensor = None) -> None:
         self.dtype = dtype
