@@ -57,5 +57,5 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
         "part.conv#2": {},
     }
     assert request["state"] == {"part.conv.kernel": "t"}
-    assert request["tensors"] == {"t": {"file": SHARD}}
+    assert request["tensors"] == {"t": {"file": SHARD, "shape": [2, 3]}}
     assert (request["largest"], request["gradients"]) == (6, None)
