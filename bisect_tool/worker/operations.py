@@ -13,7 +13,7 @@ from .adapters.adapter import Adapter
 from .arrays import files, shards
 from .code import lines
 from .model import build, describe, optimizer
-from .probing import compared, forward, statements, survey, whole
+from .probing import compared, forward, own, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
 from .probing.reference import Reference
@@ -152,15 +152,8 @@ class Session:
     def _probe(self, patch: List[str], **how: Any) -> Probe:
         asked = Intervention(patch, **how)
         if not self._model.templates and any(site in self._reference.sites for site in patch):
-            self._learn_structures()
+            own.learn_structures(self._model)
         return Probe(self._model, self._reference, self._line, asked, self._memory, self._lines)
-
-    def _learn_structures(self) -> None:
-        """Run once as it is, to see in which containers, dtypes and layouts the model has what it is to be given."""
-        try:
-            forward.read(Probe(self._model, self._reference, self._line, Intervention(())))
-        except Exception:  # what it came to before is known
-            self._model.restore()
 
     def survey(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""

@@ -6,6 +6,7 @@ from typing import Any, Callable, Tuple
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
+from ..model import calls
 from ..model.build import Model
 from .reference import Reference
 
@@ -42,6 +43,26 @@ def kept(adapter: Adapter, value: Any) -> Any:
 def recalled(adapter: Adapter, value: Any) -> Any:
     """Return a nested value that was ``kept``."""
     return trees.map_leaves(value, is_own, lambda own: adapter.detached(own.tensor))
+
+
+def learn_structures(model: Model) -> None:
+    """Run once as it is, to see in which containers, dtypes and layouts the model has what it is to be given."""
+    adapter = model.adapter
+
+    def around(call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        adapter.sync([tensor for _, tensor in trees.leaves([list(args), kwargs], adapter.is_tensor)])
+        output = compute(*args, **kwargs)
+        adapter.sync([tensor for _, tensor in trees.leaves(output, adapter.is_tensor)])
+        model.templates[call.site] = dtypes(adapter, output)
+        return output
+
+    try:
+        with calls.wrapped(adapter, model.tree, around):
+            model.run_step(model.fresh_batch())
+    except Exception:  # what it came to before is known
+        return
+    finally:
+        model.restore()
 
 
 def filled(model: Model, reference: Reference, site: str, load: Callable[[str], Tensor]) -> Any:
