@@ -49,6 +49,7 @@ class Framework:
         rebuilds: its first import may end the process with status 0, having only rebuilt itself.
         kernels: how it compiles them, None where it comes with all.
         lists_buffers: ``parameters()`` has buffers among them.
+        lacks_complex: it has no complex numbers: what is complex in the reference cannot be given to a port.
         steps: fields of an update rule in which its own optimizers differ from torch's.
         habits: of its functions, in words.
 
@@ -60,6 +61,7 @@ class Framework:
     rebuilds: bool = False
     kernels: Kernels | None = None
     lists_buffers: bool = False
+    lacks_complex: bool = False
     steps: tuple[str, ...] = ()
     habits: Mapping[Habit, str] = field(default_factory=dict)
 
@@ -80,6 +82,7 @@ JITTOR = Framework(
         damaged="a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder",
     ),
     lists_buffers=True,
+    lacks_complex=True,
     steps=("early",),  # its Adam adds eps before it corrects the bias, torch's after
     habits={
         "padding counted": "Jittor's AvgPool2d ignores count_include_pad=False unless ceil_mode is set",

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.captures.reader import NUMPY_NAMES, Capture
+from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.sites import parent_of
-from bisect_tool.worker.arrays import measure
+from bisect_tool.worker.arrays import files, measure, trees
 
 MAPPED_SHARDS = 4  # of each capture at a time
 Array = NDArray[Any]
@@ -138,13 +138,8 @@ def _paired(ours: Tree, theirs: Tree) -> Iterator[tuple[str, Tree | None, Tree |
         yield path, left.get(path), right.get(path)
 
 
-def _leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Tree]]:
-    ((kind, content),) = tree.items()
-    if kind in ("tensor", "scalar"):
-        yield path, tree
-    elif kind != "opaque":
-        for name, item in content if kind == "dict" else enumerate(content):
-            yield from _leaves(item, f"{path}.{name}" if path else str(name))
+def _leaves(tree: Tree) -> Iterator[tuple[str, Tree]]:
+    return ((path, {kind: content}) for path, kind, content in trees.ends(tree) if kind in ("tensor", "scalar"))
 
 
 def _tensor_comparison(a: Capture, b: Capture, rtol: float) -> Callable[[str, str], tuple[Verdict, float | None, str]]:
@@ -182,7 +177,7 @@ def _judged(ours: Array, theirs: Array, rtol: float) -> tuple[Verdict, float | N
     found = measure.difference(theirs, ours)
     if "mismatch" in found:
         return "off" if ours.shape == theirs.shape else "shape", None, found["mismatch"]
-    allowed = rtol if ours.dtype.kind == "f" else 0.0  # of integers and booleans nothing rounds
+    allowed = rtol if ours.dtype.kind in "fc" else 0.0  # of integers and booleans nothing rounds
     return "rounding" if found["error"] <= allowed else "off", found["error"], ""
 
 
@@ -195,7 +190,7 @@ def _loader(capture: Capture) -> Callable[[str], Array]:
 
     def load(key: str) -> Array:
         entry = capture.manifest.tensors[key]
-        if entry.dtype not in NUMPY_NAMES.values():
+        if entry.dtype not in files.KNOWN:
             raise BisectError(f"{capture.folder}: tensor {key} is {entry.dtype}, which numpy does not know")
         data, header = shard(entry.file)
         start, end = header[key]["data_offsets"]

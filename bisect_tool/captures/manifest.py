@@ -12,38 +12,47 @@ from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
 FORMAT = 4
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
-TREE_KINDS = {"tensor", "list", "tuple", "dict", "scalar", "opaque"}
+NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
+PARTS = {"list", "tuple", "dict", "named", "object"}
 
 
 def _is_tree(tree: Any) -> Any:
-    if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in TREE_KINDS:
+    if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in {*NAMED, *PARTS, "scalar"}:
         raise ValueError("not a recorded value")
     ((kind, content),) = tree.items()
-    if kind in ("tensor", "opaque") and not isinstance(content, str):
+    if kind in NAMED and not isinstance(content, str):
         raise ValueError(f"a recorded {kind} without a name")
-    if kind in ("list", "tuple", "dict") and not isinstance(content, list):
-        raise ValueError(f"not a recorded {kind}")
-    if kind in ("list", "tuple"):
-        for item in content:
+    if kind in PARTS:
+        for item in _parts(kind, content):
             _is_tree(item)
-    elif kind == "dict":
-        for pair in content:
-            if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], (str, int)):
-                raise ValueError("not a recorded dict")
-            _is_tree(pair[1])
     return tree
+
+
+def _parts(kind: str, content: Any) -> list[Any]:
+    if kind == "object":
+        named = isinstance(content, list) and len(content) == 2 and isinstance(content[0], str)
+        content = content[1] if named else None
+    if not isinstance(content, list):
+        raise ValueError(f"not a recorded {kind}")  # noqa: TRY004  pydantic takes no TypeError
+    if kind in ("list", "tuple"):
+        return content
+    for pair in content:
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], (str, int)):
+            raise ValueError(f"not a recorded {kind}")
+    return [item for _, item in content]
 
 
 Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
 
 
 class TensorEntry(Data):
-    """One stored tensor: where it lies, its content hash, its statistics."""
+    """One stored tensor: where it lies, its content hash, its statistics; ``layout``: how its values lay if not densely."""
 
     file: FileName
     shape: tuple[Count, ...]
     dtype: str
     hash: str
+    layout: str | None = None
     mean: float | None = None
     std: float | None = None
     min: float | None = None
@@ -113,6 +122,13 @@ class StateStatistics(Data):
     hash: str | None = None
 
 
+class Unmeasured(Data):
+    """Why rounding could not be measured against float64, in a few words, by call and by target."""
+
+    sites: dict[str, str] = Field(default_factory=dict)
+    targets: dict[str, str] = Field(default_factory=dict)
+
+
 class Noise(Data):
     """How far values move when every layer rounds by ``rounding``: targets absolutely, sites relatively.
 
@@ -126,6 +142,7 @@ class Noise(Data):
     sites: dict[str, float]
     loss: dict[str, float]
     exact: dict[str, float]
+    unmeasured: Unmeasured = Unmeasured()
 
 
 class PointNoise(Data):

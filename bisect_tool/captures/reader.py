@@ -14,17 +14,14 @@ from typing import Any
 
 import numpy.typing as npt
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from bisect_tool.captures.manifest import FORMAT, Manifest, Point, checksum
 from bisect_tool.errors import BisectError
 from bisect_tool.sites import STEP
 from bisect_tool.validation import explain
+from bisect_tool.worker.arrays import files, trees
 
-NUMPY_NAMES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16",
-    "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
 AGAIN = "record it again with `bisect capture`"
 STIRRED = " at stirred weights"
 MOST_SAID = 400  # characters of what is wrong with a capture
@@ -87,9 +84,7 @@ class Capture:
 
     def read(self, key: str) -> npt.NDArray[Any]:
         """Return one recorded array."""
-        with safe_open(self.folder / self.manifest.tensors[key].file, framework="np") as shard:
-            array: npt.NDArray[Any] = shard.get_tensor(key)
-        return array
+        return files.ArrayFile(self.folder / self.manifest.tensors[key].file).read(key)
 
     def check_recorded(self, digests: Mapping[str, str]) -> None:
         """Raise BisectError where the digest of a tensor that was read is not the one that was recorded."""
@@ -103,27 +98,14 @@ class Capture:
             )
 
 
-def tensor_keys(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, tensor key) for every tensor of a recorded value."""
-    ((kind, content),) = tree.items()
-    if kind == "tensor":
-        yield path, content
-    elif kind == "dict":
-        for name, item in content:
-            yield from tensor_keys(item, f"{path}.{name}" if path else str(name))
-    elif kind in ("list", "tuple"):
-        for index, item in enumerate(content):
-            yield from tensor_keys(item, f"{path}.{index}" if path else str(index))
+def tensor_keys(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return (path, tensor key) for every tensor of a recorded value."""
+    return trees.keys(tree)
 
 
 def has_opaque(tree: dict[str, Any]) -> bool:
     """Tell whether part of a recorded value could not be written down, so that it cannot be patched."""
-    ((kind, content),) = tree.items()
-    if kind in ("list", "tuple"):
-        return any(has_opaque(item) for item in content)
-    if kind == "dict":
-        return any(has_opaque(item) for _, item in content)
-    return kind == "opaque"
+    return any(True for _ in trees.opaque_in(tree))
 
 
 def _dangling(manifest: Manifest) -> Iterator[str]:
@@ -241,17 +223,16 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
         by_file.setdefault(entry.file, []).append(key)
     for name, keys in sorted(by_file.items()):
         try:
-            with safe_open(folder / name, framework="np") as shard:
-                present = set(shard.keys())
-                for key in keys:
-                    if key not in present:
-                        yield f"{name} does not hold tensor {key}"
-                        continue
-                    view = shard.get_slice(key)
-                    shape, dtype = tuple(view.get_shape()), NUMPY_NAMES.get(view.get_dtype(), view.get_dtype())
-                    entry = manifest.tensors[key]
-                    if shape != entry.shape or dtype != entry.dtype:
-                        yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
+            shard = files.ArrayFile(folder / name)
+            present = set(shard.keys())
+            for key in keys:
+                if key not in present:
+                    yield f"{name} does not hold tensor {key}"
+                    continue
+                shape, dtype = shard.described(key)
+                entry = manifest.tensors[key]
+                if shape != entry.shape or dtype != entry.dtype:
+                    yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
         except (SafetensorError, OSError) as error:
             yield f"{name}: {error}"
 

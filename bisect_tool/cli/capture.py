@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_or_absent
 from bisect_tool.cli import common
@@ -15,6 +16,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.saved import plain_data
+from bisect_tool.sentences.spelling import listed
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import ask_of, build_model, start_worker
 
@@ -122,6 +124,20 @@ def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None
     return list(range(first + 1, first + 1 + count)), ""
 
 
+def _unmeasured(manifest: Manifest) -> str:
+    """Say in a line of which calls and targets the rounding is not known, and why."""
+    found = manifest.noise.unmeasured
+    reasons: dict[str, list[str]] = {}
+    for name, reason in (*found.sites.items(), *found.targets.items()):
+        reasons.setdefault(reason, []).append(name)
+    said = [f"{reason} ({listed(names, 2)})" for reason, names in reasons.items()]
+    if not said:
+        return ""
+    where = [f"{len(found.sites)} of {len(manifest.sites)} calls"] * bool(found.sites)
+    where += [f"{len(found.targets)} of {len(manifest.targets)} targets"] * bool(found.targets)
+    return f"rounding was not measured against float64 at {' and '.join(where)}: {'; '.join(said)}"
+
+
 def _print(
     summary: dict[str, Any], done: Capture, seeds: list[int], why: str, progress: Progress, *, json_: bool
 ) -> None:
@@ -142,8 +158,8 @@ def _print(
         print(f"  {name} {value:.7g}{spread}")
     for name, reason in manifest.not_scalar.items():
         print(f"  {name} {reason}: it cannot be a target")
-    if why:
-        print(f"  {why}")
+    for line in filter(None, [why, _unmeasured(manifest)]):
+        print(f"  {line}")
     seconds = summary["seconds"]
     progress.note(
         f"{progress.seconds:.1f} s in all; the recorded run took {seconds['hooked']:.2f} s, a plain one {seconds['plain']:.2f} s"

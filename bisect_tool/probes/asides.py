@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
 from bisect_tool.captures.reader import Capture
@@ -21,6 +20,7 @@ from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming
 from bisect_tool.probes.reading import Comparison
 from bisect_tool.sites import Edge, Site
+from bisect_tool.worker.arrays import files
 from bisect_tool.workers.failures import model_error
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class Asides:
         return otherwise
 
     def _handed(self, found: Any, file: Path) -> dict[Site, Handed]:
-        arrays = load_file(file) if file.exists() else {}
+        arrays = files.load(file) if file.exists() else {}
         return {
             Site(self._naming.to_reference[site]): Handed(
                 *([(str(path), arrays[key]) for path, key in parts[part]] for part in ("inputs", "output"))
@@ -182,7 +182,7 @@ class Asides:
 
     def _stepped(self, found: Any, file: Path) -> Steps:
         back = self._naming.in_reference
-        arrays = load_file(file)
+        arrays = files.load(file)
         groups = [OptimizerGroup.model_validate(group) for group in found["groups"]]
         named = [group.model_copy(update={"parameters": tuple(map(back, group.parameters))}) for group in groups]
         after = {back(str(name)): [arrays[key] for key in keys] for name, keys in found["after"].items()}

@@ -7,16 +7,15 @@ import sys
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from . import wire
 from .adapters.adapter import Adapter
-from .arrays import measure, shards
+from .arrays import files, measure, shards
 from .code import lines
 from .failures import failure
 from .model import build, calls, describe, optimizer
 from .model.draws import Giving
-from .probing import compared, forced, forward, statements, survey, whole
+from .probing import compared, forced, forward, own, statements, survey, whole
 from .probing.intervention import Intervention
 from .probing.probe import Probe
 from .probing.reference import Reference
@@ -148,7 +147,7 @@ class Session:
         if error is not None and not found:
             raise error
         with shards.writing(os.path.dirname(file)):
-            save_file(arrays, file)
+            files.save(arrays, file)
         return found
 
     def pull_statements(
@@ -181,7 +180,7 @@ class Session:
             model.restore()
         arrays = {"%d|%s" % (step, name): a for name, found in after.items() for step, a in enumerate(found)}
         with shards.writing(os.path.dirname(file)):
-            save_file(arrays, file)
+            files.save(arrays, file)
         keys = {name: ["%d|%s" % (step, name) for step in range(len(found))] for name, found in after.items()}
         return {"groups": optimizer.describe(model), "after": keys}
 
@@ -190,6 +189,8 @@ class Session:
         reference = self._reference if asked.point != STIRRED else self._stirred
         if reference is None:
             raise ValueError("the reference was not recorded at stirred weights")
+        if not self._model.templates and any(site in reference.sites for site in patch):
+            own.learn_structures(self._model)
         return Probe(self._model, reference, self._line, asked, self._memory, self._lines)
 
     def survey(self, patch: List[str], **how: Any) -> Data:

@@ -83,6 +83,22 @@ def test_a_value_is_equal_within_rounding_or_off(compare):
     assert compared.counts == {"sites": 3, "values": 3, "equal": 1, "rounding": 1, "off": 1, "shape": 0}
 
 
+def test_complex_numbers_round_and_differ(compare):
+    """As real ones do: they are read from their files as they were written."""
+    whole = (ONE + 1j * ONE).astype(np.complex64)
+    ours = {"same": whole, "near": whole, "turned": whole}
+    compared = compare(ours, {"same": whole, "near": whole * np.float32(1 + 1e-6), "turned": 1j * whole})
+    assert verdicts(compared) == {"output same": "equal", "output near": "rounding", "output turned": "off"}
+    assert compared.largest.error == pytest.approx(2**0.5)
+
+
+def test_an_object_is_compared_with_a_tuple(compare):
+    """Its fields in order; what could not be opened, and a dtype, are no values."""
+    one = {"scalar": 1.0}
+    ours = {"object": ["Output", [["x", one], ["kind", {"setting": "torch.float32"}], ["rest", {"opaque": "Tree"}]]]}
+    assert verdicts(compare({"m": ours}, {"m": {"named": [["y", one]]}})) == {"output m [x]": "equal"}
+
+
 def test_the_tolerance_is_the_caller_s(compare):
     """What is off by one tolerance agrees by another."""
     assert compare({"m": ONE}, {"m": ONE * 2}, rtol=1.0).agrees

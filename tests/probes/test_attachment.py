@@ -7,6 +7,7 @@ from pathlib import Path
 from manifests import SHARD, described, manifest, module, site, tensor
 
 from bisect_tool.captures.manifest import Manifest, Point
+from bisect_tool.frameworks import JITTOR, TORCH
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.attachment import attach_request, port_names
 
@@ -36,7 +37,7 @@ MATCHING = Matching(MODULES, {"conv.weight": "part.conv.kernel"}, {"conv.weight"
 
 def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
     """Every call of a module that the port has, its number kept; none whose output could not be recorded."""
-    assert port_names(OURS, MATCHING) == {
+    assert port_names(OURS, MATCHING, TORCH) == {
         "net": "net",
         "block": "part",
         "block#2": "part#2",
@@ -46,9 +47,17 @@ def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
     }
 
 
+def test_a_framework_without_complex_numbers_is_given_none() -> None:
+    """A call whose output is complex is none that can be patched there; in torch it is."""
+    entry = OURS.tensors["t"].model_copy(update={"dtype": "complex64"})
+    ours = OURS.model_copy(update={"tensors": {"t": entry}})
+    assert port_names(ours, MATCHING, TORCH) == port_names(OURS, MATCHING, TORCH)
+    assert set(port_names(ours, MATCHING, JITTOR)) == {"conv.weight"}
+
+
 def test_the_request_says_what_lies_inside_each_call() -> None:
     """How often which of the port's modules is called in it: a call that is patched must count for those."""
-    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING, TORCH))
     assert {name: entry["inside"] for name, entry in request["sites"].items()} == {
         "net": {"part": 2, "part.conv": 2, "odd": 1},
         "part": {"part.conv": 1},

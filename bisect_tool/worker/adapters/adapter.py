@@ -78,16 +78,22 @@ class Adapter(Protocol):
         """Tell whether a value is a tensor whose values can be written down."""
 
     def to_numpy(self, tensor: Tensor) -> Array:
-        """Return the tensor's values as an array of its own."""
+        """Return the tensor's values as a dense array of its own."""
+
+    def layout(self, tensor: Tensor) -> str | None:
+        """Return in a word how a tensor's values lie that lie sparsely, None otherwise."""
+
+    def holds(self, array: Array) -> bool:
+        """Tell whether the framework has numbers of this kind: what it has not cannot be given to a model of it."""
 
     def from_numpy(self, array: Array, like: Tensor = None) -> Tensor:
-        """Return a new tensor with an array's values, on the device where ``like`` lies."""
+        """Return a new tensor with an array's values, on the device where ``like`` lies. Raises ValueError: see ``holds``."""
 
     def dtype(self, tensor: Tensor) -> Dtype:
-        """Return the tensor's dtype, for ``cast``."""
+        """Return the tensor's dtype and layout, for ``cast``."""
 
     def cast(self, tensor: Tensor, dtype: Dtype) -> Tensor:
-        """Return the tensor in a dtype."""
+        """Return the tensor in a dtype and layout."""
 
     def clone(self, tensor: Tensor) -> Tensor:
         """Return a copy that stands in for the tensor in every way, gradient path included where it keeps one."""
@@ -96,7 +102,7 @@ class Adapter(Protocol):
         """Return a copy of the values alone."""
 
     def write(self, tensor: Tensor, array: Array) -> None:
-        """Write values into a parameter or buffer in place. Raises ValueError when the shapes differ."""
+        """Write values into a parameter or buffer in place. Raises ValueError when it cannot hold them."""
 
     def sync(self, tensors: Iterable[Tensor]) -> None:
         """Compute what is pending for these tensors, and nothing else."""
@@ -116,7 +122,7 @@ class Adapter(Protocol):
     # Values in float64.
 
     def doubled(self, tensor: Tensor) -> Tensor:
-        """Return a copy in float64 of a floating tensor, anything else as it is."""
+        """Return a copy in float64 (complex128) of a tensor that rounds, anything else as it is."""
 
     def in_float64(self, module: Module) -> ContextManager[None]:
         """Hold the floating state of a module, and of all inside it, in float64 while the block runs."""

@@ -24,8 +24,19 @@ def to_numpy(tensor: Tensor) -> Array:
     return np.array(tensor.data, order="C")
 
 
+def layout(tensor: Tensor) -> str | None:
+    """Return None: Jittor has no sparse Vars."""
+
+
+def holds(array: Array) -> bool:
+    """Tell whether numbers are real: Jittor has no complex ones."""
+    return array.dtype.kind != "c"
+
+
 def from_numpy(array: Array, like: Tensor = None) -> Tensor:
     """Return a new Var with an array's values; a scalar gets shape (1,), 64 bit becomes 32 as Jittor has it."""
+    if not holds(array):
+        raise ValueError("complex numbers, which Jittor does not have")
     import jittor
 
     tensor = jittor.array(np.array(array, order="C"))
@@ -53,7 +64,9 @@ def detached(tensor: Tensor) -> Tensor:
 
 
 def write(tensor: Tensor, array: Array) -> None:
-    """Write values into a Var in place, which costs no kernel. Raises ValueError when the shapes differ."""
+    """Write values into a Var in place, which costs no kernel. Raises ValueError when it cannot hold them."""
+    if not holds(array):
+        raise ValueError("complex numbers, which Jittor does not have")
     if tuple(tensor.shape) != array.shape and not tensor.numel() == array.size == 1:
         raise ValueError("shape %s, the value has %s" % (list(tensor.shape), list(array.shape)))
     tensor.sync(False, False)

@@ -7,7 +7,7 @@ from typing import Any, Callable, ContextManager, Iterator, Sequence
 
 from ..arrays import Array
 from .adapter import Tensor
-from .torch_tensors import detached, from_numpy, to_numpy
+from .torch_tensors import cast, detached, doubled, dtype, from_numpy, to_numpy
 
 
 def gradients_on() -> bool:
@@ -68,10 +68,10 @@ def leaf(tensor: Tensor, values: Array | None = None, exact: bool = False) -> tu
     """
     import torch
 
-    new = detached(tensor) if values is None else from_numpy(values, like=tensor).to(tensor.dtype)
-    if not new.is_floating_point():
+    new = detached(tensor) if values is None else cast(from_numpy(values, like=tensor), dtype(tensor))
+    if not new.is_floating_point() and not new.is_complex():
         return None, new
-    new = (new.double() if exact else new).requires_grad_()
+    new = (doubled(new) if exact else new).requires_grad_()
     with torch.enable_grad():
         return new, new.clone()  # the code may write into what it uses
 
@@ -104,7 +104,7 @@ def pull(roots: Sequence[tuple[Tensor, Array]], leaves: Sequence[Tensor]) -> lis
 
 def _as(own: Tensor, values: Array) -> Tensor:
     """Return values in the dtype and shape of a tensor, on its device."""
-    return from_numpy(values.reshape(tuple(own.shape)), like=own).to(own.dtype)
+    return cast(from_numpy(values.reshape(tuple(own.shape)), like=own), dtype(own))
 
 
 def noting(tensor: Tensor, note: Callable[[Tensor], Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, Iterator, Mapping
 
 from . import attributes
 from .adapter import Module, Tensor, Tree
-from .torch_tensors import doubled
+from .torch_tensors import doubled, is_tensor
 
 _NO_SETTINGS = frozenset(["training", "inplace"])
 
@@ -60,7 +60,7 @@ def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
     """Yield (key, tensor, kind, trainable) for the tensors that belong to this module itself."""
     for source, kind in ((module._parameters, "parameter"), (module._buffers, "buffer")):
         for key, value in source.items():
-            if value is not None and key != "num_batches_tracked":
+            if is_tensor(value) and key != "num_batches_tracked":
                 yield key, value, kind, value.requires_grad
 
 
@@ -72,7 +72,7 @@ def in_float64(module: Module) -> Iterator[None]:
         (store, key, value)
         for store in stores
         for key, value in store.items()
-        if value is not None and value.is_floating_point()
+        if value is not None and (value.is_floating_point() or value.is_complex())
     ]
     try:
         for store, key, value in before:

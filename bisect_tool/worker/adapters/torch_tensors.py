@@ -9,22 +9,46 @@ import numpy as np
 from ..arrays import Array
 from .adapter import Dtype, Tensor
 
+MOST_DENSE = 1 << 28  # numbers: a sparse tensor that stands for more cannot be written down
+
 
 def is_tensor(value: Any) -> bool:
-    """Tell whether a value is a dense tensor that can be written down."""
+    """Tell whether a value is a tensor that can be written down: with values, and not too large where it is made dense."""
     import torch
 
-    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_complex()
+    if not isinstance(value, torch.Tensor) or value.is_quantized or value.device.type == "meta":
+        return False
+    return not getattr(value, "is_nested", False) and (layout(value) is None or value.numel() <= MOST_DENSE)
 
 
 def to_numpy(tensor: Tensor) -> Array:
-    """Return the tensor's values as an array of its own; bfloat16 as float32."""
+    """Return the tensor's values as a dense array of its own; what numpy does not know in 32 bits a number."""
     import torch
 
-    tensor = tensor.detach().cpu()
-    if tensor.dtype == torch.bfloat16:
+    tensor = _dense(tensor.detach()).cpu()
+    for settle in ("resolve_conj", "resolve_neg"):  # what numpy would have to compute first
+        tensor = getattr(tensor, settle, lambda plain=tensor: plain)()
+    if tensor.is_complex() and tensor.dtype not in (torch.complex64, torch.complex128):
+        tensor = tensor.to(torch.complex64)
+    elif tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64):
         tensor = tensor.float()
     return np.array(tensor.numpy(), order="C")
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor if layout(tensor) is None else tensor.to_dense()
+
+
+def layout(tensor: Tensor) -> str | None:
+    """Return how a sparse tensor's values lie, None where they lie densely."""
+    import torch
+
+    return None if tensor.layout == torch.strided else str(tensor.layout).rpartition(".")[2]
+
+
+def holds(array: Array) -> bool:
+    """Return True: torch has all kinds of numbers."""
+    return True
 
 
 def from_numpy(array: Array, like: Tensor = None) -> Tensor:
@@ -36,13 +60,29 @@ def from_numpy(array: Array, like: Tensor = None) -> Tensor:
 
 
 def dtype(tensor: Tensor) -> Dtype:
-    """Return the tensor's dtype, for ``cast``."""
-    return tensor.dtype
+    """Return the tensor's dtype and what makes its layout, for ``cast``."""
+    import torch
+
+    if tensor.layout == torch.strided:
+        return tensor.dtype, {}
+    if tensor.layout == torch.sparse_coo:
+        return tensor.dtype, {"sparse_dim": tensor.sparse_dim()}
+    how = {"layout": tensor.layout, "dense_dim": tensor.dense_dim()}
+    if layout(tensor) in ("sparse_bsr", "sparse_bsc"):
+        values = tensor.values()
+        first = values.ndim - tensor.dense_dim() - 2
+        how["blocksize"] = tuple(values.shape[first : first + 2])
+    return tensor.dtype, how
 
 
 def cast(tensor: Tensor, dtype: Dtype) -> Tensor:
-    """Return the tensor in a dtype."""
-    return tensor.to(dtype)
+    """Return the tensor in a dtype and layout; complex numbers stay complex, since real ones would be others."""
+    kind, how = dtype
+    tensor = _dense(tensor)
+    tensor = tensor if tensor.is_complex() and not kind.is_complex else tensor.to(kind)
+    if "sparse_dim" in how:
+        return tensor.to_sparse(how["sparse_dim"])
+    return tensor.to_sparse(**how) if how else tensor
 
 
 def clone(tensor: Tensor) -> Tensor:
@@ -61,8 +101,16 @@ def write(tensor: Tensor, array: Array) -> None:
 
     if tuple(tensor.shape) != array.shape:
         raise ValueError("shape %s, the value has %s" % (list(tensor.shape), list(array.shape)))
+    new = torch.from_numpy(np.array(array, order="C"))
+    if new.is_complex() and not tensor.is_complex():
+        raise ValueError("complex numbers, where the model has real ones")
     with torch.no_grad():
-        tensor.copy_(torch.from_numpy(np.array(array, order="C")))
+        if tensor.layout == torch.strided:
+            tensor.copy_(new)
+        elif not np.array_equal(to_numpy(tensor), array):  # else its pattern would lose the zeros that it names
+            new = cast(new.to(tensor.device), dtype(tensor))
+            tensor.resize_as_sparse_(new)
+            tensor.copy_(new)
 
 
 def sync(tensors: Iterable[Tensor]) -> None:
@@ -71,6 +119,8 @@ def sync(tensors: Iterable[Tensor]) -> None:
 
 def mutation(tensor: Tensor) -> int | None:
     """Return a counter that grows whenever the tensor is overwritten in place, None when it is unknown."""
+    if layout(tensor) is not None:
+        return None  # its values can be overwritten by themselves
     try:
         return tensor._version
     except RuntimeError:  # inference tensors do not track versions
@@ -84,8 +134,10 @@ def perturb(tensor: Tensor, size: float, draw: int) -> Tensor:
     """
     import torch
 
-    if not tensor.is_floating_point() or tensor.numel() == 0:
+    if not _rounds(tensor) or tensor.numel() == 0:
         return tensor
+    if layout(tensor) is not None:
+        return cast(perturb(_dense(tensor), size, draw), dtype(tensor))
     size = max(size, torch.finfo(tensor.dtype).eps / 2)
     generator = torch.Generator().manual_seed(draw)
     noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float32)
@@ -107,8 +159,16 @@ def seed(number: int) -> None:
 
 
 def doubled(tensor: Tensor) -> Tensor:
-    """Return a copy in float64 of a floating tensor, anything else as it is."""
-    return tensor.detach().double() if tensor.is_floating_point() else tensor
+    """Return a copy in float64 (complex128) of a tensor that rounds, anything else as it is."""
+    import torch
+
+    if not _rounds(tensor):
+        return tensor
+    return tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
+
+
+def _rounds(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def casting_no_float64_down() -> ContextManager[Any]:
@@ -116,14 +176,16 @@ def casting_no_float64_down() -> ContextManager[Any]:
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    lower = (torch.float32, torch.float16, torch.bfloat16)
+    lower = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+    highest = (torch.float64, torch.complex128)
 
     class Mode(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             casts = func is torch.ops.aten._to_copy.default and kwargs.get("dtype") in lower
-            if casts and args[0].dtype == torch.float64:
-                kwargs = dict(kwargs, dtype=torch.float64)
+            if casts and args[0].dtype in highest:
+                higher = torch.complex128 if kwargs["dtype"].is_complex else torch.float64
+                kwargs = dict(kwargs, dtype=higher)
             return func(*args, **kwargs)
 
     return Mode()

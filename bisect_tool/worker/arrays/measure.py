@@ -32,8 +32,19 @@ def digest(array: Array) -> str:
     return "%08x-%d" % (zlib.crc32(flat.view(np.uint8).data), flat.nbytes)
 
 
+def real(array: Array) -> Array:
+    """Return complex numbers as pairs of real ones, along a last axis; anything else as it is."""
+    if array.dtype.kind != "c":
+        return array
+    return np.ascontiguousarray(array).reshape(-1).view(array.real.dtype).reshape((*array.shape, 2))
+
+
 def statistics(array: Array) -> dict[str, float]:
-    """Return mean, std, min and max as floats; NaN and infinity show as such, an empty array has none."""
+    """Return mean, std, min and max as floats; NaN and infinity show as such, an empty array has none.
+
+    Of complex numbers they are those of their real and imaginary parts together.
+    """
+    array = real(array)
     if array.size == 0 or array.dtype.kind not in "fiub":
         return {}
     values = array.astype(np.float64) if array.dtype != np.float32 else array
@@ -52,6 +63,7 @@ def initial(array: Array) -> dict[str, Any]:
     Of more than 65,536 numbers every k-th is taken; k has no factor in common with their number, so that no channel or
     kernel place is taken alone. The quantiles are rounded to 1e-4 of the standard deviation.
     """
+    array = real(array)
     found = statistics(array)
     std = found.get("std", 0.0)
     if array.dtype.kind != "f" or array.size < FEWEST or not 0 < std < math.inf:
@@ -67,6 +79,9 @@ def initial(array: Array) -> dict[str, Any]:
 
 def variation(array: Array) -> float | None:
     """Return max - min of the values, within a channel (axis 1) where there are channels and places: 0 for no signal."""
+    if array.dtype.kind == "c":
+        both = (variation(array.real), variation(array.imag))
+        return max((found for found in both if found is not None), default=None)
     if array.size == 0 or array.dtype.kind != "f":
         return None
     if array.ndim >= 3:
@@ -83,9 +98,9 @@ def difference(value: Array, expected: Array) -> dict[str, Any]:
     """
     if value.shape != expected.shape and not value.size == expected.size == 1:
         return {"mismatch": "shape %s, reference %s" % (list(value.shape), list(expected.shape))}
-    got, want = value.reshape(-1), expected.reshape(-1)
+    got, want = (array.reshape(-1) for array in _alike(value, expected))
     blocks = [slice(start, start + BLOCK) for start in range(0, want.size, BLOCK)]
-    if expected.dtype.kind != "f":
+    if expected.dtype.kind not in "fc":
         unequal = sum(int(np.count_nonzero(got[block] != want[block])) for block in blocks)
         return {"error": unequal / want.size if want.size else 0.0}
     apart, scale, count = 0.0, 0.0, 0
@@ -118,7 +133,7 @@ def misplaced(value: Array, expected: Array) -> int:
     Whole numbers and booleans are where they are unequal, others where one side alone is finite, too. Those are not
     counted that lie far below the median of what is not zero: of a difference of large numbers rounding leaves nothing.
     """
-    if expected.dtype.kind != "f":
+    if expected.dtype.kind not in "fc":
         return int(np.count_nonzero(value != expected))
     with np.errstate(all="ignore"):
         apart = np.abs(value - expected)
@@ -143,8 +158,8 @@ def pulled_apart(gradient: Array | None, expected: Array | None) -> dict[str, An
     some = expected if gradient is None else gradient
     if some is None:
         return {"none": True, "rms": 0.0, "reference": None, "apart": 0.0, "ratio": None, "lost": 0, "size": 0}
-    got = np.zeros(some.shape) if gradient is None else gradient.astype(np.float64)
-    want = np.zeros(some.shape) if expected is None else expected.astype(np.float64)
+    got, want = _alike(*(np.zeros(some.shape) if array is None else array for array in (gradient, expected)))
+    got, want = got.astype(np.float64), want.astype(np.float64)
     if np.squeeze(got).shape != np.squeeze(want).shape:
         return {"mismatch": "shape %s, reference %s" % (list(got.shape), list(want.shape))}
     got, want = got.reshape(-1), want.reshape(-1)
@@ -166,8 +181,15 @@ def pulled_apart(gradient: Array | None, expected: Array | None) -> dict[str, An
 
 def rms(values: Array) -> float:
     """Return the root of the mean square, 0 of nothing."""
-    flat = values.reshape(-1).astype(np.float64)
+    flat = real(values).reshape(-1).astype(np.float64)
     return math.sqrt(float(np.dot(flat, flat)) / flat.size) if flat.size else 0.0
+
+
+def _alike(value: Array, expected: Array) -> tuple[Array, Array]:
+    """Return two arrays of which one holds complex numbers as pairs of real ones, others as they are."""
+    if "c" not in (value.dtype.kind, expected.dtype.kind) or expected.dtype.kind in "iub":
+        return value, expected
+    return real(value.astype(np.complex128)), real(expected.astype(np.complex128))
 
 
 def _finite_squares(got: Array, want: Array) -> tuple[float, float, int] | None:

@@ -8,10 +8,9 @@ import zlib
 from typing import Any, Callable, Hashable, Iterator
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
 
-from . import Array, measure
+from . import Array, files, measure
 
 SHARD_BYTES = 64 << 20
 MOST_OPEN = 8  # shards that are read from
@@ -39,18 +38,17 @@ class OpenShards:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, files.ArrayFile] = {}
 
     def read(self, file: str, key: str) -> Array:
         """Return one array of a shard."""
         shard = self._open.pop(file, None)
         if shard is None:
-            shard = safe_open(os.path.join(self._folder, file), framework="np")
+            shard = files.ArrayFile(os.path.join(self._folder, file))
             while len(self._open) >= MOST_OPEN:
                 del self._open[next(iter(self._open))]
         self._open[file] = shard  # the last of them
-        array: Array = shard.get_tensor(key)
-        return array
+        return shard.read(key)
 
 
 class ShardWriter:
@@ -72,17 +70,22 @@ class ShardWriter:
         self._readable = OpenShards(folder)
         self._on_progress = on_progress or (lambda **_fields: None)
 
-    def add(self, array: Array) -> str:
-        """Store an array and return its key; an array that is already stored gives the same key."""
+    def add(self, array: Array, layout: str | None = None) -> str:
+        """Store an array and return its key; an array that is already stored gives the same key.
+
+        ``layout`` says how its values lay where they lay sparsely.
+        """
         array = np.asarray(array, order="C")  # safetensors writes memory as it lies
         self.offered += array.nbytes
-        sample = self._sample(array)
+        sample = (layout, self._sample(array))
         for key in self._by_sample.get(sample, ()):
             if _same_bytes(self.read(key), array):
                 return key
         key = "t%06d" % len(self.table)
         self._by_sample.setdefault(sample, []).append(key)
         self.table[key] = {"shape": list(array.shape), "dtype": array.dtype.name}
+        if layout is not None:
+            self.table[key]["layout"] = layout
         self._pending[key] = array
         self._pending_bytes += array.nbytes
         if self._pending_bytes >= SHARD_BYTES:
@@ -106,7 +109,7 @@ class ShardWriter:
             entry["hash"] = measure.digest(array)
             entry.update(measure.statistics(array))
         with writing(self._folder):
-            save_file(self._pending, os.path.join(self._folder, name))
+            files.save(self._pending, os.path.join(self._folder, name))
         self._shards += 1
         self.written += self._pending_bytes
         self._pending = {}

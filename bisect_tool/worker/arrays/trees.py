@@ -1,17 +1,20 @@
-"""Nested values (tuples, lists, dicts of tensors) as JSON with the tensors taken out, and back.
+"""Nested values (tuples, lists, dicts and objects of tensors) as JSON with the tensors taken out, and back.
 
-A tree is one of ``{"tensor": key}``, ``{"list": [...]}``, ``{"tuple": [...]}``,
-``{"dict": [[key, tree], ...]}``, ``{"scalar": value}`` and ``{"opaque": class name}``.
+A tree is one of ``{"tensor": key}``, ``{"list": [...]}``, ``{"tuple": [...]}``, ``{"dict": [[key, tree], ...]}``,
+``{"named": [[field, tree], ...]}`` (a named tuple), ``{"object": [class name, [[field, tree], ...]]}``,
+``{"scalar": value}``, ``{"setting": text}`` (a dtype, a device ...) and ``{"opaque": class name}`` for what cannot be opened.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import Any, Callable, Dict, Iterator, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import numpy as np
+
+from . import parts
 
 Tree = Dict[str, Any]
-
-SCALARS = (bool, int, float, str, type(None))
+Pairs = List[Tuple[Any, Tree]]
 
 
 def encode(value: Any, store: Callable[[Any], str | None]) -> Tree:
@@ -19,79 +22,84 @@ def encode(value: Any, store: Callable[[Any], str | None]) -> Tree:
     key = store(value)
     if key is not None:
         return {"tensor": key}
-    if isinstance(value, dict) and all(isinstance(k, (str, int)) for k in value):
-        return {"dict": [[k, encode(v, store)] for k, v in value.items()]}
-    if isinstance(value, (list, tuple)):
-        return {"list" if isinstance(value, list) else "tuple": [encode(v, store) for v in value]}
-    if isinstance(value, SCALARS):
-        return {"scalar": value}
+    inner = parts.children(value)
+    if inner is not None:
+        pairs = [(name, encode(item, store)) for name, item in inner]
+        return _tree(parts.kind_of(value), type(value).__name__, pairs)
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, parts.SCALARS):
+        return {"scalar": plain}
+    if parts.is_setting(value):
+        return {"setting": str(value)}
     return {"opaque": type(value).__name__}
 
 
 def decode(tree: Tree, load: Callable[[str], Any]) -> Any:
-    """Rebuild the value of ``tree``; ``load(key)`` gives a tensor. Raises ValueError for an opaque part."""
+    """Rebuild the value of ``tree``; ``load(key)`` gives a tensor.
+
+    Raises ValueError for an object, a setting or an opaque part: only a value that the model has there can be filled.
+    """
     ((kind, content),) = tree.items()
     if kind == "tensor":
         return load(content)
-    if kind == "list":
-        return [decode(t, load) for t in content]
-    if kind == "tuple":
-        return tuple(decode(t, load) for t in content)
-    if kind == "dict":
-        return {k: decode(t, load) for k, t in content}
     if kind == "scalar":
         return content
-    raise ValueError("a %s cannot be rebuilt from a capture" % content)
+    if kind not in ("list", "tuple", "dict", "named"):
+        raise ValueError("a %s cannot be rebuilt from a capture" % (content[0] if kind == "object" else content))
+    items = [(name, decode(item, load)) for name, item in _parts(tree)]
+    if kind == "dict":
+        return dict(items)
+    values = [item for _, item in items]
+    return values if kind == "list" else tuple(values)
 
 
 def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (path, tensor) for every tensor inside a nested value, in order; the path of a bare tensor is ''."""
     if is_tensor(value):
         yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            for found in leaves(item, is_tensor, _join(path, key)):
-                yield found
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            for found in leaves(item, is_tensor, _join(path, index)):
-                yield found
+        return
+    for name, item in parts.children(value) or ():
+        for found in leaves(item, is_tensor, _join(path, name)):
+            yield found
 
 
 def keys(tree: Tree) -> Iterator[tuple[str, str]]:
     """Return (path, key) for every tensor of a tree, in the order and with the paths of ``leaves``."""
-    return ((path, content) for path, kind, content in _ends(tree) if kind == "tensor")
+    return ((path, content) for path, kind, content in ends(tree) if kind == "tensor")
 
 
-def partners(
-    expected: Sequence[tuple[str, str]], found: Sequence[tuple[str, Any]]
-) -> list[tuple[str | None, str | None]]:
-    """Return for each of some found (path, value) the expected (path, key) that it stands for, (None, None) for none.
+def opaque(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iterator[str]:
+    """Yield the path of every part of a nested value that is unknown: neither opened, nor a number, a word or a setting."""
+    if is_tensor(value) or isinstance(value, parts.SCALARS):
+        return
+    inner = parts.children(value)
+    if inner is None and not parts.is_setting(value):
+        yield path
+    for name, item in inner or ():
+        for found in opaque(item, is_tensor, _join(path, name)):
+            yield found
 
-    By path; or in order where as many are there: a list for a tuple, a keyword for a position.
-    """
-    by_path = dict(expected)
-    in_order: list[tuple[str | None, str | None]] = [(None, None)] * len(found)
-    if len(expected) == len(found):
-        in_order = list(expected)
-    return [(path, by_path[path]) if path in by_path else pair for (path, _), pair in zip(found, in_order)]
+
+def opaque_in(tree: Tree) -> Iterator[str]:
+    """Return the path of every part of a tree that is unknown, as ``opaque`` does of the value."""
+    return (path for path, kind, _ in ends(tree) if kind == "opaque")
 
 
 def recorded_numbers(tree: Tree) -> Iterator[tuple[str, float]]:
     """Yield (path, number) for every number and boolean of a tree that is no tensor."""
-    for path, kind, content in _ends(tree):
+    for path, kind, content in ends(tree):
         if kind == "scalar" and isinstance(content, (bool, int, float)):
             yield path, content
 
 
-def _ends(tree: Tree, path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield (path, kind, content) for all that a tree holds and that is no list, tuple or dict itself."""
+def ends(tree: Tree, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield (path, kind, content) for all that a tree holds and that has no parts itself."""
     ((kind, content),) = tree.items()
-    if kind not in ("dict", "list", "tuple"):
+    if kind in ("tensor", "scalar", "setting", "opaque"):
         yield path, kind, content
         return
-    for key, item in content if kind == "dict" else enumerate(content):
-        for found in _ends(item, _join(path, key)):
+    for name, item in _parts(tree):
+        for found in ends(item, _join(path, name)):
             yield found
 
 
@@ -101,47 +109,30 @@ def numbers(value: Any) -> Iterator[tuple[str, float]]:
 
 
 def map_leaves(value: Any, is_tensor: Callable[[Any], bool], change: Callable[[Any], Any]) -> Any:
-    """Return the nested value with ``change`` applied to each tensor."""
+    """Return the nested value with ``change`` applied to each tensor; every part keeps its class."""
     if is_tensor(value):
         return change(value)
-    if isinstance(value, dict):
-        changed = {k: map_leaves(v, is_tensor, change) for k, v in value.items()}
-        if type(value) is dict:
-            return changed
-        like = copy.copy(value)  # a class of its own, such as an output that is read by attribute
-        for key, item in changed.items():
-            like[key] = item
-        return like
-    if isinstance(value, (list, tuple)):
-        items = [map_leaves(v, is_tensor, change) for v in value]
-        return items if isinstance(value, list) else _like_tuple(value, items)
-    return value
+    inner = parts.children(value)
+    if inner is None:
+        return value
+    return parts.rebuilt(value, [map_leaves(item, is_tensor, change) for _, item in inner])
 
 
-def _like_tuple(value: tuple[Any, ...], items: list[Any]) -> Any:
-    if hasattr(value, "_fields"):
-        return type(value)(*items)
-    try:
-        return type(value)(items)  # torch.Size is a tuple that can do more
-    except (TypeError, ValueError):
-        return tuple(items)
+def _tree(kind: str, name: str, pairs: Pairs) -> Tree:
+    if kind in ("list", "tuple"):
+        return {kind: [tree for _, tree in pairs]}
+    if kind == "object":
+        return {kind: [name, [[str(key), tree] for key, tree in pairs]]}
+    return {kind: [list(pair) for pair in pairs]}
+
+
+def _parts(tree: Tree) -> Pairs:
+    """Return (name or position, tree) for the parts of a tree that has some."""
+    ((kind, content),) = tree.items()
+    if kind in ("list", "tuple"):
+        return list(enumerate(content))
+    return [(name, item) for name, item in (content[1] if kind == "object" else content)]
 
 
 def _join(path: str, key: object) -> str:
     return "%s.%s" % (path, key) if path else str(key)
-
-
-def opaque(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> Iterator[str]:
-    """Yield the path of every part of a nested value that can neither be opened nor written down."""
-    if is_tensor(value) or isinstance(value, SCALARS):
-        return
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, (list, tuple)):
-        items = list(enumerate(value))
-    else:
-        yield path
-        return
-    for key, item in items:
-        for found in opaque(item, is_tensor, _join(path, key)):
-            yield found

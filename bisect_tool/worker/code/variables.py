@@ -26,7 +26,8 @@ class Recorded(Protocol):
 def is_part(adapter: Adapter, value: Any) -> bool:
     """Tell whether a value is a tensor, a numpy array or a number."""
     return adapter.is_tensor(value) or (
-        isinstance(value, (np.ndarray, np.generic, bool, int, float)) and np.asarray(value).dtype.kind in "fiub"
+        isinstance(value, (np.ndarray, np.generic, bool, int, float, complex))
+        and np.asarray(value).dtype.kind in "fiubc"
     )
 
 
@@ -63,10 +64,12 @@ def like(adapter: Adapter, own: Any, array: Array) -> Any:
     """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
     mine = to_array(adapter, own)
     shape = mine.shape if mine.size == array.size else array.shape
-    values = array.reshape(shape).astype(mine.dtype)
-    if array.dtype.kind == "f" and mine.dtype.kind != "f" and np.any(values != array.reshape(shape)):
-        # Whole numbers where the reference has fractions: that is the mistake.
-        mine, values = array, array.reshape(shape)
+    wanted = array.reshape(shape)
+    narrower = array.dtype.kind + mine.dtype.kind in ("fi", "fu", "fb", "ci", "cu", "cb", "cf")
+    values = (wanted.real if narrower else wanted).astype(mine.dtype)
+    if narrower and np.any(values != wanted):
+        # Whole numbers where the reference has fractions, or real ones where it has complex: that is the mistake.
+        mine, values = array, wanted
     if adapter.is_tensor(own):
         new = adapter.from_numpy(values, like=own)
         return new if mine is array else adapter.cast(new, adapter.dtype(own))
@@ -105,6 +108,8 @@ def replaced(
         return new
 
     expected = _expected(reference, tree, parts)
+    if not all(map(adapter.holds, expected or ())):
+        return value, None
     if expected is not None:
         left = iter(expected)
         return trees.map_leaves(value, lambda part: is_part(adapter, part), lambda own: put(own, next(left))), digests

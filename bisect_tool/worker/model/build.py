@@ -117,7 +117,7 @@ class Model:
                 if array.size != 1:
                     problems[name] = "has shape %s, expected a scalar" % list(array.shape)
                     continue
-                value = array.reshape(-1)[0]
+                value = array.reshape(-1)[0].item()  # a complex number is no scalar to judge, and is told so
             try:
                 values[name] = float(value)
             except (TypeError, ValueError):

@@ -67,7 +67,12 @@ def compare(found: Found, wanted: Sequence[Recorded], read: Read) -> Compared:
 def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
     """Return the index of each path's partner."""
     by_name = {one.name: index for index, one in enumerate(wanted)}
-    pairs = {path: by_name[path] for path, _ in found if path in by_name}
+    pairs: Dict[str, int] = {}
+    for path, array in found:
+        index = by_name.get(path)
+        # A position says less than a name: values of another structure may stand in another order.
+        if index is not None and not (_is_position(path) and array.size != math.prod(wanted[index].shape)):
+            pairs[path] = index
     tests: List[Callable[[Array, Recorded], bool]] = [
         lambda array, one: array.shape == one.shape and _alike(array, read(one.key)),
         lambda array, one: array.shape == one.shape,
@@ -79,9 +84,15 @@ def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, i
             partner = next((i for i in free if path not in pairs and test(array, wanted[i])), None)
             if partner is not None:
                 pairs[path] = partner
-    if len(found) == len(wanted) == 1:
-        pairs.setdefault(found[0][0], 0)  # of another shape, and yet what stands in its place
+    for path, _ in found:  # of another shape, and yet what stands in its place
+        index = 0 if len(found) == len(wanted) == 1 else by_name.get(path)
+        if index is not None and index not in pairs.values():
+            pairs.setdefault(path, index)
     return pairs
+
+
+def _is_position(path: str) -> bool:
+    return path.rpartition(".")[2].isdigit()
 
 
 def _alike(array: Array, expected: Array) -> bool:

@@ -19,21 +19,17 @@ def arrays(adapter: Adapter, value: Any) -> list[tuple[str, Array]]:
     return [(path, adapter.to_numpy(tensor)) for path, tensor in trees.leaves(value, adapter.is_tensor)]
 
 
-def partners(adapter: Adapter, tree: dict[str, Any], value: Any) -> list[tuple[str | None, str | None]]:
-    """Return for each tensor of a value the recorded (path, key) that it stands for; see ``trees.partners``."""
-    return trees.partners(list(trees.keys(tree)), list(trees.leaves(value, adapter.is_tensor)))
-
-
-def named(adapter: Adapter, tree: dict[str, Any], value: Any) -> Iterator[tuple[str, Tensor]]:
+def named(adapter: Adapter, reference: Reference, tree: dict[str, Any], value: Any) -> Iterator[tuple[str, Tensor]]:
     """Yield (recorded path, tensor) for every tensor of a value that stands for a recorded one."""
-    for (path, _), tensor in zip(partners(adapter, tree, value), tensors(adapter, value)):
+    found = list(trees.leaves(value, adapter.is_tensor))
+    for (path, _), (_, tensor) in zip(reference.partners(tree, found), found):
         if path is not None:
             yield path, tensor
 
 
 def differences(adapter: Adapter, reference: Reference, tree: dict[str, Any], value: Any) -> list[dict[str, Any]]:
     """Compare a nested value with what the reference recorded: a row for each tensor, and for each number that differs."""
-    by_path = dict(named(adapter, tree, value))
+    by_path = dict(named(adapter, reference, tree, value))
     rows: list[dict[str, Any]] = []
     for path, key in trees.keys(tree):
         if path not in by_path:

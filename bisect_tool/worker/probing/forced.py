@@ -141,7 +141,10 @@ class Forced:
             Recorded(arguments.recorded(names, path) if part == "inputs" else path, path, key, reference.shape(key))
             for path, key in trees.keys(self._sites[site][part])
         ]
-        return compare(found, wanted, reference.read)
+        compared = compare(found, wanted, reference.read)
+        held = [one for one in compared.parts if self._adapter.holds(reference.read(one.partner.key))]
+        lost = [one.path for one in compared.parts if one not in held]  # such as complex numbers, where there are none
+        return Compared(held, [*compared.unknown, *lost], compared.missing)
 
     def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""

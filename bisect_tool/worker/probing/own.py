@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
+from ..model import calls
 from ..model.build import Model
 from .reference import Reference
 
 
 class Own:
-    """What stands for one of the model's own tensors between runs: its dtype, and its values where they are kept."""
+    """What stands for one of the model's own tensors between runs: its dtype and shape, and its values where they are kept."""
 
-    def __init__(self, dtype: Any, tensor: Tensor = None) -> None:
+    dtype: Any = None  # of the class too: what holds one is opened as what holds an array is, see ``arrays.parts``
+    shape: Tuple[int, ...] = ()
+
+    def __init__(self, dtype: Any, shape: tuple[int, ...] = (), tensor: Tensor = None) -> None:
         self.dtype = dtype
+        self.shape = shape
         self.tensor = tensor
 
 
@@ -24,13 +29,15 @@ def is_own(value: Any) -> bool:
 
 
 def dtypes(adapter: Adapter, value: Any) -> Any:
-    """Return a nested value with the dtype of every tensor in the tensor's place."""
-    return trees.map_leaves(value, adapter.is_tensor, lambda tensor: Own(adapter.dtype(tensor)))
+    """Return a nested value with the dtype and shape of every tensor in the tensor's place."""
+    return trees.map_leaves(
+        value, adapter.is_tensor, lambda tensor: Own(adapter.dtype(tensor), tuple(map(int, tensor.shape)))
+    )
 
 
 def kept(adapter: Adapter, value: Any) -> Any:
     """Return a nested value with a copy of every tensor's values in the tensor's place."""
-    return trees.map_leaves(value, adapter.is_tensor, lambda tensor: Own(None, adapter.detached(tensor)))
+    return trees.map_leaves(value, adapter.is_tensor, lambda tensor: Own(None, tensor=adapter.detached(tensor)))
 
 
 def recalled(adapter: Adapter, value: Any) -> Any:
@@ -38,15 +45,35 @@ def recalled(adapter: Adapter, value: Any) -> Any:
     return trees.map_leaves(value, is_own, lambda own: adapter.detached(own.tensor))
 
 
-def filled(model: Model, site: str, tree: dict[str, Any], load: Callable[[str], Tensor]) -> Any:
+def learn_structures(model: Model) -> None:
+    """Run once as it is, to see in which containers, dtypes and layouts the model has what it is to be given."""
+    adapter = model.adapter
+
+    def around(call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        adapter.sync([tensor for _, tensor in trees.leaves([list(args), kwargs], adapter.is_tensor)])
+        output = compute(*args, **kwargs)
+        adapter.sync([tensor for _, tensor in trees.leaves(output, adapter.is_tensor)])
+        model.templates[call.site] = dtypes(adapter, output)
+        return output
+
+    try:
+        with calls.wrapped(adapter, model.tree, around):
+            model.run_step(model.fresh_batch())
+    except Exception:  # what it came to before is known
+        return
+    finally:
+        model.restore()
+
+
+def filled(model: Model, reference: Reference, site: str, load: Callable[[str], Tensor]) -> Any:
     """Return a recorded output in the containers and dtypes that the model has there, as far as they are known and fit."""
+    tree = reference.sites[site]["output"]
     template = model.templates.get(site)
-    keys = dict(trees.keys(tree))
-    paths = [path for path, _ in trees.leaves(template, is_own)]
-    if template is None or len(paths) != len(keys):
+    found = list(trees.leaves(template, is_own))
+    keys = [key for _, key in reference.partners(tree, found) if key is not None]
+    if template is None or not len(keys) == len(found) == len(list(trees.keys(tree))):
         return trees.decode(tree, load)
-    in_order = [keys[path] for path in paths] if set(paths) == set(keys) else list(keys.values())
-    left = iter(in_order)
+    left = iter(keys)
     return trees.map_leaves(template, is_own, lambda own: model.adapter.cast(load(next(left)), own.dtype))
 
 
@@ -63,6 +90,8 @@ def batch(model: Model, reference: Reference) -> Any:
         array = reference.read(keys[path])
         if not adapter.is_tensor(value):
             return array
+        if not adapter.holds(array):
+            return model.copy(value)
         return adapter.cast(adapter.from_numpy(array, like=value), adapter.dtype(value))
 
     return trees.map_leaves(model.batch, model.is_array, replace)

@@ -18,7 +18,7 @@ from ..arrays import Array, trees
 from ..model import build
 from ..model.calls import Call
 from . import assigned, own
-from .comparing import named, partners
+from .comparing import named
 from .names import STEP, Name
 from .probe import Probe
 
@@ -135,7 +135,10 @@ class Pieces:
         """End the piece around a call where it hands the call its inputs."""
         piece = self.running
         if self._adapter.gradients_on():
-            piece.roots += [((site, "inputs", path), tensor) for path, tensor in named(self._adapter, tree, inputs)]
+            reference = self._probe.reference
+            piece.roots += [
+                ((site, "inputs", path), tensor) for path, tensor in named(self._adapter, reference, tree, inputs)
+            ]
         elif not piece.exact:
             self._switched_off(site)  # by the code around the call, whose fault it is if it is one
 
@@ -150,14 +153,18 @@ class Pieces:
             output = compute(*args, **kwargs)
         finally:
             self._running.pop()
-        tree = self._probe.reference.sites[call.site]["output"]
-        piece.roots += [((call.site, "output", path), tensor) for path, tensor in named(self._adapter, tree, output)]
+        reference = self._probe.reference
+        tree = reference.sites[call.site]["output"]
+        ends = named(self._adapter, reference, tree, output)
+        piece.roots += [((call.site, "output", path), tensor) for path, tensor in ends]
         self._finished(piece)
         return output
 
     def _given(self, piece: Piece, inputs: Any) -> Any:
         """Return a call's inputs as where its graph begins, with the reference's values."""
-        left = iter(partners(self._adapter, self._probe.reference.sites[piece.owner]["inputs"], inputs))
+        reference = self._probe.reference
+        found = list(trees.leaves(inputs, self._adapter.is_tensor))
+        left = iter(reference.partners(reference.sites[piece.owner]["inputs"], found))
 
         def begin(tensor: Tensor) -> Tensor:
             path, key = next(left)
@@ -196,7 +203,7 @@ class Pieces:
         piece, probe = self.running, self._probe
         tree = probe.reference.sites[site]["output"]
         template = probe.model.templates[site]
-        left = iter(trees.partners(list(trees.keys(tree)), list(trees.leaves(template, own.is_own))))
+        left = iter(probe.reference.partners(tree, list(trees.leaves(template, own.is_own))))
 
         def begin(mine: own.Own) -> Tensor:
             path, key = next(left)

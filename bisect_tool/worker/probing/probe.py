@@ -138,16 +138,17 @@ class Probe:
 
     def substitute(self, site: str) -> Any:
         """Return the reference's output of a call, and give a receipt for it."""
-        digests = []
+        digests = {}
 
         def load(key: str) -> Tensor:
             array = self.reference.read(key)
             tensor = self.tensor(array)
-            digests.append(self._receipt(tensor, array.dtype))
+            digests[key] = self._receipt(tensor, array.dtype)
             return tensor
 
-        value = own.filled(self.model, site, self.reference.sites[site]["output"], load)
-        self.receipts[site] = digests
+        value = own.filled(self.model, self.reference, site, load)
+        # In the order of what was recorded, whatever the order of the model's own containers.
+        self.receipts[site] = [digests[key] for _, key in trees.keys(self.reference.sites[site]["output"])]
         return value
 
     def tensor(self, array: Array) -> Tensor:
@@ -155,8 +156,14 @@ class Probe:
         some = next(iter(self.model.state.values()), (None,))[0]
         return self.adapter.from_numpy(array, like=some)
 
-    def in_float64(self, module: Module, counts: Mapping[str, int], compute: Callable[[], T]) -> T | None:
-        """Return what is computed while a module is held in float64, None where its code does not run in it.
+    def in_float64(
+        self,
+        module: Module,
+        counts: Mapping[str, int],
+        compute: Callable[[], T],
+        failed: Callable[[Exception], None] = lambda _error: None,
+    ) -> T | None:
+        """Return what is computed while a module is held in float64, None where that failed.
 
         ``counts`` are those of before the call: the calls inside get the numbers that they had.
         """
@@ -165,7 +172,8 @@ class Probe:
         try:
             with self.adapter.in_float64(module):
                 return compute()
-        except Exception:
+        except Exception as error:
+            failed(error)
             return None
         finally:
             self._recount(now)

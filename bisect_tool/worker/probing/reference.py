@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..adapters.adapter import Tensor
-from ..arrays import Array, measure
+from ..arrays import Array, measure, partners, trees
 from ..arrays.shards import OpenShards
 from .names import Name
+
+Recorded = List[Tuple[Optional[str], Optional[str]]]  # path, key
 
 
 class Reference:
@@ -49,6 +51,13 @@ class Reference:
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape of a recorded array."""
         return tuple(self._tensors[key]["shape"])
+
+    def partners(self, tree: trees.Tree, found: Sequence[tuple[str, Any]]) -> Recorded:
+        """Return for each of some (path, tensor) the recorded (path, key) that it stands for, (None, None) for none."""
+        recorded = list(trees.keys(tree))
+        ours = [(path, self._tensors[key]["shape"]) for path, key in recorded]
+        places = partners.partners(ours, [(path, tuple(tensor.shape)) for path, tensor in found])
+        return [(None, None) if place is None else recorded[place] for place in places]
 
     def fitting(self, key: str, tensor: Tensor) -> Array | None:
         """Return one recorded array that a tensor is to hold, None where it has another number of elements."""

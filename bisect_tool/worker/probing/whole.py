@@ -19,7 +19,7 @@ from ..arrays import Array, measure, trees
 from ..model import build
 from ..model.calls import Call
 from . import assigned, forward
-from .comparing import named, partners
+from .comparing import named
 from .pieces import of_one
 from .probe import Probe
 
@@ -96,7 +96,7 @@ class Whole:
 
     def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
         """Return the reference's output of a call as where another graph begins, if a gradient is known there."""
-        left = iter(partners(self._adapter, tree, output))
+        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
 
         def begin(tensor: Tensor) -> Tensor:
             path, _ = next(left)
@@ -106,17 +106,17 @@ class Whole:
         return trees.map_leaves(output, self._adapter.is_tensor, begin)
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
-        left = iter(partners(self._adapter, tree, output))
+        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
 
         def through(tensor: Tensor) -> Tensor:
             _, key = next(left)
             array = None if key is None else self._reference.fitting(key, tensor)
-            return tensor if array is None or array.dtype.kind != "f" else self._adapter.through(tensor, array)
+            return tensor if array is None or array.dtype.kind not in "fc" else self._adapter.through(tensor, array)
 
         return trees.map_leaves(output, self._adapter.is_tensor, through)
 
     def _end(self, site: str, part: str, tree: dict[str, Any], value: Any) -> None:
-        for path, tensor in named(self._adapter, tree, value):
+        for path, tensor in named(self._adapter, self._reference, tree, value):
             gradient = self._reference.gradient((site, part, path))
             if gradient is not None:
                 self._roots.append((tensor, gradient))

@@ -19,7 +19,6 @@ from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..model import calls
 from ..model.build import Model
-from ..probing.comparing import named
 from ..probing.names import Name
 from .recorder import Recorder
 
@@ -77,7 +76,9 @@ class Constants:
 
     def _look(self, site: str, part: str, tree: Tree, value: Any) -> None:
         keys = dict(trees.keys(tree))
-        for path, tensor in named(self._adapter, tree, value):
+        for path, tensor in trees.leaves(
+            value, self._adapter.is_tensor
+        ):  # the model itself: its paths are those recorded
             key = keys.get(path)
             if key is not None and not self._adapter.has_path(tensor) and self._is_recorded(key, tensor):
                 self.names.add((site, part, path))

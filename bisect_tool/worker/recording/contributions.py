@@ -62,19 +62,19 @@ def disturb(model: Model, reference: Reference, wire: Wire, watch: Sequence[str]
 
     def gradient(name: Name) -> Array | None:
         array = reference.gradient(name)
-        if array is None or array.dtype.kind != "f":
+        if array is None or array.dtype.kind not in "fc":
             return array
         off: Array = (array * (1 + ROUNDING * draws.standard_normal(array.shape))).astype(array.dtype)
         return off
 
     def values(key: str, tensor: Tensor) -> Array | None:
         array = reference.fitting(key, tensor)
-        return array if array is None or array.dtype != np.float32 else equally_off(array)
+        return array if array is None or array.dtype not in (np.float32, np.complex64) else equally_off(array)
 
     def settle(name: Name, array: Array | None, _exact: bool) -> None:
         known = reference.gradient(name)
         if array is not None and known is not None:
-            floors[name] = measure.rms(array.astype(np.float64) - known)
+            floors[name] = measure.rms(array.astype(np.result_type(array, np.float64)) - known)
 
     def finished(piece: Piece) -> None:
         pull_back(model.adapter, piece, gradient, settle)
@@ -85,6 +85,8 @@ def disturb(model: Model, reference: Reference, wire: Wire, watch: Sequence[str]
 
 def equally_off(array: Array) -> Array:
     """Return float32 values off by ``ROUNDING``; those that are equal stay equal: which of them a maximum takes is no rounding."""
+    if array.dtype.kind == "c":
+        return equally_off(measure.real(array)).view(array.dtype).reshape(array.shape)
     bits = np.ascontiguousarray(array).view(np.uint32).reshape(array.shape) * np.uint32(HASH)
     off: Array = (array * (1 + ROUNDING * (bits.astype(np.float64) / 2**31 - 1) * 3**0.5)).astype(array.dtype)
     return off

@@ -2,62 +2,129 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+import re
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..arrays import trees
 from ..model import calls
 from ..model.build import Model
-from ..probing import forward
+from ..probing.comparing import differences
 from ..probing.intervention import Intervention
 from ..probing.probe import Probe
 from ..wire import Wire
 from .recorder import Recorder
 
-OTHER_CODE = 1e-2  # relative; a loss that float64 moves so far does not merely round better in it
+OTHER_CODE = 1e-2  # relative; a value that float64 moves so far does not merely round better in it
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|unable to allocate|not enough memory", re.I)
+COMPILES = "its framework would have to compile its kernels anew"
+Measured = Tuple[Dict[str, float], Dict[str, str]]  # the rounding, and why it is not known, each by name
 
 
-def measure_exactly(
-    model: Model, recorder: Recorder, folder: str, batch: dict[str, Any], wire: Wire
-) -> dict[str, float]:
+def measure_exactly(model: Model, recorder: Recorder, folder: str, batch: dict[str, Any], wire: Wire) -> Measured:
     """Return each site's own rounding: its output, computed in float64 from the recorded inputs, against the recorded.
 
-    Sites whose code does not run in float64 are left out, and all of them in a framework that would have to compile it.
+    And for each site where that failed why. Nothing that happens here is an error: the capture is whole without.
     """
-    if model.adapter.COMPILES:
-        return {}
     reference = recorder.reference(folder, batch)
-    sites = reference.sites
-    asked = Intervention(sites, watch=sites, exact=sites)
-    with model.adapter.casting_no_float64_down():
-        reading = forward.read(Probe(model, reference, wire, asked))
-    return {
-        site: max([row["error"] for row in found["exact"]], default=0.0)
-        for site, found in reading["watched"].items()
-        if found.get("exact") is not None and all("error" in row for row in found["exact"])
-    }
+    if model.adapter.COMPILES:
+        return {}, dict.fromkeys(reference.sites, COMPILES)
+    exactly = Exactly(Probe(model, reference, wire, Intervention(reference.sites)))
+    try:
+        exactly.probe.read(exactly.around)
+        why = "it was not called when step ran again"
+    except Exception as error:
+        why = reason(error)
+    unmeasured = {s: exactly.unmeasured.get(s, why) for s in reference.sites if s not in exactly.rounding}
+    return exactly.rounding, unmeasured
 
 
-def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> dict[str, float]:
+class Exactly:
+    """A run in which every call is computed twice, in float64 too; what it gives is then replaced by what was recorded."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+        self.rounding: dict[str, float] = {}
+        self.unmeasured: dict[str, str] = {}
+
+    def around(self, call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Compute one call; see ``calls.wrapped``."""
+        probe, site = self.probe, call.site
+        probe.wire.event("running", site=site)
+        if site not in probe.reference.sites:
+            return compute(*args, **kwargs)
+        if probe.aside:
+            probe.skip(probe.reference.sites[site]["inside"])
+            return self._doubled(probe.substitute(site))
+        before = dict(probe.counts)
+        given = self._given(site, args, kwargs)
+        output = compute(*args, **kwargs)
+        probe.computed(site, output)
+        if self._off(site, output) > OTHER_CODE:
+            self.unmeasured[site] = "it computed something else when it ran again"
+        elif given is not None:
+            self._measure(call, compute, given, before)
+        return probe.substitute(site)
+
+    def _given(self, site: str, args: Any, kwargs: Any) -> Any:
+        """Return what a call is given, in float64: before the call, which may write into it."""
+        try:
+            return self._doubled([args, kwargs])
+        except Exception as error:
+            self.unmeasured[site] = reason(error)
+            return None
+
+    def _measure(self, call: calls.Call, compute: Callable[..., Any], given: Any, before: Mapping[str, int]) -> None:
+        def off() -> float:
+            # Only here: the run itself may go through float64 and back.
+            with self.probe.adapter.casting_no_float64_down():
+                output = compute(*given[0], **given[1])
+            return self._off(call.site, output)
+
+        def failed(error: Exception) -> None:
+            self.unmeasured[call.site] = reason(error)
+
+        self.probe.aside = True
+        try:
+            rounding = self.probe.in_float64(call.module, before, off, failed)
+        finally:
+            self.probe.aside = False
+        if rounding is not None and rounding < float("inf"):
+            self.rounding[call.site] = rounding
+        elif rounding is not None:
+            self.unmeasured[call.site] = "in float64 it gives values of another shape, or that are not finite"
+
+    def _off(self, site: str, output: Any) -> float:
+        """Return how far an output is off the recorded one, infinity where the two do not compare."""
+        expected = self.probe.reference.sites[site]["output"]
+        rows = differences(self.probe.adapter, self.probe.reference, expected, output)
+        return max([row.get("error", float("inf")) for row in rows], default=0.0)
+
+    def _doubled(self, value: Any) -> Any:
+        return trees.map_leaves(value, self.probe.adapter.is_tensor, self.probe.adapter.doubled)
+
+
+def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> Measured:
     """Return the loss's own rounding: how far each target is off from what float64 makes of the same outermost outputs.
 
     Without those that are further off than rounding alone makes anything: their code asks for the dtype, or chooses
-    otherwise. Empty where the code of step does not run in float64, and in a framework that would have to compile it.
+    otherwise. And for each target without one why.
     """
     if model.adapter.COMPILES:
-        return {}
+        return {}, dict.fromkeys(targets, COMPILES)
     try:
         values = _loss_in_float64(model)
-    except Exception:  # code that does not run in float64: then nothing is known of it
-        return {}
+    except Exception as error:
+        return {}, dict.fromkeys(targets, reason(error))
     finally:
         model.restore()
-    found = {name: abs(values.get(name, float("nan")) - value) for name, value in targets.items()}
-    return {name: off for name, off in found.items() if off <= OTHER_CODE * abs(targets[name])}
+    off = {name: abs(values.get(name, float("nan")) - value) for name, value in targets.items()}
+    rounding = {name: size for name, size in off.items() if size <= OTHER_CODE * abs(targets[name])}
+    return rounding, {name: "it is another value in float64" for name in targets if name not in rounding}
 
 
 def _loss_in_float64(model: Model) -> dict[str, float]:
     adapter = model.adapter
-    outputs: list[Any] = []
+    outputs: List[Any] = []
 
     def doubled(value: Any) -> Any:
         return trees.map_leaves(value, adapter.is_tensor, adapter.doubled)
@@ -76,3 +143,12 @@ def _loss_in_float64(model: Model) -> dict[str, float]:
     with given, adapter.casting_no_float64_down():
         values, _ = model.read_targets(model.run_step(doubled(model.fresh_batch())))
     return values
+
+
+def reason(error: Exception) -> str:
+    """Return in a few words why something did not run in float64; want of memory is no fault of the code."""
+    text = str(error).strip().splitlines()
+    said = "%s: %s" % (type(error).__name__, text[0]) if text else type(error).__name__
+    if isinstance(error, MemoryError) or "OutOfMemory" in said or OUT_OF_MEMORY.search(said):
+        return "out of memory"
+    return said[:120]

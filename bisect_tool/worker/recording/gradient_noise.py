@@ -31,7 +31,7 @@ def measure_noise(model: Model, of: Sequence[str], whole: Found, wire: Wire) -> 
         norms = max(norms, abs(norm_of(arrays) - norm))
         for (name, known), array in zip(whole.items(), arrays):
             if array is not None and known is not None:
-                moved[name] = max(moved[name], measure.rms(array.astype(np.float64) - known))
+                moved[name] = max(moved[name], measure.rms(array.astype(np.result_type(array, np.float64)) - known))
     return {"parameters": moved, "norm": norms}
 
 
@@ -49,7 +49,7 @@ def _roughly(adapter: Adapter, draw: int, wire: Wire) -> calls.Around:
 
         def rounded(tensor: Tensor) -> Tensor:
             off = adapter.to_numpy(adapter.perturb(tensor, LOSS_ROUNDING, seed))
-            return adapter.through(tensor, off) if off.dtype.kind == "f" else tensor
+            return adapter.through(tensor, off) if off.dtype.kind in "fc" else tensor
 
         if call.leaf:
             output = trees.map_leaves(output, adapter.is_tensor, lambda tensor: adapter.noting(tensor, note))

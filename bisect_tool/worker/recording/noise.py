@@ -52,13 +52,13 @@ def measure_at_point(
     batch: Any,
     wire: Wire,
     look: Look = nobody,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Any]:
     """Return each site's own rounding (``exact``), and how far targets move, no less than float64 shows that they do.
 
     By ``ROUNDING`` at every leaf module, or by what its own rounding is where that is more. ``loss`` is how far they
-    move when only what goes into the loss is off, by ``LOSS_ROUNDING``.
+    move when only what goes into the loss is off, by ``LOSS_ROUNDING``; ``unmeasured`` says why float64 does not tell.
     """
-    own = exact.measure_exactly(model, recorder, folder, batch, wire)
+    own, unmeasured = exact.measure_exactly(model, recorder, folder, batch, wire)
 
     def of_a_leaf(call: calls.Call) -> float:
         return max(ROUNDING, own.get(call.site, 0.0)) if call.leaf else 0.0
@@ -67,10 +67,11 @@ def measure_at_point(
         "targets": _moved(model, targets, of_a_leaf, wire, look),
         "loss": _moved(model, targets, lambda call: 0.0 if call.parent else LOSS_ROUNDING, wire, nobody),
     }
-    for name, off in exact.measure_loss_exactly(model, targets).items():
+    loss, unmeasured_targets = exact.measure_loss_exactly(model, targets)
+    for name, off in loss.items():
         for moved in found.values():
             moved[name] = max(moved[name], off)
-    return dict(found, exact=own)
+    return {**found, "exact": own, "unmeasured": {"sites": unmeasured, "targets": unmeasured_targets}}
 
 
 def _moved(

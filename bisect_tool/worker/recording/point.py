@@ -63,7 +63,8 @@ def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch:
         raise ValueError("two runs of step(batch) gave different targets")
     recorder.store.flush()
     found = {"sites": recorder.sites, "calls": recorder.calls, "targets": read[0]}
-    return dict(found, noise=noise.measure_at_point(model, recorder, read[0], folder, batch, wire))
+    measured = noise.measure_at_point(model, recorder, read[0], folder, batch, wire)
+    return dict(found, noise={name: measured[name] for name in ("targets", "loss", "exact")})
 
 
 def _tried(model: Model, finite: set[str], targets: Before, wire: Wire) -> tuple[Read, str | None]:

@@ -116,7 +116,7 @@ class Recorder:
             return None
         count = self._adapter.mutation(value)
         if count is None:
-            return self.store.add(self._adapter.to_numpy(value))
+            return self.store.add(self._adapter.to_numpy(value), self._adapter.layout(value))
         known = self._seen.get(id(value))
         if known is not None and known[1] == count:
             return known[2]
@@ -136,6 +136,12 @@ class Recorder:
     def reference(self, folder: str, batch: dict[str, Any]) -> Reference:
         """Return what was recorded as values to probe the model itself with; it must have been written."""
         sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
+        for call in self.calls:
+            module, around = call.partition("#")[0], self.calls[call]
+            while around is not None:
+                inside = sites[around]["inside"] if around in sites else {}
+                inside[module] = inside.get(module, 0) + 1
+                around = self.calls[around]
         return Reference(folder, sites, {}, batch, self.store.table)
 
     def _wanted(self, name: str) -> bool:

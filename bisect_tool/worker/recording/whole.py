@@ -109,4 +109,4 @@ def pulled(model: Model, targets: Mapping[str, Any], of: Sequence[str], names: S
 
 def norm_of(arrays: Iterable[Array | None]) -> float:
     """Return the norm of all gradients together."""
-    return float(np.sqrt(sum(float(np.sum(array.astype(np.float64) ** 2)) for array in arrays if array is not None)))
+    return float(np.sqrt(sum(float(np.sum(np.abs(a).astype(np.float64) ** 2)) for a in arrays if a is not None)))

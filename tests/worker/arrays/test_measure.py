@@ -167,3 +167,42 @@ def test_a_mask_that_is_added_before_a_softmax_is_where_it_shuts():
     assert all(np.array_equal(measure.shut(np.maximum(mask, low)), mask < 0) for low in (-np.inf, -1e9, -100))
     for other in (np.array([0.0, -1.0]), np.array([0.5, -200.0]), np.arange(-200, 0), np.zeros(0), np.zeros(3)):
         assert measure.shut(other) is other
+
+
+COMPLEX = np.random.default_rng(0).normal(size=(6, 8, 2)).view(np.complex128)[..., 0]
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_numbers_are_compared_as_wholes(dtype):
+    """The error is the rms of the complex difference; neither part is lost."""
+    array = COMPLEX.astype(dtype)
+    for off in (1e-3, 1e-3j, np.exp(1e-3j) - 1):
+        found = measure.difference(array * (1 + off), array)["error"]
+        assert found == pytest.approx(abs(off), rel=1e-2)
+    assert measure.difference(array.conj(), array)["error"] > 0.5
+    assert measure.difference(array.real, array)["error"] > 0.5
+    assert measure.difference(array, array.real)["error"] > 0.5
+    assert measure.difference(array.real + 0j, array.real)["error"] == 0
+    assert "mismatch" in measure.difference(array * complex(0, np.nan), array)
+    assert measure.misplaced(array, array) == 0
+    assert measure.misplaced(array * np.array([1] * 7 + [1j]), array) == 6
+
+
+def test_complex_gradients_are_compared_as_wholes():
+    """As those of real parameters are, of one kind or of both."""
+    found = measure.pulled_apart(2j * COMPLEX, COMPLEX)
+    assert found["apart"] == pytest.approx(measure.rms(2j * COMPLEX - COMPLEX))
+    assert found["ratio"] == pytest.approx(0, abs=1e-12)
+    assert measure.pulled_apart(COMPLEX.real, COMPLEX)["apart"] == pytest.approx(measure.rms(1j * COMPLEX.imag))
+    assert measure.pulled_apart(None, COMPLEX)["apart"] == pytest.approx(measure.rms(COMPLEX))
+
+
+def test_complex_numbers_have_the_statistics_of_their_parts():
+    """So that laws of initial values can be told, and a constant is one."""
+    both = np.stack([COMPLEX.real, COMPLEX.imag])
+    assert measure.statistics(COMPLEX) == pytest.approx(measure.statistics(both))
+    assert len(measure.initial(COMPLEX)["quantiles"]) == 17
+    assert measure.variation(np.full((3, 4), 1 + 2j)) == 0
+    assert measure.variation(COMPLEX) > 1
+    assert measure.statistics(COMPLEX[:0]) == {}
+    assert measure.digest(COMPLEX) != measure.digest(COMPLEX.conj())

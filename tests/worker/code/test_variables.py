@@ -26,7 +26,7 @@ MANY = [0.5] * variables.MOST_PARTS
         (0.5, [""]),
         (None, []),
         ("text", []),
-        (1j, []),
+        (1j, [""]),
         (np.array(["a"]), []),
         (np.array([None]), []),
         (object(), []),
