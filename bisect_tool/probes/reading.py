@@ -131,6 +131,7 @@ class Draws:
     kept: tuple[KeptDraw, ...] = ()
 
 
+@dataclass(frozen=True)
 class Failed:
     """How the port's own code raised in a run; ``where`` is file:line, the last place in the user's code, if it was there."""
 
