@@ -25,6 +25,7 @@ class Intervention:
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
+        aimed: those of the disturbed calls that are disturbed only where their output is off.
         dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
             that is no forced pass. In a forced pass every call is watched.
         point: which run of the reference values are taken of: its own, or that at stirred weights.
@@ -46,6 +47,7 @@ class Intervention:
     fed: frozenset[Site] = frozenset()
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[tuple[Site, float]] = frozenset()
+    aimed: frozenset[Site] = frozenset()
     dissolved: frozenset[Site] | None = None
     point: Literal["", "stirred"] = ""
     backward: Literal["", "own", "whole", "pieces"] = ""
@@ -77,9 +79,10 @@ class Intervention:
         """Return this intervention with more watched calls computed in float64 too."""
         return dataclasses.replace(self, exact=self.exact | frozenset(sites))
 
-    def disturbing(self, sizes: Mapping[Site, float]) -> Intervention:
-        """Return this intervention with more calls disturbed, each by relative noise of a size."""
-        return dataclasses.replace(self, disturbed=self.disturbed | frozenset(sizes.items()))
+    def disturbing(self, sizes: Mapping[Site, float], aimed: Iterable[Site] = ()) -> Intervention:
+        """Return this intervention with more calls disturbed, each by relative noise of a size; see ``aimed``."""
+        disturbed, aimed = self.disturbed | frozenset(sizes.items()), self.aimed | frozenset(aimed)
+        return dataclasses.replace(self, disturbed=disturbed, aimed=aimed)
 
     def forcing(self, dissolved: Iterable[Site]) -> Intervention:
         """Return this intervention as a forced pass with some calls dissolved."""
@@ -90,6 +93,6 @@ class Intervention:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
         loose = () if self.dissolved is None else ("forced", *self.dissolved)
-        groups = (*forward, loose, self.straight, self.pulled, self.severed, self.thawed, self.tied)
+        groups = (*forward, self.aimed, loose, self.straight, self.pulled, self.severed, self.thawed, self.tied)
         text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -50,6 +50,7 @@ class Naming:
             "feed": self.known(intervention.fed),
             "exact": self.known(intervention.exact),
             "disturb": {self.to_port[site]: size for site, size in disturbed if site in self.to_port},
+            "aimed": self.known(intervention.aimed),
             "echo": intervention.echo,
             "point": intervention.point,
             "dissolved": None if intervention.dissolved is None else self.known(intervention.dissolved),

@@ -63,6 +63,7 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "feed": "names",
     "exact": "names",
     "disturb": "object",
+    "aimed": "names",
     "echo": "flag",
     "dissolved": "names or null",
     "point": "text",

@@ -51,7 +51,9 @@ def _felt(search: Search, found: Pass, tried: Pass, right: Collection[Site]) -> 
     if not right:
         return
     sizes = {site: min(_error(found, found.regions[site]), 1.0) for site in right}
-    noisy = search.passes.run(tried.dissolved, disturbed=sizes)
+    # Of all that step is given the targets may read little: whether they do read what is off.
+    aimed = [site for site in right if tried.region_of(site).root == STEP]
+    noisy = search.passes.run(tried.dissolved, disturbed=sizes, aimed=aimed)
     floors = search.passes.floors
     by_chance = floors.off_by(tried.reading.targets) > CHANCE * floors.off_by(noisy.reading.targets)
     for site in right:

@@ -86,6 +86,7 @@ class Passes:
         dissolved: Collection[Site] = (),
         *,
         disturbed: Mapping[Site, float] | None = None,
+        aimed: Collection[Site] = (),
         about: Collection[Site] | None = None,
     ) -> Pass:
         """Run one pass, and once more in float64 where that alone can tell; a disturbed one is judged clearly wrong or not.
@@ -94,7 +95,9 @@ class Passes:
         not run through.
         """
         loose = frozenset(dissolved)
-        reading = self._observed(labels.forced(len(loose), len(disturbed or {})), loose, disturbed=disturbed)
+        reading = self._observed(
+            labels.forced(len(loose), len(disturbed or {})), loose, disturbed=disturbed, aimed=aimed
+        )
         regions = cut(_rows(reading), loose)
         if disturbed:
             return self._judged(reading, regions, loose, times=CLEARLY)
@@ -117,8 +120,9 @@ class Passes:
         *,
         exact: Iterable[Site] = (),
         disturbed: Mapping[Site, float] | None = None,
+        aimed: Collection[Site] = (),
     ) -> Reading:
-        intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {})
+        intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {}, aimed)
         reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
         self.made += 1
         if reading.failure is not None:

@@ -127,6 +127,14 @@ def shut(array: Array) -> Array:
     return array
 
 
+def places_off(value: Array, expected: Array) -> Array:
+    """Return where two arrays of one shape differ by more than rounding makes of a typical element."""
+    if expected.dtype.kind not in "fc":
+        return np.asarray(value != expected)
+    with np.errstate(all="ignore"):
+        return np.asarray(~(np.abs(value - expected) <= ROUNDING * rms(expected[np.isfinite(expected)])))
+
+
 def misplaced(value: Array, expected: Array) -> int:
     """Return how many elements are wholly wrong, which the norm of many others hides (values of one shape).
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
-from ..arrays import Array, trees
+import numpy as np
+
+from ..adapters.adapter import Tensor
+from ..arrays import Array, measure, trees
 from ..model.calls import Call
 from . import arguments, assigned, own
 from .boundaries import ALIKE, Compared, Part, Recorded, compare
@@ -214,7 +217,24 @@ class Forced:
         size = self._probe.asked.disturb.get(site)
         if size is None:
             return output
-        return trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
+        noisy = trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
+        return self._where_off(site, output, noisy) if site in self._probe.asked.aimed else noisy
+
+    def _where_off(self, site: str, output: Any, noisy: Any) -> Any:
+        """Return an output with noise only where it is off: whether these very places are felt."""
+        parts = {part.path: part for part in self._compared(arrays(self._adapter, output), site, "output").parts}
+        found = iter(list(trees.leaves(output, self._adapter.is_tensor)))
+
+        def aim(tensor: Tensor) -> Tensor:
+            path, before = next(found)
+            array, part = self._adapter.to_numpy(before), parts.get(path)
+            expected = array if part is None else part.form(self._probe.reference.read(part.partner.key))
+            if expected.shape != array.shape:
+                return tensor
+            off = np.where(measure.places_off(array, expected), self._adapter.to_numpy(tensor), array)
+            return self._adapter.cast(self._adapter.from_numpy(off, like=before), self._adapter.dtype(before))
+
+        return trees.map_leaves(noisy, self._adapter.is_tensor, aim)
 
     def _around(self, site: str) -> list[str]:
         """Return the recorded calls around one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Collection, Mapping, Optional
 
-NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember")
+NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember", "aimed")
 
 
 @dataclasses.dataclass
@@ -20,6 +20,7 @@ class Intervention:
         exact: watched calls that are computed once more in float64.
         hand: calls and variables whose own inputs and outputs are handed over.
         disturb: calls whose outputs are made wrong on purpose, each with how much (relative).
+        aimed: those of them that are disturbed only where their output is off.
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
@@ -35,6 +36,7 @@ class Intervention:
     exact: Collection[str] = ()
     hand: Collection[str] = ()
     disturb: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    aimed: Collection[str] = ()
     echo: bool = False
     remember: Collection[str] = ()
     variables: bool = False
