@@ -229,3 +229,13 @@ def elsewhere(sites: Sequence[str]) -> str:
         f"{listed(sites)}: handed or giving another value than the reference's call of that name, while what is around "
         "is right: code is placed otherwise there, and does no harm"
     )
+
+
+def not_excused(root: str) -> str:
+    """Say that the bound of probes kept one question from being asked."""
+    return f"whether {root} is but another way of writing was not asked: as many probes were run as were announced"
+
+
+def too_many_passes(weights: str) -> str:
+    """Say that the calls of two sides could not be told apart within the bound."""
+    return f"with {weights} no calls could be found, within the probes announced, at which the port can be compared"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.point import Suspect
-from bisect_tool.axes.calls.regions import Region
 from bisect_tool.axes.calls.values import Blamed
 from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion
 from bisect_tool.finding import Finding
@@ -79,7 +78,7 @@ def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
         sites=sites,
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
-        doubts=_doubts(group[0].region),
+        doubts=_doubts(group[0]),
         by_shape=any(c.mismatch for c in group[0].seen.rows[sites[0]].output),
     )
 
@@ -121,7 +120,7 @@ def _wrong_caller(suspect: Suspect) -> WrongCaller:
         gives=gives,
         necessary=proof,
         findings=tuple(findings),
-        doubts=_doubts(region),
+        doubts=_doubts(suspect),
     )
 
 
@@ -134,7 +133,7 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
         # It is judged by what the loss alone rounds, which is less than what the question allows.
         proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
         found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
-        yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect.region))
+        yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
 
 
 def _wrong_region(suspect: Suspect) -> WrongRegion:
@@ -162,7 +161,7 @@ def _wrong_region(suspect: Suspect) -> WrongRegion:
         shown_at=(*gives, *region.handed_off),
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
-        doubts=_doubts(region),
+        doubts=_doubts(suspect),
     )
 
 
@@ -176,6 +175,7 @@ def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
             return
 
 
-def _doubts(region: Region) -> tuple[str, ...]:
+def _doubts(suspect: Suspect) -> tuple[str, ...]:
+    region, unasked = suspect.region, (calls.not_excused(suspect.region.root),) if suspect.unasked else ()
     raised = () if region.failed is None else (calls.raises(region.root, region.failed),)
-    return tuple(dict.fromkeys((*raised, *region.unknown)))
+    return tuple(dict.fromkeys((*raised, *region.unknown, *unasked)))

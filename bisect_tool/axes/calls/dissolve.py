@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from bisect_tool.axes.calls.passes import Passes
+from bisect_tool.axes.calls.passes import PassError, Passes
 from bisect_tool.axes.calls.regions import Pass, Region
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.sites import STEP, Site
@@ -106,7 +106,10 @@ def spare(search: Search, found: Pass) -> Pass:
         if handed_right(search, found, site) and not gives_right(search, found, site)
     }
     for kind in kinds(search, found, back):
-        trial = search.run(found.dissolved - kind)
+        try:
+            trial = search.run(found.dissolved - kind)
+        except PassError:
+            continue
         keep = {s for s in kind if s in trial.rows and trial.region_around(s).right}
         if keep == kind:
             found = trial

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, kinds
+from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.regions import Pass, Region, owner
 from bisect_tool.questions.judging import largest
 from bisect_tool.sites import STEP, Site
@@ -16,10 +18,11 @@ CHANCE = 1e-3  # of what an error of some size moves the targets by; no nearer t
 
 @dataclass(frozen=True)
 class Excused:
-    """The roots of regions that are another way of writing, and what else is dissolved to see it."""
+    """The ``roots`` of regions that are another way of writing, what is dissolved ``beside`` to see it, and who was not ``asked``."""
 
     roots: frozenset[Site] = frozenset()
     beside: frozenset[Site] = frozenset()
+    unasked: frozenset[Site] = frozenset()
 
 
 def excuse(search: Search, found: Pass, depth: int) -> Excused:
@@ -28,21 +31,34 @@ def excuse(search: Search, found: Pass, depth: int) -> Excused:
     Into ``step`` only where the targets come out nearer to the reference's than a few scalars do by chance.
     """
     wrong = {region.root: region for region in search.unexplained(found) if region.root != STEP}
-    roots: set[Site] = set()
-    beside: set[Site] = set()
+    excused, asked = Excused(), set[Site]()
     for group, levels in _groups(search, found, wrong, depth):
-        climbing, trial = set(group) - roots, set(found.dissolved | group)
-        for _ in range(levels):
-            if not climbing:
-                break
-            tried = close(search, trial, only={owner(found.rows, trial, site) for site in climbing})
-            right = {site for site in climbing if tried.region_of(site).right}
-            for site in _felt(search, found, tried, right):
-                pieces = tried.region_of(site).pieces
-                roots |= pieces & wrong.keys()
-                beside |= pieces - {tried.region_of(site).root}
-            climbing = {site for site in climbing - right if tried.region_of(site).root != STEP}
-            trial |= {tried.region_of(site).root for site in climbing}
+        try:
+            excused = _tried(search, found, group - excused.roots, levels, excused)
+        except SpentError:
+            break
+        except PassError:  # with these left to it the port does not run: no other way of writing
+            pass
+        asked |= group
+    return dataclasses.replace(excused, unasked=frozenset(wrong) - asked - excused.roots)
+
+
+def _tried(search: Search, found: Pass, group: frozenset[Site], levels: int, known: Excused) -> Excused:
+    """Return who is excused once some regions are dissolved into what is around them, and around that."""
+    wrong = {region.root for region in search.unexplained(found)}
+    roots, beside = set(known.roots), set(known.beside)
+    climbing, trial = set(group), set(found.dissolved | group)
+    for _ in range(levels):
+        if not climbing:
+            break
+        tried = close(search, trial, only={owner(found.rows, trial, site) for site in climbing})
+        right = {site for site in climbing if tried.region_of(site).right}
+        for site in _felt(search, found, tried, right):
+            region = tried.region_of(site)
+            roots |= region.pieces & wrong - {STEP}
+            beside |= region.pieces - {region.root}
+        climbing = {site for site in climbing - right if tried.region_of(site).root != STEP}
+        trial |= {tried.region_of(site).root for site in climbing}
     return Excused(frozenset(roots), frozenset(beside))
 
 

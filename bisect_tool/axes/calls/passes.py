@@ -23,6 +23,14 @@ LEAST = 2  # calls of one kind that are asked about in float64: the least wrong,
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
 
 
+MOST_PASSES = 24  # at one point
+FOR_EXCUSES = 10  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
+
+
+class SpentError(Exception):
+    """No more passes may be run."""
+
+
 class PassError(Exception):
     """The port fails in a forced pass; what it says."""
 
@@ -72,13 +80,15 @@ class Passes:
     """The forced passes about one port at one point.
 
     Attributes: ``question`` (whose base gives the weights), ``unknown``: what of a module's own, or of ``step``'s, could not be
-    given the reference's value, in words, ``made`` (how many were run).
+    given the reference's value, in words, ``made`` (how many were run, of ``most``).
     """
 
     question: Question
     floors: Floors
     unknown: Mapping[Site, tuple[str, ...]] = field(default_factory=dict)
     made: int = 0
+    most: int = MOST_PASSES
+    _rows: Rows = field(default_factory=dict)  # of the last pass
     _exact: dict[tuple[Site, frozenset[Site], tuple[Site, ...]], Exact] = field(default_factory=dict)
 
     def run(
@@ -92,22 +102,39 @@ class Passes:
         """Run one pass, and once more in float64 where that alone can tell; a disturbed one is judged clearly wrong or not.
 
         ``about``: float64 is asked for these regions alone, and for none that is far off. Raises PassError where the port does
-        not run through.
+        not run through, SpentError where no more may be run.
         """
         loose = frozenset(dissolved)
-        reading = self._observed(
-            labels.forced(len(loose), len(disturbed or {})), loose, disturbed=disturbed, aimed=aimed
-        )
-        regions = cut(_rows(reading), loose)
+        wanted = () if disturbed else self._unknown_exactly(loose)
+        what = labels.forced(len(loose), len(disturbed or {}))
+        reading = self._observed(what, loose, exact=wanted, disturbed=disturbed, aimed=aimed)
+        self._rows = _rows(reading)
+        regions = cut(self._rows, loose)
         if disturbed:
             return self._judged(reading, regions, loose, times=CLEARLY)
+        self._learn(reading, regions)
         found = self._judged(reading, regions, loose)
         asked = self._to_ask(found, about)
         if asked:
-            exact = self._observed(labels.some_exact(len(asked)), loose, exact=asked)
-            self._exact |= {_key(regions[root]): _exact_of(exact, regions[root]) for root in asked}
+            self._learn(self._observed(labels.some_exact(len(asked)), loose, exact=asked), regions, asked)
             found = self._judged(reading, regions, loose)
         return found
+
+    def _unknown_exactly(self, loose: frozenset[Site]) -> list[Site]:
+        """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet.
+
+        Not those whose settings differ: there may be many, of which a few tell.
+        """
+        trace = self.floors.trace
+        regions = {root: region for root, region in cut(self._rows, loose).items() if root != STEP}
+        known = {root for root, region in regions.items() if _key(region) in self._exact}
+        return [Site(s) for s in trace.parents if s not in known and module_of(s) not in trace.differences]
+
+    def _learn(self, reading: Reading, regions: Mapping[Site, Region], asked: Collection[Site] = ()) -> None:
+        """Keep what regions are in float64: those that were ``asked``, though their code does not run in it, and all that told."""
+        for root, region in regions.items():
+            if root in asked or (root != STEP and reading.watched[root].exact is not None):
+                self._exact[_key(region)] = _exact_of(reading, region)
 
     def exact(self, region: Region) -> Exact | None:
         """Return what a region gives and hands on in float64, None where that is not known."""
@@ -122,9 +149,11 @@ class Passes:
         disturbed: Mapping[Site, float] | None = None,
         aimed: Collection[Site] = (),
     ) -> Reading:
+        if self.made >= self.most:
+            raise SpentError
+        self.made += 1
         intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {}, aimed)
         reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
-        self.made += 1
         if reading.failure is not None:
             raise PassError(reading.failure)
         return reading

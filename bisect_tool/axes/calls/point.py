@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
 from bisect_tool.axes.calls.excuse import excuse
-from bisect_tool.axes.calls.passes import Passes
+from bisect_tool.axes.calls.passes import FOR_EXCUSES, MOST_PASSES, PassError, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.axes.calls.split import split
 from bisect_tool.sites import STEP, Site, module_of, parent_of
@@ -15,17 +15,21 @@ from bisect_tool.sites import STEP, Site, module_of, parent_of
 
 @dataclass(frozen=True)
 class Suspect:
-    """A wrong region, and the pieces of it that may hold the fault: the others are innocent. ``seen`` is the pass that shows it."""
+    """A wrong region, and the pieces of it that may hold the fault: the others are innocent. ``seen`` is the pass that shows it.
+
+    ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run.
+    """
 
     region: Region
     pieces: tuple[Site, ...]
     seen: Pass
     passes: Passes
+    unasked: bool = False
 
     @property
     def proved(self) -> bool:
         """Tell whether values prove it: something is off, and all that goes into the region and comes out of it is known."""
-        return self.region.verdict == "wrong" and not self.region.unknown
+        return self.region.verdict == "wrong" and not self.region.unknown and not self.unasked
 
 
 @dataclass(frozen=True)
@@ -48,36 +52,50 @@ def search_point(
 ) -> Found:
     """Search at one point. ``calls`` are the recorded calls with the one around each; ``fixed`` are known to mean another thing.
 
-    A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises PassError.
+    A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises PassError, SpentError.
     """
     search = Search(passes, frozenset(fixed), frozenset(known), calls)
     found = spare(search, close(search, fixed))
     # A region that was right with others dissolved in it, and is not with them in place, is cleared by nothing yet.
     search.innocent -= {piece for region in found.wrong() if len(region.pieces) == 1 for piece in region.pieces}
     depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)
+    passes.most = MOST_PASSES - FOR_EXCUSES
     found = split(search, found)
+    passes.most = MOST_PASSES
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
-    suspects = _suspects(search, found, wrong)
+    suspects = _suspects(search, found, wrong, excused.unasked)
     loose = found.dissolved | excused.beside | excused.roots
-    elsewhere = frozenset(s for s in loose if s not in found.rows or not _is_the_same(search, found, s))
+    guilty = {piece for suspect in suspects for piece in suspect.region.pieces} & search.right
+    elsewhere = frozenset(s for s in loose - guilty if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
     return Found(found, suspects, elsewhere, frozenset(innocent), passes)
 
 
-def _suspects(search: Search, found: Pass, wrong: Sequence[Region]) -> tuple[Suspect, ...]:
-    """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone."""
+def _suspects(search: Search, found: Pass, wrong: Sequence[Region], unasked: Collection[Site]) -> tuple[Suspect, ...]:
+    """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone.
+
+    ``unasked``: of whom it was not asked whether they are another way of writing.
+    """
     right = {piece for region in wrong for piece in region.pieces & search.right - {region.root}}
-    shown = search.passes.run(found.dissolved - right) if right else found
+    search.passes.most += 2  # one pass, and one in float64
+    shown = _shown(search, found, right)
 
     def suspect(region: Region) -> Suspect:
         pieces = _pieces(search, found, region)
         alone = shown.regions.get(region.root)
         if alone is not None and alone.verdict == "wrong" and set(pieces) <= alone.pieces <= region.pieces:
-            return Suspect(alone, pieces, shown, search.passes)
-        return Suspect(region, pieces, found, search.passes)
+            return Suspect(alone, pieces, shown, search.passes, region.root in unasked)
+        return Suspect(region, pieces, found, search.passes, region.root in unasked)
 
     return tuple(map(suspect, wrong))
+
+
+def _shown(search: Search, found: Pass, right: Collection[Site]) -> Pass:
+    try:
+        return search.passes.run(found.dissolved - frozenset(right)) if right else found
+    except PassError:
+        return found
 
 
 def _is_the_same(search: Search, found: Pass, site: Site) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.axes.calls.passes import Floors, PassError, Passes
+from bisect_tool.axes.calls.passes import MOST_PASSES, Floors, PassError, Passes, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Point
 from bisect_tool.errors import BisectError
@@ -16,6 +16,8 @@ from bisect_tool.pairing.pair import batch_differs
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
 from bisect_tool.sentences import calls as sentences
 from bisect_tool.sites import STEP, Site, module_of, parent_of
+
+MOST_CULPRITS = 12
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,14 @@ class Searched:
     notes: tuple[str, ...] = ()
 
 
+def most_probes(case: Case) -> int:
+    """Return how many probes the search takes at most: its passes, and what the target makes of the culprits."""
+    points = 1 if case.capture.manifest.stirred is None else 2
+    return points * (MOST_PASSES + 2) + 1 + MOST_CULPRITS
+
+
 def search_points(case: Case) -> Searched:
-    """Search at stirred weights where the capture has them, then at the reference's own. Raises PassError."""
+    """Search at stirred weights where the capture has them, then at the reference's own. Raises PassError, SpentError."""
     stirred, notes = _stirred(case)
     before = () if stirred is None else stirred.suspects
     fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
@@ -49,6 +57,8 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
         return None, ()
     try:
         return search_point(_stirred_passes(case, point), _calls(point.calls)), ()
+    except SpentError:
+        return None, (sentences.too_many_passes("stirred weights"),)
     except (
         PassError,
         BisectError,

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.blame import blamed
 from bisect_tool.axes.calls.felt import with_target
-from bisect_tool.axes.calls.passes import PassError
+from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.point import Found
-from bisect_tool.axes.calls.points import Searched, search_points
+from bisect_tool.axes.calls.points import MOST_CULPRITS, Searched, most_probes, search_points
 from bisect_tool.axes.calls.values import with_values
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import deviation, largest
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls, labels
 from bisect_tool.sites import STEP, Site
-
-MOST_CULPRITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,11 @@ def _search(case: Case) -> CallsAnswer:
         return CallsAnswer(open_ends=(calls.fails(labels.REFERENCE_WEIGHTS, case.base.failure),))
     if not case.trace.sites:
         return _without_calls(case)
+    case.log.announce(most_probes(case))
     try:
         return _found(case, search_points(case))
+    except SpentError:
+        return CallsAnswer(open_ends=(calls.too_many_passes("the reference's weights"),))
     except PassError as failed:
         return CallsAnswer(open_ends=(calls.fails(labels.EVERY_LAYER, str(failed)),))
 

@@ -107,7 +107,7 @@ class Forced:
         given = handed.by_name if site in self._dissolved else self._fed(handed, site, inputs)
         before = self._versions(given)
         args, kwargs = handed.call(given)
-        again = self._doubled(site, args, kwargs)
+        counts = dict(self._probe.counts)
         self._stack.append(site)
         begun = len(self._begun)
         try:
@@ -124,8 +124,11 @@ class Forced:
         parts = self._noted(row, site, output)
         if site in self._probe.asked.hand:
             self._probe.handed[site] = {"inputs": list(found), "output": arrays(self._adapter, output)}
-        if again is not None:
-            row["exact"] = self._exactly(call, site, compute, again, self._begun[begun:])
+        if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
+            given = (
+                handed.by_name if site in self._dissolved else self._fed(handed, site, inputs)
+            )  # it may have written into it
+            row["exact"] = self._exactly(call, site, compute, handed.call(given), counts, self._begun[begun:])
         return output if site in self._dissolved else self._filled(output, parts)
 
     def _versions(self, given: dict[str, Any]) -> list[int | None]:
@@ -245,25 +248,34 @@ class Forced:
             outer = self._sites[outer]["around"]
         return found
 
-    def _doubled(self, site: str, args: Any, kwargs: Any) -> tuple[Any, dict[str, int]] | None:
-        """Return what a call is given in float64, where that is asked, and how many calls were made before it."""
-        if site not in self._probe.asked.exact:
-            return None
-        given = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._adapter.doubled)
-        return given, dict(self._probe.counts)
+    def _is_off(self, site: str, inside: Sequence[Begun]) -> bool:
+        """Tell whether a call gives, or hands to a call in place, a value that is off, and that rounding may explain."""
+        rows = list(self._probe.watched[site]["output"])
+        for begun in inside:
+            if begun.site is not None and begun.site not in self._dissolved and self._root(begun.site) == site:
+                rows += self._probe.watched[begun.site]["inputs"]
+        return any(row.get("error", 0.0) > measure.ROUNDING for row in rows)
+
+    def _root(self, site: str) -> str | None:
+        """Return the call in place whose code, with what is dissolved in it, makes a call."""
+        outer: str | None = self._probe.watched[site]["around"]
+        while outer is not None and outer in self._dissolved:
+            outer = self._probe.watched[outer]["around"]
+        return outer
 
     def _exactly(
         self,
         call: Call,
         site: str,
         compute: Callable[..., Any],
-        again: tuple[Any, dict[str, int]],
+        given: tuple[Sequence[Any], dict[str, Any]],
+        counts: dict[str, int],
         inside: Sequence[Begun],
     ) -> list[dict[str, Any]] | None:
         """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
-        (args, kwargs), counts = again
 
         def compared() -> list[dict[str, Any]]:
+            args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
             return _rows(self._compared(arrays(self._adapter, output), site, "output"))

@@ -112,6 +112,7 @@ class Probe:
             "read": self.reference.first_read(),
             "watched": {site: rows for site, rows in self.watched.items() if "output" in rows},
             "calls": self.calls,
+            "draws": self.model.draws.reading(),
             "kernels": None,
             "seconds": 0.0,
         }
