@@ -66,8 +66,8 @@ def search_point(
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
     suspects = _suspects(search, found, wrong, excused.unasked)
     loose = found.dissolved | excused.beside | excused.roots
-    guilty = {piece for suspect in suspects for piece in suspect.region.pieces} & search.right
-    elsewhere = frozenset(s for s in loose - guilty if s not in found.rows or not _is_the_same(search, found, s))
+    misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
+    elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
     return Found(found, suspects, elsewhere, frozenset(innocent), passes)
 
