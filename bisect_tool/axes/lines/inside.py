@@ -37,7 +37,7 @@ def _judging(culprit: Culprit, seen: Site, trace: Trace) -> Judge:
     def verdict(reading: Reading) -> Verdict:
         if reading.failure is not None or seen not in reading.watched:
             return Verdict.UNRESOLVED
-        if isinstance(culprit, WrongCaller):
+        if isinstance(culprit, WrongCaller) and seen in culprit.feeds:
             off = inputs_off(reading, seen, trace)
         else:
             off = error_of(reading, seen) > call_floor(trace, seen)

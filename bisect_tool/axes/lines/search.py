@@ -7,6 +7,8 @@ both sides; such a variable heals nothing, and so is never blamed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines.after_layers import lines_after_layers
@@ -38,12 +40,25 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
         asked = case.questions if case.target is None else {case.target: case.questions[case.target]}
         layers = question.base.patching(trace.outermost(trace.sites))
         return lines_after_layers(perfect, culprit, asked, look_at(case.port, case.capture, layers))
-    call = _call(culprit)
-    seen = culprit.feeds[0] if isinstance(culprit, WrongCaller) else culprit.sites[0]
+    if not isinstance(culprit, WrongCaller):
+        return (_seen_at(case, culprit, culprit.sites[0]),)
+    found = _seen_at(case, culprit, culprit.feeds[0])
+    if found.line is None and culprit.sites[0] in trace.members:
+        # What is handed on may have no name of its own; what the code makes of it has.
+        found = _seen_at(case, culprit, culprit.sites[0], free=culprit.feeds)
+    return (found,)
+
+
+def _seen_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = ()) -> Culprit:
+    """Return a culprit with its line, judged at a call: by what it is handed, or gives if it is the culprit itself.
+
+    The calls ``free`` are the port's own, with what lies in them.
+    """
+    question, trace, call = case.question, case.trace, _call(culprit)
     around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
-    layers = question.base.patching(set(trace.sites) - around).feeding([call] if call else [])
-    lines = look_at(case.port, case.capture, layers, call, seen)
-    return (with_line(culprit, seen, question, lines, trace),)
+    inside = {site for site in trace.sites if not set(trace.chain(site)).isdisjoint(free)}
+    layers = question.base.patching(set(trace.sites) - around - inside).feeding([call] if call else [])
+    return with_line(culprit, seen, question, look_at(case.port, case.capture, layers, call, seen), trace)
 
 
 def _call(culprit: Culprit) -> Site | None:
