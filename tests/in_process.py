@@ -1,6 +1,7 @@
 """A worker in the test's own process: real torch pairs are searched without starting any other.
 
-What is left out is the wire: requests and replies are JSON all the same, and are checked as they are on both ends.
+What is left out is the wire (requests and replies are JSON all the same, and are checked as they are on both ends), and what
+takes most of the time of a small net: its variables are no sites, and the user's own code has no digest.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from bisect_tool import session
 from bisect_tool.axes.axis import Case
@@ -21,10 +23,11 @@ from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.worker import operations, protocol
 from bisect_tool.worker.adapters.adapter import adapter_of
-from bisect_tool.worker.code import lines
+from bisect_tool.worker.code import lines, watching
 from bisect_tool.worker.model import build, describe
 
 Build = Callable[..., dict[str, Any]]  # a recipe's ``build``
+NO_DIGEST = mock.patch.object(describe, "sources", return_value="00")
 
 
 class Silent:
@@ -32,6 +35,18 @@ class Silent:
 
     def event(self, *_kind: object, **_fields: object) -> None:
         """Take an event."""
+
+
+class NoFunctions(watching.Watcher):
+    """A watcher that goes through no objects: nothing is watched."""
+
+    def _functions(self) -> list[Any]:
+        return []
+
+
+def _no_lines() -> lines.Lines:
+    with mock.patch.object(lines, "Watcher", NoFunctions):
+        return lines.Lines([], [])
 
 
 class InProcess:
@@ -45,8 +60,9 @@ class InProcess:
         self._session = asked = operations.Session(adapter, Silent(), [])
         asked._rebuild = lambda seed: build.build(adapter, function, {**options, "seed": seed})
         asked._model, seconds = build.timed(build.build, adapter, function, dict(options))
-        asked._lines = lines.Lines([], [])
-        found = describe.describe(asked._model, seconds, [])
+        asked._lines = _no_lines()
+        with NO_DIGEST:
+            found = describe.describe(asked._model, seconds, [])
         self.described = Described.model_validate({**found, "options": build.accepted_options(function)})
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
@@ -54,7 +70,8 @@ class InProcess:
         fields = json.loads(json.dumps(fields))
         protocol.check_request(op, fields)
         try:
-            reply = operations.OPERATIONS[op](self._session, **fields)
+            with NO_DIGEST:
+                reply = operations.OPERATIONS[op](self._session, **fields)
         except Exception as error:
             raise ModelError(f"{type(error).__name__}: {error}") from error
         reply = json.loads(json.dumps(reply))
