@@ -52,11 +52,12 @@ def main() -> None:
 
 def _one(console: Console, seed: int) -> None:
     net = drawn(seed)
-    wanted = outcome_of(net).kind
+    before = outcome_of(net)
 
     def holds(other: Net) -> bool:
         try:
-            return outcome_of(other).kind == wanted
+            after = outcome_of(other)
+            return (after.kind, after.felt) == (before.kind, before.felt)
         except Exception:  # noqa: BLE001 - what is left out may be what held it together
             return False
 
