@@ -57,9 +57,9 @@ def _one(console: Console, seed: int) -> None:
     def holds(other: Net) -> bool:
         try:
             after = outcome_of(other)
-            return (after.kind, after.felt) == (before.kind, before.felt)
         except Exception:  # noqa: BLE001 - what is left out may be what held it together
             return False
+        return (after.kind, after.felt) == (before.kind, before.felt)
 
     net = smallest(net, holds)
     console.print(shown(net), markup=False)

@@ -23,6 +23,25 @@ class Home(NamedTuple):
     prefix: str = ""
 
 
+class Holder:
+    """An object that has a tensor."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
+class Foreign(nn.Module):
+    """A linear layer with weights of its own shape and names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(SIDE, SIDE, 1) / 3)
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        return x @ self.kernel[..., 0]
+
+
 class Called(nn.Module):
     """A module whose code is a function."""
 
@@ -58,7 +77,13 @@ class Side:
         self._things: dict[tuple[int, str], Any] = {}
         self.net = Called()
         self.paths[id(top), ""] = "net"
-        self.net.run = lambda x: self._packed(top, self._own(top, x, None))
+        self._things[id(top), ""] = self.net
+        self.net.run = lambda x, context=None: self._computed(top, x, context)
+        self.norm: nn.Module | None = None  # of step, where the port has it there
+        if top.norm is not None and self._in(top) == 2:
+            self.norm = self._layer(top.norm)
+            self._things[id(top.norm), ""], self.paths[id(top.norm), ""] = self.norm, "norm"
+        self.run = lambda x: self._call(top, x)
         self._fill(top, Home(self.net, "net"))
 
     def _add(self, home: Home, name: str, thing: Any, key: tuple[int, str]) -> None:
@@ -92,12 +117,14 @@ class Side:
             return
         kind = (Swapped if self.port and part.swapped else WithContext) if part.context else Called
         module = kind()
-        module.run = lambda x, context=None: self._packed(part, self._own(part, x, context))
+        module.run = lambda x, context=None: self._computed(part, x, context)
         self._add(home, part.name, module, (id(part), ""))
         self._fill(part, Home(module, self.paths[id(part), ""]))
 
     def _layer(self, layer: Layer) -> nn.Module:
         wrong = self.port and layer.fault
+        if self.port and layer.foreign:
+            return Foreign()
         if layer.kind in ("linear", "unbiased", "zero"):
             made = nn.Linear(layer.width * SIDE, SIDE, bias=layer.kind != "unbiased")
             if layer.kind == "zero":
@@ -136,7 +163,17 @@ class Side:
             y = self._unpacked(part, self._handed(part, thing, x, context))
         return self._after(part, y, given, outside=True)
 
+    def _computed(self, block: Block, x: Any, context: Any) -> Any:
+        """Compute a block as a call of its own, in its own layout."""
+        layout = block.layout if self.port else ""
+        shape = (-1, 6, SIDE)
+        x = {"": x, "channels first": x.transpose(-1, -2), "flat": x.reshape(shape)}[layout]
+        y = self._own(block, x, context.tensor if isinstance(context, Holder) else context)
+        return self._packed(block, _laid_out(y, layout), y.mean(-1))
+
     def _handed(self, block: Block, thing: Any, x: Any, context: Any) -> Any:
+        x = _laid_out(x, block.layout if self.port else "")
+        context = Holder(context) if self.port and block.held else context
         if not block.context:
             return thing(x)
         if self.port and block.keywords:
@@ -215,13 +252,19 @@ class Side:
         context = self._call(block.parts[0], x)
         return self._call(block.parts[1], x, context * 1.2 if self._fault(block) == "input" else context)
 
-    def _packed(self, block: Block, y: Any) -> Any:
+    def _packed(self, block: Block, y: Any, mean: Any) -> Any:
         gives = block.port_gives if self.port else block.gives
-        return {"tensor": y, "tuple": (y, y.mean(-1)), "dict": {"out": y, "mean": y.mean(-1)}}[gives]
+        return {"tensor": y, "tuple": (y, mean), "dict": {"out": y, "mean": mean}}[gives]
 
     def _unpacked(self, block: Block, y: Any) -> Any:
         gives = block.port_gives if self.port else block.gives
-        return {"tensor": lambda: y, "tuple": lambda: y[0], "dict": lambda: y["out"]}[gives]()
+        y = {"tensor": lambda: y, "tuple": lambda: y[0], "dict": lambda: y["out"]}[gives]()
+        layout = block.layout if self.port else ""
+        return {"": y, "channels first": y.transpose(-1, -2), "flat": y.reshape(-1, 6, SIDE)}[layout]
+
+
+def _laid_out(x: Any, layout: str) -> Any:
+    return {"": x, "channels first": x.transpose(-1, -2), "flat": x.reshape(-1, SIDE)}[layout]
 
 
 def build_of(net: Net, *, port: bool) -> Callable[..., dict[str, Any]]:
@@ -229,16 +272,17 @@ def build_of(net: Net, *, port: bool) -> Callable[..., dict[str, Any]]:
 
     def build(seed: int = 0) -> dict[str, Any]:
         torch.manual_seed(seed)
-        made = Side(net.top, port=port).net
+        side = Side(net.top, port=port)
         generator = torch.Generator().manual_seed(5)
         batch = {"x": torch.randn(4, 6, SIDE, generator=generator), "y": torch.tensor([0, 1, 2, 3])}
         reduction = "sum" if port and net.loss_fault else "mean"
 
         def step(given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-            logits = made(given["x"]).mean(1)
+            logits = side.run(given["x"]).mean(1)
             return {"loss": functional.cross_entropy(logits, given["y"], reduction=reduction)}
 
-        return {"modules": {"net": made}, "batch": batch, "step": step}
+        roots = {"net": side.net} if side.norm is None else {"net": side.net, "norm": side.norm}
+        return {"modules": roots, "batch": batch, "step": step}
 
     return build
 
@@ -256,7 +300,7 @@ def truth_of(net: Net) -> list[set[str]]:
     """Return for each fault of a port the modules of which one holds it; for those of moved code that is two."""
     paths = Side(net.top, port=False).paths
     found = [{STEP}] if net.loss_fault else []
-    return found + list(_faults(net.top, paths, {"net"}, set()))
+    return found + list(_faults(net.top, paths, {"net"}, {STEP}))
 
 
 def _faults(block: Block, paths: dict[tuple[int, str], str], own: set[str], caller: set[str]) -> Iterator[set[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from random_nets.spec import SHAPES, STRUCTURES, Block, Layer, Net, Part
+from random_nets.spec import LAYOUTS, SHAPES, STRUCTURES, Block, Layer, Net, Part
 
 DEEPEST = 4
 MOST_PARTS = 24
@@ -14,12 +14,17 @@ def drawn(seed: int) -> Net:
     """Return the net of a seed: some ports are faithful, the others have one or two faults."""
     rng = np.random.default_rng(seed)
     top = Drawing(rng).block("net", 1)
-    top.context, top.moved_in, top.moved_out, top.inlined = False, 0, 0, False
+    top.context, top.inlined = False, False
+    if rng.random() < 0.8:  # else it is step that has the moved code
+        top.moved_in, top.moved_out = 0, 0
     top.gives = top.port_gives = "tensor"
     top.shape, top.twice = "chain", False
     top.parts.append(Layer("head", "linear"))
     top.factors = [1.0] * len(top.parts)
     net = Net(top)
+    if rng.random() < 0.1:
+        layers = [layer for layer in top.layers() if layer.kind == "linear" and layer.width == 1]
+        layers[rng.integers(len(layers))].foreign = True
     for _ in range(int(rng.choice([0, 1, 1, 2]))):
         _spoil(rng, net)
     return net
@@ -87,6 +92,9 @@ class Drawing:
             if not block.residual or block.moved_out:
                 block.moved_in = 2 * self._moved("norm") or int(self._moved("before"))
         block.swapped, block.keywords = self._moved("swapped"), self._moved("keywords")
+        block.held = block.context and not block.inlined and self._moved("held")
+        if not block.inlined and self._moved("layout"):
+            block.layout = str(self._rng.choice(LAYOUTS))
         block.turned, block.commuted = self._moved("turned"), self._moved("commuted")
         if not block.inlined and self._often(0.2):
             block.gives = str(self._rng.choice(STRUCTURES))

@@ -30,7 +30,8 @@ def shown(net: Net) -> str:
 
 def _shown(part: Part, depth: int) -> Iterator[str]:
     if isinstance(part, Layer):
-        yield f"{'  ' * depth}{part.name}: {part.kind}{', faulty' if part.fault else ''}"
+        faulty, foreign = ", faulty" if part.fault else "", ", foreign" if part.foreign else ""
+        yield f"{'  ' * depth}{part.name}: {part.kind}{faulty}{foreign}"
         return
     settings = {name: getattr(part, name) for name in _fields() if getattr(part, name) != getattr(DEFAULTS, name)}
     said = [f"{name}={'faulty' if isinstance(v, Layer) and v.fault else _value(v)}" for name, v in settings.items()]
@@ -64,7 +65,7 @@ def _changes(block: Block) -> Iterator[Callable[[Block], None]]:
         if isinstance(part, Block) and not part.context:
             yield lambda b, place=place: _put(b, place, Layer("", "linear"))  # type: ignore[misc]
             yield lambda b, place=place: _put(b, place, b.parts[place].parts[-1])  # type: ignore[misc, union-attr]
-        if isinstance(part, Layer) and part.kind != "linear" and not part.fault:
+        if isinstance(part, Layer) and (part.kind != "linear" or part.foreign) and not part.fault:
             yield lambda b, place=place: _put(b, place, Layer("", "linear"))  # type: ignore[misc]
         if isinstance(part, Layer) and part.fault:
             yield lambda b, place=place: setattr(b.parts[place], "fault", False)  # type: ignore[misc]

@@ -9,15 +9,17 @@ from typing import Union
 LAYERS = ("linear", "unbiased", "zero", "gelu", "relu", "tanh", "norm", "batch_norm")
 SHAPES = ("chain", "parallel", "product", "dense", "context")
 STRUCTURES = ("tensor", "tuple", "dict")
+LAYOUTS = ("", "channels first", "flat")
 
 
 @dataclass(eq=False)
 class Layer:
-    """A layer of a library; ``fault``: the port's is another one."""
+    """A layer of a library; ``fault``: the port's is another one; ``foreign``: its weights cannot be given to the port's."""
 
     name: str
     kind: str
     fault: bool = False
+    foreign: bool = False
     width: int = 1  # of its input, in multiples of the net's
 
 
@@ -34,7 +36,8 @@ class Block:
         moved_out: how much of what comes after it: nothing, the residual, and ``after`` too.
         inlined: whether the port has all of its code in the caller.
         wrapped: whether the port has the body in a module of its own.
-        swapped, keywords: how the port hands two arguments on.
+        swapped, keywords, held: how the port hands two arguments on: the second one in an object of its own, at last.
+        layout: how the port writes what the block takes and gives.
         turned: whether the port calls parts that do not depend on each other the other way round.
         commuted: whether the port multiplies before a layer without bias, not after it.
         gives, port_gives: the structure of what it returns.
@@ -59,6 +62,8 @@ class Block:
     wrapped: bool = False
     swapped: bool = False
     keywords: bool = False
+    held: bool = False
+    layout: str = ""
     turned: bool = False
     commuted: bool = False
     gives: str = "tensor"
@@ -94,3 +99,8 @@ class Net:
         """Tell whether nothing is wrong in the port."""
         faulty = [*(layer.fault for layer in self.top.layers()), *(bool(b.fault) for b in self.top.walk())]
         return not self.loss_fault and not any(faulty)
+
+    @property
+    def foreign(self) -> bool:
+        """Tell whether some weights cannot be given to the port: then nobody knows whether they are right."""
+        return any(layer.foreign for layer in self.top.layers())
