@@ -9,19 +9,24 @@ from typing import Any
 from manifests import described, manifest
 
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.point import Found
+from bisect_tool.axes.calls.points import Searched
+from bisect_tool.axes.calls.regions import Pass, cut
+from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
+from bisect_tool.culprit import WrongCode
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import Interval
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 EVERYTHING = frozenset({"run", "values", "survey", "gradients", "statements", "optimizer"})
 
@@ -100,6 +105,18 @@ def case_of(
         initial=(),
         answers=dict(answers or {}),
     )
+
+
+def calls_answer(
+    *culprits: WrongCode, calls: Sequence[Site] = (), wrong: Sequence[Site] = (), perfect: Reading = Reading()
+) -> CallsAnswer:
+    """Return what the axis of calls answers after a pass with all ``calls`` in place; all but the ``wrong`` ones are innocent."""
+    rows = {site: Watched() for site in calls}
+    last = Pass(rows, frozenset(), cut(rows, ()), perfect)
+    innocent = frozenset({STEP, *calls}) - {*wrong}
+    unasked: Any = None  # by whom nobody asks any more
+    found = Searched(Found(last, (), frozenset(), innocent, unasked), (), frozenset(), innocent)
+    return CallsAnswer(culprits=culprits, found=found)
 
 
 class _Capture(Capture):

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manifests import described, tensor
-from simulated_case import EVERYTHING, BarePort, case_of
+from simulated_case import EVERYTHING, BarePort, calls_answer, case_of
 from simulated_port import Node
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.captures.described import Described
@@ -168,7 +167,7 @@ class SimulatedBackward(BarePort):
         """Return a case about all gradients, after the calls were looked at; ``more`` are the manifest's own fields."""
         number = {"file": "shard-0000.safetensors", "shape": [SIZE], "dtype": "float32", "hash": "0", "mean": 1.0}
         fields = {"described": self._described(), "gradients": self.recorded(), "tensors": {"t": number}, **more}
-        answers = {"calls": calls or CallsAnswer(forced=Forced(Reading()))}
+        answers = {"calls": calls or calls_answer()}
         return case_of(self, trace=self.trace(), state=self.weights(), target=None, answers=answers, **fields)
 
 

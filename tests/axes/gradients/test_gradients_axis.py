@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from simulated_backward import NET, ROUNDING, SimulatedBackward, search
+from simulated_case import calls_answer
 from simulated_port import MODELS, Node, chain
 
 from bisect_tool.axes.axis import Answer, ask
-from bisect_tool.axes.calls.forced_pass import Forced
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
@@ -192,16 +192,15 @@ def test_a_proof_that_fails_confirms_nothing() -> None:
     assert culprit.necessary.verdict is Verdict.UNRESOLVED
 
 
-@pytest.mark.parametrize("forced", [None, Forced(Reading(failure="killed"))])
-def test_nothing_is_compared_before_the_layers_run(forced: Forced | None) -> None:
+def test_nothing_is_compared_before_the_layers_run() -> None:
     """That is an open end."""
-    answer = search(SimulatedBackward(NET).case(CallsAnswer(forced=forced)))
+    answer = search(SimulatedBackward(NET).case(CallsAnswer()))
     assert "with every layer patched" in answer.open_ends[0]
 
 
 def test_a_call_that_is_wrong_on_the_way_forward_is_not_judged() -> None:
     """It is put right in every pass, and the other fault is found beside it."""
-    calls = CallsAnswer(forced=Forced(Reading()), culprits=(WrongCalls(sites=(Site("m1.a"),)),))
+    calls = calls_answer(WrongCalls(sites=(Site("m1.a"),)))
     answer = search(SimulatedBackward(NET, {"m1.a": 0.5, "m0": 2.0}).case(calls))
     assert blamed(answer) == {"m0"}
     assert all(culprit.confirmed for culprit in answer.culprits)

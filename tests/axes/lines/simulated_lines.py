@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 from manifests import SHARD
-from simulated_case import BarePort, case_of
+from simulated_case import BarePort, calls_answer, case_of
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.axes.calls.forced_pass import Forced
-from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines.search import LINES
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Culprit, WrongLoss
@@ -139,7 +137,7 @@ class LinesPort(BarePort):
             trace=TRACE,
             code=interval,
             loss=interval,
-            answers={"calls": CallsAnswer(culprits=(culprit,), forced=Forced(perfect))},
+            answers={"calls": calls_answer(culprit, calls=[NET], perfect=perfect)},
             read={self.site(name): np.array(value) for name, value in self.expected.items()},
             targets={"loss": self.target},
             tensors={name: {"file": SHARD, "shape": [], "dtype": "float32", "hash": "0"} for name in names},
