@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bisect_tool.axes.calls.forced_pass import Forced, OwnError, force
-
 from bisect_tool import Capture, open_port
+from bisect_tool.axes.calls.forced_pass import Forced, OwnError, force
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
