@@ -203,13 +203,20 @@ def _how_by_order(pairs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _drop_contradicted(modules: dict[str, str], state: Mapping[str, str]) -> None:
-    """Forget modules paired by name when the port's module has the parameters of another one of the reference's."""
+    """Forget modules paired by name when the port's module has the parameters of another one of the reference's.
+
+    A container in which both have the same parameters stays: the port may have code in it that lies deeper in the reference.
+    """
     owners: dict[str, set[str]] = defaultdict(set)
     for ours, theirs in state.items():
         owners[parent_of(theirs)].add(parent_of(ours))
     for ours, theirs in list(modules.items()):
-        if owners[theirs] and ours not in owners[theirs]:
+        if owners[theirs] and ours not in owners[theirs] and not _share_parameters(ours, theirs, state):
             del modules[ours]
+
+
+def _share_parameters(ours: str, theirs: str, state: Mapping[str, str]) -> bool:
+    return any(a.startswith(f"{ours}.") and b.startswith(f"{theirs}.") for a, b in state.items())
 
 
 def _follow_parameters(modules: dict[str, str], state: Mapping[str, str], port_names: set[str]) -> None:

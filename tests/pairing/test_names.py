@@ -99,6 +99,18 @@ def test_modules_without_parameters_follow_their_parents():
     assert found.modules == {"net": "layers", "net.0": "layers.0", "net.act": "layers.act"}
 
 
+def test_a_container_that_took_in_a_parameter_from_deeper_keeps_its_partner():
+    """The port has a block's code in the code around it, and its gate with it: what is around is the same all the same."""
+    reference = entries("net.norm.weight", "net.block.gate", "net.block.inner.fc.weight")
+    port = entries("net.norm.weight", "net.gate", "net.fc.weight")
+    rules = [(r"block\.(inner\.)?", "")]
+    assert matched(reference, port, rules).modules == {
+        "net": "net",
+        "net.norm": "net.norm",
+        "net.block.inner.fc": "net.fc",
+    }
+
+
 def test_no_module_is_the_partner_of_two():
     """A module that has its partner by name is not given to another one that follows its parent."""
     reference, port = [("x.weight", (4, 3))], [("y.weight", (4, 3))]

@@ -1,0 +1,92 @@
+"""A value of the port beside the reference's: which part is which, in which form, and how far each is off."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bisect_tool.worker.probing.boundaries import Recorded, compare
+
+RNG = np.random.default_rng(0)
+
+
+def random(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def compared(found, recorded):
+    """Compare parts by path with the reference's by name."""
+    wanted = [Recorded(name, name, name, value.shape) for name, value in recorded.items()]
+    return compare(list(found.items()), wanted, recorded.__getitem__)
+
+
+def partners(seen):
+    return {part.path: part.partner.name for part in seen.parts}
+
+
+def test_a_part_is_paired_by_its_name_first():
+    """Whatever values it has: a name that both sides have is no guess."""
+    a, b = random(3), random(3)
+    seen = compared({"x": a, "y": b}, {"x": b, "y": a})
+    assert partners(seen) == {"x": "x", "y": "y"}
+    assert seen.off() > 0.1
+
+
+def test_another_name_is_paired_by_value_then_by_shape_then_by_size():
+    """In that order, and nothing twice."""
+    same, shaped, sized = random(3, 4), random(3, 4), random(6, 2)
+    found = {"c": sized.reshape(2, 6), "b": random(3, 4), "a": same}
+    assert partners(compared(found, {"0": shaped, "1": same, "2": sized})) == {"a": "1", "b": "0", "c": "2"}
+
+
+def test_what_has_no_partner_is_unknown_or_missing():
+    """Nothing is said of it on either side."""
+    x, extra, lost = random(3), random(5), random(2, 4)
+    seen = compared({"x": x, "extra": extra}, {"x": x, "lost": lost})
+    assert (partners(seen), seen.unknown, [one.name for one in seen.missing]) == ({"x": "x"}, ["extra"], ["lost"])
+    assert seen.off() == 0
+
+
+def test_a_single_part_of_another_shape_stands_where_the_references_does():
+    """It does not compare, and that is how far it is off."""
+    seen = compared({"": random(3)}, {"0": random(4)})
+    assert partners(seen) == {"": "0"}
+    assert seen.off() == math.inf
+
+
+@given(st.permutations(range(4)))
+def test_axes_may_stand_in_another_order(axes):
+    """The form turns the reference's value into what the port would have, ones or not."""
+    value = random(2, 3, 1, 5)
+    (part,) = compared({"x": value.transpose(axes)}, {"x": value}).parts
+    assert part.off["error"] == 0
+    np.testing.assert_array_equal(part.form(value), value.transpose(axes))
+
+
+def test_a_transposed_square_is_a_fault():
+    """Its shape does not say that the axes changed places."""
+    value = random(4, 4)
+    assert compared({"x": value.T}, {"x": value}).off() > 0.1
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_mask_may_be_of_booleans_or_of_infinities(inverted):
+    """On either side, and whichever of them lets through."""
+    kept = RNG.random((3, 5)) < 0.5
+    additive = np.where(kept, 0, -np.inf).astype(np.float32)
+    booleans = ~kept if inverted else kept
+    for ours, theirs in ((booleans, additive), (additive, booleans)):
+        (part,) = compared({"mask": ours}, {"mask": theirs}).parts
+        assert part.off["error"] == 0
+        np.testing.assert_array_equal(part.form(theirs), ours)
+
+
+def test_a_wrong_mask_is_off():
+    """Another form excuses no other value."""
+    kept = np.tri(4, 6, dtype=bool)
+    wrong = np.where(np.tri(4, 6, 1, dtype=bool), 0, -np.inf).astype(np.float32)
+    assert compared({"mask": wrong}, {"mask": kept}).off() > 0

@@ -1,0 +1,181 @@
+"""A forced pass on a real net: what is in place is fed, compared and replaced; what is dissolved is the port's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import in_process
+import pytest
+import torch
+from torch import nn
+
+from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.port import WorkerPort
+from bisect_tool.sites import Site
+
+Calls = Callable[..., Any]
+
+
+class Inner(nn.Module):
+    """Scale what a layer gives, and add what it is told to."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self.fc, self.settings = nn.Linear(3, 3), settings
+
+    def forward(self, x: Any, shift: Any = None, power: int = 1) -> Any:
+        """Compute."""
+        if self.settings.get("raises"):
+            raise ValueError("does not run")
+        y = self.fc(x) * self.settings.get("scale", 1.0)
+        y = y if shift is None else y + shift
+        return (y, y.mean()) if self.settings.get("pair") else y**power
+
+
+class Outer(nn.Module):
+    """Call the inner module twice, by position or by keyword, in one order or the other."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self.inner, self.settings = Inner(settings), settings
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        first = {"x": x * self.settings.get("handed", 1.0), "shift": x, "power": self.settings.get("power", 1)}
+        second = {"x": x + 1, "shift": -x}
+        given = [self._call(one) for one in ((second, first) if self.settings.get("turned") else (first, second))]
+        return given[0] + 2 * given[1] if not self.settings.get("turned") else given[1] + 2 * given[0]
+
+    def _call(self, arguments: dict[str, Any]) -> Any:
+        if self.settings.get("keywords"):
+            y = self.inner(**dict(reversed(arguments.items())))
+        else:
+            y = self.inner(*arguments.values())
+        return y[0] if isinstance(y, tuple) else y
+
+
+def build_of(**settings: Any) -> Calls:
+    """Return the recipe's ``build`` of a net that is written with some settings."""
+
+    def build(seed: int = 0) -> dict[str, Any]:
+        torch.manual_seed(seed)
+        net = Outer(settings)
+        batch = {"x": torch.randn(4, 3, generator=torch.Generator().manual_seed(1))}
+        return {"modules": {"net": net}, "batch": batch, "step": lambda b: {"loss": (net(b["x"]) ** 2).mean()}}
+
+    return build
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., WorkerPort]:
+    """Return what opens a port beside the plain reference."""
+    capture = in_process.record(build_of(), tmp_path / "capture")
+    return lambda **settings: in_process.beside(capture, build_of(**settings))
+
+
+def forced(port: WorkerPort, *dissolved: str, **more: Any) -> Any:
+    """Return the reading of a forced pass with the reference's weights."""
+    state = frozenset(Site(entry.name) for entry in port.described.state)
+    intervention = Intervention(state).forcing(map(Site, dissolved))
+    return port.run(intervention.computing_exactly(more.get("exact", ())).disturbing(more.get("disturbed", {})))
+
+
+def off(rows: Any) -> float:
+    return max((row.error or 0.0 for row in rows or ()), default=0.0)
+
+
+def test_a_faithful_port_is_right_everywhere(opened: Calls) -> None:
+    """Every call has a row, in the order in which they begin, with the one around it in the port."""
+    port = opened()
+    reading = forced(port)
+    around = {"net": None, "net.inner": "net", "net.inner.fc": "net.inner", "net.inner#2": "net"}
+    assert list(reading.watched) == [*around, "net.inner.fc#2"]
+    assert {site: reading.watched[site].around for site in around} == around
+    assert all(off(row.inputs) == off(row.output) == 0 for row in reading.watched.values())
+    assert not any(row.unknown_inputs or row.unknown_output or row.failed for row in reading.watched.values())
+
+
+def test_what_is_off_is_seen_where_it_is_made_and_nowhere_else(opened: Calls) -> None:
+    """Its output is replaced before anything reads it, and the target is the reference's."""
+    port = opened(scale=2.0)
+    reading = forced(port)
+    assert {site for site, row in reading.watched.items() if off(row.output) > 1e-3} == {"net.inner", "net.inner#2"}
+    assert not any(off(row.inputs) for row in reading.watched.values())
+    assert reading.targets["loss"] == forced(opened()).targets["loss"]
+
+
+def test_a_dissolved_call_is_a_part_of_what_calls_it(opened: Calls) -> None:
+    """It computes from what it is handed, passes its own value on, and is compared all the same."""
+    reading = forced(opened(handed=2.0), "net.inner", "net.inner.fc")
+    assert off(reading.watched["net.inner"].inputs) > 1e-3
+    assert off(reading.watched["net.inner.fc"].output) > 1e-3
+    assert off(reading.watched["net"].output) > 1e-3
+    assert off(reading.watched["net.inner#2"].output) == 0
+    assert off(forced(opened(handed=2.0)).watched["net"].output) == 0
+
+
+def test_calls_are_told_by_what_they_are_handed(opened: Calls) -> None:
+    """A module that is called in another order has its partners all the same."""
+    reading = forced(opened(turned=True))
+    assert [reading.watched[site].call for site in ("net.inner", "net.inner#2")] == ["net.inner#2", "net.inner"]
+    assert all(off(row.inputs) == off(row.output) == 0 for row in reading.watched.values())
+
+
+def test_arguments_are_told_by_their_names(opened: Calls) -> None:
+    """By keyword in another order is the same call."""
+    reading = forced(opened(keywords=True))
+    assert all(off(row.inputs) == off(row.output) == 0 for row in reading.watched.values())
+
+
+def test_another_number_is_seen_and_replaced(opened: Calls) -> None:
+    """A plain number that a call is handed is compared; the call is computed from the reference's."""
+    row = forced(opened(power=2)).watched["net.inner"]
+    assert [one.mismatch for one in row.inputs if one.mismatch] == ["the number 2, reference 1"]
+    assert off(row.output) == 0
+
+
+def test_a_part_of_an_output_without_a_partner_is_unknown(opened: Calls) -> None:
+    """The port keeps it, and the part that has one is compared."""
+    row = forced(opened(pair=True)).watched["net.inner"]
+    assert len(row.unknown_output) == 1
+    assert off(row.output) == 0
+
+
+def test_a_call_that_raises_fails_alone(opened: Calls) -> None:
+    """What comes after it gets the reference's output; dissolved, it is the code around it that fails."""
+    reading = forced(opened(raises=True))
+    assert reading.watched["net.inner"].failed == "ValueError: does not run"
+    assert reading.watched["net"].failed is None
+    assert off(reading.watched["net"].output) == 0
+    around = forced(opened(raises=True), "net.inner", "net.inner#2").watched
+    assert (around["net"].failed, off(around["net"].output)) == ("ValueError: does not run", 0)
+
+
+def test_float64_is_computed_on_the_side(opened: Calls) -> None:
+    """Of a call and of what it hands on; no target moves."""
+    port = opened(handed=2.0)
+    reading = forced(port, exact=[Site("net"), Site("net.inner")])
+    assert reading.targets == forced(port).targets
+    assert off(reading.watched["net.inner"].exact) < 1e-6
+    assert off(reading.watched["net.inner"].exact_inputs) > 1e-3
+    assert reading.watched["net.inner#2"].exact is None
+    assert off(reading.watched["net.inner#2"].exact_inputs) < 1e-6
+
+
+def test_what_is_disturbed_is_off(opened: Calls) -> None:
+    """By about the size that was asked, and whoever reads it feels it where it is dissolved."""
+    disturbed = {Site("net.inner"): 0.1}
+    row = forced(opened(), "net.inner", disturbed=disturbed).watched
+    assert 0.01 < off(row["net.inner"].output) < 1
+    assert off(row["net"].output) > 1e-3
+    assert off(forced(opened(), disturbed=disturbed).watched["net"].output) == 0
+
+
+def test_stirred_weights_are_another_point(opened: Calls) -> None:
+    """The reference's second run is compared with, at its own weights."""
+    port = opened()
+    state = frozenset(Site(entry.name) for entry in port.described.state)
+    reading = port.run(Intervention(state, point="stirred").forcing(()))
+    assert all(off(row.output) == 0 for row in reading.watched.values())
