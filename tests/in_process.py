@@ -106,4 +106,5 @@ def beside(capture: Capture, function: Build, rules: Sequence[tuple[str, str]] =
 
 def opened(port: WorkerPort, capture: Capture, target: str | None = None) -> Case:
     """Return what the axes of a run look at, before any of them is asked."""
-    return session._opened(port, capture, target, Tolerance(), ProbeLog())
+    case, run = session._beside(port, capture, target, Tolerance(), ProbeLog())
+    return session._opened(case, run)

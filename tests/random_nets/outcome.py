@@ -59,7 +59,7 @@ def outcome_of(net: Net) -> Outcome:
         answer = CALLS.search(case)
         assert isinstance(answer, CallsAnswer)
         truth = truth_of(net)
-        suspects = () if answer.found is None else answer.found.suspects
+        suspects = () if answer.judged is None else answer.judged.suspects
         felt = _felt(case)
         assert net.foreign or not (net.faithful and felt), (
             "what is drawn as another way of writing computes another thing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,7 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
     what lies in them only what is handed something else; nobody is cleared then.
     """
     loose = set(dissolved)
+    times = Counter[Site]()
     while True:
         found = search.run(loose) if only is None else search.passes.run(loose, about=only)
         outer: set[Site] = set()
@@ -59,6 +61,9 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
             if only is not None and region.root not in only:
                 continue
             inside = _between(search, found, region) if only is None else set(region.handed_off)
+            if times[region.root]:  # what comes later is handed something else too: not one pass for each
+                inside |= _later(found, region)
+            times[region.root] += 1
             waits = region.root != STEP and not found.region_around(region.root).right
             inner |= inside
             outer |= set() if waits else inside
@@ -66,6 +71,12 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         if not more:
             return found
         loose |= more
+
+
+def _later(found: Pass, region: Region) -> set[Site]:
+    """Return the calls of a region that are right, and come after the first that it hands something else."""
+    first = next((number for number, site in enumerate(region.frontier) if site in region.handed_off), None)
+    return set() if first is None else {site for site in region.frontier[first:] if found.regions[site].right}
 
 
 def _between(search: Search, found: Pass, region: Region) -> set[Site]:

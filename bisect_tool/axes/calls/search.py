@@ -9,7 +9,7 @@ from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.blame import blamed
 from bisect_tool.axes.calls.felt import with_target
 from bisect_tool.axes.calls.passes import PassError, SpentError
-from bisect_tool.axes.calls.point import Found
+from bisect_tool.axes.calls.point import Found, Suspect
 from bisect_tool.axes.calls.points import MOST_CULPRITS, Searched, most_probes, search_points
 from bisect_tool.axes.calls.values import with_values
 from bisect_tool.probes.reading import Reading
@@ -23,13 +23,18 @@ from bisect_tool.sites import STEP, Site
 class Judged:
     """Who was judged at the reference's own weights, and how.
 
-    Attributes: ``compared`` calls; which pieces are ``innocent`` or ``suspected``, the others being neither; ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
+    Attributes: ``compared`` calls; which pieces are ``innocent``, and who is suspected; ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
     """
 
     perfect: Reading = field(default_factory=Reading)
     compared: tuple[Site, ...] = ()
     innocent: frozenset[Site] = frozenset()
-    suspected: frozenset[Site] = frozenset()
+    suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def suspected(self) -> frozenset[Site]:
+        """Return the pieces of all regions that are wrong."""
+        return frozenset(piece for suspect in self.suspects for piece in suspect.region.pieces)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
             perfect=found.own.last.reading,
             compared=tuple(found.own.last.rows),
             innocent=found.innocent,
-            suspected=frozenset(piece for suspect in found.suspects for piece in suspect.region.pieces),
+            suspects=found.suspects,
         ),
         elsewhere=found.elsewhere,
     )

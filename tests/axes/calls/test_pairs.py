@@ -21,7 +21,7 @@ def test_the_faulty_code_is_named_and_nobody_else_is(pair: Pair, tmp_path: Path)
     capture = in_process.record(pair.build(port=False), tmp_path / "capture")
     port = in_process.beside(capture, pair.build(port=True), pair.rules)
     case = in_process.opened(port, capture)
-    found = CALLS.search(case).found
+    found = CALLS.search(case).judged
     assert found is not None
     named = [set(suspect.pieces) for suspect in found.suspects]
     if not pair.faults:

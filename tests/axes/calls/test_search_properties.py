@@ -16,7 +16,7 @@ COMMON = settings(deadline=None, max_examples=80)
 
 def named(answer):
     """Return the pieces of each who is suspected."""
-    return [set(suspect.pieces) for suspect in answer.found.suspects]
+    return [set(suspect.pieces) for suspect in answer.judged.suspects]
 
 
 def diverges(port):
@@ -99,4 +99,4 @@ def test_probes_that_fail_accuse_nobody_falsely(port, seed, rarity):
     answer = search(dataclasses.replace(port, crashes=crashes))
     guilty = {port.blamed(fault) for fault in port.faults}
     assert answer.open_ends or answer.culprits
-    assert answer.found is None or all(pieces & guilty for pieces in named(answer))
+    assert answer.judged is None or all(pieces & guilty for pieces in named(answer))
