@@ -303,11 +303,17 @@ def truth_of(net: Net) -> list[set[str]]:
     return found + list(_faults(net.top, paths, {"net"}, {STEP}))
 
 
+def _without_their_own(block: Block, paths: dict[tuple[int, str], str]) -> set[str]:
+    """Return the parts whose residual a block adds in place of its own, which it forgot: it may as well be theirs that is lost."""
+    moved = (part for part in block.parts if isinstance(part, Block) and part.residual and part.moved_out)
+    return {paths[id(part), ""] for part in moved} if block.fault == "residual" else set()
+
+
 def _faults(block: Block, paths: dict[tuple[int, str], str], own: set[str], caller: set[str]) -> Iterator[set[str]]:
     inside = block.fault in ("input", "forgotten", "swap", "gate")
     outside = block.moved_in == 2 if block.fault == "norm" else block.moved_out >= (2 if block.fault == "after" else 1)
     if block.fault:
-        yield own | (caller if outside and not inside else set())
+        yield own | (caller if outside and not inside else set()) | _without_their_own(block, paths)
     for part in (*block.parts, block.norm):
         if isinstance(part, Layer) and part.fault:
             yield {paths[id(part), ""]}
