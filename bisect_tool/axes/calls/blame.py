@@ -90,7 +90,7 @@ def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
         return calls.raises(site, suspect.region.failed)
     own = deviation(suspect.seen.rows[site].output)
     exact = suspect.passes.exact(suspect.region)
-    exactly = None if exact is None or exact.output is None else largest(exact.output)
+    exactly = None if own.mismatch or exact is None or exact.output is None else largest(exact.output)
     off = calls.off_by(own.error, own.mismatch)
     if site in trace.containers:
         return calls.own_code_is_off(site, _unseen(suspect, trace), off, exactly, floor)

@@ -148,6 +148,6 @@ def kinds(search: Search, found: Pass, sites: Collection[Site]) -> list[frozense
     for group in search.trace.kinds(ordered):
         for site in group:
             module = site.partition("#")[0]
-            place = tuple(part for part in module.split(".") if not part.isdigit())
+            place = tuple("#" if part.isdigit() else part for part in module.split("."))
             groups.setdefault((group, place), set()).add(site)
     return [frozenset(group) for group in groups.values()]

@@ -32,8 +32,8 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     unfelt = tuple(c if isinstance(c, WrongLoss) else dataclasses.replace(c, felt=False) for c in culprits)
     if case.target is None or case.question.verdict(case.base) is Verdict.AGREES:
         return Felt(unfelt)
-    if any(isinstance(culprit, WrongLoss) for culprit in culprits):
-        return Felt(unfelt)  # nothing that is put right in the layers makes it right
+    if any(not culprit.held for culprit in culprits):
+        return Felt(unfelt)  # nothing that is put right in the layers makes the code of step right
     if not culprits:
         return Felt((), (calls.DIVERGES_UNEXPLAINED,))
     question, held = case.question, set(held_by(culprits))

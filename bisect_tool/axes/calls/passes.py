@@ -23,8 +23,8 @@ LEAST = 2  # calls of one kind that are asked about in float64: the least wrong,
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
 
 
-MOST_PASSES = 24  # at one point
-FOR_EXCUSES = 10  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
+MOST_PASSES = 28  # at one point
+FOR_EXCUSES = 14  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
 
 
 class SpentError(Exception):

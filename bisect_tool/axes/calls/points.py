@@ -44,8 +44,9 @@ def search_points(case: Case) -> Searched:
     fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
     named = {piece for suspect in before if suspect.proved for piece in suspect.pieces}
     own = search_point(_own_passes(case), _calls(case.capture.manifest.calls), fixed, named)
-    # What could not be proved there is settled here, where that clears it.
-    open_ = [s for s in before if s.proved or not own.innocent.issuperset(s.pieces)]
+    lost = _stirred_and_lost(case)
+    # What could not be given at other weights, and made the difference there, is settled by its own, where they clear it.
+    open_ = [s for s in before if s.proved or lost.isdisjoint(s.region.pieces) or not own.innocent.issuperset(s.pieces)]
     suspects = (*open_, *own.suspects)
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
@@ -64,6 +65,14 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
         BisectError,
     ) as error:  # a value that the step itself overwrites cannot be another one, for example
         return None, (sentences.stirred_fails(str(error)),)
+
+
+def _stirred_and_lost(case: Case) -> frozenset[Site]:
+    """Return the modules that read a tensor which was stirred, and could not be given to the port."""
+    point = case.capture.manifest.stirred
+    given, called = {*case.state, *case.pair.tied()}, {module_of(call) for call in case.pair.calls}
+    names = () if point is None else (name for name in point.stirred if name not in given)
+    return frozenset(_reader(name, called) for name in names)
 
 
 def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
