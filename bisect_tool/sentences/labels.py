@@ -71,8 +71,8 @@ def disturbed(sites: Sequence[str]) -> str:
     return f"{sites[0] if len(sites) == 1 else counted(len(sites), 'call')} disturbed"
 
 
-def forced(dissolved: int, disturbed: int) -> str:
-    """Label a forced pass: how many calls compute from the port's own values, and how many are disturbed."""
+def forced(dissolved: int, disturbed: int, *, stirred: bool) -> str:
+    """Label a forced pass: how many calls compute from the port's own values, how many are disturbed, by which weights."""
     also = f", {counted(dissolved, 'call')} left to the port" if dissolved else ""
     noise = f", {disturbed} disturbed" if disturbed else ""
-    return f"every call given the reference's inputs{also}{noise}"
+    return f"{'at stirred weights, ' if stirred else ''}every call given the reference's inputs{also}{noise}"

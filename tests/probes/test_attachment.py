@@ -72,7 +72,7 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
 
 def test_each_call_is_told_where_it_lies() -> None:
     """In the nearest call around it that can be patched, as the reference made it."""
-    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING, TORCH))
     assert {name: entry["around"] for name, entry in request["sites"].items()} == {
         "net": None,
         "part": "net",
@@ -80,7 +80,7 @@ def test_each_call_is_told_where_it_lies() -> None:
         "part.conv": "part",
         "part.conv#2": "part#2",
     }
-    without = {name: port for name, port in port_names(OURS, MATCHING).items() if name != "block"}
+    without = {name: port for name, port in port_names(OURS, MATCHING, TORCH).items() if name != "block"}
     assert attach_request(Path("folder"), OURS, MATCHING, without)["sites"]["part.conv"]["around"] == "net"
 
 
@@ -99,7 +99,7 @@ def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
         "noise": {"targets": {}, "loss": {}, "exact": {}},
     }
     ours = OURS.model_copy(update={"stirred": Point.model_validate(point)})
-    stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING))["stirred"]
+    stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING, TORCH))["stirred"]
     same = {"inputs": {"list": []}, "output": {"tensor": "s"}, "arguments": []}
     assert stirred == {
         "sites": {

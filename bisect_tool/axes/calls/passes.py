@@ -106,7 +106,8 @@ class Passes:
         """
         loose = frozenset(dissolved)
         wanted = () if disturbed else self._unknown_exactly(loose)
-        what = labels.forced(len(loose), len(disturbed or {}))
+        stirred = self.question.base.point == "stirred"
+        what = labels.forced(len(loose), len(disturbed or {}), stirred=stirred)
         reading = self._observed(what, loose, exact=wanted, disturbed=disturbed, aimed=aimed)
         self._rows = _rows(reading)
         regions = cut(self._rows, loose)

@@ -47,7 +47,7 @@ def search_points(case: Case) -> Searched:
     lost = _stirred_and_lost(case)
     # What could not be given at other weights, and made the difference there, is settled by its own, where they clear it.
     open_ = [s for s in before if s.proved or lost.isdisjoint(s.region.pieces) or not own.innocent.issuperset(s.pieces)]
-    suspects = (*open_, *own.suspects)
+    suspects = (*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects)
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
 
@@ -65,6 +65,15 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
         BisectError,
     ) as error:  # a value that the step itself overwrites cannot be another one, for example
         return None, (sentences.stirred_fails(str(error)),)
+
+
+def _seen_at_its_own(suspect: Suspect, own: Found) -> Suspect:
+    """Return who was suspected at stirred weights as the pass at the reference's own shows it, where that does."""
+    region = own.last.regions.get(suspect.region.root)
+    if region is None or region.verdict != "wrong" or not set(suspect.pieces) <= region.pieces:
+        return suspect
+    seen = Suspect(region, suspect.pieces, own.last, own.passes)
+    return seen if seen.proved == suspect.proved else suspect
 
 
 def _stirred_and_lost(case: Case) -> frozenset[Site]:

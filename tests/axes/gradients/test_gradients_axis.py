@@ -14,8 +14,8 @@ from bisect_tool.axes.axis import Answer, ask
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
+from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
-from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.report.answer import report_of
@@ -137,7 +137,7 @@ def test_parameters_and_calls_are_told_apart() -> None:
 def test_initial_values_that_silence_others_are_named() -> None:
     """Two passes prove it: with these alone the reference's nobody is silent, with all others the reference's some are."""
     port = SimulatedBackward(NET, silenced={"m2.weight": frozenset({"m0.weight", "m1.a.weight"})})
-    constant = Finding("constant", ("m2.weight",), "m2.weight starts at zero")
+    constant = InitialFinding("constant", (Site("m2.weight"),), "m2.weight starts at zero", "constant")
     answer = search(dataclasses.replace(port.case(), initial=(constant,)))
     (culprit,) = answer.culprits
     assert (type(culprit), culprit.sites, culprit.confirmed) == (SilencingStart, ("m2.weight",), True)
