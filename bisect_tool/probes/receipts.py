@@ -69,10 +69,8 @@ class Receipts:
         made = Counter(module_of(site) for site, _ in reading.calls)
         lost = [module for module in recorded if seen[module] < min(recorded[module], made[module])]
         came_to = [Site(site) for site, row in reading.watched.items() if row.failed is None]
-        return [
-            *lost,
-            *self.not_compared(dataclasses.replace(reading, receipts={site: [] for site in came_to}), came_to),
-        ]
+        rows = dataclasses.replace(reading, receipts={site: [] for site in came_to})
+        return sorted({*lost, *self.not_compared(rows, came_to)})
 
     def _not_consumed(self, site: str) -> BisectError:
         guessed = self._matching.how.get(site) in ("shape", "guess")

@@ -112,7 +112,7 @@ def test_a_port_that_always_dies_is_inconclusive(recorded: Desk, death: str, wor
 
 def test_a_port_that_dies_in_one_probe_is_started_again(recorded: Desk) -> None:
     """The probe in which it died is unresolved and is asked again by the next run, which proves that the target feels it."""
-    dies = "open('count', 'a').write('x'); len(open('count').read()) == 8 and os._exit(7)"
+    dies = "open('count', 'a').write('x'); len(open('count').read()) == 11 and os._exit(7)"
     recorded.port((HIDDEN, f"hidden = torch.sin(self.first(x)); {dies}"))
     done = recorded.run("--json")
     report = json.loads(done.out)

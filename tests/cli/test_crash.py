@@ -96,13 +96,14 @@ def test_a_crash_before_any_layer_is_said(choosing: Desk) -> None:
 
 
 def test_a_port_that_raises_with_its_own_weights_alone_is_judged_by_the_reference_s(choosing: Desk) -> None:
-    """The code agrees then; but the port does not run as it is, and that is no agreement."""
+    """The code agrees then; what starts otherwise is proved by its law, and the crash is said first."""
     code, report = report_of(
         choosing,
         ("net = Net()", "net = Net(); nn.init.constant_(net.last.bias, 7.0)"),
         (RIGHT, f"{RIGHT}; assert out.max() < 5"),
     )
-    assert (code, report["verdict"]) == (3, "inconclusive")
+    assert (code, report["verdict"]) == (1, "diverges")
+    assert [culprit["sites"] for culprit in report["culprits"]] == [["net.last.bias"]]
     assert (
         "AssertionError at port.py:24, after all 3 module calls; with the reference's weights it does not"
         in report["sentence"]

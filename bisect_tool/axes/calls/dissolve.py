@@ -58,19 +58,25 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         outer: set[Site] = set()
         inner: set[Site] = set()
         for region in found.wrong():
-            if only is not None and region.root not in only:
+            if (only is not None and region.root not in only) or _is_a_crash(region):
                 continue
             inside = _between(search, found, region) if only is None else set(region.handed_off)
             if times[region.root]:  # what comes later is handed something else too: not one pass for each
                 inside |= _later(found, region)
             times[region.root] += 1
-            waits = region.root != STEP and not found.region_around(region.root).right
+            around = found.region_around(region.root) if region.root != STEP else region
+            waits = region.root != STEP and not (around.right or _is_a_crash(around))
             inner |= inside
             outer |= set() if waits else inside
         more = outer - loose or inner - loose
         if not more:
             return found
         loose |= more
+
+
+def _is_a_crash(region: Region) -> bool:
+    """Tell whether the port's step raises, as it does however it is asked: what is inside is judged without it."""
+    return region.root == STEP and region.failed is not None
 
 
 def _later(found: Pass, region: Region) -> set[Site]:

@@ -30,7 +30,7 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     Where the target diverges, and does so still with all culprits put right, there is more than was found.
     """
     unfelt = tuple(c if isinstance(c, WrongLoss) else dataclasses.replace(c, felt=False) for c in culprits)
-    if case.target is None or case.question.verdict(case.base) is Verdict.AGREES:
+    if case.target is None or case.question.verdict(case.base) is not Verdict.DIVERGES:
         return Felt(unfelt)
     if any(not culprit.held for culprit in culprits):
         return Felt(unfelt)  # nothing that is put right in the layers makes the code of step right
@@ -39,6 +39,8 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     question, held = case.question, set(held_by(culprits))
     what = labels.these(len(culprits), [*held_by(culprits)])
     healed = _left_to_the_port(question, last, f"{what} alone", set(last.rows) - held)
+    if healed.failure is not None:
+        return Felt(unfelt, (calls.fails(labels.CULPRITS_HELD, healed.failure),))
     sufficient = question.proof(f"{what} alone patched", healed)
     if not agrees(sufficient):
         return Felt(unfelt, (calls.HELD_IS_NOT_ENOUGH,) if all(c.confirmed for c in unfelt) else ())
