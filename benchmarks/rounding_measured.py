@@ -1,6 +1,7 @@
 """How far each call is off by itself, in the faithful port and with each fault: what rounding.py prints."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bisect_tool import Capture, open_port
-from bisect_tool.axes.calls.forced_pass import Forced, OwnError, force
+from bisect_tool.axes.calls.passes import Floors, Passes
+from bisect_tool.axes.calls.regions import Pass
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
@@ -20,7 +22,7 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import call_floor, error_of, exact_error_of, largest
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
+from bisect_tool.questions.tolerance import UNCHECKED, Interval
 from bisect_tool.recipes.load import Recipe, load_recipe
 from bisect_tool.sites import Site, module_of
 
@@ -36,6 +38,24 @@ jittor_setup.import_jittor()
 from faults import FAULTS
 print(json.dumps({name: fault.sites for name, fault in FAULTS.items() if fault.kind == "code"}))
 """
+
+
+@dataclass(frozen=True)
+class OwnError:
+    """How far a call is off in float32 and in float64 (``exact``: None where that is not known), and what rounding explains."""
+
+    error: float
+    exact: float | None
+    floor: float
+
+    @property
+    def suspect(self) -> bool:
+        """Tell whether rounding does not explain it: it never makes infinity of a number, whatever float64 says."""
+        if math.isinf(self.error):
+            return True
+        if self.exact is None:
+            return self.error > max(self.floor, UNCHECKED)
+        return self.error > self.floor and self.exact > self.floor
 
 
 @dataclass(frozen=True)
@@ -151,14 +171,13 @@ def add_faulty(found: Measured, recipe: Recipe, capture: Capture, options: Mappi
     """Add the calls that a fault makes wrong, as the tool's own forced pass sees them, and what it suspects besides."""
     with open_port(recipe, capture, options=options) as port:
         ready = prepare(port, capture)
-        forced = force(ready.question, ready.trace)
-        usable(forced.reading)
+        passes = Passes(ready.question, Floors(ready.trace, {}, {}))
+        forced = passes.run()
         free = usable(ready.question.observe("free", "nothing replaced", (), ready.trace.sites))
     sites = [Site(site) for site in at_fault]
     fault = str(options["fault"])
-    found.faulty[fault] = [faulty_row(ready.trace, forced, site) for site in sites]
-    accused = [*forced.suspects, *forced.fed_wrong.values()]
-    found.extra[fault] = sorted(set(accused) - set(sites))
+    found.faulty[fault] = [faulty_row(passes, forced, site) for site in sites]
+    found.extra[fault] = sorted({region.root for region in forced.wrong()} - set(sites))
     found.off[fault] = [error_of(free, site) for site in ready.trace.sites]
 
 
@@ -185,15 +204,17 @@ def honest_row(trace: Trace, reading: Reading, site: Site) -> Row:
     return Row(site, kind_of(trace, site), own, trace.exact.get(site, 0.0))
 
 
-def faulty_row(trace: Trace, forced: Forced, site: Site) -> Row:
+def faulty_row(passes: Passes, forced: Pass, site: Site) -> Row:
     """Return what a call at fault is off by: its output, or what its own code hands to a call inside it."""
-    kind, reference = kind_of(trace, site), trace.exact.get(site, 0.0)
-    fed = [call for call, culprit in forced.fed_wrong.items() if culprit == site]
-    if site not in forced.off and fed:
-        error = max(largest(forced.reading.watched[call].inputs) for call in fed)
-        return Row(site, kind, OwnError(error, None, SAFETY * trace.rounding), reference, INPUTS)
-    below = OwnError(error_of(forced.reading, site), 0.0, call_floor(trace, site))
-    return Row(site, kind, forced.off.get(site, below), reference)
+    floors, region = passes.floors, forced.regions[site]
+    kind, reference = kind_of(floors.trace, site), floors.trace.exact.get(site, 0.0)
+    if region.handed_off and not region.output_off:
+        error = max(largest(forced.rows[call].inputs) for call in region.handed_off)
+        return Row(site, kind, OwnError(error, None, floors.inputs(region)), reference, INPUTS)
+    exact = passes.exact(region)
+    exactly = None if exact is None or exact.output is None else largest(exact.output)
+    error = math.inf if region.failed is not None else largest(forced.rows[site].output)
+    return Row(site, kind, OwnError(error, exactly, floors.output(region)), reference)
 
 
 def kind_of(trace: Trace, site: Site) -> str:

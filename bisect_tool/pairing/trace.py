@@ -1,4 +1,4 @@
-"""The reference's calls in execution order, as far as the port makes them too: the axis that cuts lie on."""
+"""The reference's calls in execution order, as far as the port makes them too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Trace:
     """The sites that can be patched, in order of completion: children before the container around them.
 
     Attributes:
-        sites: the axis; cut ``k`` patches ``sites[:k]``.
+        sites: the calls, in that order.
         parents: each recorded call to the call around it.
         classes: each module to (reference class, port class).
         differences: each module whose settings differ to the differences, as ``setting_differences`` has them.

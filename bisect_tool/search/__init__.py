@@ -1,1 +1,1 @@
-"""The search: cuts and delta debugging over a verdict function; it knows no tensors and no models."""
+"""Delta debugging over a verdict function; it knows no tensors and no models."""
