@@ -128,7 +128,7 @@ def _in_short(report: Mapping[str, Any]) -> dict[str, Any]:
         {"sites": c["sites"][:8], "kind": c["kind"], "confirmed": c["confirmed"], "line": _place(c)}
         for c in report["culprits"]
     ]
-    kept = ("count", "sites", "search", "search_passes", "passes", "seconds")
+    kept = ("count", "sites", "search", "start_passes", "passes", "seconds")
     probes = {k: report["probes"][k] for k in kept}
     return {"verdict": report["verdict"], "said": report["sentence"], "culprits": culprits, "probes": probes}
 

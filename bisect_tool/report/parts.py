@@ -97,7 +97,8 @@ class ProbeRow(Part):
 
 
 class Probes(Part):
-    """All probes, and what they cost; ``sites`` is the number of cuts that could be asked.
+    """All probes, and what they cost; ``sites`` is how many calls could be given the reference's value, ``search`` how many
+    probes judged code, ``values`` how many initial values.
 
     ``bound``: the most probes that were announced before they were run, None where nothing was; ``bound_took`` of these.
     """
@@ -106,11 +107,10 @@ class Probes(Part):
     cached: Count = 0
     sites: Count
     search: Count
-    search_limit: Count
     bound: Count | None = None
     bound_took: Count = 0
     values: Count
-    search_passes: Number
+    start_passes: Number
     passes: Number
     seconds: Number
     kernels_first: Count | None

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 from bisect_tool.questions.log import LoggedProbe, ProbeLog
 from bisect_tool.report.parts import ProbeRow, Probes
 
-BESIDE = ("exact", "lines", "backward")  # phases that need kernels which no other probe needs
+BESIDE = ("forced", "lines", "backward")  # phases that need kernels which no other probe needs
 
 
 def probes_data(log: ProbeLog, sites: int) -> Probes:
-    """Return the probe log and what it cost; ``sites`` is the number of cuts that could be asked."""
+    """Return the probe log and what it cost; ``sites`` is how many calls could be given the reference's value."""
     plain = [row for row in log.rows if row.phase not in BESIDE]
     remembered = len({intervention.kept for intervention in log.readings if intervention.kept})  # one run each
     first = plain[0].kernels if plain else None  # None where it was kept from an earlier run, too
     return Probes(
         count=len(log.rows),
         sites=sites,
-        search=log.count("search"),
-        search_limit=math.ceil(math.log2(max(sites, 2))) + 3,
+        search=log.count("forced", "confirm"),
         bound=sum(bound.at_most for bound in log.bounds) if log.bounds else None,
         bound_took=sum(bound.took for bound in log.bounds),
         values=log.count("start"),
-        search_passes=round(log.passes("search", "start") + remembered, 3),
+        start_passes=round(log.passes("start") + remembered, 3),
         passes=round(sum(row.share for row in log.rows) + remembered, 3),
         seconds=round(sum(row.seconds for row in log.rows), 3),
         kernels_first=first,

@@ -149,7 +149,7 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
         json.dumps({**report, "sentence": "\ud800"}),
         json.dumps({**report, "\x1b[2J[bold]\n": 1}),
         json.dumps({**report, "census": [{"depth": 10**12}]}),
-        '{"format": 2, "options": ' + '{"a":' * 100000,
+        '{"format": 3, "options": ' + '{"a":' * 100000,
         json.dumps({**report, "verdict": ["agrees"]}),
         "[" * 100000,
         path.read_text()[:-50],

@@ -59,8 +59,8 @@ def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None
     assert culprit["kind"] == ("code" if fault in CODE else "values")
     assert culprit["confirmed"]
     assert culprit["findings"]
-    assert report["probes"]["search"] <= report["probes"]["search_limit"]
-    assert report["probes"]["search_passes"] <= 4
+    assert report["probes"]["bound_took"] <= report["probes"]["bound"]
+    assert report["probes"]["start_passes"] <= 4
     assert report["probes"]["kernels_after"] == 0
     assert any(WORDS[fault] in f["message"] for f in culprit["findings"]) if fault in WORDS else True
     if fault in PREFLIGHT:

@@ -301,12 +301,12 @@ def test_probes_are_counted_with_what_they_cost() -> None:
     """A probe that only observes has a value and no verdict."""
     known = case(base=2.0)
     known.question.observe("control", "own values", ["a"])
-    known.question.ask("search", "up to b", ["a", "b"])
+    known.question.ask("forced", "up to b", ["a", "b"])
     probes = report_of(known).probes
     assert [(row.phase, row.quantity, row.value, row.verdict) for row in probes.log] == [
         ("split", "loss", 2.0, "diverges"),
         ("control", "loss", 2.0, None),
-        ("search", "loss", 2.0, "diverges"),
+        ("forced", "loss", 2.0, "diverges"),
     ]
     assert (probes.count, probes.search, probes.values, probes.passes) == (3, 1, 0, 3.0)
 
