@@ -136,7 +136,7 @@ def _of_all(found: Measured) -> Iterator[str]:
         f"where nothing is replaced: honest at most {free.own.error:.1e} ({free.site}), "
         f"{above} of {len(found.free)} calls above their floor"
     )
-    suspects = sum(row.own.suspect for row in found.honest)
+    suspects = sum(row.share > 1 for row in found.honest)
     above = sum(row.own.error > row.own.floor for row in found.honest)
     yield f"of {len(found.honest)} honest calls {above} are above their floor in float32, and {suspects} are suspect"
     missed = [f"{fault} {row.site}" for fault, rows in found.faulty.items() for row in rows if not row.share > 1]

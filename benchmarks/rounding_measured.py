@@ -42,20 +42,25 @@ print(json.dumps({name: fault.sites for name, fault in FAULTS.items() if fault.k
 
 @dataclass(frozen=True)
 class OwnError:
-    """How far a call is off in float32 and in float64 (``exact``: None where that is not known), and what rounding explains."""
+    """How far a call is off, in units of its size, and what rounding explains.
+
+    Attributes: ``error`` in float32, ``exact`` in float64 (None where its code does not run in it, or where it was not
+    ``asked``, since others of its kind tell), ``floor``.
+    """
 
     error: float
     exact: float | None
     floor: float
+    asked: bool = True
 
     @property
-    def suspect(self) -> bool:
-        """Tell whether rounding does not explain it: it never makes infinity of a number, whatever float64 says."""
+    def share(self) -> float:
+        """Return what the criterion looks at, in units of where suspicion begins: a suspect has more than 1."""
         if math.isinf(self.error):
-            return True
+            return self.error
         if self.exact is None:
-            return self.error > max(self.floor, UNCHECKED)
-        return self.error > self.floor and self.exact > self.floor
+            return self.error / (max(self.floor, UNCHECKED) if self.asked else self.floor)
+        return min(self.error, self.exact) / self.floor
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,8 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Return what the criterion looks at, in units of where suspicion begins: a suspect has more than 1."""
-        if self.where == INPUTS:
-            return self.own.error / self.own.floor
-        if self.own.exact is None:
-            return self.own.error / max(self.own.floor, UNCHECKED)
-        return min(self.own.error, self.own.exact) / self.own.floor
+        """Return what the criterion looks at, see ``OwnError``."""
+        return self.own.error / self.own.floor if self.where == INPUTS else self.own.share
 
 
 @dataclass
@@ -214,7 +215,7 @@ def faulty_row(passes: Passes, forced: Pass, site: Site) -> Row:
     exact = passes.exact(region)
     exactly = None if exact is None or exact.output is None else largest(exact.output)
     error = math.inf if region.failed is not None else largest(forced.rows[site].output)
-    return Row(site, kind, OwnError(error, exactly, floors.output(region)), reference)
+    return Row(site, kind, OwnError(error, exactly, floors.output(region), asked=exact is not None), reference)
 
 
 def kind_of(trace: Trace, site: Site) -> str:
