@@ -36,7 +36,7 @@ def show(found: Mapping[str, Any]) -> None:
 def costs(found: Mapping[str, Any]) -> Table:
     """Return what answers cost, as a table: medians and the most, beside what no search could do without."""
     title = "what an answer costs: median, and the most"
-    headings = ("asked", "answers", "sites", "cuts", "at least", "probes", "forward passes", "seconds")
+    headings = ("asked", "answers", "sites", "of code", "at least", "probes", "forward passes", "seconds")
     table = Table(*headings, title=title, title_justify="left")
     for size, words in ((1, "one mistake"), (2, "two")):
         for aimed in (False, True):
@@ -51,13 +51,13 @@ def costs(found: Mapping[str, Any]) -> Table:
             sites = max(one["probes"]["sites"] for one in ones)
             bound = math.ceil(math.log2(math.comb(sites, size)))  # bits that tell which of all sets of sites it is
             columns = [[one["probes"][key] for one in ones] for key in ("search", "count", "passes")]
-            cuts, probes, passes = (f"{statistics.median(column):.3g}, {max(column):.3g}" for column in columns)
+            of_code, probes, passes = (f"{statistics.median(column):.3g}, {max(column):.3g}" for column in columns)
             seconds = [one["seconds"] for one in ones]
             table.add_row(
                 f"{words}, {'with' if aimed else 'without'} a target",
                 str(len(ones)),
                 str(sites),
-                cuts,
+                of_code,
                 str(bound),
                 probes,
                 passes,

@@ -74,7 +74,7 @@ def search(_gigabytes: float) -> Iterator[Row]:
             "blamed rightly": str(blamed == expected),
             "plain, ms": base * 1e3,
             "log2 sites": math.ceil(math.log2(calls)),
-            "cuts": probes["search"],
+            "of code": probes["search"],
             "probes": probes["count"],
             "passes": probes["passes"],
             "probes' seconds / plain": probes["seconds"] / base,
