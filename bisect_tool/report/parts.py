@@ -97,10 +97,10 @@ class ProbeRow(Part):
 
 
 class Probes(Part):
-    """All probes, and what they cost; ``sites`` is how many calls could be given the reference's value, ``search`` how many
-    probes judged code, ``values`` how many initial values.
+    """All probes, and what they cost.
 
-    ``bound``: the most probes that were announced before they were run, None where nothing was; ``bound_took`` of these.
+    ``sites`` is how many calls could be given the reference's value, ``search`` how many probes judged code, ``values`` how
+    many initial values; ``bound``: the most probes that were announced before they were run, None where nothing was; ``bound_took`` of these.
     """
 
     count: Count
