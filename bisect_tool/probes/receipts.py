@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bisect_tool.captures.manifest import Manifest, Point, SiteEntry, TensorEntry
-from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.captures.reader import has_opaque, tensor_keys
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.reading import Reading, Watched
@@ -25,6 +25,7 @@ class Receipts:
             self._calls_of.setdefault(module_of(call), []).append(call)
         self._hashes = {name: [tensors[key].hash] for name, key in run.state.items()}
         self._compared = {entry.site: _rows(entry) for entry in run.sites}
+        self._whole = [entry.site for entry in run.sites if not has_opaque(entry.output)]
         for entry in run.sites:
             self._hashes[entry.site] = [tensors[key].hash for _, key in tensor_keys(entry.output)]
 
@@ -62,10 +63,13 @@ class Receipts:
                 silent.append(site)
         return silent
 
-    def not_judged(self, reading: Reading) -> list[str]:
-        """Return the calls of a forced pass without a row, or with one that does not compare all; a module for calls of it."""
+    def not_judged(self, reading: Reading, given: Callable[[str], bool]) -> list[str]:
+        """Return the calls of a forced pass without a row, or with one that does not compare all; a module for calls of it.
+
+        ``given`` tells which calls the worker was told of.
+        """
         seen = Counter(module_of(site) for site in reading.watched)
-        recorded = Counter(module_of(site) for site in self._compared)
+        recorded = Counter(module_of(site) for site in self._whole if given(site))
         made = Counter(module_of(site) for site, _ in reading.calls)
         lost = [module for module in recorded if seen[module] < min(recorded[module], made[module])]
         came_to = [Site(site) for site, row in reading.watched.items() if row.failed is None]

@@ -58,14 +58,14 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         outer: set[Site] = set()
         inner: set[Site] = set()
         for region in found.wrong():
-            if (only is not None and region.root not in only) or _is_a_crash(region):
+            if (only is not None and region.root not in only) or _is_a_crash(search, region):
                 continue
             inside = _between(search, found, region) if only is None else set(region.handed_off)
             if times[region.root]:  # what comes later is handed something else too: not one pass for each
                 inside |= _later(found, region)
             times[region.root] += 1
             around = found.region_around(region.root) if region.root != STEP else region
-            waits = region.root != STEP and not (around.right or _is_a_crash(around))
+            waits = region.root != STEP and not (around.right or _is_a_crash(search, around))
             inner |= inside
             outer |= set() if waits else inside
         more = outer - loose or inner - loose
@@ -74,9 +74,10 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         loose |= more
 
 
-def _is_a_crash(region: Region) -> bool:
+def _is_a_crash(search: Search, region: Region) -> bool:
     """Tell whether the port's step raises, as it does however it is asked: what is inside is judged without it."""
-    return region.root == STEP and region.failed is not None
+    crashes = search.passes.question.log.crash is not None
+    return crashes and region.root == STEP and region.failed is not None
 
 
 def _later(found: Pass, region: Region) -> set[Site]:

@@ -124,12 +124,16 @@ class Passes:
     def _unknown_exactly(self, loose: frozenset[Site]) -> list[Site]:
         """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet.
 
-        Not those whose settings differ: there may be many, of which a few tell.
+        Not those of a kind whose settings differ alike, where there are many: a few of them tell.
         """
         trace = self.floors.trace
         regions = {root: region for root, region in cut(self._rows, loose).items() if root != STEP}
         known = {root for root, region in regions.items() if _key(region) in self._exact}
-        return [Site(s) for s in trace.parents if s not in known and module_of(s) not in trace.differences]
+        calls = [Site(call) for call in trace.parents]
+        many = {
+            s for kin in trace.kinds(calls) if len(kin) > LEAST and module_of(kin[0]) in trace.differences for s in kin
+        }
+        return [call for call in calls if call not in known and call not in many]
 
     def _learn(self, reading: Reading, regions: Mapping[Site, Region], asked: Collection[Site] = ()) -> None:
         """Keep what regions are in float64: those that were ``asked``, though their code does not run in it, and all that told."""
@@ -155,7 +159,7 @@ class Passes:
         self.made += 1
         intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {}, aimed)
         reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
-        if reading.failure is not None:
+        if reading.failure is not None and reading.failed is None:  # where the port itself raised, step is what failed
             raise PassError(reading.failure)
         return reading
 
@@ -178,7 +182,7 @@ class Passes:
         )
         unknown = tuple(self._unknown(region, rows))
         if region.root == STEP:
-            failed = None if reading.failed is None else reading.failed.message  # the port as it is raises there
+            failed = None if reading.failed is None else reading.failed.message
             off = failed is None and self.floors.off_target(region, reading.targets, times)
             return dataclasses.replace(region, output_off=off, handed_off=handed, failed=failed, unknown=unknown)
         row, most = rows[region.root], times * self.floors.output(region)

@@ -75,7 +75,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
     doubts = dict.fromkeys(doubt for culprit in felt.culprits for doubt in culprit.doubts)
     return CallsAnswer(
         culprits=felt.culprits,
-        open_ends=(*felt.open_ends, *more, *doubts),
+        open_ends=(*felt.open_ends, *more, *doubts, *_step_fails(case, found.own)),
         notes=(*found.notes, *_rounding(found.own), *_elsewhere(found)),
         judged=Judged(
             perfect=found.own.last.reading,
@@ -85,6 +85,13 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
         ),
         elsewhere=found.elsewhere,
     )
+
+
+def _step_fails(case: Case, found: Found) -> Iterator[str]:
+    """Say that step raises once all that it reads is the reference's, where it does not as it is."""
+    failed = found.last.regions[STEP].failed
+    if failed is not None and case.log.crash is None:
+        yield calls.fails(labels.EVERY_LAYER, failed)
 
 
 def _elsewhere(found: Searched) -> Iterator[str]:

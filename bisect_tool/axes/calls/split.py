@@ -43,7 +43,7 @@ def _put_back(search: Search, found: Pass, back: frozenset[Site]) -> Pass:
 
 
 def _choices(search: Search, found: Pass, region: Region) -> Iterator[frozenset[Site]]:
-    """Yield sets of boundaries to put back in a wrong region: its innermost suspects, those of one kind, and all but one kind.
+    """Yield sets of boundaries to put back in a wrong region: its innermost suspects, those of one kind, all but one kind.
 
     Calls of one kind are put back together: where the interface of some is another one, so may that of all be.
     """
@@ -63,10 +63,12 @@ def _choices(search: Search, found: Pass, region: Region) -> Iterator[frozenset[
     if first:
         yield first
 
-    def balance(kind: frozenset[Site]) -> tuple[bool, float]:
-        return not kind & left, abs(sum(bool(outer & kind) for outer in above.values()) - len(left) / 2)
+    def balance(kind: frozenset[Site]) -> float:
+        return abs(sum(bool(outer & kind) for outer in above.values()) - len(left) / 2)
 
-    yield from sorted(groups, key=balance)
-    suspects = [kind & left for kind in groups if kind & left]
+    ordered = sorted(groups, key=balance)
+    suspects = [kind & left for kind in ordered if kind & left]
+    yield from (kind for kind in ordered if kind & left)
     if len(suspects) > 2:  # what one kind hides, all the others may not
         yield from (frozenset().union(*(kind for kind in suspects if kind is not one)) for one in suspects)
+    yield from (kind for kind in ordered if not kind & left)
