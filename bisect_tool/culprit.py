@@ -149,7 +149,7 @@ class WrongRegion(WrongCode):
     @property
     def blamed(self) -> Blame:
         """Blame the code of the call that it shows at, or of the piece that is left."""
-        return blame.step_code() if self.sites == (STEP,) else blame.region(self.sites[0], len(self.pieces))
+        return blame.region(self.sites[0], len(self.pieces))
 
 
 class AfterTheLayers(WrongCode):
