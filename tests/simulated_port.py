@@ -114,7 +114,8 @@ class SimulatedPort(BarePort):
             parents.update({child.name: node.name for child in node.children})
         sites = tuple(Site(node.name) for node in nodes)
         classes = {node.name: (node.class_, node.class_) for node in nodes}
-        return Trace(sites, parents, classes, differences or {}, ROUNDING, {})
+        library = frozenset(node.name for node in nodes if not node.children)
+        return Trace(sites, parents, classes, differences or {}, ROUNDING, {}, library=library)
 
     def question(self) -> Question:
         """Return the code question about the loss."""

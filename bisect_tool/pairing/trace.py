@@ -26,6 +26,7 @@ class Trace:
         differences: each module whose settings differ to the differences, as ``setting_differences`` has them.
         rounding: the relative error that honest rounding makes in one layer of any framework.
         misshapen: calls that are no site, since their outputs have other shapes than the reference's.
+        library: the modules whose class comes with the framework on both sides.
         exact: each site to the relative error that rounding makes there in the reference, against float64.
 
     """
@@ -37,6 +38,7 @@ class Trace:
     rounding: float
     exact: Mapping[str, float]
     misshapen: tuple[Site, ...] = ()
+    library: frozenset[str] = frozenset()
 
     def without(self, sites: Iterable[Site]) -> Trace:
         """Return the trace with fewer calls to patch."""
@@ -77,6 +79,10 @@ class Trace:
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
         return [site, *calls_around(self.parents, site)]
+
+    def is_library(self, site: Site) -> bool:
+        """Tell whether a call is that of a framework's own layer."""
+        return module_of(site) in self.library
 
     def kinds(self, sites: Iterable[Site]) -> list[tuple[Site, ...]]:
         """Return some calls by their kind: those of one are of the same classes, and differ in the same settings."""
@@ -120,10 +126,13 @@ def trace_of(pair: Pair, can_patch: Callable[[str], bool]) -> Trace:
     ]
     sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
+    library = frozenset(ours.name for ours, theirs in pair.modules() if ours.library and theirs.library)
     fitting = frozenset(sites)
     misshapen = tuple(Site(e.site) for e in comparable if e.site not in fitting)
     noise = manifest.noise
-    return Trace(sites, manifest.calls, classes, setting_differences(pair), noise.rounding, noise.exact, misshapen)
+    return Trace(
+        sites, manifest.calls, classes, setting_differences(pair), noise.rounding, noise.exact, misshapen, library
+    )
 
 
 def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[str, tuple[int, ...]]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ def search_point(
     passes.most = MOST_PASSES
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
-    suspects = _suspects(search, found, wrong, excused.unasked)
+    suspects = _joined(search, _suspects(search, found, wrong, excused.unasked))
     loose = found.dissolved | excused.beside | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
     elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
@@ -89,6 +90,30 @@ def _suspects(search: Search, found: Pass, wrong: Sequence[Region], unasked: Col
         return Suspect(region, pieces, found, search.passes, region.root in unasked)
 
     return tuple(map(suspect, wrong))
+
+
+def _joined(search: Search, suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
+    """Return the suspects, one for code that is wrong around other code that is.
+
+    If each level does in the port what the one in it does in the reference, those between are right, and a fault in one of the
+    outer two makes the inner one wrong too. A layer of the framework's own does nothing that could have moved.
+    """
+    found: list[Suspect] = []
+    for suspect in suspects:
+        above = chain(suspect.seen.rows, suspect.region.root)[1:-1] if suspect.region.root != STEP else []
+        place = next((i for i, other in enumerate(found) if other.region.root in above), None)
+        if place is None or search.trace.is_library(suspect.region.root) or suspect.region.failed is not None:
+            found.append(suspect)
+        else:
+            found[place] = _with(found[place], suspect)
+    return tuple(found)
+
+
+def _with(outer: Suspect, inner: Suspect) -> Suspect:
+    unknown = (*outer.region.unknown, *inner.region.unknown)
+    region = dataclasses.replace(outer.region, pieces=outer.region.pieces | inner.region.pieces, unknown=unknown)
+    pieces = tuple(dict.fromkeys((*outer.pieces, *inner.pieces)))
+    return dataclasses.replace(outer, region=region, pieces=pieces, unasked=outer.unasked or inner.unasked)
 
 
 def _shown(search: Search, found: Pass, right: Collection[Site]) -> Pass:

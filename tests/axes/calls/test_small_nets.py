@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from random_nets.outcome import Outcome, outcome_of
 from random_nets.spec import Block, Layer, Net
 
@@ -31,7 +30,6 @@ def test_two_large_faults_are_not_excused_by_what_is_off_by_little() -> None:
     assert outcome.kind in ("exact", "enclosing")
 
 
-@pytest.mark.xfail(strict=True, reason="the block between is right with the factor in place, and so joins nobody")
 def test_a_factor_that_moved_twice_beside_a_wrong_one_blames_nobody_else() -> None:
     """Each factor lies one level further out in the port, and the outermost is wrong."""
     inner = Block("p0", after=0.5, moved_out=2, parts=[Layer("p1", "linear")])
