@@ -31,6 +31,9 @@ def excuse(search: Search, found: Pass, depth: int) -> Excused:
     Into ``step`` only where the targets come out nearer to the reference's than a few scalars do by chance.
     """
     wrong = {region.root: region for region in search.unexplained(found) if region.root != STEP}
+    # Where one kind alone is wrong, and another way of writing, the whole port computes the same.
+    if len(search.trace.kinds(wrong)) == 1 and search.passes.others_targets():
+        return Excused()
     excused, asked = Excused(), set[Site]()
     for group, levels in _groups(search, found, wrong, depth):
         try:

@@ -23,8 +23,8 @@ LEAST = 2  # calls of one kind that are asked about in float64: the least wrong,
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
 
 
-MOST_PASSES = 28  # at one point
-FOR_EXCUSES = 14  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
+MOST_PASSES = 40  # at one point
+FOR_EXCUSES = 24  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
 
 
 class SpentError(Exception):
@@ -80,12 +80,13 @@ class Passes:
     """The forced passes about one port at one point.
 
     Attributes: ``question`` (whose base gives the weights), ``unknown``: what of a module's own, or of ``step``'s, could not be
-    given the reference's value, in words, ``made`` (how many were run, of ``most``).
+    given the reference's value, in words, ``whole_is_wrong`` (the port as a whole is known to give other targets), ``made`` (how many were run, of ``most``).
     """
 
     question: Question
     floors: Floors
     unknown: Mapping[Site, tuple[str, ...]] = field(default_factory=dict)
+    whole_is_wrong: bool = False
     made: int = 0
     most: int = MOST_PASSES
     _rows: Rows = field(default_factory=dict)  # of the last pass
@@ -101,11 +102,11 @@ class Passes:
     ) -> Pass:
         """Run one pass, and once more in float64 where that alone can tell; a disturbed one is judged clearly wrong or not.
 
-        ``about``: float64 is asked for these regions alone, and for none that is far off. Raises PassError where the port does
+        ``about``: float64 is asked for these regions alone. Raises PassError where the port does
         not run through, SpentError where no more may be run.
         """
         loose = frozenset(dissolved)
-        wanted = () if disturbed else self._unknown_exactly(loose)
+        wanted = [] if disturbed else [s for s in self._unknown_exactly(loose) if about is None or s in about]
         stirred = self.question.base.point == "stirred"
         what = labels.forced(len(loose), len(disturbed or {}), stirred=stirred)
         reading = self._observed(what, loose, exact=wanted, disturbed=disturbed, aimed=aimed)
@@ -140,6 +141,14 @@ class Passes:
         for root, region in regions.items():
             if root in asked or (root != STEP and reading.watched[root].exact is not None):
                 self._exact[_key(region)] = _exact_of(reading, region)
+
+    def others_targets(self) -> bool:
+        """Tell whether the port as a whole, with these weights, gives other targets than the reference."""
+        if self.whole_is_wrong:
+            return True
+        reading = self.question.run(self.question.base, "split", labels.ALL_STATE, patched=0)
+        whole = Region(STEP, frozenset({STEP, *self._rows}))
+        return reading.failure is None and self.floors.off_target(whole, reading.targets, 1.0)
 
     def exact(self, region: Region) -> Exact | None:
         """Return what a region gives and hands on in float64, None where that is not known."""
@@ -210,7 +219,8 @@ class Passes:
                 continue
             handed = [largest(found.rows[site].inputs) for site in region.handed_off]
             errors = [e for e in (largest(found.rows[region.root].output), *handed) if math.isfinite(e)]
-            far = about is not None and (region.root not in about or max(errors, default=0.0) > AMBIGUOUS)
+            far = len(region.pieces) > 1 and max(errors, default=0.0) > AMBIGUOUS
+            far = far or (about is not None and region.root not in about)
             if errors and not far:
                 off[region.root] = max(errors)
         return self._sample(off, found.regions)

@@ -37,11 +37,12 @@ class Suspect:
 class Found:
     """What a search found at one point.
 
-    Attributes: ``last`` (the pass that shows it), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
+    Attributes: ``last`` (the pass that shows it), ``shown`` (the same with all in place that is right by itself), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
     harm), ``innocent`` pieces, and the ``passes`` it was asked by.
     """
 
     last: Pass
+    shown: Pass
     suspects: tuple[Suspect, ...]
     elsewhere: frozenset[Site]
     innocent: frozenset[Site]
@@ -65,22 +66,23 @@ def search_point(
     passes.most = MOST_PASSES
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
-    suspects = _joined(search, _suspects(search, found, wrong, excused.unasked))
+    shown = _shown(search, found)
+    suspects = _joined(search, _suspects(search, (found, shown), wrong, excused.unasked))
     loose = found.dissolved | excused.beside | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
     elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
-    return Found(found, suspects, elsewhere, frozenset(innocent), passes)
+    return Found(found, shown, suspects, elsewhere, frozenset(innocent), passes)
 
 
-def _suspects(search: Search, found: Pass, wrong: Sequence[Region], unasked: Collection[Site]) -> tuple[Suspect, ...]:
+def _suspects(
+    search: Search, passes: tuple[Pass, Pass], wrong: Sequence[Region], unasked: Collection[Site]
+) -> tuple[Suspect, ...]:
     """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone.
 
-    ``unasked``: of whom it was not asked whether they are another way of writing.
+    ``passes`` are the last one and that; ``unasked``: of whom it was not asked whether they are another way of writing.
     """
-    right = {piece for region in wrong for piece in region.pieces & search.right - {region.root}}
-    search.passes.most += 2  # one pass, and one in float64
-    shown = _shown(search, found, right)
+    found, shown = passes
 
     def suspect(region: Region) -> Suspect:
         pieces = _pieces(search, found, region)
@@ -116,9 +118,12 @@ def _with(outer: Suspect, inner: Suspect) -> Suspect:
     return dataclasses.replace(outer, region=region, pieces=pieces, unasked=outer.unasked or inner.unasked)
 
 
-def _shown(search: Search, found: Pass, right: Collection[Site]) -> Pass:
+def _shown(search: Search, found: Pass) -> Pass:
+    """Return the pass in which all that is right by itself is in place again in wrong regions."""
+    right = {piece for region in found.wrong() for piece in region.pieces & search.right - {region.root}}
+    search.passes.most += 2  # one pass, and one in float64
     try:
-        return search.passes.run(found.dissolved - frozenset(right)) if right else found
+        return search.passes.run(found.dissolved - right) if right else found
     except PassError:
         return found
 

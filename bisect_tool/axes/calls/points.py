@@ -14,6 +14,7 @@ from bisect_tool.captures.manifest import Point
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import batch_differs
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
+from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls as sentences
 from bisect_tool.sites import STEP, Site, module_of, parent_of
 
@@ -46,7 +47,12 @@ def search_points(case: Case) -> Searched:
     own = search_point(_own_passes(case), _calls(case.capture.manifest.calls), fixed, named)
     lost = _stirred_and_lost(case)
     # What could not be given at other weights, and made the difference there, is settled by its own, where they clear it.
-    open_ = [s for s in before if s.proved or lost.isdisjoint(s.region.pieces) or not own.innocent.issuperset(s.pieces)]
+    settled = {piece for suspect in own.suspects if suspect.proved for piece in suspect.pieces}
+    open_ = [
+        suspect
+        for suspect in before
+        if suspect.proved or not (settled.issuperset(suspect.pieces) or _is_cleared(suspect, own.innocent, lost))
+    ]
     suspects = (*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects)
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
@@ -69,11 +75,16 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
 
 def _seen_at_its_own(suspect: Suspect, own: Found) -> Suspect:
     """Return who was suspected at stirred weights as the pass at the reference's own shows it, where that does."""
-    region = own.last.regions.get(suspect.region.root)
+    region = own.shown.regions.get(suspect.region.root)
     if region is None or region.verdict != "wrong" or not set(suspect.pieces) <= region.pieces:
         return suspect
-    seen = Suspect(region, suspect.pieces, own.last, own.passes)
+    seen = Suspect(region, suspect.pieces, own.shown, own.passes)
     return seen if seen.proved == suspect.proved else suspect
+
+
+def _is_cleared(suspect: Suspect, innocent: frozenset[Site], lost: frozenset[Site]) -> bool:
+    """Tell whether who was suspected is innocent at the own weights, and what was lost alone may have made the difference."""
+    return innocent.issuperset(suspect.pieces) and not lost.isdisjoint(suspect.region.pieces)
 
 
 def _stirred_and_lost(case: Case) -> frozenset[Site]:
@@ -91,7 +102,7 @@ def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
 def _own_passes(case: Case) -> Passes:
     tight = {name: asked.loss for name, asked in case.questions.items()}
     wide = {name: asked.question.interval for name, asked in case.questions.items()}
-    return Passes(case.question, Floors(case.trace, tight, wide), _unknown(case))
+    return Passes(case.question, Floors(case.trace, tight, wide), _unknown(case), _is_wrong(case))
 
 
 def _stirred_passes(case: Case, point: Point) -> Passes:
@@ -103,7 +114,12 @@ def _stirred_passes(case: Case, point: Point) -> Passes:
     question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
     sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
     floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
-    return Passes(question, floors, _unknown(case))
+    return Passes(question, floors, _unknown(case), _is_wrong(case))
+
+
+def _is_wrong(case: Case) -> bool:
+    """Tell whether the port gives another target with the reference's own weights."""
+    return any(asked.question.verdict(case.base) is Verdict.DIVERGES for asked in case.questions.values())
 
 
 def _wider(interval: Interval, share: float) -> Interval:

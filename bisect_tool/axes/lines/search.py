@@ -45,7 +45,11 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     found = _seen_at(case, culprit, culprit.feeds[0])
     if found.line is None and culprit.sites[0] in trace.members:
         # What is handed on may have no name of its own; what the code makes of it has.
-        found = _seen_at(case, culprit, culprit.sites[0], free=culprit.feeds)
+        sites = trace.sites
+        later = sites[sites.index(culprit.feeds[0]) :] if culprit.feeds[0] in trace.members else culprit.feeds
+        found = _seen_at(
+            case, culprit, culprit.sites[0], free=[s for s in later if culprit.sites[0] in trace.chain(s)[1:]]
+        )
     return (found,)
 
 

@@ -21,6 +21,7 @@ from .boundaries import ALIKE, Compared, Part, Recorded, compare
 from .comparing import arrays, tensors
 from .probe import Probe
 
+MOST_ROUNDED = 1e-2  # relative, of what several pieces of code compute one after the other
 MOST_SAID = 200  # characters of what a call raised
 
 
@@ -254,7 +255,10 @@ class Forced:
         for begun in inside:
             if begun.site is not None and begun.site not in self._dissolved and self._root(begun.site) == site:
                 rows += self._probe.watched[begun.site]["inputs"]
-        return any(row.get("error", 0.0) > measure.ROUNDING for row in rows)
+        errors = [row["error"] for row in rows if "error" in row]
+        merged = any(begun.site in self._dissolved for begun in inside)
+        # What several pieces round together is no more than that, and computing them all again takes long.
+        return any(error > measure.ROUNDING for error in errors) and not (merged and max(errors) > MOST_ROUNDED)
 
     def _root(self, site: str) -> str | None:
         """Return the call in place whose code, with what is dissolved in it, makes a call."""
