@@ -20,7 +20,8 @@ def ruled_out(case: Case, *, agrees: bool) -> list[str]:
         words.append(limits.loss_is_right([case.target] if case.target else list(case.questions)))
     guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
     given = len({*case.state, *case.pair.tied()} - guessed)
-    if given and (code or not agrees):
+    judged = case.answer(CallsAnswer)
+    if given and (code or not agrees) and judged is not None and judged.judged is not None:
         words.append(limits.weights_are_right(given, of=len(case.capture.manifest.described.state)))
     words += [*_later(case, code), *_other_tensors(case)]
     return list(dict.fromkeys(words))

@@ -65,7 +65,7 @@ def _headline(case: Case, crash: Crash, kinds: list[str]) -> str:
 def _layers(case: Case, through: int) -> list[str]:
     """Say that the layers agree that the port came through, where they were judged and nobody is blamed."""
     calls = case.answer(CallsAnswer)
-    if calls is None or any(culprit.confirmed for culprit in calls.culprits) or calls.judged is None:
+    if calls is None or calls.culprits or calls.judged is None:
         return []
     return [sentences.layers_agree(len(case.trace.sites), through)] if case.trace.sites else []
 
