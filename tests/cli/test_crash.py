@@ -69,7 +69,10 @@ def test_a_crash_between_the_layers_judges_those_before_it(choosing: Desk) -> No
     code, report = report_of(choosing, ("return self.last(hidden)", "return self.last(hidden.numpy())"))
     assert code == 3
     assert report["sentence"].startswith("The port's step raises RuntimeError at port.py:14 (Can't call numpy() ")
-    assert "after 1 of 3 module calls (net.last is the first that it does not come through)" in report["sentence"]
+    assert (
+        "after 1 of 3 module calls (net.last is the first that it does not come through); these agree"
+        in report["sentence"]
+    )
     assert "all 3" not in report["ruled_out"][0]
 
 

@@ -154,11 +154,10 @@ def _wrong_region(suspect: Suspect) -> WrongRegion:
             else labels.EVERYTHING_PATCHED
         )
     )
-    gives = (region.root,) if region.root != STEP and region.output_off else ()
     return WrongRegion(
         sites=sites,
         pieces=suspect.pieces,
-        shown_at=(*gives, *region.handed_off),
+        shown_at=suspect.shown_at,
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(suspect),

@@ -18,7 +18,8 @@ from bisect_tool.sites import STEP, Site, module_of, parent_of
 class Suspect:
     """A wrong region, and the pieces of it that may hold the fault: the others are innocent. ``seen`` is the pass that shows it.
 
-    ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run.
+    ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run. ``inner`` are wrong
+    regions inside it that are one suspect with it.
     """
 
     region: Region
@@ -26,6 +27,13 @@ class Suspect:
     seen: Pass
     passes: Passes
     unasked: bool = False
+    inner: tuple[Suspect, ...] = ()
+
+    @property
+    def shown_at(self) -> tuple[Site, ...]:
+        """Return the calls at which it shows: itself where its output is off, and what it hands something else."""
+        own = (self.region.root,) if self.region.output_off and self.region.root != STEP else ()
+        return (*own, *self.region.handed_off, *(site for one in self.inner for site in one.shown_at))
 
     @property
     def proved(self) -> bool:
@@ -115,7 +123,8 @@ def _with(outer: Suspect, inner: Suspect) -> Suspect:
     unknown = (*outer.region.unknown, *inner.region.unknown)
     region = dataclasses.replace(outer.region, pieces=outer.region.pieces | inner.region.pieces, unknown=unknown)
     pieces = tuple(dict.fromkeys((*outer.pieces, *inner.pieces)))
-    return dataclasses.replace(outer, region=region, pieces=pieces, unasked=outer.unasked or inner.unasked)
+    unasked = outer.unasked or inner.unasked
+    return dataclasses.replace(outer, region=region, pieces=pieces, unasked=unasked, inner=(*outer.inner, inner))
 
 
 def _shown(search: Search, found: Pass) -> Pass:

@@ -6,6 +6,7 @@ Nothing is proved here. The layers that it came through were judged by the axis 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,15 +60,17 @@ def _headline(case: Case, crash: Crash, kinds: list[str]) -> str:
         f"{sentences.raises(failed.type, failed.message, where)}, {sentences.after(len(through), len(calls), missed)}"
     )
     more = [] if case.base.failed is not None else [sentences.not_with_the_reference_weights()]
-    return _sentence("; ".join([said, *more, *_layers(case, len(through)), *kinds]))
+    return _sentence("; ".join([said, *more, *_layers(case, through), *kinds]))
 
 
-def _layers(case: Case, through: int) -> list[str]:
-    """Say that the layers agree that the port came through, where they were judged and nobody is blamed."""
+def _layers(case: Case, through: Sequence[str]) -> list[str]:
+    """Say that the layers agree that the port came through, where all of them that were compared do."""
     calls = case.answer(CallsAnswer)
-    if calls is None or calls.culprits or calls.judged is None:
+    judged = None if calls is None else calls.judged
+    compared = [] if judged is None else [call for call in judged.compared if call in through]
+    if judged is None or not compared or not judged.innocent.issuperset(compared):
         return []
-    return [sentences.layers_agree(len(case.trace.sites), through)] if case.trace.sites else []
+    return [sentences.layers_agree(len(compared), len(through))]
 
 
 def _sentence(words: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from simulated_port import MODELS, STEP, SimulatedPort, faulty_ports, search
@@ -56,7 +55,6 @@ def test_a_pair_of_faults_is_named(port):
     assert all(any(port.blamed(fault) in pieces for pieces in found) for fault in port.faults)
 
 
-@pytest.mark.xfail(strict=False, reason="two wrong inputs in one container may hide each other when held")
 @COMMON
 @given(faulty_ports(count=2))
 def test_holding_the_culprits_heals_the_port(port):
