@@ -52,14 +52,23 @@ class Compared(NamedTuple):
         return max((part.off.get("error", math.inf) for part in self.parts), default=0.0)
 
 
-def compare(found: Found, wanted: Sequence[Recorded], read: Read) -> Compared:
-    """Compare the parts of a value of the port with those that the reference recorded; ``read`` gives an array by its key."""
+def compare(
+    found: Found, wanted: Sequence[Recorded], read: Read, holds: Callable[[Array], bool] = lambda _array: True
+) -> Compared:
+    """Compare the parts of a value of the port with those that the reference recorded.
+
+    ``read`` gives an array by its key; one that the port's framework does not ``hold`` is no partner that it could be given.
+    """
     pairs = _paired(found, wanted, read)
-    parts = [_part(path, array, wanted[pairs[path]], read) for path, array in found if path in pairs]
-    taken = set(pairs.values())
+    parts = []
+    for path, array in found:
+        expected = read(wanted[pairs[path]].key) if path in pairs else None
+        if expected is not None and holds(expected):
+            parts.append(_part(path, array, wanted[pairs[path]], expected))
+    compared, taken = {part.path for part in parts}, set(pairs.values())
     return Compared(
         parts,
-        [path for path, _ in found if path not in pairs],
+        [path for path, _ in found if path not in compared],
         [one for index, one in enumerate(wanted) if index not in taken],
     )
 
@@ -100,8 +109,7 @@ def _alike(array: Array, expected: Array) -> bool:
     return error < ALIKE
 
 
-def _part(path: str, array: Array, partner: Recorded, read: Read) -> Part:
-    expected = read(partner.key)
+def _part(path: str, array: Array, partner: Recorded, expected: Array) -> Part:
     tried = [(measure.difference(array, form(expected)), form) for form in _forms(array, expected)]
     off, form = min(tried, key=lambda one: one[0].get("error", math.inf))
     return Part(path, partner, form, off)

@@ -9,16 +9,14 @@ Which recorded call one of the port's is, is told by what it is handed: modules 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
-import numpy as np
-
-from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
 from ..model.calls import Call
 from . import arguments, assigned, own
-from .boundaries import ALIKE, Compared, Part, Recorded, compare
+from .boundaries import ALIKE, Compared, Part
 from .comparing import arrays, tensors
+from .given import Values
 from .probe import Probe
 
 MOST_ROUNDED = 1e-2  # relative, of what several pieces of code compute one after the other
@@ -32,10 +30,6 @@ class Begun(NamedTuple):
     depth: int
 
 
-class UnfitError(Exception):
-    """What a call passed on cannot be made again: part of it has no partner."""
-
-
 def read(probe: Probe) -> dict[str, Any]:
     """Run one forced pass and return its reading; ``watched`` has a row for each call of the port that is a recorded one."""
     return probe.read(Forced(probe).around, watching=assigned.watching(probe))
@@ -47,9 +41,9 @@ class Forced:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._adapter = probe.adapter
-        self._sites = {
-            site: entry for site, entry in probe.reference.sites.items() if "around" in entry
-        }  # no variables
+        # No variables, which are sites too.
+        self._sites = {site: entry for site, entry in probe.reference.sites.items() if "around" in entry}
+        self._values = Values(probe)
         self._dissolved = frozenset(probe.asked.dissolved or ())
         self._stack: list[str | None] = [None]  # the recorded calls that run
         self._depth = 0
@@ -70,42 +64,50 @@ class Forced:
         self._probe.sign(call.module)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        site = self._partner(call.name, found)
+        partner = self._partner(call.name, found)
+        site = None if partner is None else partner[0]
         depth, stack = self._depth, len(self._stack)
         self._begun.append(Begun(site, depth))
         self._depth += 1
         try:
-            if site is None:  # the reference makes no such call: it is the code of whoever makes it
+            if partner is None:  # the reference makes no such call: it is the code of whoever makes it
                 output = compute(*args, **kwargs)
                 self._probe.computed(call.site, output)
                 return output
-            return self._judged(call, site, compute, handed, found)
+            return self._judged(call, partner, compute, handed, found)
         finally:
             self._depth = depth
             del self._stack[stack:]
 
-    def _partner(self, module: str, found: Sequence[tuple[str, Array]]) -> str | None:
-        """Return the recorded call that a call of a module is: the one that was handed the same, else the next one."""
+    def _partner(self, module: str, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
+        """Return the recorded call that a call of a module is, and what it is handed compared.
+
+        It is the one that was handed the same, else the next one.
+        """
         left = [site for site in self._of_module.get(module, ()) if site not in self._used]
         left = [site for site in left if self._sites[site]["around"] == self._stack[-1]] or left
-        if len(left) > 1:
-            same = (site for site in left if self._compared(found, site, "inputs").off() <= ALIKE)
-            return next(same, left[0])
-        return left[0] if left else None
+        if not left:
+            return None
+        compared = ((site, self._values.compared(found, site, "inputs")) for site in left)
+        first = next(compared)
+        if len(left) == 1 or first[1].off() <= ALIKE:
+            return first
+        return next((one for one in compared if one[1].off() <= ALIKE), first)
 
     def _judged(
         self,
         call: Call,
-        site: str,
+        partner: tuple[str, Compared],
         compute: Callable[..., Any],
         handed: arguments.Arguments,
         found: Sequence[tuple[str, Array]],
     ) -> Any:
         """Compute and compare a call that is a recorded one."""
+        site, inputs = partner
+        loose = site in self._dissolved
         self._used.add(site)
-        inputs = self._compared(found, site, "inputs")
         row = self._row(call, site, inputs, handed.by_name)
-        given = handed.by_name if site in self._dissolved else self._fed(handed, site, inputs)
+        given = handed.by_name if loose else self._values.fed(handed, site, inputs)
         before = self._versions(given)
         args, kwargs = handed.call(given)
         counts = dict(self._probe.counts)
@@ -115,7 +117,7 @@ class Forced:
             output = compute(*args, **kwargs)
         except Exception as error:
             row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
-            if site in self._dissolved:
+            if loose:
                 raise
             self._used.update(one for one in self._sites if site in self._around(one))
             return self._probe.substitute(site)
@@ -125,12 +127,14 @@ class Forced:
         parts = self._noted(row, site, output)
         if site in self._probe.asked.hand:
             self._probe.handed[site] = {"inputs": list(found), "output": arrays(self._adapter, output)}
+        if loose:
+            return output
         if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
-            given = (
-                handed.by_name if site in self._dissolved else self._fed(handed, site, inputs)
-            )  # it may have written into it
-            row["exact"] = self._exactly(call, site, compute, handed.call(given), counts, self._begun[begun:])
-        return output if site in self._dissolved else self._filled(output, parts)
+            args, kwargs = handed.call(
+                self._values.fed(handed, site, inputs)
+            )  # anew: it may have written into the others
+            row["exact"] = self._exactly(call, site, compute, (args, kwargs), counts, self._begun[begun:])
+        return self._values.filled(output, parts)
 
     def _versions(self, given: dict[str, Any]) -> list[int | None]:
         return [self._adapter.mutation(tensor) for tensor in tensors(self._adapter, given)]
@@ -142,22 +146,11 @@ class Forced:
             if mine is not theirs and version is not None and self._adapter.mutation(theirs) != version:
                 self._adapter.write(mine, self._adapter.to_numpy(theirs))
 
-    def _compared(self, found: Sequence[tuple[str, Array]], site: str, part: str) -> Compared:
-        reference, names = self._probe.reference, self._sites[site]["arguments"]
-        wanted = [
-            Recorded(arguments.recorded(names, path) if part == "inputs" else path, path, key, reference.shape(key))
-            for path, key in trees.keys(self._sites[site][part])
-        ]
-        compared = compare(found, wanted, reference.read)
-        held = [one for one in compared.parts if self._adapter.holds(reference.read(one.partner.key))]
-        lost = [one.path for one in compared.parts if one not in held]  # such as complex numbers, where there are none
-        return Compared(held, [*compared.unknown, *lost], compared.missing)
-
     def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""
         others = [
             {"path": path, "mismatch": "the number %r, reference %r" % (given[name], value)}
-            for name, path, value in self._plain(site)
+            for name, path, value in self._values.plain(site)
             if name in given and given[name] != value
         ]
         unknown = [*inputs.unknown, *(one.name for one in inputs.missing), *self._opaque(given)]
@@ -174,7 +167,7 @@ class Forced:
 
     def _noted(self, row: dict[str, Any], site: str, output: Any) -> list[Part]:
         """Note what a call gives; return its parts."""
-        compared = self._compared(arrays(self._adapter, output), site, "output")
+        compared = self._values.compared(arrays(self._adapter, output), site, "output")
         row["output"] = _rows(compared)
         row["unknown_output"] = [*compared.unknown, *self._opaque(output)]
         if self._probe.asked.exact:
@@ -184,61 +177,12 @@ class Forced:
     def _opaque(self, value: Any) -> list[str]:
         return list(trees.opaque(value, self._adapter.is_tensor))
 
-    def _plain(self, site: str) -> Iterator[tuple[str, str, Any]]:
-        """Yield (name, recorded path, value) of each number that a call was handed as an argument of its own."""
-        names = self._sites[site]["arguments"]
-        for path, value in trees.recorded_numbers(self._sites[site]["inputs"]):
-            yield arguments.recorded(names, path), path, value
-
-    def _fed(self, handed: arguments.Arguments, site: str, inputs: Compared) -> dict[str, Any]:
-        """Return what a call is given: the reference's value of every part that has a partner, the port's own of the rest."""
-        numbers = {name: value for name, _, value in self._plain(site) if name in handed.by_name}
-        plain = {name: value for name, value in numbers.items() if isinstance(handed.by_name[name], (bool, int, float))}
-        given: dict[str, Any] = self._filled({**handed.by_name, **plain}, inputs.parts)
-        return given
-
-    def _filled(self, value: Any, parts: Sequence[Part]) -> Any:
-        """Return a nested value with the reference's in each part that has a partner."""
-        by_path = {part.path: part for part in parts}
-        paths = iter([path for path, _ in trees.leaves(value, self._is_leaf)])
-
-        def fill(leaf: Any) -> Any:
-            part = by_path.get(next(paths))
-            if part is None:
-                if own.is_own(leaf):
-                    raise UnfitError
-                return leaf
-            dtype = leaf.dtype if own.is_own(leaf) else self._adapter.dtype(leaf)
-            array = part.form(self._probe.reference.read(part.partner.key))
-            return self._adapter.cast(self._probe.tensor(array), dtype)
-
-        return trees.map_leaves(value, self._is_leaf, fill)
-
-    def _is_leaf(self, value: Any) -> bool:
-        return own.is_own(value) or self._adapter.is_tensor(value)
-
     def _disturbed(self, site: str, output: Any) -> Any:
         size = self._probe.asked.disturb.get(site)
         if size is None:
             return output
         noisy = trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
-        return self._where_off(site, output, noisy) if site in self._probe.asked.aimed else noisy
-
-    def _where_off(self, site: str, output: Any, noisy: Any) -> Any:
-        """Return an output with noise only where it is off: whether these very places are felt."""
-        parts = {part.path: part for part in self._compared(arrays(self._adapter, output), site, "output").parts}
-        found = iter(list(trees.leaves(output, self._adapter.is_tensor)))
-
-        def aim(tensor: Tensor) -> Tensor:
-            path, before = next(found)
-            array, part = self._adapter.to_numpy(before), parts.get(path)
-            expected = array if part is None else part.form(self._probe.reference.read(part.partner.key))
-            if expected.shape != array.shape:
-                return tensor
-            off = np.where(measure.places_off(array, expected), self._adapter.to_numpy(tensor), array)
-            return self._adapter.cast(self._adapter.from_numpy(off, like=before), self._adapter.dtype(before))
-
-        return trees.map_leaves(noisy, self._adapter.is_tensor, aim)
+        return self._values.noisy_where_off(site, output, noisy) if site in self._probe.asked.aimed else noisy
 
     def _around(self, site: str) -> list[str]:
         """Return the recorded calls around one."""
@@ -282,7 +226,7 @@ class Forced:
             args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
-            return _rows(self._compared(arrays(self._adapter, output), site, "output"))
+            return _rows(self._values.compared(arrays(self._adapter, output), site, "output"))
 
         self._probe.aside, self._again = True, list(inside)
         try:
@@ -297,10 +241,12 @@ class Forced:
             return compute(*args, **kwargs)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        self._probe.watched[site]["exact_inputs"] = _rows(self._compared(found, site, "inputs"))
+        self._probe.watched[site]["exact_inputs"] = _rows(self._values.compared(found, site, "inputs"))
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
-        return trees.map_leaves(self._filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled)
+        return trees.map_leaves(
+            self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
+        )
 
 
 def _rows(compared: Compared) -> list[dict[str, Any]]:

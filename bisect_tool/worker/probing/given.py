@@ -1,0 +1,98 @@
+"""A call's values beside the recorded ones: compared part by part, and the reference's put in their place."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Sequence
+
+import numpy as np
+
+from ..adapters.adapter import Tensor
+from ..arrays import Array, measure, trees
+from . import arguments, own
+from .boundaries import Compared, Part, Recorded, compare
+from .comparing import arrays
+from .probe import Probe
+
+
+class UnfitError(Exception):
+    """What a call passed on cannot be made again: part of it has no partner."""
+
+
+class Values:
+    """The recorded values of calls, by the port's names of them, as one probe compares and gives them."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._adapter = probe.adapter
+        self._reference = probe.reference
+
+    def compared(self, found: Sequence[tuple[str, Array]], site: str, part: str) -> Compared:
+        """Compare what a call is handed ("inputs", by the arguments' names) or gives ("output") with what was recorded.
+
+        What the framework has no numbers for, such as complex ones, is unknown.
+        """
+        entry = self._reference.sites[site]
+        wanted = [
+            Recorded(self._name(entry, part, path), path, key, self._reference.shape(key))
+            for path, key in trees.keys(entry[part])
+        ]
+        return compare(found, wanted, self._reference.read, self._adapter.holds)
+
+    def plain(self, site: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield (name, recorded path, value) of each number that a call was handed as an argument of its own."""
+        entry = self._reference.sites[site]
+        for path, value in trees.recorded_numbers(entry["inputs"]):
+            yield self._name(entry, "inputs", path), path, value
+
+    def fed(self, handed: arguments.Arguments, site: str, inputs: Compared) -> dict[str, Any]:
+        """Return what a call is given: the reference's value of every part that has a partner, the port's own of the rest."""
+        theirs = handed.by_name
+        plain = {name: value for name, _, value in self.plain(site) if isinstance(theirs.get(name), (bool, int, float))}
+        given: dict[str, Any] = self.filled({**theirs, **plain}, inputs.parts)
+        return given
+
+    def filled(self, value: Any, parts: Sequence[Part]) -> Any:
+        """Return a nested value with the reference's in each part that has a partner.
+
+        Of what only stands for tensors (see ``own``) every part must have one: raises UnfitError otherwise.
+        """
+        by_path = {part.path: part for part in parts}
+        paths = iter([path for path, _ in trees.leaves(value, self._is_leaf)])
+
+        def fill(leaf: Any) -> Any:
+            part = by_path.get(next(paths))
+            if part is None:
+                if own.is_own(leaf):
+                    raise UnfitError
+                return leaf
+            dtype = leaf.dtype if own.is_own(leaf) else self._adapter.dtype(leaf)
+            return self._adapter.cast(self._probe.tensor(self._expected(part)), dtype)
+
+        return trees.map_leaves(value, self._is_leaf, fill)
+
+    def noisy_where_off(self, site: str, output: Any, noisy: Any) -> Any:
+        """Return an output with noise only where it is off: whether these very places are felt."""
+        parts = {part.path: part for part in self.compared(arrays(self._adapter, output), site, "output").parts}
+        found = iter(list(trees.leaves(output, self._adapter.is_tensor)))
+
+        def aim(tensor: Tensor) -> Tensor:
+            path, before = next(found)
+            array, part = self._adapter.to_numpy(before), parts.get(path)
+            expected = array if part is None else self._expected(part)
+            if expected.shape != array.shape:
+                return tensor
+            off = np.where(measure.places_off(array, expected), self._adapter.to_numpy(tensor), array)
+            return self._adapter.cast(self._adapter.from_numpy(off, like=before), self._adapter.dtype(before))
+
+        return trees.map_leaves(noisy, self._adapter.is_tensor, aim)
+
+    def _expected(self, part: Part) -> Array:
+        """Return the reference's value of a part, as the port writes it."""
+        return part.form(self._reference.read(part.partner.key))
+
+    def _is_leaf(self, value: Any) -> bool:
+        return own.is_own(value) or self._adapter.is_tensor(value)
+
+    @staticmethod
+    def _name(entry: trees.Tree, part: str, path: str) -> str:
+        return arguments.recorded(entry["arguments"], path) if part == "inputs" else path
