@@ -160,9 +160,10 @@ def add_honest(found: Measured, recipe: Recipe, capture: Capture, options: Mappi
     with open_port(recipe, capture, options=options) as port:
         ready = prepare(port, capture)
         sites = ready.trace.sites
-        what = "every call in float64 too"
-        reading = usable(ready.question.observe("exact", what, sites, sites, exact=sites))
-        free = usable(ready.question.observe("free", "nothing replaced", (), sites))
+        base = ready.question.base
+        exactly = base.patching(sites).watching(sites).computing_exactly(sites)
+        reading = usable(ready.question.run(exactly, "exact", "every call in float64 too", patched=len(sites)))
+        free = usable(ready.question.run(base.watching(sites), "free", "nothing replaced", patched=0))
     found.honest += [honest_row(ready.trace, reading, site) for site in sites]
     found.inputs += [largest(reading.watched[site].inputs) for site in sites]
     found.free += [honest_row(ready.trace, free, site) for site in sites]
@@ -174,7 +175,8 @@ def add_faulty(found: Measured, recipe: Recipe, capture: Capture, options: Mappi
         ready = prepare(port, capture)
         passes = Passes(ready.question, Floors(ready.trace, {}, {}))
         forced = passes.run()
-        free = usable(ready.question.observe("free", "nothing replaced", (), ready.trace.sites))
+        watching = ready.question.base.watching(ready.trace.sites)
+        free = usable(ready.question.run(watching, "free", "nothing replaced", patched=0))
     sites = [Site(site) for site in at_fault]
     fault = str(options["fault"])
     found.faulty[fault] = [faulty_row(passes, forced, site) for site in sites]

@@ -111,9 +111,7 @@ class WrongCode(Culprit):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongCalls(WrongCode):
-    """Calls that are wrong by themselves. ``by_shape``: the proof is the shape of an output, which no weight changes."""
-
-    by_shape: bool = False
+    """Calls that are wrong by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,15 +67,6 @@ class Trace:
         among = frozenset(sites)
         return frozenset(site for site in among if among.isdisjoint(self.chain(site)[1:]))
 
-    def unseen_in(self, site: Site) -> list[Site]:
-        """Return the calls inside a call that belong to its own code as far as probes can tell: none of them a site."""
-        between = {Site(call): self.chain(Site(call))[1:] for call in self.parents if call not in self.members}
-        return [
-            call
-            for call, around in between.items()
-            if site in around and not set(around[: around.index(site)]) & self.members
-        ]
-
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
         return [site, *calls_around(self.parents, site)]

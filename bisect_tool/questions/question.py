@@ -6,7 +6,7 @@ same?* are never mixed: each hides the other's faults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bisect_tool.probes.interface import Port
@@ -40,35 +40,10 @@ class Question:
     measure: Callable[[Reading], float | None] | None = None
     quantity: str = ""
 
-    def ask(
-        self,
-        phase: str,
-        what: str,
-        patched: Iterable[Site] = (),
-        watched: Iterable[Site] = (),
-        *,
-        fed: Iterable[Site] = (),
-    ) -> Reading:
+    def ask(self, phase: str, what: str, patched: Iterable[Site] = ()) -> Reading:
         """Run one probe on top of the base, and note its verdict."""
         sites = frozenset(patched)
-        intervention = self.base.patching(sites).watching(watched).feeding(fed)
-        return self.run(intervention, phase, what, patched=len(sites), verdict=self.verdict)
-
-    def observe(
-        self,
-        phase: str,
-        what: str,
-        patched: Iterable[Site] = (),
-        watched: Iterable[Site] = (),
-        *,
-        fed: Iterable[Site] = (),
-        exact: Iterable[Site] = (),
-        disturbed: Mapping[Site, float] | None = None,
-    ) -> Reading:
-        """Run one probe on top of the base whose target is not judged: it is run for what is watched."""
-        sites = frozenset(patched)
-        intervention = self.base.patching(sites).watching(watched).feeding(fed).computing_exactly(exact)
-        return self.run(intervention.disturbing(disturbed or {}), phase, what, patched=len(sites))
+        return self.run(self.base.patching(sites), phase, what, patched=len(sites), verdict=self.verdict)
 
     def run(
         self,

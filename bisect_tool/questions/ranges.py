@@ -83,13 +83,6 @@ def tight_range(run: Run, target: str) -> Interval:
     return loss_interval(code_range(one), noise.loss.get(target, math.inf), noise.rounding)
 
 
-def off_targets(intervals: dict[str, Interval], reading: Reading) -> float:
-    """Return how far the worst target lies from the reference's, over how far it may; infinity where there is none."""
-    if reading.failure is not None or reading.failed is not None:
-        return math.inf
-    return max((interval.off(reading.targets.get(name, math.nan)) for name, interval in intervals.items()), default=0.0)
-
-
 def question_of(run: Run, state: Sequence[Site], interval: Interval) -> Question:
     """Return the code question about the target: with some parameters and buffers the reference's."""
     return Question("code", run.port, run.log, run.target, interval, Intervention(frozenset(state)))

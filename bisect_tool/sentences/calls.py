@@ -97,14 +97,6 @@ def only_rounds(site: str, off: str, exact: float) -> str:
     return f"{site} {off} from the reference's inputs: rounding, since in float64 it is off by {exact:.1e}"
 
 
-def placed_otherwise(site: str, around: str) -> str:
-    """Say why a call that is off was passed over."""
-    return (
-        f"{site} gives or is given another value than the reference's call of that name, and {around} around it gives the "
-        "reference's: code is placed otherwise there, and does no harm"
-    )
-
-
 def shown_by_itself(site: str, value: str) -> str:
     """Say what proves a call wrong that no target shows."""
     return f"{labels.before(site)} patched: it gives {value}"
@@ -123,45 +115,9 @@ def fails(what: str, why: str | None) -> str:
     return f"the port fails with {what}: {why}"
 
 
-def gives_no(target: str, what: str) -> str:
-    """Say that the port runs, and yet has no value of a target."""
-    return f"the port gives no {target} with {what}"
-
-
-def not_replaced(target: str, misshapen: Sequence[str]) -> str:
-    """Say that a target cannot be judged from perfect layers."""
-    return f"{target} cannot be judged while {listed(misshapen)} cannot be replaced"
-
-
 def stopped_after(culprits: int) -> str:
     """Say that the search was given up."""
     return f"stopped after {culprits} culprits: there may be more"
-
-
-def nothing_resolved(first: str, last: str, count: int) -> str:
-    """Say that no probe in a stretch of calls could be used."""
-    return f"between {first} and {last} every probe failed: the culprit is one of these {count} sites"
-
-
-def fed_by_unknown(site: str) -> str:
-    """Say that whoever feeds a call wrongly is not known."""
-    return f"{site} is fed wrongly, by a call around it that the capture leaves out"
-
-
-def changed_by_skipping(site: str, target: str, computed: float | None, skipped: float | None) -> str:
-    """Say that cuts prove nothing in this port."""
-    return (
-        f"not computing what comes before {site} changes the port by itself ({target} {computed}, then "
-        f"{skipped}): its code writes into values it was given, or draws random numbers, and cuts prove nothing there"
-    )
-
-
-def feels_rounding(site: str, target: str) -> str:
-    """Say that a target diverges by what is only rounding."""
-    return (
-        f"the port agrees from {site} on and not before, yet {site} gives what it should from the reference's inputs, "
-        f"to within rounding: {target} feels rounding more than was measured"
-    )
 
 
 def outermost_not_given(calls: Sequence[str]) -> str:

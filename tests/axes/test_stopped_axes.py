@@ -42,7 +42,7 @@ def case() -> Case:
 
 def another_probe(case_: Case) -> None:
     """Ask what nobody asked before."""
-    case_.question.ask("search", "", (), (Site("a"),))
+    case_.question.run(case_.question.base.watching([Site("a")]), "search", "", patched=0)
 
 
 def axis(search: Callable[[Case], Answer], name: str = "calls") -> Axis:

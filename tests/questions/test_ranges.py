@@ -12,7 +12,6 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import (
     Tolerance,
     code_range,
-    off_targets,
     question_of,
     questions_of,
     spread_range,
@@ -62,21 +61,6 @@ def test_the_start_may_lie_in_the_spread_over_seeds():
     assert spread_range(run_of(spread=spread(1.0, 1.0, 1.0)), rounding) is None
     narrow = spread_range(run_of(spread=spread(1.0, 1.0, 1.0 + 1e-9)), rounding)
     assert (narrow.low, narrow.high) == (0.99, 1.01)
-
-
-@pytest.mark.parametrize(
-    ("reading", "off"),
-    [
-        (Reading({"a": 1.05, "b": 1.0}), 0.5),
-        (Reading({"a": 1.05, "b": 1.3}), 3.0),
-        (Reading({"a": 1.0}), math.inf),
-        (Reading(failure="killed"), math.inf),
-    ],
-)
-def test_the_worst_target_says_how_far_a_reading_is_off(reading, off):
-    """Over how far it may be; a target that is not there, or a failure, is infinitely off."""
-    interval = Interval(0.9, 1.1, 1.0, "")
-    assert off_targets({"a": interval, "b": interval}, reading) == pytest.approx(off)
 
 
 def test_a_question_has_the_reference_s_weights_in_every_probe():

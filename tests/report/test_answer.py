@@ -300,7 +300,7 @@ def test_findings_and_initial_values_are_kept() -> None:
 def test_probes_are_counted_with_what_they_cost() -> None:
     """A probe that only observes has a value and no verdict."""
     known = case(base=2.0)
-    known.question.observe("control", "own values", ["a"])
+    known.question.run(known.question.base.patching(["a"]), "control", "own values", patched=1)
     known.question.ask("forced", "up to b", ["a", "b"])
     probes = report_of(known).probes
     assert [(row.phase, row.quantity, row.value, row.verdict) for row in probes.log] == [

@@ -79,7 +79,6 @@ def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
-        by_shape=any(c.mismatch for c in group[0].seen.rows[sites[0]].output),
     )
 
 
