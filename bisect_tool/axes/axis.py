@@ -82,6 +82,11 @@ class Case:
         """Return the code question about the target, or about the first one where none is asked about."""
         return next(iter(self.questions.values())).question
 
+    @property
+    def asked(self) -> Mapping[str, TargetQuestion]:
+        """Return the code question about each target that is asked about; none where nothing was asked yet."""
+        return {name: q for name, q in self.questions.items() if self.target in (None, name)}
+
     def answer(self, kind: type[A]) -> A | None:
         """Return what the axis answered that answers in a kind of its own; None where it did not."""
         return next((a for a in self.answers.values() if isinstance(a, kind)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
@@ -16,7 +16,6 @@ from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit, WrongStart
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
-from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
@@ -63,14 +62,9 @@ def _off(case: Case) -> list[str]:
     """Return the targets that are asked about and do not agree with the reference's weights."""
     return [
         name
-        for name, target in _asked(case).items()
+        for name, target in case.asked.items()
         if verdict_on(case.base, name, target.question.interval) is not Verdict.AGREES
     ]
-
-
-def _asked(case: Case) -> Mapping[str, TargetQuestion]:
-    """Return the code question about each target that is asked about; none where nothing was asked yet."""
-    return {name: q for name, q in case.questions.items() if case.target in (None, name)}
 
 
 def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[data.Answered, str]:

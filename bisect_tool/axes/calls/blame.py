@@ -124,10 +124,8 @@ def _wrong_caller(suspect: Suspect) -> WrongCaller:
 
 
 def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
-    asked = case.questions if case.target is None else {case.target: case.questions[case.target]}
-    targets = suspect.seen.reading.targets
-    reach = suspect.passes.floors.tight if len(suspect.region.pieces) == 1 else suspect.passes.floors.wide
-    off = [name for name in asked if name in reach and not reach[name].holds(targets.get(name, math.nan))]
+    targets, reach = suspect.seen.reading.targets, suspect.passes.floors.targets(suspect.region)
+    off = [name for name in case.asked if name in reach and not reach[name].holds(targets.get(name, math.nan))]
     if off:
         # It is judged by what the loss alone rounds, which is less than what the question allows.
         proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
@@ -143,21 +141,17 @@ def _wrong_region(suspect: Suspect) -> WrongRegion:
     else:
         sites, words = suspect.pieces, calls.left_of(region.root, suspect.pieces[0])
     findings = [Finding("code", suspect.pieces, words), *_first_wrong(suspect)]
-    value = worst(rows[region.root].output) if region.root != STEP else ""
-    words = (
-        calls.shown_by_itself(region.root, value)
-        if value and region.output_off
-        else (
-            calls.shown_by_its_inputs(region.handed_off[0], worst(rows[region.handed_off[0]].inputs))
-            if region.handed_off
-            else labels.EVERYTHING_PATCHED
-        )
-    )
+    if region.output_off and region.root != STEP:
+        shown = calls.shown_by_itself(region.root, worst(rows[region.root].output))
+    elif region.handed_off:
+        shown = calls.shown_by_its_inputs(region.handed_off[0], worst(rows[region.handed_off[0]].inputs))
+    else:
+        shown = labels.EVERYTHING_PATCHED
     return WrongRegion(
         sites=sites,
         pieces=suspect.pieces,
         shown_at=suspect.shown_at,
-        necessary=Proof(words, Verdict.DIVERGES),
+        necessary=Proof(shown, Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(suspect),
     )

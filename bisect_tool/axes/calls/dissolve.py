@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from bisect_tool.axes.calls.passes import PassError, Passes
 from bisect_tool.axes.calls.regions import Pass, Region
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.sites import STEP, Site
+from bisect_tool.sites import STEP, Site, module_of
 
 
 @dataclass
 class Search:
     """What the steps of one search share.
 
-    Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``known`` (pieces that
-    were named at another point: a region that holds one is explained), ``innocent``
-    (pieces of regions that were right in some pass), ``right`` (those of them that were so by themselves), ``calls`` (every recorded call that may be made, to the one around it).
+    Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``known`` (pieces
+    that were named at another point: a region that holds one is explained), ``innocent`` (pieces of regions that were right in
+    some pass), ``right`` (those of them that were so by themselves), ``calls`` (every recorded call that may be made, to the
+    one around it).
     """
 
     passes: Passes
@@ -154,7 +155,6 @@ def kinds(search: Search, found: Pass, sites: Collection[Site]) -> list[frozense
     ordered = [site for site in found.rows if site in sites]
     for group in search.trace.kinds(ordered):
         for site in group:
-            module = site.partition("#")[0]
-            place = tuple("#" if part.isdigit() else part for part in module.split("."))
+            place = tuple("#" if part.isdigit() else part for part in module_of(site).split("."))
             groups.setdefault((group, place), set()).add(site)
     return [frozenset(group) for group in groups.values()]

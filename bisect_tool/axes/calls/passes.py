@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,6 @@ from bisect_tool.sites import STEP, Site, module_of
 AMBIGUOUS = 1e-2  # relative; code that is further off in float32, from the right inputs, does not merely round
 LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
-
-
 MOST_PASSES = 40  # at one point
 FOR_EXCUSES = 24  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
 
@@ -69,18 +68,22 @@ class Floors:
         """Return how far the worst target is off, over what the loss alone rounds; infinity where there is none."""
         return max((i.off(targets.get(name, math.nan)) for name, i in self.tight.items()), default=0.0)
 
+    def targets(self, region: Region) -> Mapping[str, Interval]:
+        """Return where the targets may lie that a region which is ``step`` gives."""
+        return self.tight if len(region.pieces) == 1 else self.wide
+
     def off_target(self, region: Region, targets: Mapping[str, float], times: float) -> bool:
         """Tell whether a target is off that ``step`` makes of what it was given."""
-        intervals = self.tight if len(region.pieces) == 1 else self.wide
-        return any(not interval.off(targets.get(name, math.nan)) <= times for name, interval in intervals.items())
+        return any(not i.off(targets.get(name, math.nan)) <= times for name, i in self.targets(region).items())
 
 
 @dataclass
 class Passes:
     """The forced passes about one port at one point.
 
-    Attributes: ``question`` (whose base gives the weights), ``unknown``: what of a module's own, or of ``step``'s, could not be
-    given the reference's value, in words, ``whole_is_wrong`` (the port as a whole is known to give other targets), ``made`` (how many were run, of ``most``).
+    Attributes: ``question`` (whose base gives the weights), ``unknown`` (what of a module's own, or of ``step``'s, could not be
+    given the reference's value, in words), ``whole_is_wrong`` (the port as a whole is known to give other targets), ``made``
+    (how many were run, of ``most``).
     """
 
     question: Question
@@ -122,19 +125,23 @@ class Passes:
             found = self._judged(reading, regions, loose)
         return found
 
-    def _unknown_exactly(self, loose: frozenset[Site]) -> list[Site]:
-        """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet.
+    @functools.cached_property
+    def _each(self) -> list[Site]:
+        """Return the calls to compute in float64, each by itself.
 
         Not those of a kind whose settings differ alike, where there are many: a few of them tell.
         """
         trace = self.floors.trace
+        calls = [Site(call) for call in trace.parents]
+        kinds = [k for k in trace.kinds(calls) if len(k) > LEAST and module_of(k[0]) in trace.differences]
+        many = {site for kind in kinds for site in kind}
+        return [call for call in calls if call not in many]
+
+    def _unknown_exactly(self, loose: frozenset[Site]) -> list[Site]:
+        """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet."""
         regions = {root: region for root, region in cut(self._rows, loose).items() if root != STEP}
         known = {root for root, region in regions.items() if _key(region) in self._exact}
-        calls = [Site(call) for call in trace.parents]
-        many = {
-            s for kin in trace.kinds(calls) if len(kin) > LEAST and module_of(kin[0]) in trace.differences for s in kin
-        }
-        return [call for call in calls if call not in known and call not in many]
+        return [call for call in self._each if call not in known]
 
     def _learn(self, reading: Reading, regions: Mapping[Site, Region], asked: Collection[Site] = ()) -> None:
         """Keep what regions are in float64: those that were ``asked``, though their code does not run in it, and all that told."""
@@ -229,9 +236,7 @@ class Passes:
         trace, found = self.floors.trace, set[Site]()
         for kin in trace.kinds(errors):
             ordered = sorted(kin, key=lambda site: errors[site])
-            alike = trace.differences.get(ordered[0].partition("#")[0]) and all(
-                len(regions[s].pieces) == 1 for s in kin
-            )
+            alike = trace.differences.get(module_of(ordered[0])) and all(len(regions[s].pieces) == 1 for s in kin)
             found |= {*ordered[:LEAST], ordered[-1]} if alike else set(kin)
         return tuple(site for site in errors if site in found)
 

@@ -37,9 +37,8 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     """Return what is to blame in the code of a culprit; ``perfect`` is the reading in which all layers are right."""
     question, trace = case.question, case.trace
     if isinstance(culprit, WrongLoss):
-        asked = case.questions if case.target is None else {case.target: case.questions[case.target]}
         layers = question.base.patching(trace.outermost(trace.sites))
-        return lines_after_layers(perfect, culprit, asked, look_at(case.port, case.capture, layers))
+        return lines_after_layers(perfect, culprit, case.asked, look_at(case.port, case.capture, layers))
     if not isinstance(culprit, WrongCaller):
         return (_seen_at(case, culprit, culprit.sites[0]),)
     found = _seen_at(case, culprit, culprit.feeds[0])
