@@ -104,8 +104,5 @@ def _entries(case: Case, suspect: Suspect) -> dict[Site, SiteEntry]:
 
 
 def _pairs(part: Arrays, recorded: dict[str, Any], capture: Capture) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    keys = list(tensor_keys(recorded))
-    if len(keys) == len(part):
-        return [(value, capture.read(key)) for (_, value), (_, key) in zip(part, keys, strict=True)]
     by_path = dict(part)
-    return [(by_path[path], capture.read(key)) for path, key in keys if path in by_path]
+    return [(by_path[path], capture.read(key)) for path, key in tensor_keys(recorded) if path in by_path]

@@ -126,7 +126,11 @@ class Forced:
         self._probe.computed(call.site, output)
         parts = self._noted(row, site, output)
         if site in self._probe.asked.hand:
-            self._probe.handed[site] = {"inputs": list(found), "output": arrays(self._adapter, output)}
+            given_back = arrays(self._adapter, output)
+            self._probe.handed[site] = {
+                "inputs": _recorded(found, inputs.parts),
+                "output": _recorded(given_back, parts),
+            }
         if loose:
             return output
         if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
@@ -247,6 +251,12 @@ class Forced:
         return trees.map_leaves(
             self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
         )
+
+
+def _recorded(found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> list[tuple[str, Array]]:
+    """Return the arrays that have a partner, under its path in the capture."""
+    partners = {part.path: part.partner.path for part in parts}
+    return [(partners[path], array) for path, array in found if path in partners]
 
 
 def _rows(compared: Compared) -> list[dict[str, Any]]:

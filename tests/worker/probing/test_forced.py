@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import in_process
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.sites import Site
@@ -127,6 +129,19 @@ def test_arguments_are_told_by_their_names(opened: Calls) -> None:
     """By keyword in another order is the same call."""
     reading = forced(opened(keywords=True))
     assert all(off(row.inputs) == off(row.output) == 0 for row in reading.watched.values())
+
+
+def test_values_are_handed_over_under_the_paths_they_were_recorded_by(tmp_path: Path) -> None:
+    """Though the port hands them by keyword, in another order, and gives more of them."""
+    capture = in_process.record(build_of(), tmp_path / "capture")
+    port = in_process.beside(capture, build_of(keywords=True, pair=True))
+    (call,) = [entry for entry in capture.manifest.sites if entry.site == "net.inner"]
+    state = frozenset(Site(entry.name) for entry in port.described.state)
+    handed = port.asides.values(Intervention(state).forcing([]), [Site("net.inner")])[Site("net.inner")]
+    for part, recorded in ((handed.inputs, call.inputs), (handed.output, call.output)):
+        assert [path for path, _ in part] == [path for path, _ in reversed(list(tensor_keys(recorded)))]
+        for path, key in tensor_keys(recorded):
+            np.testing.assert_allclose(dict(part)[path], capture.read(key), rtol=1e-6)
 
 
 def test_another_number_is_seen_and_replaced(opened: Calls) -> None:
