@@ -116,7 +116,7 @@ class WrongCalls(WrongCode):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongCaller(WrongCode):
-    """The own code of a container, or of ``step``, which hands the calls ``feeds`` other inputs than the reference's."""
+    """The own code of containers, or of ``step``, which hand the calls ``feeds`` other inputs than the reference's."""
 
     feeds: tuple[Site, ...]
     gives: tuple[Site, ...] = ()
@@ -134,7 +134,11 @@ class WrongCaller(WrongCode):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongRegion(WrongCode):
-    """Code of several ``pieces`` that values cannot tell apart, or the one of them that is left; ``shown_at`` are the calls it shows at."""
+    """Code of several ``pieces`` that values cannot tell apart, or the one of them that is left.
+
+    Attributes: ``pieces`` of the first of ``sites``, those of the others being of the same kinds; ``shown_at``, the calls at which
+    it shows.
+    """
 
     pieces: tuple[Site, ...]
     shown_at: tuple[Site, ...]
@@ -147,7 +151,7 @@ class WrongRegion(WrongCode):
     @property
     def blamed(self) -> Blame:
         """Blame the code of the call that it shows at, or of the piece that is left."""
-        return blame.region(self.sites[0], len(self.pieces))
+        return blame.region(self.sites, len(self.pieces))
 
 
 class AfterTheLayers(WrongCode):

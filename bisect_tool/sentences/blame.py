@@ -61,12 +61,12 @@ def calls(sites: Sequence[str]) -> Blame:
     return Blame(f"the code of {sentence_list(sites)}")
 
 
-def region(site: str, pieces: int) -> Blame:
-    """Blame the code of a call together with that of calls inside it, as ``pieces`` that values cannot tell apart."""
-    inside = (
-        f", or of {pieces - 1 if pieces > 2 else 'a'} call{'s' if pieces > 2 else ''} inside it," if pieces > 1 else ""
-    )
-    return Blame(f"the code of {site}{inside}")
+def region(sites: Sequence[str], pieces: int) -> Blame:
+    """Blame the code of calls together with that of calls inside each, as ``pieces`` that values cannot tell apart."""
+    if pieces == 1:
+        return calls(sites)
+    inside = "a call" if pieces == 2 else f"{pieces - 1} calls"
+    return Blame(f"the code of {sentence_list(sites)}, or of {inside} inside {'it' if len(sites) == 1 else 'each'},")
 
 
 def step_code() -> Blame:

@@ -164,8 +164,8 @@ def stirred_fails(why: str) -> str:
 def one_of(root: str, pieces: Sequence[str]) -> str:
     """Say that values cannot tell which of some pieces of code is wrong."""
     return (
-        f"{listed(pieces)}: the fault lies in the own code of one of them at least, and values cannot tell which, since "
-        f"what they hand each other means another thing than in the reference; together they make {root} wrong"
+        f"{listed(pieces)}: a fault lies in the own code of one of them at least. Values cannot tell in which: what they "
+        f"hand each other is not what the reference's do, and may be meant so. Together they make {root} wrong"
     )
 
 

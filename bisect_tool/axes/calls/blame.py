@@ -19,20 +19,24 @@ from bisect_tool.sites import STEP, Site, module_of
 
 
 def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
-    """Return the culprits, each with who shows it: calls of one kind that are wrong by themselves are one culprit."""
-    found: list[Blamed] = []
-    alike: list[list[Suspect]] = []
-    for suspect in suspects:
-        if not _is_a_call(suspect):
-            found += ((culprit, suspect) for culprit in _one(case, suspect))
-            continue
-        kin = {suspect.region.root, *case.trace.kin(suspect.region.root)}
-        group = next((g for g in alike if g[0].region.root in kin and g[0].proved == suspect.proved), None)
-        if group is None:
-            alike.append([suspect])
-        else:
-            group.append(suspect)
-    return [*((_wrong_calls(case.trace, group), max(group, key=_error)) for group in alike), *found]
+    """Return the culprits, each with who shows it: those of one kind that are wrong in the same way are one culprit."""
+    return [
+        (culprit, max(group, key=_error) if isinstance(culprit, WrongCalls) else group[0])
+        for group in _alike(case.trace, suspects)
+        for culprit in _culprits(case, group)
+    ]
+
+
+def _alike(trace: Trace, suspects: Sequence[Suspect]) -> list[list[Suspect]]:
+    """Return the suspects in groups: of like pieces, shown at like calls, and proved or not."""
+    sites = {site for one in suspects for site in (one.region.root, *one.pieces, *one.region.handed_off)}
+    kind = {site: number for number, kin in enumerate(trace.kinds(sites - {STEP})) for site in kin}
+    groups: dict[object, list[Suspect]] = {}
+    for one in suspects:
+        shown = one.proved, one.region.verdict, one.region.output_off
+        at = ((one.region.root,), one.pieces, one.region.handed_off)
+        groups.setdefault((shown, *(tuple(kind.get(site) for site in part) for part in at)), []).append(one)
+    return list(groups.values())
 
 
 def _error(suspect: Suspect) -> float:
@@ -45,19 +49,21 @@ def _is_a_call(suspect: Suspect) -> bool:
     return suspect.pieces == (region.root,) != (STEP,) and not region.handed_off
 
 
-def _one(case: Case, suspect: Suspect) -> Iterator[WrongCode]:
-    region = suspect.region
+def _culprits(case: Case, group: Sequence[Suspect]) -> Iterator[WrongCode]:
+    suspect, region = group[0], group[0].region
     if region.root == STEP and region.failed is not None:
         return  # the crash is asked about by itself
-    if suspect.pieces == (STEP,) and region.root == STEP:
+    if _is_a_call(suspect):
+        yield _wrong_calls(case.trace, group)
+    elif suspect.pieces == (STEP,) and region.root == STEP:
         if region.handed_off:
-            yield _wrong_caller(suspect)
+            yield _wrong_caller(group)
         if region.output_off and (len(region.pieces) > 1 or not region.handed_off or _in_place(suspect)):
             yield from _wrong_losses(case, suspect)
     elif suspect.pieces == (region.root,):
-        yield _wrong_caller(suspect)
+        yield _wrong_caller(group)
     else:
-        yield _wrong_region(suspect)
+        yield _wrong_region(case.trace, group)
 
 
 def _in_place(suspect: Suspect) -> bool:
@@ -66,12 +72,8 @@ def _in_place(suspect: Suspect) -> bool:
 
 
 def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
-    sites = tuple(suspect.region.root for suspect in group)
-    findings = [Finding("output", sites[:1], _output_sentence(trace, group))]
-    findings += [
-        Finding("setting", sites, calls.other_setting(key, theirs, ours, sites[0], len(sites) - 1))
-        for key, (ours, theirs) in trace.differences.get(module_of(sites[0]), {}).items()
-    ]
+    sites = _roots(group)
+    findings = [Finding("output", sites[:1], _output_sentence(trace, group)), *_settings(trace, sites)]
     own = deviation(group[0].seen.rows[sites[0]].output)
     words = calls.shown_by_itself(sites[0], calls.value_off(own.error, own.mismatch))
     return WrongCalls(
@@ -103,23 +105,21 @@ def _unseen(suspect: Suspect, trace: Trace) -> list[str]:
     ]
 
 
-def _wrong_caller(suspect: Suspect) -> WrongCaller:
-    region = suspect.region
-    feeds = region.handed_off
-    handed = worst(suspect.seen.rows[feeds[0]].inputs)
+def _wrong_caller(group: Sequence[Suspect]) -> WrongCaller:
+    region, rows = group[0].region, group[0].seen.rows
+    first = region.handed_off[0]
+    handed = worst(rows[first].inputs)
     if region.root == STEP:
-        findings = [Finding("inputs", (feeds[0],), calls.step_hands_on(feeds[0]))]
+        findings = [Finding("inputs", (first,), calls.step_hands_on(first))]
     else:
-        findings = [Finding("own code", (region.root,), calls.hands_on(region.root, feeds[0], handed))]
-    proof = Proof(calls.shown_by_its_inputs(feeds[0], handed), Verdict.DIVERGES)
-    gives = (region.root,) if region.output_off and region.root != STEP else ()
+        findings = [Finding("own code", (region.root,), calls.hands_on(region.root, first, handed))]
     return WrongCaller(
-        sites=(region.root,),
-        feeds=feeds,
-        gives=gives,
-        necessary=proof,
+        sites=_roots(group),
+        feeds=tuple(site for suspect in group for site in suspect.region.handed_off),
+        gives=_roots(group) if region.output_off and region.root != STEP else (),
+        necessary=Proof(calls.shown_by_its_inputs(first, handed), Verdict.DIVERGES),
         findings=tuple(findings),
-        doubts=_doubts(suspect),
+        doubts=_doubts(group[0]),
     )
 
 
@@ -133,14 +133,11 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
         yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
 
 
-def _wrong_region(suspect: Suspect) -> WrongRegion:
-    region, rows = suspect.region, suspect.seen.rows
-    sites: tuple[Site, ...]
-    if len(suspect.pieces) > 1:
-        sites, words = (region.root,), calls.one_of(region.root, suspect.pieces)
-    else:
-        sites, words = suspect.pieces, calls.left_of(region.root, suspect.pieces[0])
-    findings = [Finding("code", suspect.pieces, words), *_first_wrong(suspect)]
+def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
+    suspect, region, rows = group[0], group[0].region, group[0].seen.rows
+    several = len(suspect.pieces) > 1
+    words = calls.one_of(region.root, suspect.pieces) if several else calls.left_of(region.root, suspect.pieces[0])
+    settings = [row for piece in suspect.pieces if piece != STEP for row in _settings(trace, (piece,))]
     if region.output_off and region.root != STEP:
         shown = calls.shown_by_itself(region.root, worst(rows[region.root].output))
     elif region.handed_off:
@@ -148,13 +145,23 @@ def _wrong_region(suspect: Suspect) -> WrongRegion:
     else:
         shown = labels.EVERYTHING_PATCHED
     return WrongRegion(
-        sites=sites,
+        sites=_roots(group) if several else tuple(one.pieces[0] for one in group),
         pieces=suspect.pieces,
-        shown_at=suspect.shown_at,
+        shown_at=tuple(site for one in group for site in one.shown_at),
         necessary=Proof(shown, Verdict.DIVERGES),
-        findings=tuple(findings),
+        findings=(Finding("code", suspect.pieces, words), *settings, *_first_wrong(suspect)),
         doubts=_doubts(suspect),
     )
+
+
+def _roots(group: Sequence[Suspect]) -> tuple[Site, ...]:
+    return tuple(suspect.region.root for suspect in group)
+
+
+def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
+    """Say in which settings some calls of one kind differ."""
+    for key, (ours, theirs) in trace.differences.get(module_of(sites[0]), {}).items():
+        yield Finding("setting", tuple(sites), calls.other_setting(key, theirs, ours, sites[0], len(sites) - 1))
 
 
 def _first_wrong(suspect: Suspect) -> Iterator[Finding]:

@@ -97,7 +97,8 @@ def difference(value: Array, expected: Array) -> dict[str, Any]:
     of unequal elements. A one-element value may have shape () or (1,): Jittor has no scalars.
     """
     if value.shape != expected.shape and not value.size == expected.size == 1:
-        return {"mismatch": "shape %s, reference %s" % (list(value.shape), list(expected.shape))}
+        of = " of complex numbers" if value.dtype.kind == "c" != expected.dtype.kind else ""
+        return {"mismatch": "shape %s%s, reference %s" % (list(value.shape), of, list(expected.shape))}
     got, want = (array.reshape(-1) for array in _alike(value, expected))
     blocks = [slice(start, start + BLOCK) for start in range(0, want.size, BLOCK)]
     if expected.dtype.kind not in "fc":

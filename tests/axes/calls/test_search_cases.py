@@ -60,6 +60,30 @@ def test_a_caller_and_its_callee_are_named_together():
     assert (culprit.sites, culprit.pieces, culprit.confirmed) == (("m1",), ("m1", "m1.0"), True)
 
 
+BLOCKS = tuple(Node(f"m{n}", "Block", (Node(f"m{n}.0", "Conv"), Node(f"m{n}.1", "Act"))) for n in range(3))
+
+
+def test_containers_that_hand_on_the_same_wrong_thing_are_one_culprit():
+    """A class that is written wrongly is wrong wherever it is used; one that hands another layer something is another."""
+    feeds = [Fault("feed", name, SIZE) for name in ("m0.1", "m1.0", "m2.1")]
+    first, second = search(SimulatedPort(BLOCKS, tuple(feeds))).culprits
+    assert (first.sites, first.held, first.confirmed) == (("m0", "m2"), ("m0.1", "m2.1"), True)
+    assert (second.sites, second.held, second.confirmed) == (("m1",), ("m1.0",), True)
+
+
+def test_callers_that_are_merged_with_like_callees_are_one_culprit():
+    """Of the pieces those of the first are listed; all calls that it shows at are held."""
+    faults = [Fault("own", f"m{n}{inner}", SIZE) for n in (0, 2) for inner in ("", ".0")]
+    (culprit,) = search(SimulatedPort(BLOCKS, tuple(faults))).culprits
+    assert isinstance(culprit, WrongRegion)
+    assert (culprit.sites, culprit.pieces, culprit.held) == (
+        ("m0", "m2"),
+        ("m0", "m0.0"),
+        ("m0", "m0.1", "m2", "m2.1"),
+    )
+    assert culprit.blamed.who == "the code of m0 and m2, or of a call inside each,"
+
+
 def test_wrong_inputs_of_two_calls_in_one_container_are_one_culprit():
     """A container that feeds two of its calls wrongly is named once, and is held by what heals it."""
     port = SimulatedPort(

@@ -108,6 +108,8 @@ def test_other_shapes_do_not_compare():
     """Another shape is a mismatch with both shapes in words, but one element is one element."""
     found = measure.difference(np.zeros((2, 3), np.float32), np.zeros((3, 2), np.float32))
     assert found == {"mismatch": "shape [2, 3], reference [3, 2]"}
+    found = measure.difference(np.zeros((2, 3), np.complex64), np.zeros((2, 3, 2), np.float32))
+    assert found == {"mismatch": "shape [2, 3] of complex numbers, reference [2, 3, 2]"}
     assert measure.difference(np.zeros(1, np.float32), np.zeros((), np.float32)) == {"error": 0.0}
 
 
