@@ -703,9 +703,7 @@ def test_a_wrong_net_and_a_wrong_loss_are_one_culprit(pair: Path) -> None:
     report = run(pair, WEIGHTS, ("gate = hidden.sigmoid()", "gate = hidden.exp()"), target=None)
     assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
     assert report["sentence"].startswith("The code of step, or of a call inside it, is wrong")
-    assert report["culprits"][0]["findings"][0]["message"].startswith(
-        "step, net: the fault lies in the own code of one"
-    )
+    assert report["culprits"][0]["findings"][0]["message"].startswith("step, net: a fault lies in the own code of one")
 
 
 def test_without_a_target_the_proof_names_the_loss_that_it_is_about(pair: Path) -> None:
