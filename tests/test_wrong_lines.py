@@ -699,7 +699,7 @@ def test_what_step_hands_the_model_has_a_line(pair: Path) -> None:
 
 
 def test_a_wrong_net_and_a_wrong_loss_are_one_culprit(pair: Path) -> None:
-    """What the one hands the other may mean something else in the port: values cannot tell which of them is wrong."""
+    """What the one hands the other may mean something else in the port; the line that makes each wrong by itself is told."""
     report = run(pair, WEIGHTS, ("gate = hidden.sigmoid()", "gate = hidden.exp()"), target=None)
     assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
     assert report["sentence"].startswith("The code of step, or of a call inside it, is wrong")

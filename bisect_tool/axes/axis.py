@@ -30,9 +30,9 @@ from bisect_tool.sites import Site
 class Answer:
     """What an axis found.
 
-    Attributes: ``culprits``; ``open_ends`` (what it could not settle, in words: they make a run inconclusive) and ``notes`` (what
-    else there is to say); ``sharper`` maps culprits of axes before to what this one names in their place; ``elsewhere`` are calls that mean another
-    thing in the port: no later axis puts the reference's value there.
+    Attributes: ``culprits``; ``open_ends`` (what it could not settle, in words: they make a run inconclusive) and ``notes``
+    (what else there is to say); ``sharper`` maps culprits of axes before to what this one names in their place; ``elsewhere``
+    are calls that mean another thing in the port: no later axis puts the reference's value there.
     """
 
     culprits: tuple[Culprit, ...] = ()

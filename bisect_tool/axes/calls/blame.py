@@ -165,11 +165,11 @@ def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
 
 
 def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
-    """Say which dissolved call is the first that is handed something wrong, in execution order."""
-    floor = suspect.passes.floors.inputs(suspect.region)
-    for site in suspect.seen.rows:
-        row = suspect.seen.rows[site]
-        if site in suspect.region.pieces and site != suspect.region.root and any(c.exceeds(floor) for c in row.inputs):
+    """Say which call is the first in a region that is handed something wrong, in execution order."""
+    region, floor = suspect.region, suspect.passes.floors.inputs(suspect.region)
+    for site, row in suspect.seen.rows.items():
+        inside = site in region.pieces - {region.root} and any(c.exceeds(floor) for c in row.inputs)
+        if inside or site in region.handed_off:
             yield Finding("first", (site,), calls.first_wrong(site, worst(row.inputs)))
             return
 

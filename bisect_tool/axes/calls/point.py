@@ -45,8 +45,9 @@ class Suspect:
 class Found:
     """What a search found at one point.
 
-    Attributes: ``last`` (the pass that shows it), ``shown`` (the same with all in place that is right by itself), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
-    harm), ``innocent`` pieces, and the ``passes`` it was asked by.
+    Attributes: ``last`` (the pass that shows it), ``shown`` (the same with all in place that is right by itself), ``suspects``,
+    ``elsewhere`` (calls that mean another thing in the port and do no harm), ``innocent`` pieces, and the ``passes`` it was asked
+    by.
     """
 
     last: Pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
@@ -66,10 +66,7 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
         return search_point(_stirred_passes(case, point), _calls(point.calls)), ()
     except SpentError:
         return None, (sentences.too_many_passes("stirred weights"),)
-    except (
-        PassError,
-        BisectError,
-    ) as error:  # a value that the step itself overwrites cannot be another one, for example
+    except (PassError, BisectError) as error:  # such as of a value that the step itself overwrites
         return None, (sentences.stirred_fails(str(error)),)
 
 
@@ -89,10 +86,9 @@ def _is_cleared(suspect: Suspect, innocent: frozenset[Site], lost: frozenset[Sit
 
 def _stirred_and_lost(case: Case) -> frozenset[Site]:
     """Return the modules that read a tensor which was stirred, and could not be given to the port."""
-    point = case.capture.manifest.stirred
-    given, called = {*case.state, *case.pair.tied()}, {module_of(call) for call in case.pair.calls}
+    point, given = case.capture.manifest.stirred, _given(case)
     names = () if point is None else (name for name in point.stirred if name not in given)
-    return frozenset(_reader(name, called) for name in names)
+    return frozenset(_readers(case, names).values())
 
 
 def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
@@ -131,26 +127,31 @@ def _wider(interval: Interval, share: float) -> Interval:
 def _unknown(case: Case) -> dict[Site, tuple[str, ...]]:
     """Return for each piece what of its own could not be given the reference's value, or was only guessed, in words."""
     found: dict[Site, list[str]] = {}
-    given = {*case.state, *case.pair.tied()}
+    given = _given(case)
     guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
-    called = {module_of(call) for call in case.pair.calls}
-    for entry in case.capture.manifest.described.state:
-        piece = _reader(entry.name, called)
-        if entry.name not in given:
-            found.setdefault(piece, []).append(sentences.state_not_given([entry.name]))
-        elif entry.name in guessed:
-            pair = (entry.name, case.pair.matching.state[entry.name])
-            found.setdefault(piece, []).append(sentences.state_guessed([pair]))
+    for name, piece in _readers(case, (entry.name for entry in case.capture.manifest.described.state)).items():
+        if name not in given:
+            found.setdefault(piece, []).append(sentences.state_not_given([name]))
+        elif name in guessed:
+            found.setdefault(piece, []).append(sentences.state_guessed([(name, case.pair.matching.state[name])]))
     found.setdefault(STEP, []).extend(_unknown_to_step(case))
     return {piece: tuple(words) for piece, words in found.items()}
 
 
-def _reader(name: str, called: set[str]) -> Site:
-    """Return the module whose code reads a tensor: the one that it lies in, or the next around it that the port calls."""
-    owner = parent_of(name)
-    while owner and owner not in called:
-        owner = parent_of(owner)
-    return Site(owner) if owner else STEP
+def _given(case: Case) -> frozenset[str]:
+    """Return the tensors that the port is given the reference's values of."""
+    return frozenset({*case.state, *case.pair.tied()})
+
+
+def _readers(case: Case, names: Iterable[str]) -> dict[str, Site]:
+    """Return the module whose code reads each tensor: the one that it lies in, or the next around it that the port calls."""
+    called, found = {module_of(call) for call in case.pair.calls}, {}
+    for name in names:
+        owner = parent_of(name)
+        while owner and owner not in called:
+            owner = parent_of(owner)
+        found[name] = Site(owner) if owner else STEP
+    return found
 
 
 def _unknown_to_step(case: Case) -> Iterator[str]:

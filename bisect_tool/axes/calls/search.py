@@ -23,7 +23,8 @@ from bisect_tool.sites import STEP, Site
 class Judged:
     """Who was judged at the reference's own weights, and how.
 
-    Attributes: ``compared`` calls; which pieces are ``innocent``, and who is suspected; ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
+    Attributes: ``compared`` calls; which pieces are ``innocent``, and who is suspected; ``perfect`` is the reading in which all
+    that reaches the code of ``step`` is the reference's.
     """
 
     perfect: Reading = field(default_factory=Reading)
@@ -83,7 +84,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
             innocent=found.innocent,
             suspects=found.suspects,
         ),
-        elsewhere=found.elsewhere,
+        elsewhere=found.elsewhere - {piece for suspect in found.suspects for piece in suspect.pieces},
     )
 
 

@@ -7,6 +7,7 @@ both sides; such a variable heals nothing, and so is never blamed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
@@ -14,9 +15,12 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines.after_layers import lines_after_layers
 from bisect_tool.axes.lines.inside import with_line
 from bisect_tool.axes.lines.statements import look_at
-from bisect_tool.culprit import Culprit, WrongCaller, WrongLoss
+from bisect_tool.culprit import Culprit, WrongCaller, WrongLoss, WrongRegion
 from bisect_tool.probes.reading import Reading
+from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site
+
+MOST_PIECES = 4  # of code that values cannot tell apart, in which lines are looked for
 
 
 def _search(case: Case) -> Answer:
@@ -39,6 +43,8 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     if isinstance(culprit, WrongLoss):
         layers = question.base.patching(trace.outermost(trace.sites))
         return lines_after_layers(perfect, culprit, case.asked, look_at(case.port, case.capture, layers))
+    if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
+        return (_with_lines_of_pieces(case, culprit),)
     if not isinstance(culprit, WrongCaller):
         return (_seen_at(case, culprit, culprit.sites[0]),)
     found = _seen_at(case, culprit, culprit.feeds[0])
@@ -50,6 +56,21 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
             case, culprit, culprit.sites[0], free=[s for s in later if culprit.sites[0] in trace.chain(s)[1:]]
         )
     return (found,)
+
+
+def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
+    """Return code of several pieces with the line that makes each wrong by itself, while all around it is the reference's."""
+    found: list[Culprit] = []
+    for piece in region.pieces[:MOST_PIECES]:
+        if piece == STEP:
+            layers = case.trace.outermost(case.trace.sites)
+            perfect = case.question.ask("lines", labels.EVERY_LAYER, layers)
+            found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
+        else:
+            found.append(_seen_at(case, dataclasses.replace(region, sites=(piece,), findings=()), piece))
+    findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
+    line = next((culprit.line for culprit in found if culprit.line), None)
+    return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
 
 
 def _seen_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = ()) -> Culprit:
