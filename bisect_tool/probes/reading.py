@@ -48,7 +48,8 @@ class Watched:
     Attributes: ``exact`` is the output computed in float64, where asked; ``exact_inputs`` are the inputs that the call
     around it hands it in float64, where that was asked. A row of a forced pass has more: ``call`` is the port's own call,
     ``around`` the recorded call that makes it in the port (None: ``step``), ``unknown_inputs`` and ``unknown_output`` are parts
-    without a partner, ``failed`` is what it raised.
+    without a partner, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
+    ``failed`` is what it raised.
     """
 
     inputs: tuple[Comparison, ...] = ()
@@ -59,6 +60,7 @@ class Watched:
     around: str | None = None
     unknown_inputs: tuple[str, ...] = ()
     unknown_output: tuple[str, ...] = ()
+    handed_on: bool = False
     failed: str | None = None
 
 

@@ -58,6 +58,13 @@ def around(rows: Rows, site: Site) -> Site:
     return STEP if outer is None else Site(outer)
 
 
+def maker(rows: Rows, site: Site) -> Site:
+    """Return whose code makes what a call is handed and has no partner: not who was handed it as well, and hands it on."""
+    while site != STEP and rows[site].handed_on:
+        site = around(rows, site)
+    return site if site == STEP else around(rows, site)
+
+
 def chain(rows: Rows, site: Site) -> list[Site]:
     """Return a call and those around it in the port, innermost first, ``step`` last."""
     found = [site]
@@ -108,9 +115,9 @@ class Pass:
         return (region for region in self.regions.values() if not region.right)
 
     def innocent(self) -> frozenset[Site]:
-        """Return the pieces of regions that are right, with all that they hand on compared.
+        """Return the pieces of regions that are right, with all that they make for others compared.
 
-        One that hands on something unknown is as right as whoever takes it.
+        One that makes something unknown is as right as whoever takes it.
         """
         clear = {
             root
@@ -118,10 +125,10 @@ class Pass:
             if region.right and not (root != STEP and self.rows[root].unknown_output)
         }
         while True:
-            less = {
-                root
-                for root in clear
-                if any(self.rows[c].unknown_inputs and c not in clear for c in self.regions[root].frontier)
+            less = clear & {
+                self.region_of(maker(self.rows, site)).root
+                for site in self.regions
+                if site != STEP and self.rows[site].unknown_inputs and site not in clear
             }
             if not less:
                 return frozenset(piece for root in clear for piece in self.regions[root].pieces)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple, Sequence
 
+from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
 from ..model.calls import Call
 from . import arguments, assigned, own
@@ -28,6 +29,23 @@ class Begun(NamedTuple):
 
     site: str | None
     depth: int
+
+
+class Unknown(NamedTuple):
+    """What a call is handed and has no partner: tensors of the port's by their paths, and keys of the recorded ones."""
+
+    tensors: dict[str, Tensor]
+    missing: set[str]
+
+    def is_handed_on(self, outer: Unknown) -> bool:
+        """Tell whether all of it is what the code around was handed itself, on both sides: that code made nothing of it."""
+        alone = len(self.tensors) == len(outer.tensors) == 1
+        pairs = (
+            zip(self.tensors.values(), outer.tensors.values())
+            if alone
+            else ((tensor, outer.tensors.get(path)) for path, tensor in self.tensors.items())
+        )
+        return self.missing <= outer.missing and all(mine is theirs for mine, theirs in pairs)
 
 
 def read(probe: Probe) -> dict[str, Any]:
@@ -51,6 +69,7 @@ class Forced:
         self._begun: list[Begun] = []
         self._again: list[Begun] = []  # what is still to come in a call that is computed once more
         self._passed_on: dict[str, tuple[Any, list[Part]]] = {}
+        self._unknown: dict[str | None, Unknown] = {}  # what each recorded call was handed
         self._of_module: dict[str, list[str]] = {}
         for site in self._sites:
             self._of_module.setdefault(site.partition("#")[0], []).append(site)
@@ -157,13 +176,18 @@ class Forced:
             for name, path, value in self._values.plain(site)
             if name in given and given[name] != value
         ]
-        unknown = [*inputs.unknown, *(one.name for one in inputs.missing), *self._opaque(given)]
+        opaque = self._opaque(given)
+        tensors_of = dict(trees.leaves(given, self._adapter.is_tensor))
+        unknown = Unknown({p: tensors_of[p] for p in inputs.unknown}, {one.key for one in inputs.missing})
+        outer = self._unknown.get(self._stack[-1])
+        self._unknown[site] = unknown
         row: dict[str, Any] = {
             "call": call.site,
             "around": self._stack[-1],
             "inputs": [*_rows(inputs), *others],
             "output": [],
-            "unknown_inputs": unknown,
+            "unknown_inputs": [*inputs.unknown, *(one.name for one in inputs.missing), *opaque],
+            "handed_on": not opaque and outer is not None and unknown.is_handed_on(outer),
             "unknown_output": [],
         }
         self._probe.watched[site] = row

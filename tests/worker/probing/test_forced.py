@@ -194,3 +194,43 @@ def test_stirred_weights_are_another_point(opened: Calls) -> None:
     state = frozenset(Site(entry.name) for entry in port.described.state)
     reading = port.run(Intervention(state, point="stirred").forcing(()))
     assert all(off(row.output) == 0 for row in reading.watched.values())
+
+
+class Deep(nn.Module):
+    """Hand what it is told beside ``x`` to the layer in it, by name: ``cos`` and ``sin``, or ``angles``."""
+
+    def __init__(self, settings: dict[str, Any], *, outer: bool = True) -> None:
+        super().__init__()
+        self.settings = settings
+        self.inner, self.fc = (Deep(settings, outer=False) if outer else None), nn.Linear(3, 3)
+
+    def forward(self, x: Any, cos: Any = None, sin: Any = None, angles: Any = None) -> Any:
+        """Compute."""
+        if self.inner is None:
+            cos, sin = (cos, sin) if angles is None else angles
+            return self.fc(x) * cos + x * sin
+        told = {"cos": cos, "sin": sin} if angles is None else {"angles": angles}
+        return self.inner(x, **{name: part + 0 if self.settings.get("copied") else part for name, part in told.items()})
+
+
+def deep_of(**settings: Any) -> Calls:
+    """Return the recipe's ``build`` of such a net."""
+
+    def build(seed: int = 0) -> dict[str, Any]:
+        torch.manual_seed(seed)
+        block, angles = Deep(settings), torch.arange(3.0)
+        told = {"cos": angles.cos(), "sin": angles.sin()}
+        told = {"angles": torch.stack([*told.values()])} if settings.get("stacked") else told
+        batch = {"x": torch.randn(4, 3, generator=torch.Generator().manual_seed(1))}
+        return {"modules": {"block": block}, "batch": batch, "step": lambda b: {"loss": block(b["x"], **told).sum()}}
+
+    return build
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_what_has_no_partner_and_is_handed_on_as_it_is_is_told(copied: bool, tmp_path: Path) -> None:
+    """Not of whoever makes it, nor of whoever computes something of it, though it be the same in numbers."""
+    capture = in_process.record(deep_of(), tmp_path / "capture")
+    watched = forced(in_process.beside(capture, deep_of(stacked=True, copied=copied))).watched
+    assert watched["block.inner"].unknown_inputs == ("angles", "cos", "sin")
+    assert (watched["block"].handed_on, watched["block.inner"].handed_on) == (False, not copied)
