@@ -150,8 +150,8 @@ class WrongRegion(WrongCode):
 
     @property
     def blamed(self) -> Blame:
-        """Blame the code of the call that it shows at, or of the piece that is left."""
-        return blame.region(self.sites, len(self.pieces))
+        """Blame the code of the calls that it shows at, or of the pieces that are left."""
+        return blame.region(self.sites, self.pieces)
 
 
 class AfterTheLayers(WrongCode):

@@ -61,12 +61,15 @@ def calls(sites: Sequence[str]) -> Blame:
     return Blame(f"the code of {sentence_list(sites)}")
 
 
-def region(sites: Sequence[str], pieces: int) -> Blame:
-    """Blame the code of calls together with that of calls inside each, as ``pieces`` that values cannot tell apart."""
-    if pieces == 1:
-        return calls(sites)
-    inside = "a call" if pieces == 2 else f"{pieces - 1} calls"
-    return Blame(f"the code of {sentence_list(sites)}, or of {inside} inside {'it' if len(sites) == 1 else 'each'},")
+def region(sites: Sequence[str], pieces: Sequence[str]) -> Blame:
+    """Blame the code of calls together with that of calls inside, as ``pieces`` that values cannot tell apart."""
+    inside = len(set(pieces) - set(sites))
+    if not inside:
+        return calls(sites) if len(pieces) == 1 else Blame(f"the code of one of {sentence_list(sites)}")
+    calls_inside = "a call" if inside == 1 else f"{inside} calls"
+    return Blame(
+        f"the code of {sentence_list(sites)}, or of {calls_inside} inside {'it' if len(sites) == 1 else 'each'},"
+    )
 
 
 def step_code() -> Blame:

@@ -161,11 +161,11 @@ def stirred_fails(why: str) -> str:
     return f"the port does not run with the reference's stirred weights, so that only its own were asked about: {why}"
 
 
-def one_of(root: str, pieces: Sequence[str]) -> str:
-    """Say that values cannot tell which of some pieces of code is wrong."""
+def one_of(pieces: Sequence[str], roots: Sequence[str]) -> str:
+    """Say that values cannot tell which of some pieces of code, which make ``roots`` wrong, is wrong."""
     return (
         f"{listed(pieces)}: a fault lies in the own code of one of them at least. Values cannot tell in which: what they "
-        f"hand each other is not what the reference's do, and may be meant so. Together they make {root} wrong"
+        f"hand each other is not what the reference's do, and may be meant so. Together they make {listed(roots)} wrong"
     )
 
 

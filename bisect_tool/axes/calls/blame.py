@@ -136,8 +136,8 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
 def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     suspect, region, rows = group[0], group[0].region, group[0].seen.rows
     several = len(suspect.pieces) > 1
-    words = calls.one_of(region.root, suspect.pieces) if several else calls.left_of(region.root, suspect.pieces[0])
-    settings = [row for piece in suspect.pieces if piece != STEP for row in _settings(trace, (piece,))]
+    words = calls.one_of(suspect.pieces, suspect.roots) if several else calls.left_of(region.root, suspect.pieces[0])
+    kinds = trace.kinds(piece for piece in suspect.pieces if piece != STEP)
     if region.output_off and region.root != STEP:
         shown = calls.shown_by_itself(region.root, worst(rows[region.root].output))
     elif region.handed_off:
@@ -145,11 +145,15 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     else:
         shown = labels.EVERYTHING_PATCHED
     return WrongRegion(
-        sites=_roots(group) if several else tuple(one.pieces[0] for one in group),
+        sites=tuple(site for one in group for site in (one.pieces if kinds == [suspect.pieces] else one.roots)),
         pieces=suspect.pieces,
         shown_at=tuple(site for one in group for site in one.shown_at),
         necessary=Proof(shown, Verdict.DIVERGES),
-        findings=(Finding("code", suspect.pieces, words), *settings, *_first_wrong(suspect)),
+        findings=(
+            Finding("code", suspect.pieces, words),
+            *(row for kind in kinds for row in _settings(trace, kind)),
+            *_first_wrong(suspect),
+        ),
         doubts=_doubts(suspect),
     )
 
@@ -167,8 +171,9 @@ def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
 def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
     """Say which call is the first in a region that is handed something wrong, in execution order."""
     region, floor = suspect.region, suspect.passes.floors.inputs(suspect.region)
+    meant = {region.root, *(suspect.pieces if suspect.otherwise else ())}
     for site, row in suspect.seen.rows.items():
-        inside = site in region.pieces - {region.root} and any(c.exceeds(floor) for c in row.inputs)
+        inside = site in region.pieces - meant and any(c.exceeds(floor) for c in row.inputs)
         if inside or site in region.handed_off:
             yield Finding("first", (site,), calls.first_wrong(site, worst(row.inputs)))
             return

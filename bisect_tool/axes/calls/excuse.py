@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bisect_tool.axes.calls.dissolve import Search, close, kinds
-from bisect_tool.axes.calls.passes import PassError, SpentError
-from bisect_tool.axes.calls.regions import Pass, Region, owner
+from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, kinds
+from bisect_tool.axes.calls.passes import Floors, PassError, SpentError
+from bisect_tool.axes.calls.regions import Pass, Region, Rows, around, owner
+from bisect_tool.probes.reading import Comparison
 from bisect_tool.questions.judging import largest
 from bisect_tool.sites import STEP, Site
 
@@ -18,10 +20,15 @@ CHANCE = 1e-3  # of what an error of some size moves the targets by; no nearer t
 
 @dataclass(frozen=True)
 class Excused:
-    """The ``roots`` of regions that are another way of writing, what is dissolved ``beside`` to see it, and who was not ``asked``."""
+    """Which wrong regions are another way of writing, and which may be.
+
+    Attributes: ``roots`` of those that are; ``beside``, what else is dissolved to see it, and the pass in which it is;
+    ``linked``, pairs of wrong regions of which the one is handed something else by the other; ``unasked``, who was not asked.
+    """
 
     roots: frozenset[Site] = frozenset()
-    beside: frozenset[Site] = frozenset()
+    beside: Mapping[Site, Pass] = field(default_factory=dict)
+    linked: frozenset[tuple[Site, Site]] = frozenset()
     unasked: frozenset[Site] = frozenset()
 
 
@@ -49,36 +56,78 @@ def excuse(search: Search, found: Pass, depth: int) -> Excused:
 def _tried(search: Search, found: Pass, group: frozenset[Site], levels: int, known: Excused) -> Excused:
     """Return who is excused once some regions are dissolved into what is around them, and around that."""
     wrong = {region.root for region in search.unexplained(found)}
-    roots, beside = set(known.roots), set(known.beside)
-    climbing, trial = set(group), set(found.dissolved | group)
+    roots, beside, linked = set(known.roots), dict(known.beside), set(known.linked)
+    climbing, trial = set(group), found.dissolved | group
     for _ in range(levels):
         if not climbing:
             break
-        tried = close(search, trial, only={owner(found.rows, trial, site) for site in climbing})
-        right = {site for site in climbing if tried.region_of(site).right}
-        for site in _felt(search, found, tried, right):
-            region = tried.region_of(site)
-            roots |= region.pieces & wrong - {STEP}
-            beside |= region.pieces - {region.root}
-        climbing = {site for site in climbing - right if tried.region_of(site).root != STEP}
-        trial |= {tried.region_of(site).root for site in climbing}
-    return Excused(frozenset(roots), frozenset(beside))
+        only = {owner(found.rows, trial, site) for site in climbing}
+        first = search.passes.run(trial, about=only)
+        linked |= {(site, c) for site in climbing for c in first.region_of(site).handed_off if c in wrong - group}
+        tried = _disturbed(search, found, close(search, trial, only=only), climbing)
+        cleared = {site for site in climbing if tried.clears(site, search.passes.floors)}
+        for site in cleared:
+            region = tried.plain.region_of(site)
+            roots |= region.pieces & wrong - {STEP} if region.right else {site}
+            beside |= dict.fromkeys(region.pieces - {region.root}, tried.plain)
+        climbing = {site for site in climbing - cleared if tried.plain.region_of(site).root != STEP}
+        trial = tried.plain.dissolved | {tried.plain.region_of(site).root for site in climbing}
+    return Excused(frozenset(roots), beside, frozenset(linked))
 
 
-def _felt(search: Search, found: Pass, tried: Pass, right: Collection[Site]) -> Iterator[Site]:
-    """Yield those whose surroundings are right, and clearly wrong once what they give is disturbed."""
-    if not right:
-        return
-    sizes = {site: min(_error(found, found.regions[site]), 1.0) for site in right}
+class Tried(NamedTuple):
+    """A pass in which some wrong regions are dissolved, and the same with what they give disturbed.
+
+    Attributes: ``own``, the pieces of each; ``noisy`` is None where nothing in it could clear anybody.
+    """
+
+    plain: Pass
+    noisy: Pass | None
+    own: Mapping[Site, frozenset[Site]]
+
+    def clears(self, site: Site, floors: Floors) -> bool:
+        """Tell whether all that comes from a region is right around it, and some of that clearly wrong once it is disturbed."""
+        if self.noisy is None:
+            return False
+        region, noisy = self.plain.region_of(site), self.noisy.region_of(site)
+        if region.failed is not None or any(self._reaches(site, call) for call in region.handed_off):
+            return False
+        if region.output_off and (region.root == STEP or self._moves(lambda rows: rows[region.root].output)):
+            return False
+        if not set(noisy.handed_off) <= set(region.handed_off):
+            return True
+        if region.root != STEP:
+            return noisy.output_off and not region.output_off
+        before, after = (floors.off_by(one.reading.targets) for one in (self.plain, self.noisy))
+        return noisy.output_off and before <= CHANCE * after
+
+    def _reaches(self, site: Site, call: Site) -> bool:
+        """Tell whether what a call is handed may come from a region: its own code makes it, or it moves with what that gives."""
+        made = around(self.plain.rows, call) in self.own[site]
+        return made or self._moves(lambda rows: rows[call].inputs)
+
+    def _moves(self, value: Callable[[Rows], Sequence[Comparison]]) -> bool:
+        """Tell whether the disturbance makes a value another one; infinity, or another shape, does not tell."""
+        plain = value(self.plain.rows)
+        return self.noisy is None or plain != value(self.noisy.rows) or any(row.error is None for row in plain)
+
+
+def _disturbed(search: Search, found: Pass, tried: Pass, climbing: Collection[Site]) -> Tried:
+    """Disturb what regions give that are dissolved in a pass, where what is around one of them is right in it, or heals.
+
+    It heals where a call is handed the right thing that was handed something else before. Such calls are put back in place.
+    """
+    rows = [site for site in tried.rows if site in found.rows and site not in {*climbing, *search.fixed}]
+    healed = {s for s in rows if handed_right(search, tried, s) and not handed_right(search, found, s)}
+    loose = {s for s in healed & tried.dissolved if gives_right(search, tried, s)}
+    plain = search.passes.cut_anew(tried, tried.dissolved - loose)
+    own = {site: found.regions[site].pieces for site in climbing}
+    if not healed and not any(plain.region_of(site).right for site in climbing):
+        return Tried(plain, None, own)
+    sizes = {site: min(_error(found, found.regions[site]), 1.0) for site in climbing}
     # Of all that step is given the targets may read little: whether they do read what is off.
-    aimed = [site for site in right if tried.region_of(site).root == STEP]
-    noisy = search.passes.run(tried.dissolved, disturbed=sizes, aimed=aimed)
-    floors = search.passes.floors
-    by_chance = floors.off_by(tried.reading.targets) > CHANCE * floors.off_by(noisy.reading.targets)
-    for site in right:
-        around = noisy.region_of(site)
-        if not around.right and not (around.root == STEP and by_chance):
-            yield site
+    aimed = [site for site in climbing if plain.region_of(site).root == STEP]
+    return Tried(plain, search.passes.run(plain.dissolved, disturbed=sizes, aimed=aimed), own)
 
 
 def _error(found: Pass, region: Region) -> float:

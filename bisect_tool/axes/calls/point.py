@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
-from bisect_tool.axes.calls.excuse import excuse
+from bisect_tool.axes.calls.excuse import Excused, excuse
 from bisect_tool.axes.calls.passes import FOR_EXCUSES, MOST_PASSES, PassError, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.axes.calls.split import split
@@ -18,8 +18,9 @@ from bisect_tool.sites import STEP, Site, module_of, parent_of
 class Suspect:
     """A wrong region, and the pieces of it that may hold the fault: the others are innocent. ``seen`` is the pass that shows it.
 
-    ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run. ``inner`` are wrong
-    regions inside it that are one suspect with it.
+    ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run. ``joined`` are other
+    wrong regions that are one suspect with it. ``otherwise``: its pieces are handed, or give, another thing than in the
+    reference, and not for the fault.
     """
 
     region: Region
@@ -27,13 +28,21 @@ class Suspect:
     seen: Pass
     passes: Passes
     unasked: bool = False
-    inner: tuple[Suspect, ...] = ()
+    joined: tuple[Suspect, ...] = ()
+    otherwise: bool = False
 
     @property
     def shown_at(self) -> tuple[Site, ...]:
         """Return the calls at which it shows: itself where its output is off, and what it hands something else."""
         own = (self.region.root,) if self.region.output_off and self.region.root != STEP else ()
-        return (*own, *self.region.handed_off, *(site for one in self.inner for site in one.shown_at))
+        return (*own, *self.region.handed_off, *(site for one in self.joined for site in one.shown_at))
+
+    @property
+    def roots(self) -> tuple[Site, ...]:
+        """Return the outermost calls that are wrong."""
+        rows, root = self.seen.rows, self.region.root
+        beside = [one.region.root for one in self.joined if root not in chain(rows, one.region.root)]
+        return (root, *(site for site in beside if site != STEP))
 
     @property
     def proved(self) -> bool:
@@ -76,8 +85,8 @@ def search_point(
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
     shown = _shown(search, found)
-    suspects = _joined(search, _suspects(search, (found, shown), wrong, excused.unasked))
-    loose = found.dissolved | excused.beside | excused.roots
+    suspects = _joined(search, _suspects(search, (found, shown), wrong, excused), excused.linked)
+    loose = found.dissolved | excused.beside.keys() | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
     elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
@@ -85,34 +94,37 @@ def search_point(
 
 
 def _suspects(
-    search: Search, passes: tuple[Pass, Pass], wrong: Sequence[Region], unasked: Collection[Site]
+    search: Search, passes: tuple[Pass, Pass], wrong: Sequence[Region], excused: Excused
 ) -> tuple[Suspect, ...]:
     """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone.
 
-    ``passes`` are the last one and that; ``unasked``: of whom it was not asked whether they are another way of writing.
+    ``passes`` are the last one and that. Who has to be dissolved for another to be right is shown in the pass where it is.
     """
     found, shown = passes
-
-    def suspect(region: Region) -> Suspect:
-        pieces = _pieces(search, found, region)
+    suspects: list[Suspect] = []
+    for region in wrong:
+        pieces, unasked = _pieces(search, found, region), region.root in excused.unasked
         alone = shown.regions.get(region.root)
-        if alone is not None and alone.verdict == "wrong" and set(pieces) <= alone.pieces <= region.pieces:
-            return Suspect(alone, pieces, shown, search.passes, region.root in unasked)
-        return Suspect(region, pieces, found, search.passes, region.root in unasked)
+        seen = excused.beside.get(region.root)
+        if seen is not None:
+            suspects.append(Suspect(seen.region_of(region.root), pieces, seen, search.passes, unasked, otherwise=True))
+        elif alone is not None and alone.verdict == "wrong" and set(pieces) <= alone.pieces <= region.pieces:
+            suspects.append(Suspect(alone, pieces, shown, search.passes, unasked))
+        else:
+            suspects.append(Suspect(region, pieces, found, search.passes, unasked))
+    return tuple(suspects)
 
-    return tuple(map(suspect, wrong))
 
-
-def _joined(search: Search, suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
-    """Return the suspects, one for code that is wrong around other code that is.
+def _joined(search: Search, suspects: Sequence[Suspect], linked: Collection[tuple[Site, Site]]) -> tuple[Suspect, ...]:
+    """Return the suspects, one for code that is wrong around other code that is, or that feeds other code that is.
 
     If each level does in the port what the one in it does in the reference, those between are right, and a fault in one of the
-    outer two makes the inner one wrong too. A layer of the framework's own does nothing that could have moved.
+    outer two makes the inner one wrong too; so do two of which the one undoes what the other does. A layer of the framework's
+    own does nothing that could have moved.
     """
     found: list[Suspect] = []
     for suspect in suspects:
-        above = chain(suspect.seen.rows, suspect.region.root)[1:-1] if suspect.region.root != STEP else []
-        place = next((i for i, other in enumerate(found) if other.region.root in above), None)
+        place = next((i for i, other in enumerate(found) if _is_one(other, suspect, linked)), None)
         if place is None or search.trace.is_library(suspect.region.root) or suspect.region.failed is not None:
             found.append(suspect)
         else:
@@ -120,12 +132,21 @@ def _joined(search: Search, suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
     return tuple(found)
 
 
-def _with(outer: Suspect, inner: Suspect) -> Suspect:
-    unknown = (*outer.region.unknown, *inner.region.unknown)
-    region = dataclasses.replace(outer.region, pieces=outer.region.pieces | inner.region.pieces, unknown=unknown)
-    pieces = tuple(dict.fromkeys((*outer.pieces, *inner.pieces)))
-    unasked = outer.unasked or inner.unasked
-    return dataclasses.replace(outer, region=region, pieces=pieces, unasked=unasked, inner=(*outer.inner, inner))
+def _is_one(first: Suspect, second: Suspect, linked: Collection[tuple[Site, Site]]) -> bool:
+    """Tell whether values cannot tell which of two suspects holds a fault."""
+    root = second.region.root
+    roots = [one.region.root for one in (first, *first.joined)]
+    above = chain(second.seen.rows, root)[:-1] if root != STEP else [STEP]
+    return any(other in above or (other, root) in linked or (root, other) in linked for other in roots)
+
+
+def _with(first: Suspect, second: Suspect) -> Suspect:
+    unknown = (*first.region.unknown, *second.region.unknown)
+    region = dataclasses.replace(first.region, pieces=first.region.pieces | second.region.pieces, unknown=unknown)
+    pieces = tuple(dict.fromkeys((*first.pieces, *second.pieces)))
+    unasked = first.unasked or second.unasked
+    joined = first.joined if first.region.root == second.region.root else (*first.joined, second)
+    return dataclasses.replace(first, region=region, pieces=pieces, unasked=unasked, joined=joined)
 
 
 def _shown(search: Search, found: Pass) -> Pass:

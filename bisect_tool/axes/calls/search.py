@@ -84,7 +84,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
             innocent=found.innocent,
             suspects=found.suspects,
         ),
-        elsewhere=found.elsewhere - {piece for suspect in found.suspects for piece in suspect.pieces},
+        elsewhere=found.elsewhere - {site for one in found.suspects if not one.otherwise for site in one.pieces},
     )
 
 

@@ -61,7 +61,7 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
 def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
     """Return code of several pieces with the line that makes each wrong by itself, while all around it is the reference's."""
     found: list[Culprit] = []
-    for piece in region.pieces[:MOST_PIECES]:
+    for piece in [one for one in region.pieces if one == STEP or one in case.trace.members][:MOST_PIECES]:
         if piece == STEP:
             layers = case.trace.outermost(case.trace.sites)
             perfect = case.question.ask("lines", labels.EVERY_LAYER, layers)
