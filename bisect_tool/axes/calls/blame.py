@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.point import Suspect
 from bisect_tool.axes.calls.values import Blamed
-from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion
+from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.questions.judging import deviation, largest, worst
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import buffers as sentences
 from bisect_tool.sentences import calls, labels
-from bisect_tool.sites import STEP, Site, module_of
+from bisect_tool.sentences.spelling import listed
+from bisect_tool.sites import STEP, Site, buffer_of, module_of
 
 
 def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
@@ -54,6 +56,7 @@ def _one(case: Case, suspect: Suspect) -> Iterator[WrongCode]:
             yield _wrong_caller(suspect)
         if region.output_off and (len(region.pieces) > 1 or not region.handed_off or _in_place(suspect)):
             yield from _wrong_losses(case, suspect)
+        yield from _wrong_writes(suspect)
     elif suspect.pieces == (region.root,):
         yield _wrong_caller(suspect)
     else:
@@ -72,14 +75,20 @@ def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
         Finding("setting", sites, calls.other_setting(key, theirs, ours, sites[0], len(sites) - 1))
         for key, (ours, theirs) in trace.differences.get(module_of(sites[0]), {}).items()
     ]
-    own = deviation(group[0].seen.rows[sites[0]].output)
-    words = calls.shown_by_itself(sites[0], calls.value_off(own.error, own.mismatch))
+    words = calls.shown_by_itself(sites[0], worst(group[0].seen.rows[sites[0]].output))
     return WrongCalls(
         sites=sites,
+        leaves=_leaves(group),
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
     )
+
+
+def _leaves(group: Sequence[Suspect]) -> tuple[Site, ...]:
+    """Return the buffers that some calls leave off, where all values that they give are right."""
+    off = [name for suspect in group for name in suspect.passes.off_at(suspect.seen, suspect.region.root)]
+    return () if None in off else tuple(dict.fromkeys(name for name in off if name is not None))
 
 
 def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
@@ -90,7 +99,7 @@ def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
     own = deviation(suspect.seen.rows[site].output)
     exact = suspect.passes.exact(suspect.region)
     exactly = None if own.mismatch or exact is None or exact.output is None else largest(exact.output)
-    off = calls.off_by(own.error, own.mismatch)
+    off = calls.off_by(*own.words)
     if site in trace.containers:
         return calls.own_code_is_off(site, _unseen(suspect, trace), off, exactly, floor)
     return calls.call_is_off(site, off, exactly, floor)
@@ -108,7 +117,8 @@ def _wrong_caller(suspect: Suspect) -> WrongCaller:
     feeds = region.handed_off
     handed = worst(suspect.seen.rows[feeds[0]].inputs)
     if region.root == STEP:
-        findings = [Finding("inputs", (feeds[0],), calls.step_hands_on(feeds[0]))]
+        name = deviation(suspect.seen.rows[feeds[0]].inputs).buffer
+        findings = [Finding("inputs", (feeds[0],), calls.step_hands_on(feeds[0], name))]
     else:
         findings = [Finding("own code", (region.root,), calls.hands_on(region.root, feeds[0], handed))]
     proof = Proof(calls.shown_by_its_inputs(feeds[0], handed), Verdict.DIVERGES)
@@ -131,6 +141,18 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
         proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
         found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
         yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
+
+
+def _wrong_writes(suspect: Suspect) -> Iterator[WrongWrites]:
+    """Blame ``step`` for what it leaves in buffers, though every call left in them what the reference's does."""
+    floor = suspect.passes.floors.output(suspect.region)
+    off = [row for row in suspect.seen.reading.left if row.exceeds(floor)]
+    names = tuple(name for row in off if (name := buffer_of(row.path)) is not None)
+    if names:
+        value = worst(off)
+        found = Finding("buffers", names, sentences.left_otherwise(listed(names), value))
+        proof = Proof(calls.shown_after_the_step(value), Verdict.DIVERGES)
+        yield WrongWrites(sites=(STEP,), leaves=names, necessary=proof, findings=(found,), doubts=_doubts(suspect))
 
 
 def _wrong_region(suspect: Suspect) -> WrongRegion:
