@@ -111,7 +111,14 @@ class WrongCode(Culprit):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongCalls(WrongCode):
-    """Calls that are wrong by themselves."""
+    """Calls that are wrong by themselves; ``leaves``: the buffers that are, where all values that they give are right."""
+
+    leaves: tuple[Site, ...] = ()
+
+    def evidence(self, asked: Asked) -> str:
+        """Say by which value it shows, or by which buffers."""
+        unfelt = bool(self.leaves) and not self.felt
+        return evidence.buffers_are_wrong(self.leaves, asked.target) if unfelt else super().evidence(asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +182,27 @@ class WrongLoss(AfterTheLayers):
     def blamed(self) -> Blame:
         """Blame the loss, at its lines where they are known."""
         return blame.loss(self.line.places if self.line else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongWrites(WrongCode):
+    """The code of ``step`` that ``leaves`` other values in buffers, when all calls are over."""
+
+    leaves: tuple[Site, ...]
+
+    @property
+    def held(self) -> tuple[Site, ...]:
+        """Return nothing: there is no call to patch."""
+        return ()
+
+    @property
+    def blamed(self) -> Blame:
+        """Blame what ``step`` does itself."""
+        return blame.step_code()
+
+    def evidence(self, asked: Asked) -> str:
+        """Say by which buffers it shows."""
+        return evidence.buffers_are_wrong(self.leaves, asked.target if not self.felt else None)
 
 
 class WrongLine(AfterTheLayers):

@@ -12,6 +12,7 @@ from typing import NamedTuple, NewType
 
 Site = NewType("Site", str)
 
+BUFFER = "buffer:"  # before the name of a buffer, where it stands beside the paths of a call's value
 STEP = Site("step")  # the recipe's own code around the modules: it has no call that could be patched
 
 
@@ -42,6 +43,11 @@ def calls_around(calls: Mapping[str, str | None], call: str) -> Iterator[Site]:
 def parent_of(name: str) -> str:
     """Return the module that a module, parameter or buffer lies in; the top is ''."""
     return name.rpartition(".")[0]
+
+
+def buffer_of(path: str) -> Site | None:
+    """Return the buffer that a path beside those of a call's value names, None where it is one of a value."""
+    return Site(path.removeprefix(BUFFER)) if path.startswith(BUFFER) else None
 
 
 def variable_of(site: str) -> str:

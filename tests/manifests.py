@@ -76,6 +76,7 @@ def manifest(model: dict, **fields: Any) -> dict:
         "not_scalar": {},
         "sites": [],
         "calls": {},
+        "left": {},
         "variables": [],
         "excerpts": {},
         "caught": [],
@@ -107,7 +108,7 @@ def site(name: str, output: dict, inputs: dict | None = None) -> dict:
     """Return the entry of a module's call."""
     module_name = name.partition("#")[0]
     return {
-        "site": name, "module": module_name, "leaf": True, "inputs": inputs or {"list": []}, "output": output,
+        "site": name, "module": module_name, "leaf": True, "inputs": inputs or {"list": []}, "output": output, "state": {},
     }  # fmt: skip
 
 
@@ -147,6 +148,7 @@ def small_point() -> dict:
         "strength": 1.0,
         "sites": [site("m", {"tensor": "t000000"}, {"list": [{"tensor": "t000000"}]})],
         "calls": {"m": None},
+        "left": {},
         "targets": {"loss": 2.0},
         "noise": {"targets": {"loss": 1e-4}, "loss": {"loss": 1e-7}, "exact": {"m": 1e-7}},
     }

@@ -30,7 +30,7 @@ Verdict = Literal["equal", "rounding", "off", "shape"]
 class ComparedValue:
     """One value that both captures have: a whole site, or the part of it that lies at ``path``.
 
-    Attributes: ``kind`` (batch, state, output or target), ``site``, ``path``, ``verdict`` (``equal`` is bit for bit),
+    Attributes: ``kind`` (batch, state, output, left: a buffer after the step, or target), ``site``, ``path``, ``verdict`` (``equal`` is bit for bit),
     ``error`` (relative to A, None where the two do not compare) and ``why`` they do not.
     """
 
@@ -125,6 +125,7 @@ def _sites(manifest: Manifest) -> dict[tuple[str, str], Tree]:
     for entry in manifest.sites:
         found.update({("state", name): {"tensor": manifest.state[name]} for name in of_module.get(entry.module, [])})
         found["output", entry.site] = entry.output
+    found.update({("left", name): {"tensor": key} for name, key in manifest.left.items()})
     found.update({("target", name): {"scalar": value} for name, value in manifest.targets.items()})
     return found
 

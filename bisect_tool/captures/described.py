@@ -29,7 +29,10 @@ class Data(BaseModel):
 
 
 class ModuleEntry(Data):
-    """One module with its own settings; ``arguments`` are the names of what its code takes by position."""
+    """One module with its own settings; ``arguments`` are the names of what its code takes by position.
+
+    ``inherits``: that code is the framework's own, whoever's class it is.
+    """
 
     name: str
     class_: str = Field(alias="class")
@@ -38,6 +41,7 @@ class ModuleEntry(Data):
     training: bool
     settings: dict[str, Any]
     arguments: tuple[str, ...] = ()
+    inherits: bool = False
 
 
 class StateEntry(Data):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
-FORMAT = 4
+FORMAT = 5
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
 PARTS = {"list", "tuple", "dict", "named", "object"}
@@ -60,13 +60,18 @@ class TensorEntry(Data):
 
 
 class SiteEntry(Data):
-    """One module call: its inputs (args, kwargs) and output as trees of tensor keys."""
+    """One module call: its inputs (args, kwargs) and output as trees of tensor keys.
+
+    ``state`` has, of the buffers of its module and of those in it that the run writes, the keys of what each held when the
+    call began and when it ended.
+    """
 
     site: str
     module: str
     leaf: bool
     inputs: Tree
     output: Tree
+    state: dict[str, tuple[str, str]]
 
 
 class VariableEntry(Data):
@@ -156,7 +161,8 @@ class PointNoise(Data):
 class Point(Data):
     """One more run of the same batch, at other weights: all tensors of state, and what each call was given and gave.
 
-    ``stirred`` are the names whose values are not the reference's own, ``strength`` says how much of each was changed.
+    ``stirred`` are the names whose values are not the reference's own, ``strength`` says how much of each was changed; ``left``
+    is as in the manifest.
     """
 
     state: dict[str, str]
@@ -164,6 +170,7 @@ class Point(Data):
     strength: Annotated[float, Field(gt=0, le=1)]
     sites: tuple[SiteEntry, ...]
     calls: dict[str, str | None]
+    left: dict[str, str]
     targets: dict[str, float]
     noise: PointNoise
 
@@ -246,6 +253,7 @@ class Manifest(Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
+    ``left`` is what each buffer that the step wrote held at its end,
     ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
@@ -260,6 +268,7 @@ class Manifest(Data):
     not_scalar: dict[str, str]
     sites: tuple[SiteEntry, ...]
     calls: dict[str, str | None]
+    left: dict[str, str]
     variables: tuple[VariableEntry, ...]
     excerpts: dict[str, Excerpt]
     caught: tuple[Caught, ...]

@@ -66,6 +66,7 @@ class Capture:
             *_dangling(manifest),
             *_misshapen(manifest, manifest.state),
             *_unordered(manifest, manifest),
+            *_unwritten(manifest, manifest),
             *_misplaced(manifest),
             *_undrawn(manifest),
             *_stirred(manifest),
@@ -124,7 +125,9 @@ def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
     for site in run.sites:
         yield from ((f"{site.site} inputs", key) for _, key in tensor_keys(site.inputs))
         yield from ((f"{site.site} output", key) for _, key in tensor_keys(site.output))
+        yield from ((f"{name} in {site.site}", key) for name, keys in site.state.items() for key in keys)
     yield from run.state.items()
+    yield from ((f"{name} after the step", key) for name, key in run.left.items())
 
 
 def _misshapen(manifest: Manifest, state: Mapping[str, str]) -> Iterator[str]:
@@ -145,7 +148,8 @@ def _stirred(manifest: Manifest) -> Iterator[str]:
         yield "there must be a run at stirred weights, or a reason why there is none"
     if point is None:
         return
-    yield from (f"{problem}{STIRRED}" for problem in (*_misshapen(manifest, point.state), *_unordered(manifest, point)))
+    problems = (*_misshapen(manifest, point.state), *_unordered(manifest, point), *_unwritten(manifest, point))
+    yield from (f"{problem}{STIRRED}" for problem in problems)
     changed = {name for name, key in point.state.items() if key != manifest.state.get(name)}
     if changed != set(point.stirred):
         yield f"the parameters stirred are others than those said to be: {', '.join(sorted(changed ^ set(point.stirred)))}"
@@ -198,6 +202,16 @@ def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
             outer = run.calls.get(outer, call)
         if outer is not None:
             yield f"call {call!r} lies in no call that was recorded, or in itself"
+
+
+def _unwritten(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
+    """Check the buffers that a run writes: each is described, and all that calls write are there in the end."""
+    buffers = {entry.name for entry in manifest.described.state if entry.kind == "buffer"}
+    if strangers := sorted(run.left.keys() - buffers):
+        yield f"{', '.join(strangers)} was written, and is no buffer that is described"
+    for entry in run.sites:
+        if lost := sorted(entry.state.keys() - run.left.keys()):
+            yield f"{entry.site} writes {', '.join(lost)}, of which nothing is known after the step"
 
 
 def _misplaced(manifest: Manifest) -> Iterator[str]:

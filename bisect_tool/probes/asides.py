@@ -17,7 +17,7 @@ from bisect_tool.errors import ModelError, WorkerError
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
-from bisect_tool.probes.naming import Naming
+from bisect_tool.probes.naming import Naming, renamed_buffer
 from bisect_tool.probes.reading import Comparison
 from bisect_tool.sites import Edge, Site
 from bisect_tool.worker.arrays import files
@@ -145,7 +145,10 @@ class Asides:
         arrays = files.load(file) if file.exists() else {}
         return {
             Site(self._naming.to_reference[site]): Handed(
-                *([(str(path), arrays[key]) for path, key in parts[part]] for part in ("inputs", "output"))
+                *(
+                    [(renamed_buffer(str(path), self._naming.in_reference), arrays[key]) for path, key in parts[part]]
+                    for part in ("inputs", "output")
+                )
             )
             for site, parts in found.items()
         }

@@ -56,6 +56,7 @@ def _run(
         names[entry.site]: {
             "inputs": entry.inputs,
             "output": entry.output,
+            "state": {matching.state[n]: list(keys) for n, keys in entry.state.items() if n in matching.state},
             "inside": {},
             "around": None,
             "arguments": arguments[entry.module],
@@ -71,7 +72,8 @@ def _run(
         for outer in around if module is not None else ():
             inside = sites[outer]["inside"]
             inside[module] = inside.get(module, 0) + 1
-    return {"sites": sites, "state": {port: run.state[name] for name, port in matching.state.items()}}
+    state, left = ({port: of[n] for n, port in matching.state.items() if n in of} for of in (run.state, run.left))
+    return {"sites": sites, "state": state, "left": left}
 
 
 def _draws(manifest: Manifest, names: Mapping[str, str]) -> dict[str, Any]:

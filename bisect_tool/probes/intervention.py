@@ -28,6 +28,7 @@ class Intervention:
         aimed: those of the disturbed calls that are disturbed only where their output is off.
         dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
             that is no forced pass. In a forced pass every call is watched.
+        drifting: in a forced pass, the buffers that are the port's own once they were given as the run began.
         point: which run of the reference values are taken of: its own, or that at stirred weights.
         backward: "" for none; "own" and "whole" for a backward pass, with the port's own values or the reference's on the
             way forward; "pieces" for one in which each watched call is pulled back by itself.
@@ -49,6 +50,7 @@ class Intervention:
     disturbed: frozenset[tuple[Site, float]] = frozenset()
     aimed: frozenset[Site] = frozenset()
     dissolved: frozenset[Site] | None = None
+    drifting: frozenset[Site] = frozenset()
     point: Literal["", "stirred"] = ""
     backward: Literal["", "own", "whole", "pieces"] = ""
     straight: frozenset[Site] = frozenset()
@@ -84,6 +86,10 @@ class Intervention:
         disturbed, aimed = self.disturbed | frozenset(sizes.items()), self.aimed | frozenset(aimed)
         return dataclasses.replace(self, disturbed=disturbed, aimed=aimed)
 
+    def letting_drift(self, buffers: Iterable[Site]) -> Intervention:
+        """Return this intervention with these buffers left to the port in forced passes, and no others."""
+        return dataclasses.replace(self, drifting=frozenset(buffers))
+
     def forcing(self, dissolved: Iterable[Site]) -> Intervention:
         """Return this intervention as a forced pass with some calls dissolved."""
         return dataclasses.replace(self, dissolved=frozenset(dissolved))
@@ -92,7 +98,7 @@ class Intervention:
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
-        loose = () if self.dissolved is None else ("forced", *self.dissolved)
+        loose = () if self.dissolved is None else ("forced", *self.dissolved, *self.drifting)
         groups = (*forward, self.aimed, loose, self.straight, self.pulled, self.severed, self.thawed, self.tied)
         text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

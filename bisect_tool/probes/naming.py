@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.probes.reading import Draws, Reading, Watched
-from bisect_tool.sites import Site
+from bisect_tool.probes.reading import Comparison, Draws, Reading, Watched
+from bisect_tool.sites import BUFFER, Site, buffer_of
 
 
 class Naming:
@@ -53,7 +53,9 @@ class Naming:
             "aimed": self.known(intervention.aimed),
             "echo": intervention.echo,
             "point": intervention.point,
-            "dissolved": None if intervention.dissolved is None else self.known(intervention.dissolved),
+            "dissolved": None
+            if intervention.dissolved is None
+            else self.known(intervention.dissolved | intervention.drifting),
         }
 
     def fields_with_variables(self, intervention: Intervention) -> dict[str, Any]:
@@ -85,6 +87,7 @@ class Naming:
             receipts={back(k): v for k, v in reading.receipts.items()},
             standing={back(k): v for k, v in reading.standing.items()},
             watched={back(k): _renamed(v, back) for k, v in reading.watched.items()},
+            left=_buffers(reading.left, back),
             calls=tuple((back(site), outputs) for site, outputs in reading.calls),
             draws=Draws(
                 {back(site): count for site, count in reading.draws.given.items()},
@@ -99,4 +102,21 @@ class Naming:
 
 
 def _renamed(watched: Watched, back: Callable[[str], str]) -> Watched:
-    return watched if watched.around is None else dataclasses.replace(watched, around=back(watched.around))
+    return dataclasses.replace(
+        watched,
+        around=None if watched.around is None else back(watched.around),
+        inputs=_buffers(watched.inputs, back),
+        output=_buffers(watched.output, back),
+        exact=None if watched.exact is None else _buffers(watched.exact, back),
+        exact_inputs=None if watched.exact_inputs is None else _buffers(watched.exact_inputs, back),
+    )
+
+
+def _buffers(rows: tuple[Comparison, ...], back: Callable[[str], str]) -> tuple[Comparison, ...]:
+    return tuple(dataclasses.replace(row, path=renamed_buffer(row.path, back)) for row in rows)
+
+
+def renamed_buffer(path: str, back: Callable[[str], str]) -> str:
+    """Return a path with another name of the buffer in it, where it is one."""
+    name = buffer_of(path)
+    return path if name is None else BUFFER + back(name)

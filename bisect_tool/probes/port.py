@@ -181,7 +181,7 @@ class WorkerPort:
         if intervention.dissolved is None:
             silent: Sequence[str] = receipts.not_compared(reading, watched)
         else:
-            silent = receipts.not_judged(reading, self.can_patch)
+            silent = receipts.not_judged(reading, self.can_patch, intervention.patched - intervention.drifting)
         if silent:
             return Reading(failure=f"the worker's reading is not usable: it does not compare {listed(silent)}")
         receipts.check(reading, intervention.patched - variables, unread, self._calls)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
+
+from bisect_tool.sites import Site, buffer_of
 
 Kernels = Annotated[int, Field(ge=0)]
 EXACTLY = ConfigDict(extra="forbid")  # a row of a worker has these fields and no others
@@ -49,7 +53,8 @@ class Watched:
     around it hands it in float64, where that was asked. A row of a forced pass has more: ``call`` is the port's own call,
     ``around`` the recorded call that makes it in the port (None: ``step``), ``unknown_inputs`` and ``unknown_output`` are parts
     without a partner, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
-    ``failed`` is what it raised.
+    ``failed`` is what it raised; among its inputs and its output are the buffers of its module, and of those in it, when it
+    began and when it ended: their paths begin with ``sites.BUFFER``.
     """
 
     inputs: tuple[Comparison, ...] = ()
@@ -159,6 +164,7 @@ class Reading:
         standing: for a patched parameter whose module was not called, the hash of what it held after the run.
         watched: comparisons by site.
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
+        left: in a forced pass, how far the buffers are off at the end of the step.
         draws: what became of the random numbers that were drawn.
         gradients: each parameter's, in a run with a whole backward pass.
         pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
@@ -176,6 +182,7 @@ class Reading:
     standing: dict[str, str] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
+    left: tuple[Comparison, ...] = ()
     draws: Draws = field(default_factory=Draws)
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()
@@ -185,12 +192,31 @@ class Reading:
     failed: Failed | None = None
     detail: str = ""
 
+    @property
+    def buffers(self) -> frozenset[Site]:
+        """Return the buffers of which a forced pass has rows."""
+        rows = [row for seen in self.watched.values() for row in (*seen.inputs, *seen.output)]
+        return frozenset(name for row in (*rows, *self.left) if (name := buffer_of(row.path)) is not None)
+
+    def without_buffers(self, names: Collection[Site]) -> Reading:
+        """Return it without what it says of some buffers."""
+        watched = {
+            site: dataclasses.replace(seen, inputs=without(seen.inputs, names), output=without(seen.output, names))
+            for site, seen in self.watched.items()
+        }
+        return dataclasses.replace(self, watched=watched, left=without(self.left, names))
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reading:
         """Rebuild a reading from a worker's reply or the cache. Raises ValueError or AttributeError when it is none."""
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         receipts = {site: [one] if isinstance(one, str) else one for site, one in data.get("receipts", {}).items()}
         return _READING.validate_python({**known, "receipts": receipts})
+
+
+def without(rows: tuple[Comparison, ...], buffers: Collection[Site]) -> tuple[Comparison, ...]:
+    """Return comparisons without those of some buffers."""
+    return tuple(row for row in rows if buffer_of(row.path) not in buffers)
 
 
 _READING = TypeAdapter(Reading)

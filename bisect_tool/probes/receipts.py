@@ -11,7 +11,7 @@ from bisect_tool.captures.reader import has_opaque, tensor_keys
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.reading import Reading, Watched
-from bisect_tool.sites import Site, calls_around, module_of, parent_of
+from bisect_tool.sites import STEP, Site, buffer_of, calls_around, module_of, parent_of
 
 
 class Receipts:
@@ -25,6 +25,8 @@ class Receipts:
             self._calls_of.setdefault(module_of(call), []).append(call)
         self._hashes = {name: [tensors[key].hash] for name, key in run.state.items()}
         self._compared = {entry.site: _rows(entry) for entry in run.sites}
+        self._buffers = {entry.site: frozenset(entry.state) for entry in run.sites}
+        self._left = frozenset(run.left)
         self._whole = [entry.site for entry in run.sites if not has_opaque(entry.output)]
         for entry in run.sites:
             self._hashes[entry.site] = [tensors[key].hash for _, key in tensor_keys(entry.output)]
@@ -63,10 +65,10 @@ class Receipts:
                 silent.append(site)
         return silent
 
-    def not_judged(self, reading: Reading, given: Callable[[str], bool]) -> list[str]:
+    def not_judged(self, reading: Reading, given: Callable[[str], bool], buffers: Collection[str]) -> list[str]:
         """Return the calls of a forced pass without a row, or with one that does not compare all; a module for calls of it.
 
-        ``given`` tells which calls the worker was told of.
+        ``given`` tells which calls the worker was told of, ``buffers`` are among those it has to compare.
         """
         seen = Counter(module_of(site) for site in reading.watched)
         recorded = Counter(module_of(site) for site in self._whole if given(site))
@@ -74,7 +76,14 @@ class Receipts:
         lost = [module for module in recorded if seen[module] < min(recorded[module], made[module])]
         came_to = [Site(site) for site, row in reading.watched.items() if row.failed is None]
         rows = dataclasses.replace(reading, receipts={site: [] for site in came_to})
-        return sorted({*lost, *self.not_compared(rows, came_to)})
+        silent = {site for site in came_to if not self._compares(reading.watched[site], site, buffers)}
+        if not self._left & set(buffers) <= {buffer_of(row.path) for row in reading.left}:
+            silent.add(STEP)
+        return sorted({*lost, *silent, *self.not_compared(rows, came_to)})
+
+    def _compares(self, row: Watched, site: Site, buffers: Collection[str]) -> bool:
+        wanted = self._buffers.get(site, frozenset()) & set(buffers)
+        return all(wanted <= {buffer_of(one.path) for one in rows} for rows in (row.inputs, row.output))
 
     def _not_consumed(self, site: str) -> BisectError:
         guessed = self._matching.how.get(site) in ("shape", "guess")

@@ -10,15 +10,24 @@ from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.tolerance import SAFETY
 from bisect_tool.sentences import calls
-from bisect_tool.sites import Site
+from bisect_tool.sites import Site, buffer_of
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far a value is off, relatively; infinitely where it does not compare, and ``mismatch`` may say why."""
+    """How far a value is off, relatively; infinitely where it does not compare, and ``mismatch`` may say why.
+
+    ``buffer`` is its name where it is no value of a call's but what a buffer holds.
+    """
 
     error: float
     mismatch: str | None = None
+    buffer: Site | None = None
+
+    @property
+    def words(self) -> tuple[float, str | None, Site | None]:
+        """Return what the sentences about it take."""
+        return self.error, self.mismatch, self.buffer
 
 
 def call_floor(trace: Trace, site: Site) -> float:
@@ -51,11 +60,11 @@ def largest(comparisons: Iterable[Comparison]) -> float:
 
 
 def deviation(comparisons: Sequence[Comparison]) -> Deviation:
-    """Return how far the worst of some tensors is off."""
-    return Deviation(largest(comparisons), next((c.mismatch for c in comparisons if c.mismatch), None))
+    """Return how far the worst of some tensors is off; a buffer only where no value is as bad."""
+    one = max(comparisons, key=lambda c: (largest([c]), buffer_of(c.path) is None), default=None)
+    return Deviation(0.0) if one is None else Deviation(largest([one]), one.mismatch, buffer_of(one.path))
 
 
 def worst(comparisons: Sequence[Comparison]) -> str:
     """Say how far the worst of some tensors is off."""
-    off = deviation(comparisons)
-    return calls.value_off(off.error, off.mismatch)
+    return calls.value_off(*deviation(comparisons).words)

@@ -18,13 +18,17 @@ DIVERGES_WITHOUT_CALLS = f"the code diverges, but {NO_CALL}"
 # How far a value is off.
 
 
-def off_by(error: float, mismatch: str | None = None) -> str:
-    """Say how far a value is off, as a verb: 'is off by 75.59 %'."""
+def off_by(error: float, mismatch: str | None = None, buffer: str | None = None) -> str:
+    """Say how far a value is off, as a verb: 'is off by 75.59 %'; of a ``buffer``, what a call leaves in it."""
+    if buffer is not None:
+        return f"leaves {buffer} {f'with {mismatch}' if mismatch else f'off by {_share(error)}'}"
     return f"gives {mismatch}" if mismatch else f"is off by {_share(error)}"
 
 
-def value_off(error: float, mismatch: str | None = None) -> str:
-    """Say how far a value is off, as a noun: 'a value that is off by 75.59 %'."""
+def value_off(error: float, mismatch: str | None = None, buffer: str | None = None) -> str:
+    """Say how far a value, or what a ``buffer`` holds, is off, as a noun: 'a value that is off by 75.59 %'."""
+    if buffer is not None:
+        return f"another {buffer}, {mismatch or f'off by {_share(error)}'}"
     return mismatch or f"a value that is off by {_share(error)}"
 
 
@@ -79,8 +83,10 @@ def output_of(site: str) -> str:
     return f"the value of {site}"
 
 
-def step_hands_on(site: str) -> str:
-    """Say that ``step`` hands a layer other inputs."""
+def step_hands_on(site: str, buffer: str | None = None) -> str:
+    """Say that ``step`` hands a layer other inputs, or lets it begin with another ``buffer``."""
+    if buffer is not None:
+        return f"{site} begins with another {buffer} than the reference's: the code of step writes it, or does not"
     return f"{site} is handed other inputs than the reference's: the code of step, or the batch"
 
 
@@ -105,6 +111,11 @@ def shown_by_itself(site: str, value: str) -> str:
 def shown_by_its_inputs(site: str, value: str) -> str:
     """Say what proves that a call is handed something else, where no target shows it."""
     return f"everything patched: {site} is handed {value}"
+
+
+def shown_after_the_step(value: str) -> str:
+    """Say what proves that ``step`` leaves something else in a buffer."""
+    return f"everything patched: step leaves {value}"
 
 
 # What could not be settled.

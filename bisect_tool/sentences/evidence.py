@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bisect_tool.sentences.blame import Asked
-from bisect_tool.sentences.spelling import apart
+from bisect_tool.sentences.spelling import apart, sentence_list
 
 StartShows = Literal["fixed", "constant", "law"]
 OTHERWISE: dict[StartShows, str] = {
@@ -28,6 +29,12 @@ def code_diverges(asked: Asked) -> str:
 def code_is_wrong(unfelt_by: str | None = None) -> str:
     """Say that code is wrong by itself, whether a target shows it or not."""
     return f"{_though(unfelt_by)}: the reference's inputs and weights give another output"
+
+
+def buffers_are_wrong(buffers: Sequence[str], unfelt_by: str | None = None) -> str:
+    """Say that code leaves other values in buffers, whether a target shows it or not."""
+    names = list(dict.fromkeys(name.rpartition(".")[2] for name in buffers)) if len(buffers) > 2 else buffers
+    return f"{_though(unfelt_by)}: the reference's inputs and weights leave another {sentence_list(names)}"
 
 
 def start_diverges(asked: Asked) -> str:

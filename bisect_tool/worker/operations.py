@@ -70,15 +70,17 @@ class Session:
         draws: Data,
         tensors: Data,
         gradients: Optional[Data],
+        left: Data,
         stirred: Optional[Data],
         largest: int,
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
-        self._reference = Reference(folder, sites, state, batch, tensors, gradients)
+        self._reference = Reference(folder, sites, state, batch, tensors, gradients, left)
         self._model.draws = Giving(self._adapter, draws, self._reference.read, {*sites, *draws})
         self._stirred = None
         if stirred is not None:
-            self._stirred = Reference(folder, stirred["sites"], stirred["state"], batch, tensors)
+            run, left = (stirred["sites"], stirred["state"]), stirred["left"]
+            self._stirred = Reference(folder, *run, batch, tensors, left=left)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))

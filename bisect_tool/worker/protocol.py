@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
 
-VERSION = 1
+VERSION = 2
 ALWAYS = ""  # no capability: what every worker answers
 
 Fields = Mapping[str, str]  # field -> its kind
@@ -54,6 +54,7 @@ ATTACHED = {
     "draws": "object",
     "tensors": "object",
     "gradients": "object or null",
+    "left": "object",
     "stirred": "object or null",
     "largest": "whole",
 }
@@ -98,6 +99,7 @@ SURVEY = {
     "functions": "names",
     "conditions": "object",
 }
+LEFT = {"left": "list"}  # of a forced pass
 PATCH = {"patch": "names"}
 FAILED = {"failed": "object"}  # of a run that raised: the reply is what there is of it up to there
 
@@ -115,7 +117,7 @@ REQUESTS: Dict[str, Request] = {
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may=FAILED),
+    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request("survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may=FAILED),
     "identify": Request(

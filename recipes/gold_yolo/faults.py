@@ -137,8 +137,8 @@ IN_THE_LAYERS = {
     "bn_momentum": Fault(
         "The batch norms of the RepVGG-like blocks keep the default momentum of 0.1.",
         "nothing at this step; the running statistics drift apart",
-        "unfelt",
-        (),
+        "code",
+        tuple(name for name in BATCH_NORMS if name.endswith(".block.bn")),
         (
             Edit(
                 "port_blocks.py",

@@ -95,12 +95,13 @@ def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
         "strength": 1.0,
         "sites": [site(name, output) for name, output in outputs.items()],
         "calls": calls,
+        "left": {},
         "targets": {"loss": 1.0},
         "noise": {"targets": {}, "loss": {}, "exact": {}},
     }
     ours = OURS.model_copy(update={"stirred": Point.model_validate(point)})
     stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING, TORCH))["stirred"]
-    same = {"inputs": {"list": []}, "output": {"tensor": "s"}, "arguments": []}
+    same = {"inputs": {"list": []}, "output": {"tensor": "s"}, "state": {}, "arguments": []}
     assert stirred == {
         "sites": {
             "net": {**same, "around": None, "inside": {"part": 2, "part.conv": 1, "odd": 1}},
@@ -108,4 +109,16 @@ def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
             "part.conv": {**same, "around": "part", "inside": {}},
         },
         "state": {"part.conv.kernel": "s"},
+        "left": {},
     }  # fmt: skip
+
+
+def test_what_calls_find_and_leave_in_buffers_is_told_by_the_ports_names() -> None:
+    """Those that have a partner; so is what they hold after the step."""
+    written = {"conv.weight": ("t", "t"), "lost.count": ("t", "t")}
+    sites = tuple(e.model_copy(update={"state": written if e.site == "conv" else {}}) for e in OURS.sites)
+    ours = OURS.model_copy(update={"sites": sites, "left": {"conv.weight": "t", "lost.count": "t"}})
+    request = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING, TORCH))
+    assert request["sites"]["part.conv"]["state"] == {"part.conv.kernel": ["t", "t"]}
+    assert request["sites"]["part.conv#2"]["state"] == {}
+    assert request["left"] == {"part.conv.kernel": "t"}

@@ -6,7 +6,7 @@ import pytest
 
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.naming import Naming
-from bisect_tool.probes.reading import Pulled, PulledAt, Reading
+from bisect_tool.probes.reading import Comparison, Pulled, PulledAt, Reading, Watched
 from bisect_tool.sites import Site
 from bisect_tool.worker import protocol
 
@@ -46,4 +46,9 @@ def test_a_reading_comes_back_in_the_references_names() -> None:
     reading = Reading(receipts={"model.x": ["1"], "other": ["2"]}, calls=(("model.b", ()),), pieces=rows)
     found = Naming(NAMES).reading(reading)
     assert (found.receipts, found.calls) == ({"net.a": ["1"], "other": ["2"]}, (("net.b", ()),))
+    rows = (Comparison("buffer:model.x.w", 0.5), Comparison("model.x.w", 0.0))
+    reading = Reading(watched={"model.x": Watched(rows, rows, around="model.b")}, left=rows[:1])
+    buffers = Naming(NAMES).reading(reading)
+    assert [row.path for row in buffers.watched["net.a"].output] == ["buffer:net.a.weight", "model.x.w"]
+    assert (buffers.watched["net.a"].around, buffers.left[0].path) == ("net.b", "buffer:net.a.weight")
     assert [(row.site, row.path) for row in found.pieces] == [("net.a", "net.a.weight"), ("net.a", "model.x.w")]

@@ -13,7 +13,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.probes.receipts import Receipts
-from bisect_tool.sites import Site
+from bisect_tool.sites import BUFFER, Site
 
 # top calls m, which calls m.a; shared is called twice; idle has a parameter and is never called.
 CALLS = {"top": None, "m": "top", "m.a": "m", "shared": "top", "shared#2": "m"}
@@ -115,3 +115,27 @@ def test_a_call_that_was_come_to_must_be_compared(receipts: Receipts, reading: R
     seen = Watched(output=(Comparison("", 0.0),))
     assert receipts.not_compared(dataclasses.replace(reading, watched={"m.a": Watched()}), [Site("m.a")]) == ["m.a"]
     assert receipts.not_compared(dataclasses.replace(reading, watched={"m.a": seen}), [Site("m.a")]) == []
+
+
+def test_a_forced_pass_that_leaves_out_a_buffer_is_not_judged(receipts: Receipts) -> None:
+    """Of those that a call writes and the port was given, when it begins and when it ends; and of the step in the end."""
+    recorded = manifest(
+        described([module("m")], [tensor("m.mean", kind="buffer")]),
+        sites=[{**site("m", {"tensor": "a"}), "state": {"m.mean": ["a", "b"]}}],
+        calls={"m": None},
+        left={"m.mean": "b"},
+        tensors={k: {"file": SHARD, "shape": [3], "dtype": "float32", "hash": k} for k in "ab"},
+    )
+    data = Manifest.model_validate(recorded)
+    judge = Receipts(data, data.tensors, Matching({}, {}, {}, (), ()))
+    buffer, value = Comparison(f"{BUFFER}m.mean", 0.0), Comparison("", 0.0)
+    whole = Reading(watched={"m": Watched((buffer,), (value, buffer))}, left=(buffer,))
+
+    def silent(reading: Reading, *buffers: str) -> list[str]:
+        return judge.not_judged(reading, lambda _site: True, buffers)
+
+    assert silent(whole, "m.mean") == []
+    for row in (Watched((), (value, buffer)), Watched((buffer,), (value,))):
+        reading = dataclasses.replace(whole, watched={"m": row})
+        assert (silent(reading, "m.mean"), silent(reading)) == (["m"], [])
+    assert silent(dataclasses.replace(whole, left=()), "m.mean") == ["step"]

@@ -30,6 +30,7 @@ WORDS = {
     "residual_forgotten": "lacks the residual: with its input added it is the reference's",
     "concat_swapped": "has the inputs' blocks along axis 1 in the order 3, 2, 1, 0: concatenated in another order",
     "pair_swapped": "has the inputs' blocks along axis 1 in the order 1, 0: concatenated in another order",
+    "bn_momentum": "updated with momentum 0.1, the reference with 0.03",
     "bn_defaults": "is normalised with eps 1e-05, the reference with 0.001",
     "eval_mode": "is normalised with running statistics still at 0 and 1, the reference with the batch's own",
     "corners_aligned": "which come from input 3; there it is bilinear with align_corners=True, the reference bilinear with",
@@ -37,7 +38,6 @@ WORDS = {
 }
 PREFLIGHT = {
     "projection_trained": "trains in the port, is frozen in the reference: detect.proj",
-    "bn_momentum": "38 BatchNorm2d: momentum 0.1, reference 0.03",
     "extra_branch": "78,227 more than the reference's 5,617,930: + 78,227 of detect.dist_preds (24 tensors",
 }
 

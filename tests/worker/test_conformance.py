@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
-from bisect_tool.probes.reading import Reading
+from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.recipes.load import load_recipe
-from bisect_tool.sites import Site
+from bisect_tool.sites import BUFFER, Site
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 
@@ -178,6 +178,42 @@ def test_what_a_call_was_given_and_gave_is_handed_over(asked: Asked) -> None:
     np.testing.assert_allclose(value, recorded, rtol=1e-3, atol=1e-5)
     assert len(found[Site("net.head")].output) == 3
     assert len(found[Site("net.first")].inputs) == 1
+
+
+def buffers(rows: Sequence[Comparison]) -> dict[str, float]:
+    """Return how far the buffers among what a call was handed, or gave, are off, by the last part of their names."""
+    return {row.path.rpartition(".")[2]: row.error or 0.0 for row in rows if row.path.startswith(BUFFER)}
+
+
+def test_what_a_call_leaves_in_buffers_is_compared_and_put_right(asked: Asked) -> None:
+    """Each call of a batch norm begins with the reference's statistics; Jittor's own divides the variance by n."""
+    forced = Intervention(asked.state).forcing(())
+    calls = [site for site in map(Site, SITES) if ".bn" in site]
+    reading = asked.port.run(forced.computing_exactly(calls))
+    assert reading.failure is None
+    for site in calls:
+        seen = reading.watched[site]
+        exact = buffers(seen.exact or seen.output)  # what is not off is not computed once more
+        assert buffers(seen.inputs) == {"running_mean": 0.0, "running_var": 0.0}
+        assert exact["running_mean"] < 2e-5
+        assert (exact["running_var"] < 2e-5) == (asked.port.described.framework == "torch")
+    assert [row.error for row in reading.left] == [0.0] * len(asked.capture.manifest.left)
+    assert run(asked, repeat=4).targets == run(asked).targets
+    handed = asked.port.asides.values(forced, [calls[-1]])[calls[-1]]
+    for part in (handed.inputs, handed.output):
+        assert {path for path, _ in part} >= {
+            f"{BUFFER}net.second.bn.{name}" for name in ("running_mean", "running_var")
+        }
+
+
+def test_a_buffer_that_drifts_is_the_ports_own(asked: Asked) -> None:
+    """It has no row, and the second call begins with what the first one left."""
+    names = [Site(name) for name in asked.capture.manifest.left]
+    forced = Intervention(asked.state).letting_drift(names).forcing(())
+    reading = asked.port.run(forced)
+    assert reading.failure is None
+    assert not any(row.path.startswith(BUFFER) for seen in reading.watched.values() for row in seen.output)
+    assert reading.left == ()
 
 
 def test_what_build_left_is_compared_with_the_references(asked: Asked) -> None:

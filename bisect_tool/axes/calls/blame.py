@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.point import Suspect
 from bisect_tool.axes.calls.values import Blamed
-from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion
+from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.questions.judging import deviation, largest, worst
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import buffers as sentences
 from bisect_tool.sentences import calls, labels
-from bisect_tool.sites import STEP, Site, module_of
+from bisect_tool.sentences.spelling import listed
+from bisect_tool.sites import STEP, Site, buffer_of, module_of
 
 
 def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
@@ -60,6 +62,7 @@ def _culprits(case: Case, group: Sequence[Suspect]) -> Iterator[WrongCode]:
             yield _wrong_caller(group)
         if region.output_off and (len(region.pieces) > 1 or not region.handed_off or _in_place(suspect)):
             yield from _wrong_losses(case, suspect)
+        yield from _wrong_writes(suspect)
     elif suspect.pieces == (region.root,):
         yield _wrong_caller(group)
     else:
@@ -74,14 +77,20 @@ def _in_place(suspect: Suspect) -> bool:
 def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
     sites = _roots(group)
     findings = [Finding("output", sites[:1], _output_sentence(trace, group)), *_settings(trace, sites)]
-    own = deviation(group[0].seen.rows[sites[0]].output)
-    words = calls.shown_by_itself(sites[0], calls.value_off(own.error, own.mismatch))
+    words = calls.shown_by_itself(sites[0], worst(group[0].seen.rows[sites[0]].output))
     return WrongCalls(
         sites=sites,
+        leaves=_leaves(group),
         necessary=Proof(words, Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
     )
+
+
+def _leaves(group: Sequence[Suspect]) -> tuple[Site, ...]:
+    """Return the buffers that some calls leave off, where all values that they give are right."""
+    off = [name for suspect in group for name in suspect.passes.off_at(suspect.seen, suspect.region.root)]
+    return () if None in off else tuple(dict.fromkeys(name for name in off if name is not None))
 
 
 def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
@@ -92,7 +101,7 @@ def _output_sentence(trace: Trace, group: Sequence[Suspect]) -> str:
     own = deviation(suspect.seen.rows[site].output)
     exact = suspect.passes.exact(suspect.region)
     exactly = None if own.mismatch or exact is None or exact.output is None else largest(exact.output)
-    off = calls.off_by(own.error, own.mismatch)
+    off = calls.off_by(*own.words)
     if site in trace.containers:
         return calls.own_code_is_off(site, _unseen(suspect, trace), off, exactly, floor)
     return calls.call_is_off(site, off, exactly, floor)
@@ -110,7 +119,7 @@ def _wrong_caller(group: Sequence[Suspect]) -> WrongCaller:
     first = region.handed_off[0]
     handed = worst(rows[first].inputs)
     if region.root == STEP:
-        findings = [Finding("inputs", (first,), calls.step_hands_on(first))]
+        findings = [Finding("inputs", (first,), calls.step_hands_on(first, deviation(rows[first].inputs).buffer))]
     else:
         findings = [Finding("own code", (region.root,), calls.hands_on(region.root, first, handed))]
     return WrongCaller(
@@ -131,6 +140,18 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
         proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
         found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
         yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
+
+
+def _wrong_writes(suspect: Suspect) -> Iterator[WrongWrites]:
+    """Blame ``step`` for what it leaves in buffers, though every call left in them what the reference's does."""
+    floor = suspect.passes.floors.output(suspect.region)
+    off = [row for row in suspect.seen.reading.left if row.exceeds(floor)]
+    names = tuple(name for row in off if (name := buffer_of(row.path)) is not None)
+    if names:
+        value = worst(off)
+        found = Finding("buffers", names, sentences.left_otherwise(listed(names), value))
+        proof = Proof(calls.shown_after_the_step(value), Verdict.DIVERGES)
+        yield WrongWrites(sites=(STEP,), leaves=names, necessary=proof, findings=(found,), doubts=_doubts(suspect))
 
 
 def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:

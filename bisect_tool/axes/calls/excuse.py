@@ -109,7 +109,7 @@ class Tried(NamedTuple):
     def _moves(self, value: Callable[[Rows], Sequence[Comparison]]) -> bool:
         """Tell whether the disturbance makes a value another one; infinity, or another shape, does not tell."""
         plain = value(self.plain.rows)
-        return self.noisy is None or plain != value(self.noisy.rows) or any(row.error is None for row in plain)
+        return self.noisy is None or plain != value(self.noisy.rows) or any(row.mismatch is not None for row in plain)
 
 
 def _disturbed(search: Search, found: Pass, tried: Pass, climbing: Collection[Site]) -> Tried:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.regions import Pass, chain
-from bisect_tool.culprit import WrongCode, WrongLoss, held_by
+from bisect_tool.culprit import WrongCode, WrongLoss, WrongWrites, held_by
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.proof import Proof, agrees, diverges
 from bisect_tool.questions.question import Question
@@ -32,10 +32,10 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     unfelt = tuple(c if isinstance(c, WrongLoss) else dataclasses.replace(c, felt=False) for c in culprits)
     if case.target is None or case.question.verdict(case.base) is not Verdict.DIVERGES:
         return Felt(unfelt)
-    if any(not culprit.held for culprit in culprits):
+    if any(not culprit.held and not isinstance(culprit, WrongWrites) for culprit in culprits):
         return Felt(unfelt)  # nothing that is put right in the layers makes the code of step right
-    if not culprits:
-        return Felt((), (calls.DIVERGES_UNEXPLAINED,))
+    if not held_by(culprits):
+        return Felt(unfelt, (calls.DIVERGES_UNEXPLAINED,))
     question, held = case.question, set(held_by(culprits))
     what = labels.these(len(culprits), [*held_by(culprits)])
     healed = _left_to_the_port(question, last, f"{what} alone", set(last.rows) - held)

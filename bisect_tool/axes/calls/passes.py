@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from bisect_tool.axes.calls.exactly import Exact, Key, exact_of, is_off, key_of
 from bisect_tool.axes.calls.regions import Pass, Region, Rows, cut
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.reading import Comparison, Reading, Watched
+from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.questions.judging import call_floor, largest
 from bisect_tool.questions.question import Question
-from bisect_tool.questions.tolerance import SAFETY, UNCHECKED, Interval
+from bisect_tool.questions.tolerance import SAFETY, Interval
 from bisect_tool.sentences import calls as sentences
 from bisect_tool.sentences import labels
-from bisect_tool.sites import STEP, Site, module_of
+from bisect_tool.sites import STEP, Site, buffer_of, module_of
 
 AMBIGUOUS = 1e-2  # relative; code that is further off in float32, from the right inputs, does not merely round
 LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
@@ -32,13 +32,6 @@ class SpentError(Exception):
 
 class PassError(Exception):
     """The port fails in a forced pass; what it says."""
-
-
-class Exact(NamedTuple):
-    """What a region gives, and hands to calls in place, in float64; None where its code does not run in it."""
-
-    output: tuple[Comparison, ...] | None
-    handed: Mapping[Site, tuple[Comparison, ...]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ class Passes:
     made: int = 0
     most: int = MOST_PASSES
     _rows: Rows = field(default_factory=dict)  # of the last pass
-    _exact: dict[tuple[Site, frozenset[Site], tuple[Site, ...]], Exact] = field(default_factory=dict)
+    _exact: dict[Key, Exact] = field(default_factory=dict)
 
     def run(
         self,
@@ -145,14 +138,14 @@ class Passes:
     def _unknown_exactly(self, loose: frozenset[Site]) -> list[Site]:
         """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet."""
         regions = {root: region for root, region in cut(self._rows, loose).items() if root != STEP}
-        known = {root for root, region in regions.items() if _key(region) in self._exact}
+        known = {root for root, region in regions.items() if key_of(region) in self._exact}
         return [call for call in self._each if call not in known]
 
     def _learn(self, reading: Reading, regions: Mapping[Site, Region], asked: Collection[Site] = ()) -> None:
         """Keep what regions are in float64: those that were ``asked``, though their code does not run in it, and all that told."""
         for root, region in regions.items():
             if root in asked or (root != STEP and reading.watched[root].exact is not None):
-                self._exact[_key(region)] = _exact_of(reading, region)
+                self._exact[key_of(region)] = exact_of(reading, region)
 
     def others_targets(self) -> bool:
         """Tell whether the port as a whole, with these weights, gives other targets than the reference."""
@@ -164,7 +157,26 @@ class Passes:
 
     def exact(self, region: Region) -> Exact | None:
         """Return what a region gives and hands on in float64, None where that is not known."""
-        return self._exact.get(_key(region))
+        return self._exact.get(key_of(region))
+
+    def off_at(self, found: Pass, site: Site) -> list[Site | None]:
+        """Return the buffers that a call in place leaves off by more than rounding, in float64 too; None for a value that is."""
+        region = found.regions[site]
+        floor, exact = self.floors.output(region), self.exact(region)
+        fine = {row.path for row in (exact and exact.output) or () if not row.exceeds(floor)}
+        off = [row.path for row in found.rows[site].output if row.exceeds(floor) and row.path not in fine]
+        return [buffer_of(path) for path in off]
+
+    @property
+    def drifting(self) -> frozenset[Site]:
+        """Return the buffers that are left to the port: no boundaries of regions."""
+        return self.question.base.drifting
+
+    def let_drift(self, buffers: Collection[Site], *, felt: bool) -> None:
+        """Leave buffers to the port from now on, and no others; ``felt``: what was computed in float64 may be another value then."""
+        self.question = dataclasses.replace(self.question, base=self.question.base.letting_drift(buffers))
+        known = {} if felt else self._exact
+        self._exact = {key: exact.without(buffers) for key, exact in known.items()}
 
     def _observed(
         self,
@@ -188,29 +200,44 @@ class Passes:
     def _judged(
         self, reading: Reading, regions: Mapping[Site, Region], dissolved: frozenset[Site], times: float = 1.0
     ) -> Pass:
+        moved = self._moved(reading, dissolved)
+        reading = reading.without_buffers(moved)
         rows = _rows(reading)
-        judged = {root: self._judge(region, rows, reading, times) for root, region in regions.items()}
+        judged = {root: self._judge(region, rows, reading, times, moved) for root, region in regions.items()}
         return Pass(rows, dissolved, judged, reading)
 
-    def _judge(self, region: Region, rows: Rows, reading: Reading, times: float) -> Region:
-        exact = self._exact.get(_key(region))
+    def _moved(self, reading: Reading, dissolved: Collection[Site]) -> frozenset[Site]:
+        """Return the buffers of dissolved calls that are handed something else: what they hold then means something else too."""
+        below = self.floors.inputs(Region(STEP, frozenset()))
+        handed = {
+            f"{module_of(site)}."
+            for site in dissolved
+            if site in reading.watched
+            and any(row.exceeds(below) for row in reading.watched[site].inputs if buffer_of(row.path) is None)
+        }
+        return frozenset(name for name in reading.buffers if any(map(name.startswith, handed)))
+
+    def _judge(self, region: Region, rows: Rows, reading: Reading, times: float, moved: Collection[Site]) -> Region:
+        known = self._exact.get(key_of(region))
+        exact = known and known.without(moved)
         below, asked = times * self.floors.inputs(region), exact is not None
         handed = tuple(
             site
             for site in region.frontier
-            if _off(
+            if is_off(
                 rows[site].inputs, exact and exact.handed.get(site), below, unchecked=asked and len(region.pieces) > 1
             )
         )
         unknown = tuple(self._unknown(region, rows))
         if region.root == STEP:
             failed = None if reading.failed is None else reading.failed.message
-            off = failed is None and self.floors.off_target(region, reading.targets, times)
+            left = is_off(reading.left, None, times * self.floors.output(region), unchecked=False)
+            off = failed is None and (left or self.floors.off_target(region, reading.targets, times))
             return dataclasses.replace(region, output_off=off, handed_off=handed, failed=failed, unknown=unknown)
         row, most = rows[region.root], times * self.floors.output(region)
         return dataclasses.replace(
             region,
-            output_off=_off(row.output, exact and exact.output, most, unchecked=asked),
+            output_off=is_off(row.output, exact and exact.output, most, unchecked=asked),
             handed_off=handed,
             failed=row.failed,
             unknown=(*(sentences.input_unknown(region.root, part) for part in row.unknown_inputs), *unknown),
@@ -228,7 +255,7 @@ class Passes:
         """Return the calls to compute in float64 too: those that are off, of a kind whose settings differ alike a few."""
         off: dict[Site, float] = {}
         for region in found.wrong():
-            if region.root == STEP or region.failed is not None or _key(region) in self._exact:
+            if region.root == STEP or region.failed is not None or key_of(region) in self._exact:
                 continue
             handed = [largest(found.rows[site].inputs) for site in region.handed_off]
             errors = [e for e in (largest(found.rows[region.root].output), *handed) if math.isfinite(e)]
@@ -249,25 +276,3 @@ class Passes:
 
 def _rows(reading: Reading) -> dict[Site, Watched]:
     return {Site(site): row for site, row in reading.watched.items()}
-
-
-def _key(region: Region) -> tuple[Site, frozenset[Site], tuple[Site, ...]]:
-    return region.root, region.pieces, region.frontier
-
-
-def _exact_of(reading: Reading, region: Region) -> Exact:
-    handed = {site: reading.watched[site].exact_inputs for site in region.frontier}
-    return Exact(reading.watched[region.root].exact, {s: rows for s, rows in handed.items() if rows is not None})
-
-
-def _off(plain: Sequence[Comparison], exact: Sequence[Comparison] | None, floor: float, *, unchecked: bool) -> bool:
-    """Tell whether a value is off by more than rounding, in float64 too where that is known.
-
-    Rounding never makes infinity of a number. ``unchecked``: where float64 does not tell, more than the floor is allowed.
-    """
-    error = largest(plain)
-    if math.isinf(error):
-        return True
-    if exact is None:
-        return error > (max(floor, UNCHECKED) if unchecked else floor)
-    return error > floor and largest(exact) > floor

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.drift import drift_settled
 from bisect_tool.axes.calls.passes import MOST_PASSES, Floors, PassError, Passes, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Point
@@ -44,7 +45,9 @@ def search_points(case: Case) -> Searched:
     before = () if stirred is None else stirred.suspects
     fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
     named = {piece for suspect in before if suspect.proved for piece in suspect.pieces}
-    own = search_point(_own_passes(case), _calls(case.capture.manifest.calls), fixed, named)
+    own = search_point(
+        drift_settled(_own_passes(case), case, case.capture.manifest), _calls(case.capture.manifest.calls), fixed, named
+    )
     lost = _stirred_and_lost(case)
     # What could not be given at other weights, and made the difference there, is settled by its own, where they clear it.
     settled = {piece for suspect in own.suspects if suspect.proved for piece in suspect.pieces}
@@ -63,7 +66,7 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
     if point is None:
         return None, ()
     try:
-        return search_point(_stirred_passes(case, point), _calls(point.calls)), ()
+        return search_point(drift_settled(_stirred_passes(case, point), case, point), _calls(point.calls)), ()
     except SpentError:
         return None, (sentences.too_many_passes("stirred weights"),)
     except (PassError, BisectError) as error:  # such as of a value that the step itself overwrites

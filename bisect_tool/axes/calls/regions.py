@@ -1,7 +1,8 @@
 """A forced pass cut into regions, each judged by itself.
 
 A *piece* is the own code of one call, or of ``step``. A *region* is a piece and the calls dissolved in it. What goes into it was
-given the reference's value, what comes out was compared: its output, and what it hands to each call in place that it makes. So a
+given the reference's value, what comes out was compared: its output, and what it hands to each call in place that it makes. What
+buffers hold goes in and comes out like values. So a
 region that is off holds a fault, whatever else is wrong in the port; and a piece of one that is right is innocent.
 """
 
@@ -24,8 +25,8 @@ class Region:
     Attributes:
         root: the outermost piece; all others are dissolved in it.
         frontier: the calls in place that it makes, in order.
-        output_off: whether its output is off; of ``step``, whether a target is.
-        handed_off: the calls of the frontier that it hands something else.
+        output_off: whether its output is off, or a buffer as it ends; of ``step``, whether a target or a buffer is.
+        handed_off: the calls of the frontier that it hands something else, or lets begin with another buffer.
         failed: what it raised, if it did.
         unknown: what goes into it or comes out of it and was neither given nor compared, in words.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.blame import blamed
+from bisect_tool.axes.calls.drift import drift_notes
 from bisect_tool.axes.calls.felt import with_target
 from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect
@@ -77,7 +78,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
     return CallsAnswer(
         culprits=felt.culprits,
         open_ends=(*felt.open_ends, *more, *doubts, *_step_fails(case, found.own)),
-        notes=(*found.notes, *_rounding(found.own), *_elsewhere(found)),
+        notes=(*found.notes, *_rounding(found.own), *_elsewhere(found), *drift_notes(case, found.own.passes)),
         judged=Judged(
             perfect=found.own.last.reading,
             compared=tuple(found.own.last.rows),
@@ -110,7 +111,7 @@ def _rounding(found: Found) -> Iterator[str]:
             continue
         own = deviation(found.last.rows[root].output)
         if own.error > found.passes.floors.output(region):
-            yield calls.only_rounds(root, calls.off_by(own.error, own.mismatch), largest(exact.output))
+            yield calls.only_rounds(root, calls.off_by(*own.words), largest(exact.output))
 
 
 CALLS = Axis("calls", frozenset({"run"}), "no module call was judged", _search)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.buffers import begun, entries_of, updated, values
 from bisect_tool.axes.calls.point import Suspect
 from bisect_tool.axes.calls.regions import chain
 from bisect_tool.captures.manifest import SiteEntry
@@ -21,9 +22,11 @@ from bisect_tool.finding import Finding
 from bisect_tool.probes.handed import Arrays, Handed
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.questions.judging import largest
+from bisect_tool.sentences import buffers as sentences
 from bisect_tool.sentences import calls
 from bisect_tool.sites import STEP, Site, module_of
 
+MOST_BUFFERS = 4  # of a call, that are spoken of
 Blamed = tuple[WrongCode, Suspect]  # a culprit, and who of those it is made of shows it best
 
 
@@ -64,19 +67,22 @@ def _with_value(
 
 
 def _described(case: Case, culprit: WrongCode, suspect: Suspect, call: Site, handed: Handed) -> WrongCode:
-    entries = _entries(case, suspect)
+    entries, floor = entries_of(case, suspect.passes), suspect.passes.floors.output(suspect.seen.region_of(call))
+    entry = entries[call]
     if isinstance(culprit, WrongCaller):
-        where, by, pairs = (
-            calls.inputs_of(call),
-            culprit.sites[0],
-            _pairs(handed.inputs, entries[call].inputs, case.capture),
-        )
+        where, by = calls.inputs_of(call), culprit.sites[0]
+        pairs = _pairs(values(handed.inputs), entry.inputs, case.capture)
+        written = [Finding("buffers", (call,), words) for words in begun(case, entry, handed, floor)]
     else:
-        where, by, pairs = calls.output_of(call), call, _pairs(handed.output, entries[call].output, case.capture)
+        where, by = calls.output_of(call), call
+        pairs = _pairs(values(handed.output), entry.output, case.capture)
+        otherwise = updated(case, entry, handed, floor) if call not in suspect.seen.dissolved else []
+        said_of = [(one.name, one.words) for one in otherwise if one.words is not None]
+        written = [Finding("buffers", (call,), sentences.leaves(*one)) for one in said_of]
     evidence = _evidence(case, suspect, call, by, entries)
     said = [describe(dataclasses.replace(evidence, value=value, expected=expected)) for value, expected in pairs]
     found = [Finding("values", (call,), f"{where} {'; '.join(words)}") for words in said if words][:2]
-    return dataclasses.replace(culprit, findings=(*culprit.findings, *found))
+    return dataclasses.replace(culprit, findings=(*culprit.findings, *written[:MOST_BUFFERS], *found))
 
 
 def _evidence(case: Case, suspect: Suspect, call: Site, by: Site, entries: Mapping[Site, SiteEntry]) -> Evidence:
@@ -94,13 +100,6 @@ def _evidence(case: Case, suspect: Suspect, call: Site, by: Site, entries: Mappi
         framework=case.port.described.framework,
         floor=suspect.passes.floors.output(region),
     )
-
-
-def _entries(case: Case, suspect: Suspect) -> dict[Site, SiteEntry]:
-    manifest = case.capture.manifest
-    stirred = suspect.passes.question.base.point == "stirred" and manifest.stirred is not None
-    run = manifest.stirred if stirred and manifest.stirred is not None else manifest
-    return {Site(entry.site): entry for entry in run.sites}
 
 
 def _pairs(part: Arrays, recorded: dict[str, Any], capture: Capture) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:

@@ -15,7 +15,8 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.lines.after_layers import lines_after_layers
 from bisect_tool.axes.lines.inside import with_line
 from bisect_tool.axes.lines.statements import look_at
-from bisect_tool.culprit import Culprit, WrongCaller, WrongLoss, WrongRegion
+from bisect_tool.axes.lines.writes import with_writing_line
+from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site
@@ -29,11 +30,14 @@ def _search(case: Case) -> Answer:
     if calls is None or calls.judged is None:
         return Answer()
     coded = {variable.around for variable in case.capture.manifest.variables}
-    plain = [culprit for culprit in calls.culprits if not culprit.doubts and _call(culprit) in coded]
+    sure = [culprit for culprit in calls.culprits if not culprit.doubts and not isinstance(culprit, WrongWrites)]
     sharper: dict[Culprit, tuple[Culprit, ...]] = {}
     with handing_over(lambda: Answer(sharper=sharper)):
-        for culprit in plain:
-            sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
+        for culprit in sure:
+            if isinstance(culprit, WrongCalls) and culprit.leaves:
+                sharper[culprit] = (with_writing_line(case, culprit),)
+            elif _call(culprit) in coded:
+                sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
     return Answer(sharper=sharper)
 
 

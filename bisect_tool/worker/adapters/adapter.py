@@ -72,6 +72,12 @@ class Adapter(Protocol):
     def own_state(self, module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
         """Yield (key, tensor, "parameter" or "buffer", trainable) for the tensors that belong to this module itself."""
 
+    def held(self, module: Module, key: str) -> Tensor:
+        """Return what a module holds now under the key of one of its tensors, None where that is no tensor any more."""
+
+    def hold(self, module: Module, key: str, tensor: Tensor) -> None:
+        """Let a module hold a tensor, the very one, under the key of one of its tensors."""
+
     # The values of tensors.
 
     def is_tensor(self, value: Any) -> bool:

@@ -27,6 +27,8 @@ from .jittor_gradients import (
 )
 from .jittor_modules import (
     class_name,
+    held,
+    hold,
     in_float64,
     is_library,
     is_module,
@@ -75,6 +77,8 @@ __all__ = [
     "from_numpy",
     "gradients_on",
     "has_path",
+    "held",
+    "hold",
     "holds",
     "in_backward",
     "in_float64",

@@ -103,15 +103,32 @@ def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
 
     Jittor has no buffers: running statistics are told by name, other constants by ``stop_grad``.
     """
-    import jittor
-
-    source = module.params if isinstance(module, jittor.nn.ParameterList) else vars(module)
-    for key, value in source.items():
+    for key, value in _store(module).items():
         if is_tensor(value) and not str(key).startswith("_"):
             running = key in ("running_mean", "running_var")
             stopped = value.is_stop_grad()
             kind = "buffer" if running or (stopped and training(module)) else "parameter"
             yield str(key), value, kind, not running and not stopped
+
+
+def held(module: Module, key: str) -> Tensor:
+    """Return what a module holds now under the key of one of its Vars, None where that is no Var any more."""
+    store = _store(module)
+    value = next((store[name] for name in store if str(name) == key), None)
+    return value if is_tensor(value) else None
+
+
+def hold(module: Module, key: str, tensor: Tensor) -> None:
+    """Let a module hold a Var, the very one, under the key of one of its Vars."""
+    store = _store(module)
+    store[next((name for name in store if str(name) == key), key)] = tensor
+
+
+def _store(module: Module) -> dict[Any, Any]:
+    import jittor
+
+    found: dict[Any, Any] = module.params if isinstance(module, jittor.nn.ParameterList) else module.__dict__
+    return found
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ from .torch_gradients import (
 )
 from .torch_modules import (
     class_name,
+    held,
+    hold,
     in_float64,
     is_library,
     is_module,
@@ -70,6 +72,8 @@ __all__ = [
     "from_numpy",
     "gradients_on",
     "has_path",
+    "held",
+    "hold",
     "holds",
     "in_backward",
     "in_float64",

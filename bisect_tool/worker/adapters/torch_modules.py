@@ -64,6 +64,21 @@ def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
                 yield key, value, kind, value.requires_grad
 
 
+def held(module: Module, key: str) -> Tensor:
+    """Return what a module holds now under the key of one of its tensors, None where that is no tensor any more."""
+    value = _store(module, key).get(key)
+    return value if is_tensor(value) else None
+
+
+def hold(module: Module, key: str, tensor: Tensor) -> None:
+    """Let a module hold a tensor, the very one, under the key of one of its tensors."""
+    _store(module, key)[key] = tensor
+
+
+def _store(module: Module, key: str) -> dict[str, Any]:
+    return module._parameters if key in module._parameters else module._buffers
+
+
 @contextlib.contextmanager
 def in_float64(module: Module) -> Iterator[None]:
     """Hold the floating parameters and buffers of a module, and of all inside it, in float64 while the block runs."""

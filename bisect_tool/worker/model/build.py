@@ -48,6 +48,7 @@ class Model:
         self.optimizer = optimizer
         self.draws = Draws(adapter)
         self.state: dict[str, tuple[Tensor, str, bool]] = {}  # tensor, kind, trainable
+        self.owner: dict[str, tuple[Module, str]] = {}  # the module that holds it, and by which key
         self.state_of: dict[int, list[tuple[str, Tensor]]] = {}  # id of a module -> [(name, tensor)]
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
         self.templates: dict[str, Any] = {}  # site -> its own output with an ``Own`` in place of every tensor
@@ -56,6 +57,7 @@ class Model:
             for key, tensor, kind, trainable in adapter.own_state(module):
                 full = "%s.%s" % (name, key) if name else key
                 self.state[full] = (tensor, kind, trainable)
+                self.owner[full] = (module, key)
                 self.state_of.setdefault(id(module), []).append((full, tensor))
                 if first.setdefault(id(tensor), full) != full:
                     self.alias_of[full] = first[id(tensor)]
@@ -74,9 +76,15 @@ class Model:
         return self.adapter.detached(value) if self.adapter.is_tensor(value) else np.array(value)
 
     def restore(self) -> None:
-        """Put the model's own values back: after a run, exactly the state that ``build`` left."""
-        for name in self.state:
-            self.adapter.write(self.state[name][0], self.own[name])
+        """Put the model's own values back: after a run, exactly the state that ``build`` left.
+
+        Code that updates a buffer may assign another tensor, which is no longer the one that is written into here.
+        """
+        for name, (tensor, _, _) in self.state.items():
+            module, key = self.owner[name]
+            if self.adapter.held(module, key) is not tensor:
+                self.adapter.hold(module, key, tensor)
+            self.adapter.write(tensor, self.own[name])
 
     @contextlib.contextmanager
     def holding(self, values: Mapping[str, Array]) -> Iterator[list[str]]:

@@ -7,7 +7,7 @@ from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from ..adapters.adapter import Adapter
+from ..adapters.adapter import Adapter, Module
 from ..arrays import Array, measure, trees
 from ..probing import arguments
 from .build import Model
@@ -42,9 +42,16 @@ def _modules(model: Model) -> list[dict[str, Any]]:
             "training": adapter.training(module),
             "settings": adapter.settings(module),
             "arguments": arguments.parameters(getattr(module, adapter.METHOD)),
+            "inherits": _inherits(adapter, module),
         }
         for name, module, leaf in model.tree
     ]
+
+
+def _inherits(adapter: Adapter, module: Module) -> bool:
+    """Tell whether a module's code is the framework's own, whoever's class it is."""
+    code = getattr(type(module), adapter.METHOD, None)
+    return str(getattr(code, "__module__", "")).split(".")[0] == adapter.FRAMEWORK
 
 
 def _state(model: Model, name: str) -> dict[str, Any]:

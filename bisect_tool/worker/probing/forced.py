@@ -9,12 +9,13 @@ Which recorded call one of the port's is, is told by what it is handed: modules 
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
 from ..model.calls import Call
 from . import arguments, assigned, own
+from .between import BEGINS, ENDS, Between
 from .boundaries import ALIKE, Compared, Part
 from .comparing import arrays, tensors
 from .given import Values
@@ -50,7 +51,8 @@ class Unknown(NamedTuple):
 
 def read(probe: Probe) -> dict[str, Any]:
     """Run one forced pass and return its reading; ``watched`` has a row for each call of the port that is a recorded one."""
-    return probe.read(Forced(probe).around, watching=assigned.watching(probe))
+    forced = Forced(probe)
+    return probe.read(forced.around, forced.left, assigned.watching(probe))
 
 
 class Forced:
@@ -62,6 +64,7 @@ class Forced:
         # No variables, which are sites too.
         self._sites = {site: entry for site, entry in probe.reference.sites.items() if "around" in entry}
         self._values = Values(probe)
+        self._between = Between(probe)
         self._dissolved = frozenset(probe.asked.dissolved or ())
         self._stack: list[str | None] = [None]  # the recorded calls that run
         self._depth = 0
@@ -77,7 +80,7 @@ class Forced:
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute one call as it is asked; see ``calls.wrapped``."""
         if self._probe.aside:
-            return self._once_more(compute, args, kwargs)
+            return self._once_more(call, compute, args, kwargs)
         self._probe.wire.event("running", site=call.site)
         self._adapter.sync(tensors(self._adapter, [list(args), kwargs]))
         self._probe.sign(call.module)
@@ -97,6 +100,10 @@ class Forced:
         finally:
             self._depth = depth
             del self._stack[stack:]
+
+    def left(self, _targets: Any) -> dict[str, Any]:
+        """Return what the reading says of what the step leaves in buffers."""
+        return {"left": self._between.left()}
 
     def _partner(self, module: str, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
         """Return the recorded call that a call of a module is, and what it is handed compared.
@@ -126,6 +133,13 @@ class Forced:
         loose = site in self._dissolved
         self._used.add(site)
         row = self._row(call, site, inputs, handed.by_name)
+        if site in self._probe.asked.hand:
+            self._probe.handed[site] = {
+                "inputs": [*_recorded(found, inputs.parts), *self._between.arrays(call.module, site)]
+            }
+        if not loose:
+            self._between.put(call.module, site, BEGINS)
+        held = self._probe.held(call.module) if site in self._probe.asked.exact else {}
         given = handed.by_name if loose else self._values.fed(handed, site, inputs)
         before = self._versions(given)
         args, kwargs = handed.call(given)
@@ -139,24 +153,23 @@ class Forced:
             if loose:
                 raise
             self._used.update(one for one in self._sites if site in self._around(one))
+            self._between.put(call.module, site, ENDS)
             return self._probe.substitute(site)
         self._write_back(handed.by_name, given, before)
         output = self._disturbed(site, output)
         self._probe.computed(call.site, output)
-        parts = self._noted(row, site, output)
+        parts = self._noted(row, call, site, output)
         if site in self._probe.asked.hand:
-            given_back = arrays(self._adapter, output)
-            self._probe.handed[site] = {
-                "inputs": _recorded(found, inputs.parts),
-                "output": _recorded(given_back, parts),
-            }
+            gave = [*_recorded(arrays(self._adapter, output), parts), *self._between.arrays(call.module, site)]
+            self._probe.handed[site]["output"] = gave
         if loose:
             return output
         if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
             args, kwargs = handed.call(
                 self._values.fed(handed, site, inputs)
             )  # anew: it may have written into the others
-            row["exact"] = self._exactly(call, site, compute, (args, kwargs), counts, self._begun[begun:])
+            row["exact"] = self._exactly(call, site, compute, (args, kwargs), (counts, held), self._begun[begun:])
+        self._between.put(call.module, site, ENDS)
         return self._values.filled(output, parts)
 
     def _versions(self, given: dict[str, Any]) -> list[int | None]:
@@ -184,7 +197,7 @@ class Forced:
         row: dict[str, Any] = {
             "call": call.site,
             "around": self._stack[-1],
-            "inputs": [*_rows(inputs), *others],
+            "inputs": [*_rows(inputs), *others, *self._between.rows(call.module, site, BEGINS)],
             "output": [],
             "unknown_inputs": [*inputs.unknown, *(one.name for one in inputs.missing), *opaque],
             "handed_on": not opaque and outer is not None and unknown.is_handed_on(outer),
@@ -193,10 +206,10 @@ class Forced:
         self._probe.watched[site] = row
         return row
 
-    def _noted(self, row: dict[str, Any], site: str, output: Any) -> list[Part]:
+    def _noted(self, row: dict[str, Any], call: Call, site: str, output: Any) -> list[Part]:
         """Note what a call gives; return its parts."""
         compared = self._values.compared(arrays(self._adapter, output), site, "output")
-        row["output"] = _rows(compared)
+        row["output"] = [*_rows(compared), *self._between.rows(call.module, site, ENDS)]
         row["unknown_output"] = [*compared.unknown, *self._opaque(output)]
         if self._probe.asked.exact:
             self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
@@ -245,31 +258,38 @@ class Forced:
         site: str,
         compute: Callable[..., Any],
         given: tuple[Sequence[Any], dict[str, Any]],
-        counts: dict[str, int],
+        began: tuple[Mapping[str, int], Mapping[str, Array]],
         inside: Sequence[Begun],
     ) -> list[dict[str, Any]] | None:
-        """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
+        """Compute a call once more, in float64, and compare; None where its code does not run in float64.
+
+        ``began`` are the counts and the buffers with which it began.
+        """
 
         def compared() -> list[dict[str, Any]]:
+            self._probe.let_hold(began[1])
             args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
-            return _rows(self._values.compared(arrays(self._adapter, output), site, "output"))
+            rows = _rows(self._values.compared(arrays(self._adapter, output), site, "output"))
+            return rows + self._between.rows(call.module, site, ENDS)
 
         self._probe.aside, self._again = True, list(inside)
         try:
-            return self._probe.in_float64(call.module, counts, compared)
+            return self._probe.in_float64(call.module, began[0], compared)
         finally:
             self._probe.aside = False
 
-    def _once_more(self, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _once_more(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute a call inside one that is computed in float64; one in place is compared, and gives what it passed on."""
         site, depth = self._again.pop(0)
         if site is None or site in self._dissolved:
             return compute(*args, **kwargs)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        self._probe.watched[site]["exact_inputs"] = _rows(self._values.compared(found, site, "inputs"))
+        rows = _rows(self._values.compared(found, site, "inputs"))
+        self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)
+        self._between.put(call.module, site, ENDS)
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
         return trees.map_leaves(

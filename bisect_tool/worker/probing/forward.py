@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, Mapping
 
-from ..arrays import trees
+from ..arrays import Array, trees
 from ..arrays.trees import Tree
 from ..code.watching import Caught
 from ..model.calls import Call
@@ -59,8 +59,8 @@ def _computed(
     probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any, expected: Tree | None
 ) -> Any:
     site, asked, adapter = call.site, probe.asked, probe.adapter
-    before = dict(probe.counts)
     exact = expected is not None and site in asked.exact
+    before, held = dict(probe.counts), probe.held(call.module) if exact else {}
     # Before the call, which may write into what it is given.
     doubled = trees.map_leaves([args, kwargs], adapter.is_tensor, adapter.doubled) if exact else None
     output = compute(*args, **kwargs)
@@ -73,7 +73,7 @@ def _computed(
     if expected is not None:
         probe.watched[site]["output"] = differences(adapter, probe.reference, expected["output"], output)
         if exact:
-            probe.watched[site]["exact"] = _exactly(probe, call, compute, doubled, before)
+            probe.watched[site]["exact"] = _exactly(probe, call, compute, doubled, (before, held))
     if site in asked.remember:
         _remember(probe, site, output, before)
     return output
@@ -85,17 +85,27 @@ def _remember(probe: Probe, site: str, output: Any, before: Mapping[str, int]) -
     probe.memory[site] = (own.kept(probe.adapter, output), called)
 
 
-def _exactly(probe: Probe, call: Call, compute: Callable[..., Any], given: Any, before: Mapping[str, int]) -> Any:
-    """Compute a call once more, in float64, and compare; None where its code does not run in float64."""
+def _exactly(
+    probe: Probe,
+    call: Call,
+    compute: Callable[..., Any],
+    given: Any,
+    began: tuple[Mapping[str, int], Mapping[str, Array]],
+) -> Any:
+    """Compute a call once more, in float64, and compare; None where its code does not run in float64.
+
+    ``began`` are the counts and the buffers with which it began.
+    """
 
     def compared() -> Any:
+        probe.let_hold(began[1])
         output = compute(*given[0], **given[1])
         probe.adapter.sync(tensors(probe.adapter, output))
         return differences(probe.adapter, probe.reference, probe.reference.sites[call.site]["output"], output)
 
     probe.aside = True
     try:
-        return probe.in_float64(call.module, before, compared)
+        return probe.in_float64(call.module, began[0], compared)
     finally:
         probe.aside = False
 

@@ -13,6 +13,7 @@ from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
 from ..code.lines import Lines
 from ..model import calls
+from ..model.buffers import Buffers
 from ..model.build import Model
 from ..wire import Wire
 from . import own
@@ -59,7 +60,9 @@ class Probe:
         self.calls: list[list[Any]] = []
         self.counts: dict[str, int] = {}
         self.aside = False  # while a call is computed once more, in float64: nobody looks then
+        self.buffers = Buffers(model)
         self._dtypes: dict[str, Any] = {}
+        self._put: dict[str, str] = {}
         unknown = (set(asked.patch) - self.sites - self.state) | (set(asked.keep) - set(self.memory))
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
@@ -168,7 +171,7 @@ class Probe:
 
         ``counts`` are those of before the call: the calls inside get the numbers that they had.
         """
-        now = dict(self.counts)
+        now, held = dict(self.counts), self.held(module)
         self._recount(counts)
         try:
             with self.adapter.in_float64(module):
@@ -178,6 +181,17 @@ class Probe:
             return None
         finally:
             self._recount(now)
+            self.let_hold(held)
+
+    def held(self, module: Module) -> dict[str, Array]:
+        """Return what the buffers of a module and of all in it hold."""
+        found = ((name, self.buffers.read(name)) for name in self.buffers.inside(module))
+        return {name: array for name, array in found if array is not None}
+
+    def let_hold(self, held: Mapping[str, Array]) -> None:
+        """Let buffers hold what they held before: what is computed once more writes them once more."""
+        for name, array in held.items():
+            self.buffers.write(name, array)
 
     def _recount(self, counts: Mapping[str, int]) -> None:
         self.counts.clear()
@@ -188,9 +202,11 @@ class Probe:
             array = self.reference.read(self.reference.state[name])
             self._dtypes[name] = array.dtype
             self.adapter.write(self.model.state[name][0], array)
+            if self.model.state[name][1] == "buffer":  # the code may write it before anything reads it
+                self._put[name] = self._state_receipt(name)
 
     def _state_receipt(self, name: str) -> str:
-        return self._receipt(self.model.state[name][0], self._dtypes[name])
+        return self._put.get(name) or self._receipt(self.model.state[name][0], self._dtypes[name])
 
     def _receipt(self, tensor: Tensor, dtype: Any) -> str:
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.

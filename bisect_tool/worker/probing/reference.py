@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -17,9 +18,10 @@ Recorded = List[Tuple[Optional[str], Optional[str]]]  # path, key
 class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
-    ``sites`` maps a site to {"inputs": tree, "output": tree, "inside": {module: calls}, "around": site or None,
-    "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to {"file": ..., "shape": ...}. Paths were
-    checked by the parent. ``gradients`` is what the gradients of a recorded run were, empty where none were recorded.
+    ``sites`` maps a site to {"inputs": tree, "output": tree, "state": {buffer: [key as it begins, as it ends]}, "inside":
+    {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to
+    {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the gradients of a recorded run were,
+    empty where none were recorded; ``left`` has every buffer that was written to the key of what it held in the end.
     """
 
     def __init__(
@@ -30,10 +32,12 @@ class Reference:
         batch: dict[str, Any],
         tensors: Mapping[str, Mapping[str, Any]],
         gradients: dict[str, Any] | None = None,
+        left: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.sites = sites
         self.state = state
         self.gradients = gradients or {}
+        self.left = left
         self.batch = batch
         self._tensors = tensors
         self._known: set[str] = set()

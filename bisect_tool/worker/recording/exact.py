@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
-from ..arrays import trees
+from ..arrays import Array, measure, trees
 from ..model import calls
 from ..model.build import Model
 from ..probing.comparing import differences
@@ -17,6 +17,7 @@ from .recorder import Recorder
 OTHER_CODE = 1e-2  # relative; a value that float64 moves so far does not merely round better in it
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|unable to allocate|not enough memory", re.I)
 COMPILES = "its framework would have to compile its kernels anew"
+Began = Tuple[Mapping[str, int], Mapping[str, Array]]
 Measured = Tuple[Dict[str, float], Dict[str, str]]  # the rounding, and why it is not known, each by name
 
 
@@ -54,15 +55,16 @@ class Exactly:
             return compute(*args, **kwargs)
         if probe.aside:
             probe.skip(probe.reference.sites[site]["inside"])
+            probe.let_hold({name: probe.reference.read(keys[1]) for name, keys in self._state(site).items()})
             return self._doubled(probe.substitute(site))
-        before = dict(probe.counts)
+        before, held = dict(probe.counts), probe.held(call.module)
         given = self._given(site, args, kwargs)
         output = compute(*args, **kwargs)
         probe.computed(site, output)
         if self._off(site, output) > OTHER_CODE:
             self.unmeasured[site] = "it computed something else when it ran again"
         elif given is not None:
-            self._measure(call, compute, given, before)
+            self._measure(call, compute, given, (before, held))
         return probe.substitute(site)
 
     def _given(self, site: str, args: Any, kwargs: Any) -> Any:
@@ -73,19 +75,22 @@ class Exactly:
             self.unmeasured[site] = reason(error)
             return None
 
-    def _measure(self, call: calls.Call, compute: Callable[..., Any], given: Any, before: Mapping[str, int]) -> None:
+    def _measure(self, call: calls.Call, compute: Callable[..., Any], given: Any, began: Began) -> None:
+        """Compute a call once more; ``began`` are the counts and the buffers with which it began."""
+
         def off() -> float:
+            self.probe.let_hold(began[1])
             # Only here: the run itself may go through float64 and back.
             with self.probe.adapter.casting_no_float64_down():
                 output = compute(*given[0], **given[1])
-            return self._off(call.site, output)
+            return max(self._off(call.site, output), self._state_off(call.site))
 
         def failed(error: Exception) -> None:
             self.unmeasured[call.site] = reason(error)
 
         self.probe.aside = True
         try:
-            rounding = self.probe.in_float64(call.module, before, off, failed)
+            rounding = self.probe.in_float64(call.module, began[0], off, failed)
         finally:
             self.probe.aside = False
         if rounding is not None and rounding < float("inf"):
@@ -98,6 +103,19 @@ class Exactly:
         expected = self.probe.reference.sites[site]["output"]
         rows = differences(self.probe.adapter, self.probe.reference, expected, output)
         return max([row.get("error", float("inf")) for row in rows], default=0.0)
+
+    def _state_off(self, site: str) -> float:
+        """Return how far the buffers are off that a call writes."""
+        errors = [0.0]
+        for name, (_, key) in self._state(site).items():
+            array = self.probe.buffers.read(name)
+            row = {} if array is None else measure.difference(array, self.probe.reference.read(key))
+            errors.append(row.get("error", float("inf")))
+        return max(errors)
+
+    def _state(self, site: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = self.probe.reference.sites[site]["state"]
+        return found
 
     def _doubled(self, value: Any) -> Any:
         return trees.map_leaves(value, self.probe.adapter.is_tensor, self.probe.adapter.doubled)

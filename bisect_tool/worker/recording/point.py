@@ -56,13 +56,13 @@ def record(
 
 def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch: Any, wire: Wire) -> dict[str, Any]:
     """Record the run and its rounding; raises ValueError where its targets are not those of a plain run."""
-    with calls.wrapped(model.adapter, model.tree, recorder.around):
+    with recorder.buffers_of(model), calls.wrapped(model.adapter, model.tree, recorder.around):
         read = model.read_targets(model.run_step(model.fresh_batch()))
     model.restore()
     if bits(read) != bits(plain):
         raise ValueError("two runs of step(batch) gave different targets")
     recorder.store.flush()
-    found = {"sites": recorder.sites, "calls": recorder.calls, "targets": read[0]}
+    found = {"sites": recorder.sites, "calls": recorder.calls, "left": recorder.left, "targets": read[0]}
     measured = noise.measure_at_point(model, recorder, read[0], folder, batch, wire)
     return dict(found, noise={name: measured[name] for name in ("targets", "loss", "exact")})
 

@@ -26,7 +26,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 4
+FORMAT = 5
 
 
 def record(
@@ -88,6 +88,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "not_scalar": read[1],
         "sites": recorder.sites,
         "calls": recorder.calls,
+        "left": recorder.left,
         "variables": recorder.variables,
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
@@ -114,7 +115,7 @@ def _recorded_run(
 
 
 def _hooked(model: building.Model, recorder: Recorder) -> Read:
-    with calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
+    with recorder.buffers_of(model), calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         return model.read_targets(model.run_step(model.fresh_batch()))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
-from typing import Any, Callable, ContextManager, Sequence
+from typing import Any, Callable, ContextManager, Iterator, Sequence
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from ..arrays.shards import ShardWriter
 from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
+from ..model.build import Model
 from ..model.calls import Call, Current
 from ..model.draws import Recording
 from ..probing.reference import Reference
+from .written import Written
 
 MOST_HELD = 4 * 64 << 20  # bytes of tensors that are held so that their ids stay theirs
 
@@ -25,7 +28,8 @@ class Recorder:
 
     Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
     recorded or not, to the call around it), ``variables`` of watched functions in order of assignment, with the
-    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions. ``draws`` notes random numbers.
+    ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions. ``draws`` notes random numbers;
+    ``left`` is what the buffers held at the end of a run that was ``buffers_of``, by name, of those that were written.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Recorder:
         self.variables: list[dict[str, Any]] = []
         self.excerpts: dict[str, Any] = {}
         self.caught: list[dict[str, Any]] = []
+        self.left: dict[str, str] = {}
+        self._written: Written | None = None
         self._lines = lines
         self._adapter = adapter
         self._include = include
@@ -56,23 +62,34 @@ class Recorder:
         """Return one for another run, which keeps its arrays in the same place and records the same calls."""
         return Recorder(self._adapter, self.store, self._lines, self._include, self._exclude, self._progress)
 
+    @contextlib.contextmanager
+    def buffers_of(self, model: Model) -> Iterator[None]:
+        """Record what calls find in the buffers of a model, and leave in them, in the run that is the block."""
+        self._written = Written(model, self.store)
+        yield
+        self.left = self._written.finish()
+        self._written = None
+
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Record one call; see ``calls.wrapped``."""
         wanted = self._wanted(call.name)
         self.calls[call.site] = call.parent.site if call.parent else None
         inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
+        began = self._written.now(call.module) if self._written and wanted else {}
         output = compute(*args, **kwargs)
         self._adapter.sync([t for _, t in trees.leaves(output, self._adapter.is_tensor)])
         if wanted:
-            self.sites.append(
-                {
-                    "site": call.site,
-                    "module": call.name,
-                    "leaf": call.leaf,
-                    "inputs": inputs,
-                    "output": trees.encode(output, self._key),
-                }
-            )
+            entry = {
+                "site": call.site,
+                "module": call.name,
+                "leaf": call.leaf,
+                "inputs": inputs,
+                "output": trees.encode(output, self._key),
+                "state": {},
+            }
+            if self._written:
+                self._written.note(entry, began, call.module)
+            self.sites.append(entry)
             self._progress(site=call.site)
         return output
 
@@ -135,7 +152,10 @@ class Recorder:
 
     def reference(self, folder: str, batch: dict[str, Any]) -> Reference:
         """Return what was recorded as values to probe the model itself with; it must have been written."""
-        sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.sites}
+        sites = {
+            e["site"]: {"inputs": e["inputs"], "output": e["output"], "state": e["state"], "inside": {}}
+            for e in self.sites
+        }
         for call in self.calls:
             module, around = call.partition("#")[0], self.calls[call]
             while around is not None:

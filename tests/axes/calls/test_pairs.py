@@ -6,12 +6,12 @@ from pathlib import Path
 
 import in_process
 import pytest
-from pairs import norms, places, residuals, scales, values
+from pairs import norms, places, residuals, scales, statistics, values
 from pairs.pair import Pair
 
 from bisect_tool.axes.calls.search import CALLS
 
-PAIRS = [pair for file in (residuals, norms, scales, places, values) for pair in file.PAIRS]
+PAIRS = [pair for file in (residuals, norms, scales, places, values, statistics) for pair in file.PAIRS]
 MOST_PASSES = 40
 
 

@@ -234,3 +234,139 @@ def test_what_has_no_partner_and_is_handed_on_as_it_is_is_told(copied: bool, tmp
     watched = forced(in_process.beside(capture, deep_of(stacked=True, copied=copied))).watched
     assert watched["block.inner"].unknown_inputs == ("angles", "cos", "sin")
     assert (watched["block"].handed_on, watched["block.inner"].handed_on) == (False, not copied)
+
+
+class Counting(nn.Module):
+    """Keep a mean of what it is given, in its own buffer, and count its calls; it adds what it found there."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self.fc, self.settings = nn.Linear(3, 3), settings
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("calls", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("constant", torch.ones(3))
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        found = self.mean[:3].clone()
+        share = self.settings.get("share", 0.5)
+        if self.settings.get("grows"):
+            self.mean = torch.zeros(5)
+        elif self.settings.get("assigns"):
+            self.mean = (1 - share) * self.mean + share * x.mean(0)
+        else:
+            self.mean.data.mul_(1 - share).add_(x.mean(0), alpha=share)
+        self.calls += 1
+        if self.settings.get("spoils"):
+            self.constant *= 2
+        return self.fc(x) + found
+
+
+def build_counting(**settings: Any) -> Calls:
+    """Return the recipe's ``build`` of a net that calls it twice; ``step`` sets its mean to one before the second."""
+
+    def build(seed: int = 0) -> dict[str, Any]:
+        torch.manual_seed(seed)
+        net = Counting(settings)
+        batch = {"x": torch.randn(4, 3, generator=torch.Generator().manual_seed(1))}
+
+        def step(batch: dict[str, Any]) -> dict[str, Any]:
+            first = net(batch["x"])
+            if not settings.get("forgets"):
+                net.mean.fill_(1.0)
+            second = net(batch["x"] + 1)
+            if settings.get("ends"):
+                net.mean += 1.0
+            return {"loss": (first * second).mean()}
+
+        return {"modules": {"net": net}, "batch": batch, "step": step}
+
+    return build
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Callable[..., WorkerPort]:
+    """Return what opens a port beside the plain reference: a capture each, and so no reading of another's."""
+
+    def opened(**settings: Any) -> WorkerPort:
+        folder = tmp_path / "_".join(map(str, ("capture", *settings)))
+        return in_process.beside(in_process.record(build_counting(), folder), build_counting(**settings))
+
+    return opened
+
+
+def wrong(reading: Any) -> dict[str, Any]:
+    """Return what is off in a forced pass: (call, part) to the paths."""
+    rows = {(site, part): getattr(row, part) for site, row in reading.watched.items() for part in ("inputs", "output")}
+    found = {place: {one.path for one in some if off([one]) > 1e-6} for place, some in rows.items()}
+    return {place: paths for place, paths in found.items() if paths}
+
+
+MEAN, CONSTANT = "buffer:net.mean", "buffer:net.constant"
+
+
+def test_buffers_are_compared_when_a_call_begins_and_ends(counted: Calls) -> None:
+    """A faithful port is right in them too, also where it assigns other tensors; what nobody writes has no row."""
+    for port in (counted(), counted(assigns=True)):
+        reading = forced(port)
+        assert wrong(reading) == {}
+        paths = {one.path for one in reading.watched["net"].output}
+        assert paths == {"", MEAN, "buffer:net.calls"}
+        assert {one.path: one.error for one in reading.left} == {MEAN: 0.0, "buffer:net.calls": 0.0}
+        assert port.run(Intervention()).targets == port.run(Intervention(repeat=1)).targets
+
+
+def test_what_is_written_otherwise_is_off_where_it_is_written(counted: Calls) -> None:
+    """No later call begins with it; a buffer that the reference never writes must stay as it is."""
+    reading = forced(counted(share=0.25))
+    assert wrong(reading) == {("net", "output"): {MEAN}, ("net#2", "output"): {MEAN}}
+    assert not any(off([row]) for row in reading.left)
+    spoilt = wrong(forced(counted(spoils=True)))
+    assert spoilt == {("net", "output"): {CONSTANT}, ("net#2", "output"): {CONSTANT}}
+
+
+def test_what_step_writes_between_calls_is_its_own(counted: Calls) -> None:
+    """The next call is handed it, and is right; what it writes in the end is left."""
+    assert wrong(forced(counted(forgets=True))) == {("net#2", "inputs"): {MEAN}}
+    ends = forced(counted(ends=True))
+    assert wrong(ends) == {}
+    assert {row.path for row in ends.left if off([row])} == {MEAN}
+
+
+def test_a_dissolved_call_leaves_its_buffers_as_they_are(counted: Calls) -> None:
+    """So does one whose buffer drifts, which is not compared at all."""
+    assert off(forced(counted(share=0.25, forgets=True), "net").watched["net#2"].inputs) > 1e-3
+    port = counted(forgets=True, share=0.25)
+    state = frozenset(Site(entry.name) for entry in port.described.state)
+    drifting = port.run(Intervention(state).letting_drift([Site("net.mean")]).forcing(()))
+    assert wrong(drifting) == {("net#2", "output"): {""}}
+    assert MEAN not in {row.path for row in drifting.left}
+
+
+def test_float64_writes_no_buffer_twice(counted: Calls) -> None:
+    """It begins with the same buffers, and what it leaves in them is compared and forgotten."""
+    port = counted(share=0.25)
+    reading = forced(port, exact=[Site("net"), Site("net#2")])
+    assert reading.targets == forced(port).targets
+    plain = {row.path: row.error for row in reading.watched["net#2"].output}
+    assert {row.path: row.error for row in reading.watched["net#2"].exact} == pytest.approx(plain, abs=1e-6)
+    assert wrong(reading) == wrong(forced(port))
+
+
+def test_buffers_are_handed_over(counted: Calls) -> None:
+    """As the port found and left them, before anything replaced them."""
+    port = counted(share=0.25)
+    state = frozenset(Site(entry.name) for entry in port.described.state)
+    handed = port.asides.values(Intervention(state).forcing(()), [Site("net#2")])[Site("net#2")]
+    assert dict(handed.inputs)[MEAN].tolist() == [1.0] * 3
+    assert dict(handed.inputs)["buffer:net.calls"].tolist() == [1]
+    assert not (dict(handed.output)[MEAN] == 1.0).any()
+
+
+def test_one_that_takes_another_shape_proves_nothing(counted: Calls) -> None:
+    """It means something else there: it is not compared, and the port keeps its own."""
+    reading = forced(counted(grows=True))
+    rows = {row.path: row for row in reading.watched["net"].output}
+    assert (rows[MEAN].missing, rows[MEAN].error, rows[MEAN].mismatch) == (True, None, None)
+    assert reading.failure is None
+    assert reading.watched["net#2"].failed is None

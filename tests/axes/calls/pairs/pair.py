@@ -24,6 +24,7 @@ class Pair:
         faults: for each fault the pieces that may be said to hold it; none: the port is faithful.
         rules: rename rules.
         enclosing: whether values cannot tell the faulty pieces from some around them.
+        run: what ``step`` makes the net give.
 
     """
 
@@ -32,10 +33,11 @@ class Pair:
     faults: tuple[frozenset[str], ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     enclosing: bool = False
+    run: Callable[..., Any] = lambda net, x, port: net(x)
 
     def build(self, *, port: bool) -> Callable[..., dict[str, Any]]:
         """Return the recipe's ``build`` of one side."""
-        return lambda seed=0: _built(self.net, port, seed)
+        return lambda seed=0: _built(self, port, seed)
 
 
 def faults(*pieces: str | Iterable[str]) -> tuple[frozenset[str], ...]:
@@ -66,14 +68,14 @@ def activation(*, wrong: bool) -> nn.Module:
     return nn.SiLU() if wrong else nn.GELU()
 
 
-def _built(net_of: Callable[[bool], nn.Module], port: bool, seed: int) -> dict[str, Any]:
+def _built(pair: Pair, port: bool, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
-    net = net_of(port)
+    net = pair.net(port)
     generator = torch.Generator().manual_seed(5)
     batch = {"x": torch.randn(4, 6, SIDE, generator=generator), "y": torch.tensor([0, 1, 2, 3])}
 
     def step(given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        logits = net(given["x"]).reshape(4, -1)[:, :5]
+        logits = pair.run(net, given["x"], port=port).reshape(4, -1)[:, :5]
         return {"loss": functional.cross_entropy(logits, given["y"])}
 
     return {"modules": {"net": net}, "batch": batch, "step": step}

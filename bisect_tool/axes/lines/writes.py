@@ -1,0 +1,42 @@
+"""The line that writes a buffer which a call leaves otherwise: the port's own, whatever the reference's code looks like."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from bisect_tool.axes.axis import Case
+from bisect_tool.axes.lines.reads import unclear_before
+from bisect_tool.culprit import Line, WrongCalls
+from bisect_tool.finding import Finding
+from bisect_tool.probes.handed import Survey, Variable
+from bisect_tool.sentences import buffers as sentences
+from bisect_tool.sites import Site, module_of
+
+
+def with_writing_line(case: Case, culprit: WrongCalls) -> WrongCalls:
+    """Return a culprit with the last line of its first call that writes one of its buffers, and what that rests on."""
+    call = culprit.sites[0]
+    survey = case.port.asides.survey(case.question.base)
+    writers = list(_writers(case, survey, call, culprit.leaves))
+    if not writers:
+        return culprit
+    name, last = writers[-1]
+    # Of what the line reads nothing is compared but the call's own arguments.
+    before = unclear_before(last, survey.variables, survey.excerpts, lambda variable: variable.passed)
+    places = [variable.place for variable in (*before, *(other for _, other in writers))]
+    unclear = tuple(place for place in dict.fromkeys(places) if place != last.place)
+    found = Finding("line", (call,), sentences.written_at(name, last.place))
+    line = Line(None, survey.excerpts.get(last.place), unclear)
+    return dataclasses.replace(culprit, findings=(*culprit.findings, found), line=line)
+
+
+def _writers(case: Case, survey: Survey, call: Site, names: tuple[Site, ...]) -> Iterator[tuple[Site, Variable]]:
+    """Yield the assignments in a call that write some buffers of its module, in order."""
+    matching = case.pair.matching
+    module = matching.modules[module_of(call)]
+    own = {f"self.{matching.state[name].removeprefix(f'{module}.')}": name for name in names}
+    for variable in survey.variables:
+        for path, name in own.items():
+            if variable.around == call and f"{variable.name}.".startswith(f"{path}."):
+                yield name, variable
