@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.sentences import ruled_out
+from bisect_tool.sentences import crash, ruled_out
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,8 @@ def test_calls_are_cleared_by_the_weights_that_were_given() -> None:
     """Where some could not be, that is said."""
     assert "inputs and weights each gives" in ruled_out.calls_are_right(2, of=2)
     assert "inputs and the weights that could be given each" in ruled_out.calls_are_right(2, of=2, weights_lost=["p"])
+    assert crash.layers_agree(2, 2) == "these agree, from the reference's inputs and weights"
+    assert crash.layers_agree(2, 2, ["p"]).endswith("from the reference's inputs and the weights that could be given")
 
 
 def test_the_loss_is_cleared_by_the_targets_that_agree() -> None:
