@@ -228,8 +228,9 @@ class WrongStart(Culprit):
         return blame.initial_values(self.sites)
 
     def evidence(self, asked: Asked) -> str:
-        """Say where the target starts."""
-        return evidence.start_diverges(asked)
+        """Say where the target starts that shows it."""
+        target = next((p.quantity for p in (self.sufficient, self.necessary) if p is not None and p.quantity), "")
+        return evidence.start_diverges(target, *asked.own[target]) if target in asked.own else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,7 +133,7 @@ def _opened(case: Case, run: Run) -> Case:
     if not trace.sites and not state:
         raise _nothing_in_common(port, case.capture)
     question = question_of(run, state, code_range(run))
-    base = question.ask("split", labels.ALL_STATE)
+    base = question.ask("split", labels.REFERENCE_WEIGHTS)
     questions = questions_of(run, pair, trace, state, base)
     return dataclasses.replace(
         case,

@@ -30,7 +30,7 @@ def make(is_port, seed):
     batch = {{"x": torch.randn(8, 16, generator=draw), "y": torch.arange(8) % 4}}
     return {{
         "modules": {{"net": net}}, "batch": batch,
-        "step": lambda b: {{"loss": F.cross_entropy(net(b["x"]), b["y"]), "rows": b["x"].shape[0] * 1.0}},
+        "step": lambda b: {{"loss": F.cross_entropy(net(b["x"]), b["y"]) {loss}, "rows": b["x"].shape[0] * 1.0}},
     }}
 
 def ref(seed=0):
@@ -42,9 +42,11 @@ def port(seed=0):
 SEEDED = "torch.manual_seed(seed + 100 * is_port)"
 
 
-def asked(tmp_path: Path, net: str, forward: str = "", seeding: str = SEEDED, *targets: str) -> dict[str, Any]:
-    """Capture a pair whose code is right, and return the report about its port."""
-    (tmp_path / "pair.py").write_text(PAIR.format(net=net, forward=forward, seeding=seeding))
+def asked(
+    tmp_path: Path, net: str, forward: str = "", seeding: str = SEEDED, *targets: str, loss: str = ""
+) -> dict[str, Any]:
+    """Capture a pair whose code is right but for what ``forward`` and ``loss`` add, and return the report about its port."""
+    (tmp_path / "pair.py").write_text(PAIR.format(net=net, forward=forward, seeding=seeding, loss=loss))
     (tmp_path / "recipe.toml").write_text(PAIR_RECIPE)
     where = ("--recipe", str(tmp_path), "--captures", str(tmp_path / "captures"))
     assert run_bisect("capture", *where).returncode == 0
@@ -131,7 +133,7 @@ def test_a_seed_that_is_ignored_is_said_and_its_spread_of_zero_not_used(tmp_path
 def test_a_port_with_the_references_very_values_starts_the_same_whatever_the_seed(tmp_path: Path) -> None:
     """All of them are compared, bit by bit."""
     report = asked(tmp_path, "pass", "", "torch.manual_seed(7)", "loss")
-    assert report["sentence"].endswith("it starts with the reference's values.")
+    assert report["sentence"].endswith("its parameters start with the reference's values.")
 
 
 def test_a_target_that_feels_no_weight_is_said(tmp_path: Path) -> None:

@@ -87,6 +87,20 @@ class Case:
         """Return the code question about each target that is asked about; none where nothing was asked yet."""
         return {name: q for name, q in self.questions.items() if self.target in (None, name)}
 
+    @property
+    def given(self) -> frozenset[str]:
+        """Return the parameters and buffers that get the reference's values, and surely so: not paired by order alone."""
+        pairs, state = self.pair.matching, self.capture.manifest.described.state
+        sure = {name for name in (*self.state, *self.pair.tied()) if pairs.how.get(name) != "guess"}
+        # A second name that the reference alone has for a tensor is that tensor.
+        return frozenset(sure.union(e.name for e in state if e.alias_of in sure and e.name not in pairs.state))
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Return the reference's parameters that could not be given, or not surely so."""
+        state, given = self.capture.manifest.described.state, self.given
+        return tuple(e.name for e in state if e.kind == "parameter" and e.name not in given)
+
     def answer(self, kind: type[A]) -> A | None:
         """Return what the axis answered that answers in a kind of its own; None where it did not."""
         return next((a for a in self.answers.values() if isinstance(a, kind)), None)

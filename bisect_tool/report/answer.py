@@ -22,6 +22,7 @@ from bisect_tool.report.culprits import culprit_data, finding_data
 from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.report.started import not_asked, started
+from bisect_tool.report.weights import mostly_the_weights
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, limits
 
@@ -70,15 +71,18 @@ def _off(case: Case) -> list[str]:
 def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[data.Answered, str]:
     proved = [culprit for culprit in case.culprits if culprit.confirmed]
     why = case.log.stop.why
+    if not (proved or why or case.culprits or open_ends or off):
+        return "agrees", _agreement(case)
+    verdict: data.Answered = "diverges" if proved else "inconclusive"
     if proved:
-        headline = _headline(case, proved)
-        return "diverges", limits.ended_early(headline, why) if why else headline
-    if why:
-        return "inconclusive", limits.nothing_proved_by_then(case.target, why)
-    if case.culprits or open_ends or off:
+        sentence = _headline(case, proved)
+    elif why:
+        sentence = limits.nothing_proved_by_then(case.target, why)
+    else:
         doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
-        return "inconclusive", limits.inconclusive(case.target, off, tuple(doubts) or open_ends)
-    return "agrees", _agreement(case)
+        sentence = limits.inconclusive(case.target, off, tuple(doubts) or open_ends, lost_calls(case))
+    sentence = " ".join(filter(None, (sentence, mostly_the_weights(case))))
+    return verdict, limits.ended_early(sentence, why) if proved and why else sentence
 
 
 def _with_the_crash(case: Case, verdict: data.Answered, sentence: str) -> tuple[data.Answered, str]:
@@ -95,7 +99,8 @@ def _headline(case: Case, proved: Sequence[Culprit]) -> str:
         case.target,
         math.nan if case.target is None else case.capture.manifest.targets[case.target],
         _value(case.base, case.target),
-        _value(case.own, case.target),
+        case.lost,
+        {name: (case.own.targets.get(name), value) for name, value in case.capture.manifest.targets.items()},
         case.gradient_target,
     )
     felt_first = sorted(proved, key=lambda culprit: not culprit.felt)
@@ -106,12 +111,14 @@ def _agreement(case: Case) -> str:
     """Say what agrees, how it starts, and what differs all the same or was not asked."""
     start = started(case)
     if case.target is not None:
-        return limits.agrees(case.target, start)
+        return limits.agrees(case.target, start, case.lost)
     gradients = case.capture.manifest.gradients
     found = case.answer(GradientAnswer)
     of = gradients.of if found is not None and gradients is not None else ()
     rounded = 0 if found is None else len(found.rounded)
-    return limits.all_agree(list(case.questions), of, start, lost=lost_calls(case), rounded=rounded)
+    return limits.all_agree(
+        list(case.questions), of, start, lost=lost_calls(case), weights_lost=case.lost, rounded=rounded
+    )
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:

@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GradientAnswer
-from bisect_tool.culprit import AfterTheLayers, Culprit, WrongCode, WrongStart
-from bisect_tool.sentences import limits
-from bisect_tool.sites import Site
+from bisect_tool.culprit import AfterTheLayers, WrongCode, WrongStart, held_by
+from bisect_tool.questions.question import verdict_on
+from bisect_tool.report.weights import not_the_weights_alone
+from bisect_tool.search.verdict import Verdict
+from bisect_tool.sentences import ruled_out as sentences
+from bisect_tool.sites import STEP, Site
 
 
 def ruled_out(case: Case, *, agrees: bool) -> list[str]:
     """Return in sentences what the answers clear; ``agrees``: with the reference's weights the targets that are asked about do."""
     code = [culprit for culprit in case.culprits if isinstance(culprit, WrongCode)]
     words = [*_calls(case, code), *_pulled(case, code)]
-    if agrees and not case.after_the_layers:
-        words.append(limits.loss_is_right([case.target] if case.target else list(case.questions)))
-    guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
-    given = len({*case.state, *case.pair.tied()} - guessed)
+    if agrees and not case.after_the_layers and STEP not in _blamed(code):
+        others = any(
+            verdict_on(case.base, t, q.question.interval) is not Verdict.AGREES for t, q in case.questions.items()
+        )
+        words.append(sentences.loss_is_right(list(case.asked), case.lost, others_are_not=others))
     judged = case.answer(CallsAnswer)
-    if given and (code or not agrees) and judged is not None and judged.judged is not None:
-        words.append(limits.weights_are_right(given, of=len(case.capture.manifest.described.state)))
+    if judged is not None and judged.judged is not None:
+        words += not_the_weights_alone(case, code_is_wrong=any(culprit.confirmed for culprit in code))
     words += [*_later(case, code), *_other_tensors(case)]
     return list(dict.fromkeys(words))
 
@@ -38,7 +42,7 @@ def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     rows = calls.judged.compared
     right = [site for site in rows if site in calls.judged.innocent and site not in _blamed(code)]
     if right:
-        yield limits.calls_are_right(len(right), of=len(rows), lost=lost_calls(case))
+        yield sentences.calls_are_right(len(right), of=len(rows), lost=lost_calls(case), weights_lost=case.lost)
 
 
 def lost_calls(case: Case) -> int:
@@ -53,24 +57,23 @@ def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:
     if found is None or found.open_ends:
         return
     guilty = {site for culprit in found.culprits for site in culprit.sites} | _blamed(code)
-    right = [site for site in case.trace.sites if site not in guilty]
-    yield limits.backward_passes_are_right(len(right), of=len(case.trace.sites))
+    right = [site for site in found.pulled if site not in guilty]
+    if right:
+        yield sentences.backward_passes_are_right(len(right), of=len(case.trace.sites))
 
 
 def _later(case: Case, code: list[WrongCode]) -> Iterator[str]:
-    order = {site: number for number, site in enumerate(case.trace.sites)}
-    for culprit in code:
-        if not isinstance(culprit, AfterTheLayers) and culprit.confirmed and culprit.felt:
-            last = max((site for site in culprit.held if site in order), key=order.__getitem__, default=None)
-            if last is not None:
-                yield limits.later_calls_are_right(last)
+    """Clear what comes after the last culprit: with all of them put right the target agrees, which no other shows to be wrong."""
+    if case.target is None or not all(c.confirmed and c.felt and not isinstance(c, AfterTheLayers) for c in code):
+        return
+    held, order = held_by(code), case.trace.sites
+    last = max((site for site in held if site in order), key=order.index, default=None)
+    if last is not None:
+        yield sentences.later_calls_are_right(last, case.target)
 
 
 def _other_tensors(case: Case) -> Iterator[str]:
     for culprit in case.culprits:
-        if _is_felt_start(culprit):
-            yield limits.other_tensors_are_right(len(culprit.sites))
-
-
-def _is_felt_start(culprit: Culprit) -> bool:
-    return isinstance(culprit, WrongStart) and culprit.confirmed and culprit.felt
+        shown = culprit.sufficient
+        if type(culprit) is WrongStart and culprit.confirmed and shown is not None and shown.quantity is not None:
+            yield sentences.other_tensors_are_right(len(culprit.sites), shown.quantity)

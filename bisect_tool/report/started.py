@@ -42,7 +42,7 @@ def _why(case: Case) -> list[str]:
     manifest = case.capture.manifest
     asked = case.questions if case.target is None else (case.target,)
     seeds = len(manifest.spread.seeds)
-    lost = [target for target in asked if target not in case.starts]
+    lost = [target for target in asked if target in case.own.targets and target not in case.starts]
     if lost and seeds < FEWEST_SEEDS - 1:
         return [start.too_few_seeds(seeds, FEWEST_SEEDS - 1)]
     if lost and not seed_reaches(manifest):

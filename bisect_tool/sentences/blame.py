@@ -5,8 +5,8 @@ A sentence is made of a `Blame` ("The code of m is wrong") and its evidence (": 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bisect_tool.sentences.spelling import places, sentence_list
 
@@ -15,14 +15,16 @@ from bisect_tool.sentences.spelling import places, sentence_list
 class Asked:
     """What was asked about, as a headline speaks of it.
 
-    Attributes: ``target`` (None: every call by itself), its value in the ``reference`` and in the port, with the
-    reference's weights (``same_weights``) and with its ``own_weights``; ``gradient`` is the target of gradients, if one was asked about.
+    Attributes: ``target`` (None: every call by itself), its value in the ``reference`` and in the port with the reference's
+    weights (``same_weights``), without those that were ``lost``; ``own``: each target with the port's own weights, and in the
+    reference; ``gradient`` is the target of gradients, if one was asked about.
     """
 
     target: str | None = None
     reference: float = 0.0
     same_weights: float | None = None
-    own_weights: float | None = None
+    lost: Sequence[str] = ()
+    own: Mapping[str, tuple[float | None, float]] = field(default_factory=dict)
     gradient: str | None = None
 
 

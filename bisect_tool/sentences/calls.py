@@ -93,7 +93,7 @@ def step_hands_on(site: str, buffer: str | None = None) -> str:
 def loss_is_wrong(target: str, last: str) -> str:
     """Say that the code after the last layer is wrong."""
     return (
-        f"with every layer's output, parameter and buffer the reference's, {target} still diverges: "
+        f"once all that the code of step reads is the reference's, {target} still diverges: "
         f"the fault lies after the last layer ({last}), in the loss"
     )
 

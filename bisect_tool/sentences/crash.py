@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisect_tool.sentences.spelling import given_weights
+
 LONGEST = 200  # characters of what an exception says
 VOWELS = "aeiouAEIOU"
 
@@ -24,10 +26,10 @@ def after(through: int, of: int, missed: str | None) -> str:
     return f"after {through:,} of {of:,} module calls ({missed} is the first that it does not come through)"
 
 
-def layers_agree(judged: int, through: int) -> str:
-    """Say that no layer is to blame, as far as the port came and they were judged."""
+def layers_agree(judged: int, through: int, lost: Sequence[str] = ()) -> str:
+    """Say that no layer is to blame, as far as the port came and they were judged; weights may have been ``lost``."""
     which = "these agree" if judged == through else f"the {judged:,} of these that can be compared agree"
-    return f"{which}, from the reference's inputs and weights"
+    return f"{which}, from the reference's inputs and {given_weights(lost)}"
 
 
 def not_with_the_reference_weights() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bisect_tool.sentences.blame import Asked
-from bisect_tool.sentences.spelling import apart, sentence_list
+from bisect_tool.sentences.spelling import apart, sentence_list, weights
 
 StartShows = Literal["fixed", "constant", "law"]
 OTHERWISE: dict[StartShows, str] = {
@@ -21,9 +21,9 @@ def code_diverges(asked: Asked) -> str:
     if asked.target is None:
         return code_is_wrong()
     if asked.same_weights is None:
-        return f": with the reference's weights the port gives no {asked.target}"
+        return f": with {weights(asked.lost)} the port gives no {asked.target}"
     port, reference = apart(asked.same_weights, asked.reference)
-    return f": with the reference's weights {asked.target} is {port}, not {reference}"
+    return f": with {weights(asked.lost)} {asked.target} is {port}, not {reference}"
 
 
 def code_is_wrong(unfelt_by: str | None = None) -> str:
@@ -37,12 +37,12 @@ def buffers_are_wrong(buffers: Sequence[str], unfelt_by: str | None = None) -> s
     return f"{_though(unfelt_by)}: the reference's inputs and weights leave another {sentence_list(names)}"
 
 
-def start_diverges(asked: Asked) -> str:
-    """Say where the target starts with the port's own weights."""
-    if asked.own_weights is None:
-        return f": with the port's own weights it gives no {asked.target}"
-    port, reference = apart(asked.own_weights, asked.reference)
-    return f": with the port's own weights {asked.target} starts at {port}, not {reference}"
+def start_diverges(target: str, own: float | None, reference: float) -> str:
+    """Say where a target starts with the port's own weights."""
+    if own is None:
+        return f": with the port's own weights it gives no {target}"
+    port, theirs = apart(own, reference)
+    return f": with the port's own weights {target} starts at {port}, not {theirs}"
 
 
 def start_is_other(shows: StartShows, unfelt_by: str | None) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from bisect_tool.sentences.spelling import counted
 
-ALL_STATE = "all parameters and buffers"
-EVERYTHING_PATCHED = "every layer, parameter and buffer patched"
+ALL_READ_BY_STEP = "all that the code of step reads patched"
 EVERY_LAYER = "every layer patched"
 REFERENCE_WEIGHTS = "the reference's weights"
 CULPRITS_HELD = "the culprits held"

@@ -1,11 +1,11 @@
-"""What a report says of its own limits: what was not asked, what could not be settled, what was ruled out."""
+"""What a report says of its own limits: what agrees and how far, what was not asked, what could not be settled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisect_tool.sentences.spelling import counted, listed, sentence_list
+from bisect_tool.sentences.spelling import counted, given_weights, listed, sentence_list, weights
 
 
 def not_asked(lost: str, capabilities: Sequence[str]) -> str:
@@ -20,14 +20,15 @@ def status(probes: int, *, confirmed: bool) -> str:
     return "proved by two probes" if probes == 2 else "proved"
 
 
-def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str]) -> str:
-    """Say that no culprit could be proved, and why; ``off`` are the targets that diverge."""
+def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str], lost: int = 0) -> str:
+    """Say that no culprit could be proved, and why; ``off`` are the targets that diverge, ``lost`` calls were not compared."""
     if reasons:
         why = "; ".join(reasons)
     elif target is None and off:
         verb = "diverges" if len(off) == 1 else "diverge"
         why = (
-            f"every call is right by itself, yet {sentence_list(off)} {verb}; --target {off[0]} says what was ruled out"
+            f"every call{' that could be compared' if lost else ''} is right by itself, yet {sentence_list(off)} {verb}; "
+            f"--target {off[0]} says what was ruled out"
         )
     else:
         why = "the probes that should prove it do not agree with each other"
@@ -51,18 +52,25 @@ class Started:
     settings: Sequence[str] = ()
 
 
-def agrees(target: str, start: Started) -> str:
-    """Say that a target agrees, and how it starts."""
+def agrees(target: str, start: Started, lost: Sequence[str] = ()) -> str:
+    """Say that a target agrees, and how it starts; the weights ``lost`` could not be given."""
     also = ", and with its own it starts within the reference's spread" if start.within and not start.rare else ""
-    return f"{target} agrees: with the reference's weights the port computes the same{also}{_limited(start, also)}."
+    return f"{target} agrees: with {weights(lost)} the port computes the same{also}{_limited(start, also)}."
 
 
 def all_agree(
-    targets: Sequence[str], gradients_of: Sequence[str], start: Started, *, lost: int = 0, rounded: int = 0
+    targets: Sequence[str],
+    gradients_of: Sequence[str],
+    start: Started,
+    *,
+    lost: int = 0,
+    weights_lost: Sequence[str] = (),
+    rounded: int = 0,
 ) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
-    ``lost`` calls of the reference could not be compared; in the gradients of ``rounded`` parameters rounding adds up.
+    ``lost`` calls of the reference could not be compared, and ``weights_lost`` not be given; in the gradients of ``rounded``
+    parameters rounding adds up.
     """
     which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
@@ -77,7 +85,7 @@ def all_agree(
         else ""
     )
     return (
-        f"{which} agrees by itself, from the reference's inputs and weights, and so {verb} "
+        f"{which} agrees by itself, from the reference's inputs and {given_weights(weights_lost)}, and so {verb} "
         f"{sentence_list(targets)}{also}{_limited(start, also)}.{pulled}"
     )
 
@@ -121,7 +129,7 @@ def _limited(start: Started, said: str) -> str:
     if start.rare:
         words = "; with its own it starts elsewhere, as by a rare draw"
     elif start.same and not said:
-        words = "; it starts with the reference's values"
+        words = "; its parameters start with the reference's values"
     elif start.why:
         words = f"; whether it starts the same was not asked{' of all' if said else ''}: {start.why}"
     if start.unlike:
@@ -157,51 +165,3 @@ UNANSWERED = {
 def unanswered(operation: str, why: str) -> str:
     """Say what a report lacks since the port failed at it, and why."""
     return f"{UNANSWERED[operation]}: {why}"
-
-
-def calls_are_right(count: int, *, of: int, lost: int = 0) -> str:
-    """Clear the calls that nobody blames; ``lost`` calls of the reference could not be compared."""
-    rest = f" ({counted(lost, 'other')} could not be compared)" if lost else ""
-    return (
-        f"{_the(count, of)}: from the reference's inputs and weights each gives the reference's output, "
-        f"to within rounding{rest}"
-    )
-
-
-def backward_passes_are_right(count: int, *, of: int) -> str:
-    """Clear the backward passes that nobody blames."""
-    return (
-        f"the backward pass of {_the(count, of)}: from the reference's values and gradients each gives the reference's, "
-        "to within rounding"
-    )
-
-
-def _the(count: int, of: int) -> str:
-    if count == 1:
-        return "the other module call" if of > 1 else "the only module call"
-    return f"{'the other' if count < of else 'all'} {count:,} module calls"
-
-
-def loss_is_right(targets: Sequence[str]) -> str:
-    """Clear the code around the layers."""
-    verb = "agrees" if len(targets) == 1 else "agree"
-    return f"the code of step and of the loss: with the reference's weights {sentence_list(targets)} {verb}"
-
-
-def weights_are_right(given: int, *, of: int) -> str:
-    """Clear the parameters and buffers that were given the reference's values."""
-    which = "all" if given == of else f"{given:,} of {of:,}"
-    return f"weights: the fault remains with {which} reference weights loaded"
-
-
-def later_calls_are_right(last: str) -> str:
-    """Clear what comes after the last culprit in execution order."""
-    return f"everything after {last}: from there on the port agrees"
-
-
-def other_tensors_are_right(count: int) -> str:
-    """Clear the tensors beside those that start otherwise."""
-    these = "this one" if count == 1 else f"these {count:,}"
-    return (
-        f"every other parameter and buffer: with {these} the port's own and the rest the reference's, it still diverges"
-    )

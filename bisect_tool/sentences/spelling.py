@@ -23,6 +23,18 @@ def sentence_list(items: Sequence[str], most: int = 4) -> str:
     return listed(items, most)
 
 
+def weights(lost: Sequence[str] = ()) -> str:
+    """Name the reference's weights, which the port was given but for those that were ``lost``."""
+    return (
+        f"the reference's weights{f' (but for {listed(lost)}, without a sure partner of that shape)' if lost else ''}"
+    )
+
+
+def given_weights(lost: Sequence[str] = ()) -> str:
+    """Name the weights that a call was given, where some may have been ``lost``."""
+    return "the weights that could be given" if lost else "weights"
+
+
 def counted(number: int, noun: str) -> str:
     """Return '1 module', '81 modules'."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

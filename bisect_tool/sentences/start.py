@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bisect_tool.sentences.evidence import OTHERWISE, StartShows
-from bisect_tool.sentences.spelling import counted, listed
+from bisect_tool.sentences.spelling import apart, counted, listed, sentence_list, weights
 
 # What is put right in a probe.
 THESE_ALONE = "these alone"
@@ -13,9 +13,7 @@ ALL_BUT_THESE = "everything but these"
 ALL_OTHERS = "every other parameter and buffer"
 CULPRITS_HELD = "culprits held, own weights"
 # What could not be settled.
-SPREAD_IS_LEFT = "with all parameters and buffers the reference's, the target still leaves the spread"
-CODE_COMES_FIRST = "whether it starts the same cannot be asked before the code is right"
-CODE_IS_HELD = "whether it starts the same can be asked once the code is right"
+SPREAD_IS_LEFT = "with the reference's weights, the target still leaves the spread"
 
 
 def named(names: Sequence[str]) -> str:
@@ -48,23 +46,44 @@ def seeds_speak(shows: StartShows, initialisations: int) -> str:
     return f"beside {initialisations} initialisations of the reference: {OTHERWISE[shows]}"
 
 
-def felt(target: str, own: float | None, healed: float | None, low: float, high: float) -> str:
-    """Say what a target is with initial values put right, which may lie where it may with those of the port too."""
+def code_comes_first(targets: Sequence[str], shown: Sequence[str]) -> str:
+    """Say that nobody can tell where targets may start; ``shown``: what a probe showed all the same."""
+    verb = "starts" if len(targets) == 1 else "start"
+    return "; ".join([f"whether {sentence_list(targets)} {verb} the same can be asked once the code is right", *shown])
+
+
+def goes_to(target: str, own: float, healed: float, sites: Sequence[str]) -> str:
+    """Say what a target becomes with the reference's values of tensors that differ, which proves nothing."""
+    return f"with the reference's values of {listed(sites)}, {target} goes from {own:.6g} to {healed:.6g}"
+
+
+def felt(target: str, own: float | None, healed: float | None, reach: tuple[float, float] | None) -> str:
+    """Say what a target is with initial values put right, and its ``reach``: where it may start, unless nobody can tell."""
     if own is None or healed is None:
         return f"the port gives no {target} with the reference's values of these"
     if own == healed:
         return f"{target} does not feel them: it starts at {own:.6g} with the reference's values of these too"
-    return (
-        f"{target} starts at {own:.6g}, and with the reference's values of these at {healed:.6g}; "
-        f"it may start from {low:.4g} to {high:.4g}"
-    )
+    may = f"; it may start from {reach[0]:.4g} to {reach[1]:.4g}" if reach else ""
+    return f"{target} starts at {own:.6g}, and with the reference's values of these at {healed:.6g}{may}"
+
+
+def mostly_the_weights(values: Sequence[tuple[str, float, float, float]], lost: Sequence[str] = ()) -> str:
+    """Say that weights explain nearly all that targets are off by; some were ``lost``.
+
+    Each is (its name, its value as it is, with the reference's weights, and in the reference).
+    """
+    said = []
+    for target, own, given, reference in values:
+        port, theirs = apart(given, reference)
+        said.append(f"{target} is {own:.6g} as it is, {port} with {weights(lost)}, {theirs} in the reference")
+    return f"Most of it is the weights: {'; '.join(said)}."
 
 
 def rare_draw(target: str, value: float, low: float, high: float, origin: str) -> str:
     """Say that a target starts outside where it may, and that nothing but chance explains it."""
     return (
-        f"{target} starts at {value:.6g}, outside {low:.6g} to {high:.6g} ({origin}); yet every parameter starts by the "
-        "reference's law, and no part of them explains it: a rare draw (`bisect capture --seeds 32` tells more)"
+        f"{target} starts at {value:.6g}, outside {low:.6g} to {high:.6g} ({origin}); yet no parameter that could be "
+        "compared starts by another law, and no part of them explains it: a rare draw (`bisect capture --seeds 32` tells more)"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from bisect_tool.sentences import blame, evidence
 from bisect_tool.sentences.blame import Asked, Blame
 
-ASKED = Asked("loss", 1.0, 2.0, 3.0, "grad_norm")
+ASKED = Asked("loss", 1.0, 2.0, gradient="grad_norm")
 SEEN = evidence.code_diverges(ASKED)
 
 
@@ -98,7 +98,7 @@ def test_of_many_culprits_the_first_are_said() -> None:
 def test_culprits_with_other_evidence_have_a_sentence_each() -> None:
     """In the order in which they were given."""
     words = blame.headline(
-        [(blame.calls(["a"]), SEEN), (blame.initial_values(["a.bias"]), evidence.start_diverges(ASKED))]
+        [(blame.calls(["a"]), SEEN), (blame.initial_values(["a.bias"]), evidence.start_diverges("loss", 3.0, 1.0))]
     )
     assert words == (
         "The code of a is wrong: with the reference's weights loss is 2, not 1. "
@@ -125,7 +125,7 @@ def test_mistakes_of_a_step_share_a_sentence() -> None:
             evidence.code_is_wrong("loss"),
             ", though loss does not show it: the reference's inputs and weights give another output",
         ),
-        (evidence.start_diverges(Asked("loss", 1.0)), ": with the port's own weights it gives no loss"),
+        (evidence.start_diverges("loss", None, 1.0), ": with the port's own weights it gives no loss"),
         (
             evidence.start_is_other("constant", "loss"),
             ", though loss does not show it: a constant, where the reference's are random at every seed",

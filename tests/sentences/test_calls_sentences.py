@@ -81,7 +81,7 @@ def test_who_hands_on_another_value():
         (
             calls.loss_is_wrong("loss", "net"),
             (
-                "with every layer's output, parameter and buffer the reference's, loss still diverges: "
+                "once all that the code of step reads is the reference's, loss still diverges: "
                 "the fault lies after the last layer (net), in the loss"
             ),
         ),

@@ -9,41 +9,6 @@ from bisect_tool.sentences.limits import Started
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (limits.calls_are_right(16, of=18), "the other 16 module calls: "),
-        (limits.calls_are_right(1, of=2), "the other module call: "),
-        (limits.calls_are_right(18, of=18), "all 18 module calls: "),
-        (limits.calls_are_right(1, of=1), "the only module call: "),
-        (limits.backward_passes_are_right(17, of=18), "the backward pass of the other 17 module calls: "),
-        (limits.backward_passes_are_right(1, of=1), "the backward pass of the only module call: "),
-    ],
-)
-def test_calls_are_counted(words: str, expected: str) -> None:
-    """All of them, or the others."""
-    assert words.startswith(expected)
-    assert words.endswith("to within rounding")
-
-
-def test_the_loss_is_cleared_by_the_targets_that_agree() -> None:
-    """One agrees, two agree."""
-    assert limits.loss_is_right(["a"]).endswith("with the reference's weights a agrees")
-    assert limits.loss_is_right(["a", "b"]).endswith("with the reference's weights a and b agree")
-
-
-def test_weights_are_cleared_only_as_far_as_they_were_given() -> None:
-    """Where some could not be given, how many were is said."""
-    assert limits.weights_are_right(19, of=19) == "weights: the fault remains with all reference weights loaded"
-    assert limits.weights_are_right(17, of=19) == "weights: the fault remains with 17 of 19 reference weights loaded"
-
-
-def test_other_tensors_are_cleared_by_a_probe() -> None:
-    """One tensor, or several."""
-    assert "with this one the port's own" in limits.other_tensors_are_right(1)
-    assert "with these 3 the port's own" in limits.other_tensors_are_right(3)
-
-
-@pytest.mark.parametrize(
     ("target", "off", "reasons", "words"),
     [
         ("loss", ["loss"], ["a is lost", "b is lost"], "No culprit could be proved for loss: a is lost; b is lost."),
@@ -73,6 +38,17 @@ def test_why_nothing_is_proved_is_said(target: str | None, off: list[str], reaso
     assert limits.inconclusive(target, off, reasons) == words
 
 
+def test_calls_that_were_not_compared_are_not_said_to_be_right() -> None:
+    """Nor weights that could not be given to have been the reference's."""
+    words = limits.inconclusive(None, ["a"], [], lost=2)
+    assert "every call that could be compared is right by itself, yet a diverges" in words
+    assert limits.agrees("loss", Started(), ["p"]).startswith(
+        "loss agrees: with the reference's weights (but for p, without a sure partner of that shape) the port computes"
+    )
+    said = limits.all_agree(["a"], [], Started(), weights_lost=["p"])
+    assert "from the reference's inputs and the weights that could be given, and so does a" in said
+
+
 SPREAD = ", and with its own it starts within the reference's spread"
 
 
@@ -82,7 +58,7 @@ SPREAD = ", and with its own it starts within the reference's spread"
         (Started(), "computes the same."),
         (Started(within=["loss"]), f"{SPREAD}."),
         (Started(within=["loss"], unlike=["a", "b"]), f"{SPREAD}; yet these start by other laws: a, b."),
-        (Started(same=True), "computes the same; it starts with the reference's values."),
+        (Started(same=True), "computes the same; its parameters start with the reference's values."),
         (Started(why="no seeds"), "computes the same; whether it starts the same was not asked: no seeds."),
         (Started(within=["loss"], rare=True), "computes the same; with its own it starts elsewhere, as by a rare draw."),
         (Started(within=["loss"], settings=["p of m: 1, reference 2"]), f"{SPREAD}; yet no value of one run shows p of m: 1, reference 2."),
@@ -139,8 +115,3 @@ def test_what_a_worker_lacks_is_named() -> None:
 def test_a_failure_beside_the_probes_says_what_the_report_lacks(operation: str) -> None:
     """And why it failed."""
     assert limits.unanswered(operation, "out of memory").endswith(": out of memory")
-
-
-def test_calls_that_could_not_be_compared_are_counted_apart():
-    """They are cleared by nothing."""
-    assert limits.calls_are_right(22, of=22, lost=6).endswith("to within rounding (6 others could not be compared)")

@@ -28,14 +28,18 @@ def test_what_is_put_right_in_a_probe(names, label):
             "beside 9 initialisations of the reference: the reference has other values, the same at every seed",
         ),
         (
-            start.felt("loss", 2.5, 9.0, 1.0, 20.0),
+            start.felt("loss", 2.5, 9.0, (1.0, 20.0)),
             "loss starts at 2.5, and with the reference's values of these at 9; it may start from 1 to 20",
         ),
         (
-            start.felt("loss", 2.5, 2.5, 1.0, 20.0),
+            start.felt("loss", 2.5, 2.5, (1.0, 20.0)),
             "loss does not feel them: it starts at 2.5 with the reference's values of these too",
         ),
-        (start.felt("loss", 2.5, None, 1.0, 2.0), "the port gives no loss with the reference's values of these"),
+        (
+            start.felt("loss", 2.5, 9.0, None),
+            "loss starts at 2.5, and with the reference's values of these at 9",
+        ),
+        (start.felt("loss", 2.5, None, (1.0, 2.0)), "the port gives no loss with the reference's values of these"),
     ],
 )
 def test_what_proves_initial_values(sentence, expected):
@@ -46,7 +50,10 @@ def test_what_proves_initial_values(sentence, expected):
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
-        (start.fails(labels.ALL_STATE, "killed"), "the port fails with all parameters and buffers patched: killed"),
+        (
+            start.fails(labels.REFERENCE_WEIGHTS, "killed"),
+            "the port fails with the reference's weights patched: killed",
+        ),
         (start.fails(start.ALL_BUT_THESE, "killed"), "the port fails with everything but these patched: killed"),
         (start.fails_as_it_is("killed"), "the port fails with its own weights: killed"),
         (
@@ -60,11 +67,36 @@ def test_what_could_not_be_settled(sentence, expected):
     assert sentence == expected
 
 
+def test_what_is_said_before_the_code_is_right():
+    """What cannot be asked yet, and what a probe showed all the same; it proves nothing."""
+    assert start.code_comes_first(["loss"], []) == "whether loss starts the same can be asked once the code is right"
+    shown = [start.goes_to("a", 7437.0, 1.79, ["p", "q"])]
+    assert start.code_comes_first(["a", "b"], shown) == (
+        "whether a and b start the same can be asked once the code is right; "
+        "with the reference's values of p, q, a goes from 7437 to 1.79"
+    )
+
+
+def test_most_is_the_weights():
+    """The target as it is, with the reference's weights as far as they could be given, and in the reference."""
+    assert start.mostly_the_weights([("cls_loss", 7437.0, 1.78, 1.6)]) == (
+        "Most of it is the weights: cls_loss is 7437 as it is, 1.78 with the reference's weights, 1.6 in the reference."
+    )
+    two = start.mostly_the_weights([("a", 9.0, 1.0, 1.0), ("b", 8.0, 2.0, 2.1)], ["p"])
+    assert two.startswith(
+        "Most of it is the weights: a is 9 as it is, 1 with the reference's weights (but for p, without"
+    )
+    assert two.endswith(
+        "; b is 8 as it is, 2 with the reference's weights (but for p, without a sure partner of that "
+        "shape), 2.1 in the reference."
+    )
+
+
 def test_a_rare_draw():
     """Where it starts, where it may, and what tells more."""
     assert start.rare_draw("loss", 2.5, 1.0, 2.0, "9 seeds") == (
-        "loss starts at 2.5, outside 1 to 2 (9 seeds); yet every parameter starts by the reference's law, and no part of them "
-        "explains it: a rare draw (`bisect capture --seeds 32` tells more)"
+        "loss starts at 2.5, outside 1 to 2 (9 seeds); yet no parameter that could be compared starts by another law, and no "
+        "part of them explains it: a rare draw (`bisect capture --seeds 32` tells more)"
     )
 
 

@@ -137,7 +137,7 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
     off = [name for name in case.asked if name in reach and not reach[name].holds(targets.get(name, math.nan))]
     if off:
         # It is judged by what the loss alone rounds, which is less than what the question allows.
-        proof = Proof(labels.EVERYTHING_PATCHED, Verdict.DIVERGES, off[0], targets.get(off[0]))
+        proof = Proof(labels.ALL_READ_BY_STEP, Verdict.DIVERGES, off[0], targets.get(off[0]))
         found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
         yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
 
@@ -164,7 +164,7 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     elif region.handed_off:
         shown = calls.shown_by_its_inputs(region.handed_off[0], worst(rows[region.handed_off[0]].inputs))
     else:
-        shown = labels.EVERYTHING_PATCHED
+        shown = labels.ALL_READ_BY_STEP
     return WrongRegion(
         sites=tuple(site for one in group for site in (one.pieces if kinds == [suspect.pieces] else one.roots)),
         pieces=suspect.pieces,

@@ -151,7 +151,7 @@ class Passes:
         """Tell whether the port as a whole, with these weights, gives other targets than the reference."""
         if self.whole_is_wrong:
             return True
-        reading = self.question.run(self.question.base, "split", labels.ALL_STATE, patched=0)
+        reading = self.question.run(self.question.base, "split", labels.REFERENCE_WEIGHTS, patched=0)
         whole = Region(STEP, frozenset({STEP, *self._rows}))
         return reading.failure is None and self.floors.off_target(whole, reading.targets, 1.0)
 

@@ -70,7 +70,7 @@ def _layers(case: Case, through: Sequence[str]) -> list[str]:
     compared = [] if judged is None else [call for call in judged.compared if call in through]
     if judged is None or not compared or not judged.innocent.issuperset(compared):
         return []
-    return [sentences.layers_agree(len(compared), len(through))]
+    return [sentences.layers_agree(len(compared), len(through), case.lost)]
 
 
 def _sentence(words: str) -> str:

@@ -52,6 +52,12 @@ def pull_pieces(asked: Backward) -> Pieces:
     return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, tuple(_uncompared(asked, first)))
 
 
+def right_by_pieces(asked: Backward, pieces: Pieces) -> tuple[Site, ...]:
+    """Return the calls whose own code makes the reference's gradients, all of them, of the reference's values and gradients."""
+    not_judged = {*asked.wrong, *pieces.off, *(owner_of(edge, asked.trace) for edge in pieces.uncompared)}
+    return tuple(site for site in asked.trace.sites if site not in not_judged)
+
+
 def _pieces(asked: Backward, exact: Iterable[Site], what: str) -> Reading:
     sites = asked.trace.sites
     intervention = dataclasses.replace(asked.question.base, backward="pieces").watching(sites).computing_exactly(exact)
@@ -100,7 +106,7 @@ def _edge(row: PulledAt) -> Edge:
     return Edge(row.site, row.part, row.path)
 
 
-def owner_of(row: PulledAt, trace: Trace) -> Site:
+def owner_of(row: PulledAt | Edge, trace: Trace) -> Site:
     """Return the call whose own code makes a gradient: the gradient of an output comes from the code around its call.
 
     That is also who makes a call with gradients switched off.

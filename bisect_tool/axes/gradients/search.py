@@ -15,7 +15,7 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
-from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces
+from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
 from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import more_telling, silencing
 from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
@@ -28,6 +28,7 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sites import Site
 
 
 class Norms(NamedTuple):
@@ -43,13 +44,15 @@ class GradientAnswer(Answer):
     """What was found of gradients.
 
     Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients;
-    ``rounded``: parameters whose gradients are outside their band by rounding that adds up.
+    ``rounded``: parameters whose gradients are outside their band by rounding that adds up; ``pulled``: calls whose backward
+    pass was compared in all that it gives, and is right.
     """
 
     triage: tuple[ModuleGradients, ...] = ()
     said: tuple[str, ...] = ()
     norms: Norms = field(default_factory=Norms)
     rounded: tuple[str, ...] = ()
+    pulled: tuple[Site, ...] = ()
 
 
 def _search(case: Case) -> Answer:
@@ -95,6 +98,7 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
         open_ends=() if left.open_end is None else (left.open_end,),
         notes=() if left.note is None else (left.note,),
         rounded=left.rounded,
+        pulled=right_by_pieces(asked, pieces),
         triage=triage,
         said=said,
         norms=Norms(reference_norm(asked.pair.reference, asked.gradients), norm_of(whole), norm_of(own)),

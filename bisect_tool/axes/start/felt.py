@@ -26,9 +26,9 @@ def search_start(
     The port as it is must diverge. ``suspects`` are initialisations that differ in kind, ``unlike`` tensors whose
     statistics differ: they are tried first, and what is called before them is not computed again in every probe.
     """
-    healed = question.ask("start", labels.ALL_STATE, state)
+    healed = question.ask("start", labels.REFERENCE_WEIGHTS, state)
     if healed.failure is not None:
-        return Answer(open_ends=(start.fails(labels.ALL_STATE, healed.failure),))
+        return Answer(open_ends=(start.fails(labels.REFERENCE_WEIGHTS, healed.failure),))
     if question.verdict(healed) is not Verdict.AGREES:
         return Answer(open_ends=(start.SPREAD_IS_LEFT,))
     tree = StateTree(tuple(state))

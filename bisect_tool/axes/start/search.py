@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from bisect_tool.axes.axis import Answer, Axis, Case
+from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.start.felt import search_start
 from bisect_tool.axes.start.seeds import others, told_by_seeds
+from bisect_tool.axes.start.shown import shown_by, with_what_is_felt
 from bisect_tool.checks.initial.start import unlike
-from bisect_tool.culprit import AfterTheLayers, Culprit, OtherStart, held_by
+from bisect_tool.culprit import AfterTheLayers, OtherStart, held_by
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
@@ -27,25 +28,37 @@ def _search(case: Case) -> Answer:
     """Find the initial values that are otherwise, and those that make a target start elsewhere."""
     told = told_by_seeds(case)
     findings = [finding for group in told.values() for finding in group]
-    closed = _closed(case, findings)
-    if closed:
-        proved, said = tuple(others(case, told, (), unfelt=False)), (closed,) if case.starts else ()
-        return Answer(culprits=proved, open_ends=said) if case.target else Answer(culprits=proved, notes=said)
-    found = _elsewhere(case, findings)
-    named = [site for culprit in found.culprits if culprit.confirmed for site in culprit.sites]
-    rest = others(case, told, named, unfelt=not found.culprits and not found.open_ends and _starts_alike(case))
-    explained = {site for culprit in rest for site in culprit.sites}
-    kept = [c for c in found.culprits if c.confirmed or not explained.issuperset(c.sites)]
-    return dataclasses.replace(found, culprits=(*kept, *_with_what_is_felt(case, rest)))
+    proved = others(case, told, (), unfelt=False)
+    with handing_over(lambda: Answer(culprits=tuple(proved))):
+        if _code_comes_first(case, findings):
+            return _before_the_code_is_right(case, proved)
+        found = _elsewhere(case, findings)
+        named = [site for culprit in found.culprits if culprit.confirmed for site in culprit.sites]
+        code_is_right = not held_by(case.answers["calls"].culprits)
+        alike = not found.culprits and not found.open_ends and _starts_alike(case)
+        rest = others(case, told, named, unfelt=code_is_right and alike)
+        explained = {site for culprit in rest for site in culprit.sites}
+        kept = [c for c in found.culprits if c.confirmed or not explained.issuperset(c.sites)]
+        felt = with_what_is_felt(case, rest, code_is_right=code_is_right)
+        return dataclasses.replace(found, culprits=(*kept, *felt))
 
 
-def _closed(case: Case, findings: Sequence[Finding]) -> str:
-    """Say why a target's start cannot be asked about, "" where it can."""
+def _code_comes_first(case: Case, findings: Sequence[Finding]) -> bool:
+    """Tell whether the range of a target's start holds for no net that can be run."""
     calls = case.answers["calls"]
-    if calls.open_ends or any(isinstance(c, AfterTheLayers) and c.felt for c in calls.culprits):
-        return start.CODE_COMES_FIRST
+    if case.log.crash or calls.open_ends or any(isinstance(c, AfterTheLayers) and c.felt for c in calls.culprits):
+        return True
     # Held values come of other weights: such a net is none of the spread's.
-    return start.CODE_IS_HELD if held_by(calls.culprits) and not findings else ""
+    return bool(held_by(calls.culprits)) and not findings
+
+
+def _before_the_code_is_right(case: Case, proved: Sequence[OtherStart]) -> Answer:
+    """Return what the reference's own initialisations prove, and what a probe shows of the target, which proves nothing."""
+    known = [target for target in case.starts if target in case.own.targets]
+    otherwise = [site for culprit in proved for site in culprit.sites]
+    said = (start.code_comes_first(known, list(shown_by(case, known, otherwise))),) if known else ()
+    culprits = tuple(proved)
+    return Answer(culprits=culprits, open_ends=said) if case.target else Answer(culprits=culprits, notes=said)
 
 
 def _starts_alike(case: Case) -> bool:
@@ -87,20 +100,6 @@ def _other_start(case: Case, question: Question, own: Reading, findings: Sequenc
     reach = question.interval
     value = own.targets[question.target]
     return Answer(notes=(start.rare_draw(question.target, value, reach.low, reach.high, reach.origin),))
-
-
-def _with_what_is_felt(case: Case, culprits: Sequence[OtherStart]) -> list[Culprit]:
-    """Add what the target becomes with all of them put right: it may feel them, and start where it may all the same."""
-    known = set(case.state)
-    sites = [site for culprit in culprits for site in culprit.sites if site in known]
-    target = case.target
-    if not sites or target is None or target not in case.starts:
-        return list(culprits)
-    interval = case.starts[target]
-    question = Question("start", case.port, case.log, target, interval, Intervention())
-    healed = question.ask("start", start.named(sites), sites)
-    words = start.felt(target, case.own.targets.get(target), healed.targets.get(target), interval.low, interval.high)
-    return [dataclasses.replace(c, findings=(*c.findings, Finding("target", c.sites, words))) for c in culprits]
 
 
 START = Axis("start", frozenset({"run"}), "whether it starts the same was not asked", _search)

@@ -46,6 +46,7 @@ def test_a_faithful_port_is_never_blamed(tops: tuple[Node, ...]) -> None:
     assert case.log.count("backward") == 3
     assert answer.norms.reference == pytest.approx(answer.norms.port)
     assert all(row["same"] for row in answer.triage)
+    assert answer.pulled == case.trace.sites
 
 
 @given(TREES, FACTORS, st.data())
@@ -56,13 +57,32 @@ def test_a_call_that_passes_gradients_on_wrongly_is_named(
     """Whatever call of whatever net, or the code of step: it alone, with two proofs that say what the worst error is."""
     names = [node.name for top in tops for node in top.walk()]
     wrong = data.draw(st.sampled_from([*names, STEP]))
-    (culprit,) = search(SimulatedBackward(tops, {wrong: factor}).case()).culprits
+    answer = search(SimulatedBackward(tops, {wrong: factor}).case())
+    assert set(answer.pulled) == set(names) - {wrong}
+    (culprit,) = answer.culprits
     assert (type(culprit), culprit.sites, culprit.felt, culprit.confirmed) == (WrongBackward, (wrong,), True, True)
     assert culprit.sufficient is not None
     assert (culprit.sufficient.quantity, culprit.sufficient.value) == (WORST_GRADIENT, 0.0)
     assert culprit.necessary is not None
     assert culprit.necessary.quantity == WORST_GRADIENT
     assert culprit.necessary.value == pytest.approx(abs(factor - 1) / (3 * ROUNDING))
+
+
+class Keeping(SimulatedBackward):
+    """A port that gives no gradient of one parameter by itself."""
+
+    def run(self, intervention: Intervention) -> Reading:
+        """Run one probe."""
+        reading = super().run(intervention)
+        return dataclasses.replace(reading, pieces=tuple(row for row in reading.pieces if row.path != "m1.a.weight"))
+
+
+def test_a_backward_pass_that_was_not_compared_in_all_it_gives_is_not_cleared() -> None:
+    """Although nobody is to blame."""
+    case = Keeping(NET).case()
+    answer = search(case)
+    assert (answer.culprits, answer.open_ends) == ((), ())
+    assert set(case.trace.sites) - set(answer.pulled) == {"m1.a"}
 
 
 @given(TREES, st.data())
