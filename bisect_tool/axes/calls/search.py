@@ -98,7 +98,9 @@ def _step_fails(case: Case, found: Found) -> Iterator[str]:
 
 def _elsewhere(found: Searched) -> Iterator[str]:
     guilty = {piece for suspect in found.suspects for piece in suspect.region.pieces}
-    harmless = [site for site in found.own.last.rows if site in found.elsewhere and site not in guilty]
+    last = found.own.last
+    moved = [site for site in last.rows if site in found.elsewhere and site not in guilty]
+    harmless = [site for site in moved if last.region_around(site).right]
     if harmless:
         yield calls.elsewhere(harmless)
 

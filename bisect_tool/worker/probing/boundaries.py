@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ MOST_AXES = 5
 Form = Callable[[Array], Array]  # of a reference's array: the same as the port writes it
 Found = Sequence[Tuple[str, Array]]  # path, value
 Read = Callable[[str], Array]
+ReadingOf = Callable[[str, Array, str], Optional[int]]  # of a mask's path, value, and partner's key
 
 
 class Recorded(NamedTuple):
@@ -32,12 +33,18 @@ class Recorded(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of the port's value, its partner, the partner in the port's form, and how far it is off."""
+    """A part of the port's value, its partner, the partner in the port's form, and how far it is off.
+
+    ``reading`` is the way in which a mask is read that the two sides write in other kinds, None for anything else; ``known``:
+    whether it is known to be meant so.
+    """
 
     path: str
     partner: Recorded
     form: Form
     off: Dict[str, Any]
+    reading: Optional[int] = None
+    known: bool = True
 
 
 class Compared(NamedTuple):
@@ -53,18 +60,23 @@ class Compared(NamedTuple):
 
 
 def compare(
-    found: Found, wanted: Sequence[Recorded], read: Read, holds: Callable[[Array], bool] = lambda _array: True
+    found: Found,
+    wanted: Sequence[Recorded],
+    read: Read,
+    holds: Callable[[Array], bool] = lambda _array: True,
+    reading_of: ReadingOf = lambda _path, _array, _key: None,
 ) -> Compared:
     """Compare the parts of a value of the port with those that the reference recorded.
 
     ``read`` gives an array by its key; one that the port's framework does not ``hold`` is no partner that it could be given.
+    ``reading_of`` tells how a mask is read, from its path, its value and its partner's key, where that is known.
     """
     pairs = _paired(found, wanted, read)
     parts = []
     for path, array in found:
         expected = read(wanted[pairs[path]].key) if path in pairs else None
         if expected is not None and holds(expected):
-            parts.append(_part(path, array, wanted[pairs[path]], expected))
+            parts.append(_part(path, array, wanted[pairs[path]], expected, reading_of))
     compared, taken = {part.path for part in parts}, set(pairs.values())
     return Compared(
         parts,
@@ -109,34 +121,47 @@ def _alike(array: Array, expected: Array) -> bool:
     return error < ALIKE
 
 
-def _part(path: str, array: Array, partner: Recorded, expected: Array) -> Part:
-    tried = [(measure.difference(array, form(expected)), form) for form in _forms(array, expected)]
-    off, form = min(tried, key=lambda one: one[0].get("error", math.inf))
-    return Part(path, partner, form, off)
+def _part(path: str, array: Array, partner: Recorded, expected: Array, reading_of: ReadingOf) -> Part:
+    readings = _readings(array, expected)
+    known = reading_of(path, array, partner.key) if len(readings) > 1 else 0
+    among = range(len(readings)) if known is None or known >= len(readings) else [known]
+    tried = [
+        (measure.difference(array, form(expected)), form, reading)
+        for reading in among
+        for form in _forms(array, expected, readings[reading])
+    ]
+    off, form, reading = min(tried, key=lambda one: one[0].get("error", math.inf))
+    return Part(path, partner, form, off, reading if len(readings) > 1 else None, known is not None)
 
 
 def _same(expected: Array) -> Array:
     return expected
 
 
-def _forms(array: Array, expected: Array) -> Iterator[Form]:
-    """Yield ways to write the reference's value as the port does.
+def _readings(array: Array, expected: Array) -> List[Form]:
+    """Return the ways to read a mask that is booleans on one side alone: what is true may be kept, or left out."""
+    if array.dtype.kind == "b" and expected.dtype.kind == "f":
+        return [lambda e: e == 0, lambda e: e != 0]
+    if array.dtype.kind == "f" and expected.dtype.kind == "b":
+        low = array.min() if array.size else 0.0  # what the port adds where it masks
+        return [lambda e: e.astype(array.dtype), lambda e: np.where(e, 0.0, low), lambda e: np.where(e, low, 0.0)]
+    return [_same]
+
+
+def _forms(array: Array, expected: Array, read: Form) -> Iterator[Form]:
+    """Yield ways to write the reference's value, read in one way, as the port does.
 
     Axes change places only where the shapes say so: of a square, a transpose is a fault and no other form.
     """
-    if array.dtype.kind == "b" and expected.dtype.kind == "f":
-        masks: List[Form] = [lambda e: e == 0, lambda e: e != 0]
-    elif array.dtype.kind == "f" and expected.dtype.kind == "b":
-        low = array.min() if array.size else 0.0  # what the port adds where it masks
-        masks = [lambda e: e.astype(array.dtype), lambda e: np.where(e, 0.0, low), lambda e: np.where(e, low, 0.0)]
-    else:
-        masks = [_same]
-    for mask in masks:
-        for axes in _axes(array, expected):
-            yield lambda e, mask=mask, axes=axes: axes(mask(e))  # type: ignore[misc]
+    for axes in _axes(array, expected):
+        yield lambda e, axes=axes: axes(read(e))  # type: ignore[misc]
 
 
 def _axes(array: Array, expected: Array) -> Iterator[Form]:
+    broadcast = _broadcast(array.shape, expected)
+    if broadcast is not None:
+        yield broadcast
+        return
     if array.shape == expected.shape or array.size != expected.size or expected.ndim > MOST_AXES:
         yield _same
         return
@@ -148,3 +173,20 @@ def _axes(array: Array, expected: Array) -> Iterator[Form]:
     for order in orders:
         ones = [axis for axis in range(expected.ndim) if axis not in kept]
         yield lambda e, order=(*ones, *order): e.transpose(order).reshape(shape)  # type: ignore[misc]
+
+
+def _broadcast(shape: Tuple[int, ...], expected: Array) -> Form | None:
+    """Return how the port writes a value that one of the sides repeats along some axes, None where neither does."""
+    sides = list(zip(shape, expected.shape))
+    if (
+        shape == expected.shape
+        or len(shape) != expected.ndim
+        or not all(1 in pair or len({*pair}) == 1 for pair in sides)
+    ):
+        return None
+    once = tuple(slice(0, 1) if mine == 1 else slice(None) for mine, _ in sides)
+    if not np.array_equal(
+        np.broadcast_to(expected[once], expected.shape), expected, equal_nan=expected.dtype.kind == "f"
+    ):
+        return None
+    return lambda e: np.ascontiguousarray(np.broadcast_to(e[once], shape))

@@ -73,6 +73,7 @@ class Forced:
         self._again: list[Begun] = []  # what is still to come in a call that is computed once more
         self._passed_on: dict[str, tuple[Any, list[Part]]] = {}
         self._unknown: dict[str | None, Unknown] = {}  # what each recorded call was handed
+        self._masks: dict[str | None, set[str]] = {}  # keys of the masks that each was
         self._of_module: dict[str, list[str]] = {}
         for site in self._sites:
             self._of_module.setdefault(site.partition("#")[0], []).append(site)
@@ -86,7 +87,7 @@ class Forced:
         self._probe.sign(call.module)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        partner = self._partner(call.name, found)
+        partner = self._partner(call, found)
         site = None if partner is None else partner[0]
         depth, stack = self._depth, len(self._stack)
         self._begun.append(Begun(site, depth))
@@ -105,16 +106,16 @@ class Forced:
         """Return what the reading says of what the step leaves in buffers."""
         return {"left": self._between.left()}
 
-    def _partner(self, module: str, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
-        """Return the recorded call that a call of a module is, and what it is handed compared.
+    def _partner(self, call: Call, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
+        """Return the recorded call that a call of the port is, and what it is handed compared.
 
         It is the one that was handed the same, else the next one.
         """
-        left = [site for site in self._of_module.get(module, ()) if site not in self._used]
+        left = [site for site in self._of_module.get(call.name, ()) if site not in self._used]
         left = [site for site in left if self._sites[site]["around"] == self._stack[-1]] or left
         if not left:
             return None
-        compared = ((site, self._values.compared(found, site, "inputs")) for site in left)
+        compared = ((site, self._values.compared(found, site, "inputs", type(call.module))) for site in left)
         first = next(compared)
         if len(left) == 1 or first[1].off() <= ALIKE:
             return first
@@ -132,6 +133,7 @@ class Forced:
         site, inputs = partner
         loose = site in self._dissolved
         self._used.add(site)
+        self._masks[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
         row = self._row(call, site, inputs, handed.by_name)
         if site in self._probe.asked.hand:
             self._probe.handed[site] = {
@@ -159,6 +161,8 @@ class Forced:
         output = self._disturbed(site, output)
         self._probe.computed(call.site, output)
         parts = self._noted(row, call, site, output)
+        if self._came_out_right(site, self._begun[begun:]):
+            self._learn(row, found, inputs, begun, call)
         if site in self._probe.asked.hand:
             gave = [*_recorded(arrays(self._adapter, output), parts), *self._between.arrays(call.module, site)]
             self._probe.handed[site]["output"] = gave
@@ -171,6 +175,16 @@ class Forced:
             row["exact"] = self._exactly(call, site, compute, (args, kwargs), (counts, held), self._begun[begun:])
         self._between.put(call.module, site, ENDS)
         return self._values.filled(output, parts)
+
+    def _learn(
+        self, row: dict[str, Any], found: Sequence[tuple[str, Array]], inputs: Compared, begun: int, call: Call
+    ) -> None:
+        """Note how the masks are read that a call was handed and came out right with: not those that calls in it read for it."""
+        inside = {key for one in self._begun[begun:] for key in self._masks.get(one.site, ())}
+        masks = [part for part in inputs.parts if part.reading is not None and part.partner.key not in inside]
+        self._values.learn(found, masks, type(call.module))
+        known = {part.path for part in masks if not part.known}
+        row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]
 
     def _versions(self, given: dict[str, Any]) -> list[int | None]:
         return [self._adapter.mutation(tensor) for tensor in tensors(self._adapter, given)]
@@ -191,7 +205,10 @@ class Forced:
         ]
         opaque = self._opaque(given)
         tensors_of = dict(trees.leaves(given, self._adapter.is_tensor))
-        unknown = Unknown({p: tensors_of[p] for p in inputs.unknown}, {one.key for one in inputs.missing})
+        guessed = _guessed(inputs)
+        names = [*inputs.unknown, *guessed]
+        missing = [*inputs.missing, *(part.partner for part in guessed.values())]
+        unknown = Unknown({name: tensors_of[name] for name in names}, {one.key for one in missing})
         outer = self._unknown.get(self._stack[-1])
         self._unknown[site] = unknown
         row: dict[str, Any] = {
@@ -199,7 +216,7 @@ class Forced:
             "around": self._stack[-1],
             "inputs": [*_rows(inputs), *others, *self._between.rows(call.module, site, BEGINS)],
             "output": [],
-            "unknown_inputs": [*inputs.unknown, *(one.name for one in inputs.missing), *opaque],
+            "unknown_inputs": [*names, *(one.name for one in inputs.missing), *opaque],
             "handed_on": not opaque and outer is not None and unknown.is_handed_on(outer),
             "unknown_output": [],
         }
@@ -236,21 +253,28 @@ class Forced:
 
     def _is_off(self, site: str, inside: Sequence[Begun]) -> bool:
         """Tell whether a call gives, or hands to a call in place, a value that is off, and that rounding may explain."""
-        rows = list(self._probe.watched[site]["output"])
-        for begun in inside:
-            if begun.site is not None and begun.site not in self._dissolved and self._root(begun.site) == site:
-                rows += self._probe.watched[begun.site]["inputs"]
-        errors = [row["error"] for row in rows if "error" in row]
+        errors = [row["error"] for row in self._made(site, inside) if "error" in row]
         merged = any(begun.site in self._dissolved for begun in inside)
         # What several pieces round together is no more than that, and computing them all again takes long.
         return any(error > measure.ROUNDING for error in errors) and not (merged and max(errors) > MOST_ROUNDED)
 
-    def _root(self, site: str) -> str | None:
-        """Return the call in place whose code, with what is dissolved in it, makes a call."""
-        outer: str | None = self._probe.watched[site]["around"]
-        while outer is not None and outer in self._dissolved:
+    def _came_out_right(self, site: str, inside: Sequence[Begun]) -> bool:
+        return all(row.get("error", 1.0) <= ALIKE for row in self._made(site, inside))
+
+    def _made(self, site: str, inside: Sequence[Begun]) -> list[dict[str, Any]]:
+        """Return the rows of all that a call makes, with what is dissolved in it: its output, and what it hands calls in place."""
+        rows = list(self._probe.watched[site]["output"])
+        for begun in inside:
+            if begun.site is not None and begun.site not in self._dissolved and self._made_by(begun.site, site):
+                rows += self._probe.watched[begun.site]["inputs"]
+        return rows
+
+    def _made_by(self, call: str, site: str) -> bool:
+        """Tell whether a call in place is made by the code of another, or by what is dissolved in that."""
+        outer = self._probe.watched[call]["around"]
+        while outer is not None and outer != site and outer in self._dissolved:
             outer = self._probe.watched[outer]["around"]
-        return outer
+        return bool(outer == site)
 
     def _exactly(
         self,
@@ -287,7 +311,7 @@ class Forced:
             return compute(*args, **kwargs)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        rows = _rows(self._values.compared(found, site, "inputs"))
+        rows = _rows(self._values.compared(found, site, "inputs", type(call.module)))
         self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)
         self._between.put(call.module, site, ENDS)
         while self._again and self._again[0].depth > depth:
@@ -295,6 +319,11 @@ class Forced:
         return trees.map_leaves(
             self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
         )
+
+
+def _guessed(inputs: Compared) -> dict[str, Part]:
+    """Return the masks that a call is handed and of which nobody knows yet how they are read."""
+    return {part.path: part for part in inputs.parts if not part.known}
 
 
 def _recorded(found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> list[tuple[str, Array]]:

@@ -25,18 +25,34 @@ class Values:
         self._probe = probe
         self._adapter = probe.adapter
         self._reference = probe.reference
+        # of masks: by the class of the calls that are handed them and their paths; by their values and their partners' keys
+        self._readings: dict[tuple[type | str | None, str], int] = {}
 
-    def compared(self, found: Sequence[tuple[str, Array]], site: str, part: str) -> Compared:
+    def compared(self, found: Sequence[tuple[str, Array]], site: str, part: str, of: type | None = None) -> Compared:
         """Compare what a call is handed ("inputs", by the arguments' names) or gives ("output") with what was recorded.
 
-        What the framework has no numbers for, such as complex ones, is unknown.
+        What the framework has no numbers for, such as complex ones, is unknown. A mask that calls of the class ``of`` are handed
+        is read as it was by one of them that came out right; else as the same value was by any other call.
         """
+
+        def reading_of(path: str, array: Array, key: str) -> int | None:
+            by_class = self._readings.get((of, path))
+            return self._readings.get((measure.digest(array), key)) if by_class is None else by_class
+
         entry = self._reference.sites[site]
         wanted = [
             Recorded(self._name(entry, part, path), path, key, self._reference.shape(key))
             for path, key in trees.keys(entry[part])
         ]
-        return compare(found, wanted, self._reference.read, self._adapter.holds)
+        return compare(found, wanted, self._reference.read, self._adapter.holds, reading_of)
+
+    def learn(self, found: Sequence[tuple[str, Array]], masks: Sequence[Part], of: type) -> None:
+        """Take for known how masks are read that a call of a class was handed, since it came out right."""
+        arrays_of = dict(found)
+        for part in masks:
+            if part.reading is not None:
+                self._readings.setdefault((of, part.path), part.reading)
+                self._readings.setdefault((measure.digest(arrays_of[part.path]), part.partner.key), part.reading)
 
     def plain(self, site: str) -> Iterator[tuple[str, str, Any]]:
         """Yield (name, recorded path, value) of each number that a call was handed as an argument of its own."""

@@ -90,3 +90,29 @@ def test_a_wrong_mask_is_off():
     kept = np.tri(4, 6, dtype=bool)
     wrong = np.where(np.tri(4, 6, 1, dtype=bool), 0, -np.inf).astype(np.float32)
     assert compared({"mask": wrong}, {"mask": kept}).off() > 0
+
+
+def test_what_a_mask_means_is_guessed_until_it_is_known():
+    """Its negation looks like another way to write it: once it is known which is meant, it is off."""
+    kept = np.tri(4, 6, dtype=bool)
+    additive = Recorded("mask", "mask", "mask", (4, 6))
+    read = {"mask": np.where(kept, 0, -np.inf).astype(np.float32)}.__getitem__
+    (right,) = compare([("mask", kept)], [additive], read).parts
+    (negated,) = compare([("mask", ~kept)], [additive], read).parts
+    assert right.off["error"] == negated.off["error"] == 0
+    assert not right.known
+    assert right.reading != negated.reading
+    (known,) = compare([("mask", ~kept)], [additive], read, reading_of=lambda *_mask: right.reading).parts
+    assert (known.off["error"], known.known) == (1, True)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4), (2, 3, 1), (1, 1, 4)])
+def test_a_value_may_be_repeated_on_one_side_alone(shape):
+    """Along an axis of length one, in either of them; where it is not the same all along, it is another value."""
+    once = random(*shape)
+    repeated = np.ascontiguousarray(np.broadcast_to(once, (2, 3, 4)))
+    for ours, theirs in ((once, repeated), (repeated, once)):
+        (part,) = compared({"x": ours}, {"x": theirs}).parts
+        assert part.off["error"] == 0
+        np.testing.assert_array_equal(part.form(theirs), ours)
+    assert compared({"x": once}, {"x": random(2, 3, 4)}).off() == math.inf

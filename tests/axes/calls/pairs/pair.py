@@ -55,6 +55,7 @@ def module(forward: Forward, **children: Any) -> nn.Module:
                 setattr(self, name, child)
 
     Module.forward = forward  # type: ignore[method-assign]  # with the names of its arguments
+    Module.__name__ = f"Module of {forward.__name__}"  # calls of one class are of one kind
     return Module()
 
 

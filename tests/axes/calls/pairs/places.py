@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from pairs.pair import SIDE, Pair, activation, faults, linear, module
 from torch import nn
+from torch.nn import functional
 
 STEPS = 6  # of the recurrent net
 
@@ -80,9 +81,30 @@ def recurrent(port: bool, fault: str) -> nn.Module:
     return module(forward, cell=inner, head=linear())
 
 
+def activated(port: bool, fault: str) -> nn.Module:
+    """Return a net whose embedding is activated in each block that reads it, in the port where it is made."""
+
+    def embed(self: Any, x: Any) -> Any:
+        made = self.fc(x.mean(1, keepdim=True)) * (1.3 if port and fault == "embed" else 1.0)
+        return functional.silu(made) if port else made
+
+    def block(self: Any, x: Any, emb: Any) -> Any:
+        shift = self.emb(emb if port else functional.silu(emb))
+        hidden = self.fc1(x) + shift
+        return x + self.fc2(hidden.relu() if port and fault == "block" else functional.gelu(hidden))
+
+    def forward(self: Any, x: Any) -> Any:
+        emb = self.embed(x)
+        return self.head(self.b2(self.b1(x, emb), emb))
+
+    blocks = {name: module(block, emb=linear(), fc1=linear(), fc2=linear()) for name in ("b1", "b2")}
+    return module(forward, embed=module(embed, fc=linear()), head=linear(), **blocks)
+
+
 INLINED = ((r"\.attn\.", "."),)
 WRAPPED = ((r"\.b\.(fc1|fc2|act)", r".b.body.\1"),)
 ACTS = ("net.two.act", "net.two.act#2")
+BLOCKS = ("net.b1", "net.b2")
 CELLS = ("net.cell", *(f"net.cell#{number}" for number in range(2, STEPS + 1)))
 PAIRS = [
     Pair("inlined_faithful", lambda p: inlined(p, ""), (), INLINED),
@@ -95,6 +117,9 @@ PAIRS = [
     Pair("shared_act", lambda p: shared(p, "act"), faults(*ACTS)),
     Pair("shared_swap", lambda p: shared(p, "swap"), faults("net.two")),
     Pair("shared_both", lambda p: shared(p, "both"), faults("net", *ACTS)),
+    Pair("activated_faithful", lambda p: activated(p, "")),
+    Pair("activated_block", lambda p: activated(p, "block"), faults(BLOCKS), enclosing=True),
+    Pair("activated_embed", lambda p: activated(p, "embed"), faults("net.embed"), enclosing=True),
     Pair("arguments_swapped_faithful", lambda p: recurrent(p, "")),
     Pair("arguments_swapped_own", lambda p: recurrent(p, "own"), faults(*CELLS)),
     Pair("arguments_swapped_order", lambda p: recurrent(p, "order"), faults("net")),

@@ -85,7 +85,36 @@ def masked(port: bool) -> nn.Module:
     return module(forward, b1=block(), b2=block(), m=module(mask), head=linear())
 
 
+def kept(port: bool, fault: str) -> nn.Module:
+    """Return two blocks that add a mask to what they attend by, which the port has as what is kept."""
+
+    def attended(self: Any, x: Any, scores: Any) -> Any:
+        return self.o(scores.softmax(-1) @ x)
+
+    def additive(self: Any, x: Any, bias: Any) -> Any:
+        return attended(self, x, self.q(x) @ self.k(x).mT + bias)
+
+    def boolean(self: Any, x: Any, keep: Any) -> Any:
+        return attended(self, x, (self.q(x) @ self.k(x).mT).masked_fill(~keep, -1e9))
+
+    def block(*, last: bool) -> nn.Module:
+        def forward(self: Any, x: Any, mask: Any) -> Any:
+            return x + self.attn(self.norm(x), ~mask if last and fault == "negated" else mask)
+
+        layers = {name: linear() for name in "qko"}
+        return module(forward, norm=nn.LayerNorm(SIDE), attn=module(boolean if port else additive, **layers))
+
+    def forward(self: Any, x: Any) -> Any:
+        keep = (torch.arange(6) < 4).expand(4, 6, 6)
+        mask = keep if port else torch.zeros(4, 6, 6).masked_fill(~keep, -1e9)
+        return self.head(self.last(self.first(x, mask), mask))
+
+    return module(forward, first=block(last=False), last=block(last=True), head=linear())
+
+
 PAIRS = [
+    Pair("kept_faithful", lambda p: kept(p, "")),
+    Pair("kept_negated", lambda p: kept(p, "negated" if p else ""), faults("net.last"), enclosing=True),
     Pair("channels_last_faithful", lambda p: channels_last(p, "")),
     Pair("channels_last_act", lambda p: channels_last(p, "act"), faults("net.stage.act")),
     Pair("channels_last_roll", lambda p: channels_last(p, "roll"), faults("net.stage")),
