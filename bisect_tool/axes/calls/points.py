@@ -11,7 +11,8 @@ from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.drift import drift_settled
 from bisect_tool.axes.calls.passes import MOST_PASSES, Floors, PassError, Passes, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
-from bisect_tool.captures.manifest import Point
+from bisect_tool.captures.manifest import Manifest, Point
+from bisect_tool.checks.initial.seeds import fixed, seed_reaches
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import batch_differs
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
@@ -113,7 +114,7 @@ def _stirred_passes(case: Case, point: Point) -> Passes:
     question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
     sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
     floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
-    return Passes(question, floors, _unknown(case), _is_wrong(case))
+    return Passes(question, floors, _unknown(case, point), _is_wrong(case))
 
 
 def _is_wrong(case: Case) -> bool:
@@ -127,10 +128,14 @@ def _wider(interval: Interval, share: float) -> Interval:
     return dataclasses.replace(interval, low=interval.low - more, high=interval.high + more)
 
 
-def _unknown(case: Case) -> dict[Site, tuple[str, ...]]:
-    """Return for each piece what of its own could not be given the reference's value, or was only guessed, in words."""
+def _unknown(case: Case, point: Point | None = None) -> dict[Site, tuple[str, ...]]:
+    """Return for each piece what of its own could not be given the reference's value, or was only guessed, in words.
+
+    A buffer that is the same at every seed, and that nobody writes, is a constant of the code: where the port has none of that
+    name, its code has another way to it, and answers for it.
+    """
     found: dict[Site, list[str]] = {}
-    given = _given(case)
+    given = _given(case) | _constants(case.capture.manifest) - set(point.stirred if point else ())
     guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
     for name, piece in _readers(case, (entry.name for entry in case.capture.manifest.described.state)).items():
         if name not in given:
@@ -144,6 +149,15 @@ def _unknown(case: Case) -> dict[Site, tuple[str, ...]]:
 def _given(case: Case) -> frozenset[str]:
     """Return the tensors that the port is given the reference's values of."""
     return frozenset({*case.state, *case.pair.tied()})
+
+
+def _constants(manifest: Manifest) -> frozenset[str]:
+    """Return the buffers that are the same at every seed, and that nobody writes."""
+    if not seed_reaches(manifest):
+        return frozenset()
+    return frozenset(
+        name for name, entry in fixed(manifest).items() if entry.kind == "buffer" and name not in manifest.left
+    )
 
 
 def _readers(case: Case, names: Iterable[str]) -> dict[str, Site]:
