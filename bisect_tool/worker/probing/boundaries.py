@@ -151,7 +151,8 @@ def _readings(array: Array, expected: Array) -> List[Form]:
 def _forms(array: Array, expected: Array, read: Form) -> Iterator[Form]:
     """Yield ways to write the reference's value, read in one way, as the port does.
 
-    Axes change places only where the shapes say so: of a square, a transpose is a fault and no other form.
+    Axes change places only where the shapes say so: of a square, a transpose is a fault and no other form. Neighbours may be
+    one axis: a map's places in a row.
     """
     for axes in _axes(array, expected):
         yield lambda e, axes=axes: axes(read(e))  # type: ignore[misc]
@@ -162,17 +163,41 @@ def _axes(array: Array, expected: Array) -> Iterator[Form]:
     if broadcast is not None:
         yield broadcast
         return
-    if array.shape == expected.shape or array.size != expected.size or expected.ndim > MOST_AXES:
+    if array.shape == expected.shape or array.size != expected.size or max(array.ndim, expected.ndim) > MOST_AXES:
         yield _same
         return
     shape, sides = array.shape, [side for side in array.shape if side != 1]
-    kept = [axis for axis, side in enumerate(expected.shape) if side != 1]
-    orders = [order for order in itertools.permutations(kept) if [expected.shape[axis] for axis in order] == sides]
+    theirs = [side for side in expected.shape if side != 1]
+    fine, coarse = (theirs, sides) if len(theirs) >= len(sides) else (sides, theirs)
+    orders = _orders(fine, coarse)
     if not orders:
         yield _same
     for order in orders:
-        ones = [axis for axis in range(expected.ndim) if axis not in kept]
-        yield lambda e, order=(*ones, *order): e.transpose(order).reshape(shape)  # type: ignore[misc]
+        if fine is theirs:
+            yield lambda e, order=order: e.reshape(theirs).transpose(order).reshape(shape)  # type: ignore[misc]
+        else:
+            split, back = [sides[axis] for axis in order], np.argsort(order)
+            yield lambda e, split=split, back=back: e.reshape(split).transpose(back).reshape(shape)  # type: ignore[misc]
+
+
+def _orders(fine: Sequence[int], coarse: Sequence[int]) -> List[Tuple[int, ...]]:
+    """Return the orders in which axes can be merged into fewer, or as many; those that are merged stay in their own order."""
+    axes = range(len(fine))
+    found = [order for order in itertools.permutations(axes) if _merges([fine[axis] for axis in order], order, coarse)]
+    return [tuple(axes)] if tuple(axes) in found else found
+
+
+def _merges(sides: Sequence[int], order: Sequence[int], coarse: Sequence[int]) -> bool:
+    """Tell whether axes that stand in some order are, side by side and each in its own order, the fewer ones."""
+    place = 0
+    for whole in coarse:
+        first, size = place, 1
+        while size < whole and place < len(sides):
+            size *= sides[place]
+            place += 1
+        if size != whole or list(order[first:place]) != sorted(order[first:place]):
+            return False
+    return place == len(sides)
 
 
 def _broadcast(shape: Tuple[int, ...], expected: Array) -> Form | None:

@@ -116,3 +116,27 @@ def test_a_value_may_be_repeated_on_one_side_alone(shape):
         assert part.off["error"] == 0
         np.testing.assert_array_equal(part.form(theirs), ours)
     assert compared({"x": once}, {"x": random(2, 3, 4)}).off() == math.inf
+
+
+@pytest.mark.parametrize("shape", [(2, 12, 5), (2, 3, 4, 5), (2, 1, 3, 4, 5), (6, 4, 5)])
+def test_axes_may_be_one(shape):
+    """A map's places in a row, the batch and the steps together: on either side, the channels first or last."""
+    maps = random(2, 3, 4, 5)
+    first = np.ascontiguousarray(maps.transpose(0, 3, 1, 2))
+    rows = maps.reshape(shape)
+    for ours, theirs in ((rows, first), (first, rows), (rows, maps), (maps, rows)):
+        if shape == (6, 4, 5) and theirs is not maps and ours is not maps:
+            continue  # the batch and a side of the map are not neighbours there
+        (part,) = compared({"x": ours}, {"x": theirs}).parts
+        assert part.off["error"] == 0
+        np.testing.assert_array_equal(part.form(theirs), ours)
+
+
+def test_places_in_another_order_are_a_fault():
+    """Row by row is no column by column, though as many: the shapes do not say so."""
+    maps = random(2, 3, 4, 4)
+    wrong = maps.transpose(0, 1, 3, 2).reshape(2, 3, 16)
+    assert compared({"x": wrong}, {"x": maps}).off() > 0.1
+    rows = maps.reshape(2, 3, 16).transpose(0, 2, 1)
+    assert compared({"x": rows}, {"x": maps}).off() == 0
+    assert compared({"x": wrong.transpose(0, 2, 1)}, {"x": maps}).off() > 0.1
