@@ -20,7 +20,7 @@ class LoggedProbe:
 
     Attributes: ``phase`` and ``what`` say what for; ``patched`` sites; the ``quantity`` that is looked at, its ``value``, and the
     ``verdict`` on it (None: the probe only observes); ``share`` is how much of the port's module calls it computed; ``detail`` is
-    the traceback behind a ``failure``.
+    the traceback behind a ``failure``; ``left``: how many calls a forced pass left to the port (None: it is no forced pass).
     """
 
     phase: str
@@ -34,6 +34,7 @@ class LoggedProbe:
     kernels: int | None
     failure: str | None
     detail: str = ""
+    left: int | None = None
 
 
 @dataclass
@@ -95,6 +96,7 @@ class ProbeLog:
             reading.kernels,
             asked.failure,
             asked.detail,
+            None if intervention.dissolved is None else len(intervention.dissolved),
         )  # fmt: skip
         self.rows.append(row)
         self.on_row(row)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -72,7 +73,7 @@ def gradients(found: GradientData) -> Table | None:
 
 
 def probes(asked: Probes) -> Table:
-    """Return every probe, with a column for each quantity that was looked at."""
+    """Return the probes, with a column for each quantity that was looked at; forced passes that only observe share a row."""
     quantities = list(dict.fromkeys(row.quantity for row in asked.log if row.value is not None or row.verdict))
     table = titled("Probes")
     table.add_column("phase", style="dim")
@@ -81,11 +82,25 @@ def probes(asked: Probes) -> Table:
     for quantity in quantities:
         table.add_column(shown(heading(quantity)), justify="right", max_width=MOST_WIDE, overflow="fold")
     table.add_column("")
-    for row in asked.log:
+    for observe, together in itertools.groupby(asked.log, _only_observes):
+        rows = list(together)
+        if observe and len(rows) > 1:
+            what = captions.forced_passes(len(rows), [row.left or 0 for row in rows])
+            table.add_row(shown(rows[0].phase), what, str(max(row.patched for row in rows)))
+        else:
+            _add_each(table, rows, quantities)
+    return table
+
+
+def _only_observes(row: ProbeRow) -> bool:
+    return row.left is not None and row.verdict is None
+
+
+def _add_each(table: Table, rows: Sequence[ProbeRow], quantities: Sequence[str]) -> None:
+    for row in rows:
         verdict = Text(row.verdict, style=COLOURS[row.verdict]) if row.verdict else ""
         values = [_value(row, quantity) for quantity in quantities]
         table.add_row(shown(row.phase), shown(row.what), str(row.patched), *values, verdict)
-    return table
 
 
 def titled(title: str) -> Table:

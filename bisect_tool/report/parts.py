@@ -82,7 +82,7 @@ class GradientData(Part):
 
 
 class ProbeRow(Part):
-    """One probe; without a verdict where it only observes."""
+    """One probe; without a verdict where it only observes. ``left``: how many calls a forced pass left to the port."""
 
     phase: str
     what: str
@@ -94,6 +94,7 @@ class ProbeRow(Part):
     share: Number
     kernels: Count | None
     failure: str | None
+    left: Count | None = None
 
 
 class Probes(Part):

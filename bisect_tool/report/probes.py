@@ -41,4 +41,5 @@ def _row(row: LoggedProbe) -> ProbeRow:
         share=round(row.share, 4),
         kernels=row.kernels,
         failure=row.failure,
+        left=row.left,
     )

@@ -51,6 +51,14 @@ def cost(probes: int, passes: float, kernels_after: int | None, bound: tuple[int
     return f"{counted(probes, 'probe')}, {passes:,.1f} forward passes.{held}{compiled}"
 
 
+def forced_passes(count: int, left: Sequence[int]) -> str:
+    """Label some forced passes that only observe, each with how many calls it left to the port."""
+    low, high = min(left), max(left)
+    span = counted(high, "call") if low == high else f"{low:,} to {counted(high, 'call')}"
+    also = f", {span} left to the port" if high else ""
+    return f"{count:,} passes: every call given the reference's inputs{also}"
+
+
 def more(count: int, noun: str = "", where: str = "") -> str:
     """Say how many rows are left out of a table, and where they are."""
     return f"... and {count:,} more{f' {noun}' if noun else ''}{f' ({where})' if where else ''}"

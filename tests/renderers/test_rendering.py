@@ -121,3 +121,23 @@ def test_a_quantity_has_a_column_of_its_own() -> None:
     printed = drawn(text.draw, loaded("gradient"))
     assert "cls_loss" in printed
     assert "worst gradient error 6256 times what rounding allows diverges" in " ".join(printed.split())
+
+
+def test_forced_passes_that_only_observe_share_a_row() -> None:
+    """Thirty rows of them tell nothing; how many calls they left to the port is said once, and other phases keep their rows."""
+    data = loaded("code")
+    log = data["probes"]["log"]
+    at = next(index for index, row in enumerate(log) if row["phase"] == "forced")
+    log[at:at] = [{**log[at], "what": f"every call, {left} calls left to the port", "left": left} for left in range(30)]
+    rows = drawn(text.draw, data, 140).split("Probes")[1].splitlines()
+    forced = [line.split() for line in rows if line.startswith("forced")]
+    words = "forced 32 passes: every call given the reference's inputs, 0 to 29 calls left to the port 18"
+    assert forced == [words.split()]
+    assert len([line for line in rows if line.startswith("ends")]) == 3
+
+
+def test_a_forced_pass_by_itself_keeps_its_row() -> None:
+    """Its label and its value."""
+    printed = drawn(text.draw, loaded("line"), 140)
+    assert "every call given the reference's inputs" in printed
+    assert "passes: every call" not in printed

@@ -32,3 +32,10 @@ def test_what_is_left_out_is_counted() -> None:
     assert captions.more(1200) == "... and 1,200 more"
     assert captions.more(3, "modules") == "... and 3 more modules"
     assert captions.more(3, where="all of them with --json") == "... and 3 more (all of them with --json)"
+
+
+def test_forced_passes_are_labelled_together() -> None:
+    """How many, and how many calls they left to the port."""
+    assert captions.forced_passes(2, [0, 0]) == "2 passes: every call given the reference's inputs"
+    assert captions.forced_passes(3, [2, 0, 1]).endswith(", 0 to 2 calls left to the port")
+    assert captions.forced_passes(2, [1, 1]).endswith(", 1 call left to the port")
