@@ -80,7 +80,8 @@ class Small:
     def reference(self) -> Reference:
         """Return what was recorded as a probe reads it."""
         sites = {
-            e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in self.manifest["sites"]
+            e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}, "arguments": []}
+            for e in self.manifest["sites"]
         }
         for site, entry in sites.items():
             entry["inside"] = {other: 1 for other in sites if other.startswith(f"{site}.")}

@@ -212,9 +212,10 @@ class Session:
         return found if error is None else dict(found, failed=failure("survey", error))
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
-        """Run one probe and return {the reference's variable: the model's} for those that have the same values."""
+        """Run one probe, as far as it runs; return {the reference's variable: the model's} for those that have the same values."""
         seen = survey.Namesakes(self._model.adapter, self._reference, names, candidates)
-        forward.read(self._probe(patch, variables=True, **how), seen.on_assigned)
+        probe = self._probe(patch, variables=True, **how)
+        _tried(lambda: forward.read(probe, seen.on_assigned))  # who asks knows from the survey whether it raises
         return seen.found
 
     def attach_variables(self, sites: Data) -> None:

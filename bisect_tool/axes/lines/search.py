@@ -86,7 +86,9 @@ def _seen_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = 
     around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
     inside = {site for site in trace.sites if not set(trace.chain(site)).isdisjoint(free)}
     layers = question.base.patching(set(trace.sites) - around - inside).feeding([call] if call else [])
-    return with_line(culprit, seen, question, look_at(case.port, case.capture, layers, call, seen), trace)
+    crashes = case.log.crash is not None
+    lines = look_at(case.port, case.capture, layers, call, seen, to_a_crash=crashes)
+    return with_line(culprit, seen, question, lines, trace)
 
 
 def _call(culprit: Culprit) -> Site | None:

@@ -97,14 +97,21 @@ class SharedLines:
 
 
 def look_at(
-    port: Port, capture: Capture, layers: Intervention, around: Site | None = None, seen: Site | None = None
+    port: Port,
+    capture: Capture,
+    layers: Intervention,
+    around: Site | None = None,
+    seen: Site | None = None,
+    *,
+    to_a_crash: bool = False,
 ) -> SharedLines:
     """Run the port once to see what it assigns, once more to know by their values what has other names; pair and attach them.
 
-    ``around`` is the module call whose code that is, None for the code of ``step``; see ``SharedLines`` for the rest.
+    ``around`` is the module call whose code that is, None for the code of ``step``; see ``SharedLines`` for the rest. With
+    ``to_a_crash`` it is seen as far as the port runs.
     """
     ours = _recorded(capture, around)
-    survey = port.asides.survey(layers)
+    survey = port.asides.survey(layers, to_a_crash=to_a_crash)
     theirs = tuple(variable for variable in survey.variables if variable.around == around)
     named = pair_by_name(ours, theirs, port.port_call, port.rename)
     same = port.asides.identify(layers, named.ours, named.theirs)

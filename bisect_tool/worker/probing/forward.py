@@ -9,8 +9,9 @@ from ..arrays import Array, trees
 from ..arrays.trees import Tree
 from ..code.watching import Caught
 from ..model.calls import Call
-from . import assigned, own
+from . import arguments, assigned, own
 from .comparing import arrays, differences, tensors
+from .given import Values
 from .probe import Probe
 
 
@@ -37,12 +38,18 @@ def around(probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwa
         probe.skip(probe.reference.sites[site]["inside"])
         return probe.substitute(site)
     if site in asked.feed:
-        inputs = probe.reference.sites[site]["inputs"]
-        args, kwargs = trees.decode(inputs, lambda key: probe.tensor(probe.reference.read(key)))
+        args, kwargs = _fed(probe, site, compute, args, kwargs)
     output = _computed(probe, call, compute, args, kwargs, expected)
     if site in probe.sites:
         return probe.substitute(site)
     return trees.map_leaves(output, probe.adapter.is_tensor, probe.adapter.clone) if asked.echo else output
+
+
+def _fed(probe: Probe, site: str, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Return what a call is given that is computed from the reference's inputs: as in a forced pass, argument by argument."""
+    values, handed = Values(probe), arguments.named(arguments.parameters(compute), args, kwargs)
+    inputs = values.compared(arrays(probe.adapter, handed.by_name), site, "inputs")
+    return handed.call(values.fed(handed, site, inputs))
 
 
 def _arrived(probe: Probe, call: Call, inputs: Any, expected: Tree | None) -> None:

@@ -20,7 +20,7 @@ class Asides:
     pulled: PulledStatements
     assigned: Survey = dataclasses.field(default_factory=Survey)
 
-    def survey(self, _intervention: object) -> Survey:
+    def survey(self, _intervention: object, *, to_a_crash: bool = False) -> Survey:
         """Name all variables."""
         return self.assigned
 

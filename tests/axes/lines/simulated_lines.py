@@ -99,7 +99,7 @@ class LinesPort(BarePort):
             watched[NET] = Watched(off, off)
         return Reading({"loss": target}, watched=watched, calls=((NET, ()),))
 
-    def survey(self, _layers: Intervention) -> Survey:
+    def survey(self, _layers: Intervention, *, to_a_crash: bool = False) -> Survey:
         """Return what the port assigns."""
         variables = tuple(
             Variable(self.site(line.name), self.around, False, f"port.py:{at}", (("", (), "float32"),))
