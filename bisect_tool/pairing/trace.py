@@ -51,6 +51,11 @@ class Trace:
         """Return the calls that have calls inside them."""
         return frozenset(self.parents.values())
 
+    @property
+    def given(self) -> tuple[Site, ...]:
+        """Return what a forced pass can give, be it of another shape."""
+        return (*self.sites, *self.misshapen)
+
     @functools.cached_property
     def members(self) -> frozenset[Site]:
         """Return the sites without their order, to look one up in."""

@@ -199,7 +199,7 @@ class Session:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
         seen = survey.Survey(self._model.adapter, self._lines)
         probe = self._probe(patch, variables=True, **how)
-        error, _ = _tried(lambda: forward.read(probe, seen.on_assigned, seen.on_caught))
+        error, _ = _tried(lambda: _read(probe, seen.on_assigned, seen.on_caught))
         found = {
             "variables": seen.assigned,
             "excerpts": seen.excerpts,
@@ -215,7 +215,7 @@ class Session:
         """Run one probe, as far as it runs; return {the reference's variable: the model's} for those that have the same values."""
         seen = survey.Namesakes(self._model.adapter, self._reference, names, candidates)
         probe = self._probe(patch, variables=True, **how)
-        _tried(lambda: forward.read(probe, seen.on_assigned))  # who asks knows from the survey whether it raises
+        _tried(lambda: _read(probe, seen.on_assigned))  # who asks knows from the survey whether it raises
         return seen.found
 
     def attach_variables(self, sites: Data) -> None:
@@ -225,9 +225,9 @@ class Session:
         )
 
 
-def _read(probe: Probe) -> Data:
-    """Run a probe and return its reading."""
-    return forward.read(probe) if probe.asked.dissolved is None else forced.read(probe)
+def _read(probe: Probe, *seeing: Callable[..., None]) -> Data:
+    """Run a probe and return its reading; who looks at variables and exceptions beside it, see ``survey``."""
+    return forward.read(probe, *seeing) if probe.asked.dissolved is None else forced.read(probe, *seeing)
 
 
 def _tried(run: Callable[[], Data]) -> Tuple[Optional[Exception], Data]:

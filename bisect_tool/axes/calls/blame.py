@@ -136,9 +136,10 @@ def _wrong_losses(case: Case, suspect: Suspect) -> Iterator[WrongLoss]:
     targets, reach = suspect.seen.reading.targets, suspect.passes.floors.targets(suspect.region)
     off = [name for name in case.asked if name in reach and not reach[name].holds(targets.get(name, math.nan))]
     if off:
+        last = (case.trace.sites or case.trace.misshapen or tuple(suspect.seen.rows))[-1]
         # It is judged by what the loss alone rounds, which is less than what the question allows.
         proof = Proof(labels.ALL_READ_BY_STEP, Verdict.DIVERGES, off[0], targets.get(off[0]))
-        found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, case.trace.sites[-1])) for name in off)
+        found = tuple(Finding("loss", (STEP,), calls.loss_is_wrong(name, last)) for name in off)
         yield WrongLoss(sites=(STEP,), necessary=proof, findings=found, doubts=_doubts(suspect))
 
 

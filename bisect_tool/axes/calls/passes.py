@@ -192,7 +192,7 @@ class Passes:
             if self.made >= self.most:
                 raise SpentError
             self.made += 1
-        reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.sites))
+        reading = self.question.run(intervention, "forced", what, patched=len(self.floors.trace.given))
         if reading.failure is not None and reading.failed is None:  # where the port itself raised, step is what failed
             raise PassError(reading.failure)
         return reading

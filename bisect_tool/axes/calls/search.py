@@ -17,19 +17,20 @@ from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import deviation, largest
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls, labels
-from bisect_tool.sites import STEP, Site
+from bisect_tool.sites import STEP, Site, module_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """Who was judged at the reference's own weights, and how.
 
-    Attributes: ``compared`` calls; which pieces are ``innocent``, and who is suspected; ``perfect`` is the reading in which all
-    that reaches the code of ``step`` is the reference's.
+    Attributes: ``compared`` calls, and which of them are ``dissolved``; which pieces are ``innocent``, and who is suspected;
+    ``perfect`` is the reading in which all that reaches the code of ``step`` is the reference's.
     """
 
     perfect: Reading = field(default_factory=Reading)
     compared: tuple[Site, ...] = ()
+    dissolved: frozenset[Site] = frozenset()
     innocent: frozenset[Site] = frozenset()
     suspects: tuple[Suspect, ...] = ()
 
@@ -50,7 +51,7 @@ def _search(case: Case) -> CallsAnswer:
     """Find the code that is wrong by itself, and what the target makes of it."""
     if case.base.failure is not None:
         return CallsAnswer(open_ends=(calls.fails(labels.REFERENCE_WEIGHTS, case.base.failure),))
-    if not case.trace.sites:
+    if not _can_be_forced(case):
         return _without_calls(case)
     case.log.announce(most_probes(case))
     try:
@@ -59,6 +60,13 @@ def _search(case: Case) -> CallsAnswer:
         return CallsAnswer(open_ends=(calls.too_many_passes("the reference's weights"),))
     except PassError as failed:
         return CallsAnswer(open_ends=(calls.fails(labels.EVERY_LAYER, str(failed)),))
+
+
+def _can_be_forced(case: Case) -> bool:
+    """Tell whether a forced pass compares anything: the port calls the module of a recorded call, be the shapes others."""
+    called = {module_of(call) for call in case.pair.calls}
+    theirs = (call for call in case.trace.parents if module_of(call) in called and case.port.can_patch(call))
+    return bool(case.trace.given) or any(theirs)
 
 
 def _without_calls(case: Case) -> CallsAnswer:
@@ -82,6 +90,7 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
         judged=Judged(
             perfect=found.own.last.reading,
             compared=tuple(found.own.last.rows),
+            dissolved=found.own.last.dissolved,
             innocent=found.innocent,
             suspects=found.suspects,
         ),

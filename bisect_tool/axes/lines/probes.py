@@ -149,6 +149,5 @@ def _ask(
     layers, seen = lines.layers, lines.seen
     watched = (*lines.sites, *([seen] if seen else []))
     held = [site for other in others for site in other.sites]
-    sites = frozenset((*layers.patched, *held, *patched))
-    intervention = question.base.patching(sites).watching(watched).feeding(layers.fed)
-    return question.run(intervention, "lines", what, patched=len(sites), verdict=question.verdict)
+    intervention = layers.patching((*held, *patched)).watching(watched)
+    return question.run(intervention, "lines", what, patched=len(intervention.patched), verdict=question.verdict)

@@ -11,12 +11,13 @@ import dataclasses
 from collections.abc import Collection
 
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
-from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.lines.after_layers import lines_after_layers
 from bisect_tool.axes.lines.inside import with_line
 from bisect_tool.axes.lines.statements import look_at
 from bisect_tool.axes.lines.writes import with_writing_line
 from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, WrongRegion, WrongWrites
+from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sentences import labels
 from bisect_tool.sites import STEP, Site
@@ -43,10 +44,11 @@ def _search(case: Case) -> Answer:
 
 def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, ...]:
     """Return what is to blame in the code of a culprit; ``perfect`` is the reading in which all layers are right."""
-    question, trace = case.question, case.trace
+    trace = case.trace
     if isinstance(culprit, WrongLoss):
-        layers = question.base.patching(trace.outermost(trace.sites))
-        return lines_after_layers(perfect, culprit, case.asked, look_at(case.port, case.capture, layers))
+        return lines_after_layers(
+            perfect, culprit, case.asked, look_at(case.port, case.capture, _with_all_layers(case))
+        )
     if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
         return (_with_lines_of_pieces(case, culprit),)
     if not isinstance(culprit, WrongCaller):
@@ -62,13 +64,26 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     return (found,)
 
 
+def _with_all_layers(case: Case) -> Intervention:
+    """Return the runs in which all layers give the reference's values; forced passes where one's output has another shape."""
+    calls, trace, base = case.answer(CallsAnswer), case.trace, case.question.base
+    judged = Judged() if calls is None or calls.judged is None else calls.judged
+    outermost = trace.outermost(set(judged.compared) - judged.dissolved)
+    if outermost.isdisjoint(trace.misshapen):
+        return base.patching(trace.outermost(trace.sites))
+    return base.forcing(judged.dissolved)
+
+
 def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
     """Return code of several pieces with the line that makes each wrong by itself, while all around it is the reference's."""
     found: list[Culprit] = []
     for piece in [one for one in region.pieces if one == STEP or one in case.trace.members][:MOST_PIECES]:
         if piece == STEP:
-            layers = case.trace.outermost(case.trace.sites)
-            perfect = case.question.ask("lines", labels.EVERY_LAYER, layers)
+            layers = _with_all_layers(case)
+            count = len(layers.patched - case.question.base.patched)
+            perfect = case.question.run(
+                layers, "lines", labels.EVERY_LAYER, patched=count, verdict=case.question.verdict
+            )
             found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
         else:
             found.append(_seen_at(case, dataclasses.replace(region, sites=(piece,), findings=()), piece))

@@ -111,13 +111,22 @@ def look_at(
     ``to_a_crash`` it is seen as far as the port runs.
     """
     ours = _recorded(capture, around)
-    survey = port.asides.survey(layers, to_a_crash=to_a_crash)
+    survey = _left_to_the_port(port, layers, port.asides.survey(layers, to_a_crash=to_a_crash))
     theirs = tuple(variable for variable in survey.variables if variable.around == around)
     named = pair_by_name(ours, theirs, port.port_call, port.rename)
     same = port.asides.identify(layers, named.ours, named.theirs)
     pairs = with_values(named, same, ours, theirs)
     pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
     return SharedLines(capture, layers, seen, survey, ours, theirs, pairs)
+
+
+def _left_to_the_port(port: Port, layers: Intervention, survey: Survey) -> Survey:
+    """Return what the port assigns, in a forced pass without what calls in place do: nothing reads what they give."""
+    loose = layers.dissolved
+    if loose is None:
+        return survey
+    kept = tuple(v for v in survey.variables if v.around is None or v.around in loose or not port.can_patch(v.around))
+    return replace(survey, variables=kept)
 
 
 def _recorded(capture: Capture, around: Site | None) -> tuple[Variable, ...]:

@@ -1,8 +1,8 @@
 """A value of the port beside the reference's: which part is which, in which form, and how far each is off.
 
 A part of the port's value is *paired* with one of the reference's: by its path, then by shape and value, then by shape, then
-by size. It may be written in another *form*: its axes in another order, ones more or fewer, a mask of booleans where the other
-side adds infinities. What finds no partner is *unknown*: nothing is said of it, and the port keeps its own.
+by size. It may be written in another *form*: its axes in another order, ones more or fewer, neighbours as one axis, a mask of
+booleans where the other side adds infinities. What finds no partner is *unknown*: nothing is said of it, and the port keeps its own.
 """
 
 from __future__ import annotations

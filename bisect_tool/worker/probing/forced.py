@@ -13,6 +13,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
+from ..code.watching import Caught
 from ..model.calls import Call
 from . import arguments, assigned, own
 from .between import BEGINS, ENDS, Between
@@ -49,10 +50,12 @@ class Unknown(NamedTuple):
         return self.missing <= outer.missing and all(mine is theirs for mine, theirs in pairs)
 
 
-def read(probe: Probe) -> dict[str, Any]:
+def read(
+    probe: Probe, on_assigned: assigned.OnAssigned = assigned.nobody, on_caught: Caught = assigned.nobody
+) -> dict[str, Any]:
     """Run one forced pass and return its reading; ``watched`` has a row for each call of the port that is a recorded one."""
     forced = Forced(probe)
-    return probe.read(forced.around, forced.left, assigned.watching(probe))
+    return probe.read(forced.around, forced.left, assigned.watching(probe, on_assigned, on_caught))
 
 
 class Forced:

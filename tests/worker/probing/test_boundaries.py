@@ -67,6 +67,21 @@ def test_axes_may_stand_in_another_order(axes):
     np.testing.assert_array_equal(part.form(value), value.transpose(axes))
 
 
+@pytest.mark.parametrize("shape", [(12, 10, 8), (120, 8), (960,), (12, 10, 2, 4)])
+def test_neighbouring_axes_may_be_one(shape):
+    """Where all numbers stand in the same order; it is given as the port has it."""
+    x = random(12, 10, 8)
+    seen = compared({"y": x.reshape(shape)}, {"x": x})
+    (part,) = seen.parts
+    assert (seen.off(), part.form(x).shape) == (0, shape)
+
+
+def test_axes_that_were_cut_elsewhere_do_not_compare():
+    """Nothing says in which order the numbers of [24, 10] stand in [16, 15]."""
+    x = random(24, 10)
+    assert compared({"y": x.reshape(16, 15)}, {"x": x}).off() == math.inf
+
+
 def test_a_transposed_square_is_a_fault():
     """Its shape does not say that the axes changed places."""
     value = random(4, 4)
