@@ -50,7 +50,8 @@ class Culprit:
         sufficient, necessary: the two probes; None where one could not be run.
         findings: what is wrong, in words.
         doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
-        felt: whether what was asked about shows it; where it does not, its own output is the proof.
+        felt: whether what was asked about is known to show it; where it is not, its own output is the proof.
+        unfelt: whether it was asked, and does not show it.
         line: where a variable is assigned that is to blame, or makes a module's own code wrong.
 
     """
@@ -62,6 +63,7 @@ class Culprit:
     findings: tuple[Finding, ...] = ()
     doubts: tuple[str, ...] = ()
     felt: bool = True
+    unfelt: bool = False
     line: Line | None = None
 
     @property
@@ -106,7 +108,11 @@ class WrongCode(Culprit):
 
     def evidence(self, asked: Asked) -> str:
         """Say by which value it shows."""
-        return evidence.code_diverges(asked) if self.felt else evidence.code_is_wrong(asked.target)
+        return (
+            evidence.code_diverges(asked)
+            if self.felt
+            else evidence.code_is_wrong(asked.target if self.unfelt else None)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,11 +243,10 @@ class WrongStart(Culprit):
 class OtherStart(WrongStart):
     """Initial values that are not the reference's at any of its seeds: its own initialisations are the proof.
 
-    Attributes: ``shows``, what is otherwise; ``unfelt``, whether the target was asked and starts as it may all the same.
+    ``shows`` says what is otherwise.
     """
 
     shows: StartShows
-    unfelt: bool = False
 
     @property
     def proved(self) -> bool:

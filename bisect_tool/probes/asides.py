@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
+from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming, renamed_buffer
@@ -165,6 +165,7 @@ class Asides:
                 str(call): tuple((str(place), frozenset(map(str, called))) for place, called in conditions)
                 for call, conditions in found["conditions"].items()
             },
+            _raised(found.get("raised")),
         )
 
     def _pulled(self, found: Any, owner: str) -> PulledStatements:
@@ -208,3 +209,7 @@ def _excerpts(found: Any) -> dict[str, Excerpt]:
     """Return the lines around each place; those of a file that cannot be read hold not even their own, and show nothing."""
     excerpts = {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}
     return {place: e for place, e in excerpts.items() if e.first <= e.line < e.first + len(e.text)}
+
+
+def _raised(found: Any) -> Raised | None:
+    return None if found is None else Raised(str(found["place"]), str(found["function"]))

@@ -58,12 +58,21 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Raised:
+    """Where the port's code raised: the line, and the function, or the module call whose forward method it is of."""
+
+    place: str
+    function: str
+
+
+@dataclass(frozen=True)
 class Survey:
     """Every variable that a run of the port assigned, in order, the lines it did it on, and the exceptions it caught.
 
     ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
     to look at every time; ``functions`` all that are watched, called or not; ``conditions`` each ``if`` that a call stands
-    under, by the call's line: its own line and what is called in it, the innermost first.
+    under, by the call's line: its own line and what is called in it, the innermost first; ``raised``, where it ended so, at
+    which line and in which function.
     """
 
     variables: tuple[Variable, ...] = ()
@@ -73,6 +82,7 @@ class Survey:
     cut: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     conditions: Mapping[str, tuple[tuple[str, frozenset[str]], ...]] = field(default_factory=dict)
+    raised: Raised | None = None
 
 
 @dataclass(frozen=True)

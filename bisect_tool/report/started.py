@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.checks.initial.seeds import FEWEST_SEEDS, same_values, seed_reaches
@@ -48,7 +48,11 @@ def _why(case: Case) -> list[str]:
     if lost and not seed_reaches(manifest):
         return [start.seed_is_ignored()]
     values = {t: [manifest.targets[t], *(v[t] for v in manifest.spread.targets if t in v)] for t in lost}
-    return [
-        start.feels_no_weight(target) if all(map(math.isfinite, values[target])) else start.not_finite(target)
-        for target in lost
-    ]
+    return [_lost(target, values[target]) for target in lost]
+
+
+def _lost(target: str, values: Sequence[float]) -> str:
+    """Say why it is not known where a target may start, or does; ``values`` are the reference's."""
+    if not all(map(math.isfinite, values)):
+        return start.not_finite(target)
+    return start.feels_no_weight(target) if len(set(values)) == 1 else start.not_given(target)

@@ -1,4 +1,4 @@
-"""What is said of a port that raises: where, after which layers, and which variable is of another kind by then."""
+"""What is said of a port that raises: where, after which layers, and what of another kind it reads there."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def raises(kind: str, message: str, place: str | None) -> str:
 
 
 def after(through: int, of: int, missed: str | None) -> str:
-    """Say how many module calls it comes through before; ``missed`` is the first that it does not."""
+    """Say how many module calls it comes through before; ``missed`` is the first that it does not, where that is known."""
     if not through:
         return "before any module call"
-    if missed is None:
+    if through == of:
         return f"after all {of:,} module calls"
-    return f"after {through:,} of {of:,} module calls ({missed} is the first that it does not come through)"
+    first = f" ({missed} is the first that it does not come through)" if missed else ""
+    return f"after {through:,} of {of:,} module calls{first}"
 
 
 def layers_agree(judged: int, through: int, lost: Sequence[str] = ()) -> str:
@@ -45,6 +46,11 @@ def does_not_end(failure: str, why: str) -> str:
 def other_kind(name: str, port: str, reference: str, place: str, reference_place: str) -> str:
     """Say that a variable is of another kind."""
     return f"{name} is {port} ({place}), in the reference {reference} ({reference_place})"
+
+
+def given_otherwise(name: str, port: str, place: str, call: str, path: str, reference: str) -> str:
+    """Say that a variable holds part of what a call gives, and that this is of another kind."""
+    return f"{name} is {port} ({place}), as output {path} of {call} is, in the reference {reference}"
 
 
 def also_of_another_kind(said: str) -> str:

@@ -107,6 +107,11 @@ def feels_no_weight(target: str) -> str:
     return f"{target} of the reference is the same at every seed although its weights are not: it feels none of them"
 
 
+def not_given(target: str) -> str:
+    """Say that the port has no value of a target."""
+    return f"the port gives no {target} with its own weights"
+
+
 def other_momentum(module: str, port: object, reference: object) -> str:
     """Say that running statistics follow at another pace."""
     return f"the momentum of {module}: {port}, reference {reference}"

@@ -200,6 +200,7 @@ class Session:
         seen = survey.Survey(self._model.adapter, self._lines)
         probe = self._probe(patch, variables=True, **how)
         error, _ = _tried(lambda: _read(probe, seen.on_assigned, seen.on_caught))
+        raised = None if error is None else seen.raised(error)  # first: it notes the lines around
         found = {
             "variables": seen.assigned,
             "excerpts": seen.excerpts,
@@ -209,7 +210,7 @@ class Session:
             "functions": sorted(self._lines.functions()),
             "conditions": seen.conditions,
         }
-        return found if error is None else dict(found, failed=failure("survey", error))
+        return found if error is None else dict(found, failed=failure("survey", error), raised=raised)
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
         """Run one probe, as far as it runs; return {the reference's variable: the model's} for those that have the same values."""

@@ -119,7 +119,9 @@ REQUESTS: Dict[str, Request] = {
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
     "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
-    "survey": Request("survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may=FAILED),
+    "survey": Request(
+        "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}
+    ),
     "identify": Request(
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
     ),

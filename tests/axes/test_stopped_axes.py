@@ -79,7 +79,7 @@ def test_what_is_proved_stays_proved() -> None:
     """Exit code 1, and the headline says that there may be more."""
     report = report_of(ask(handing(FOUND), case()))
     assert (report.verdict, report.exit_code) == ("diverges", 1)
-    assert report.sentence.startswith("The code of a is wrong, ")
+    assert report.sentence.startswith("The code of a is wrong: ")
     assert report.sentence.endswith(" Stopped after 0 s: there may be more.")
     assert report.open_ends == ("stopped after 0 s: what was found by then is said here, and there may be more",)
 

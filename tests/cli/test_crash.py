@@ -126,3 +126,70 @@ def test_a_step_that_returns_the_wrong_thing_is_no_crash(choosing: Desk) -> None
         changed((f"{RETURN.replace('.mean()', '.mean() + gain')}", "return out"), model=CHOOSES)
     )
     assert "the port does not run as it is: run failed: step(batch) returned Tensor" in choosing.run().error(3)
+
+
+SHARED = """\
+import torch
+from torch import nn
+
+
+class Cell(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.size, self.fc = 4, nn.Linear(4, 4)
+
+    def forward(self, x):
+        n = torch.tanh(self.fc(x))
+        return n + x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.gate, self.last = Cell(), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        for _ in range(2):
+            x = self.gate(self.cell(x))
+        return x, self.last(x)
+
+
+def spread(x, y):
+    return (x.mean() - y.exp()).square().mean()
+
+
+def build(seed=0):
+    torch.manual_seed(seed)
+    net = Net()
+    batch = {"x": torch.linspace(-1, 1, 12).reshape(3, 4)}
+
+    def step(batch):
+        shared, out = net(batch["x"])
+        return {"loss": spread(shared, out)}
+
+    return {"modules": {"net": net}, "batch": batch, "step": step}
+"""
+PAIRED = ("return x, self.last(x)", "return x, (self.last(x), x)")
+FEWER = ("            x = self.gate(self.cell(x))", "            x = self.cell(x)\n        x = self.gate(x)")
+OTHER_LOCALS = (
+    "n = torch.tanh(self.fc(x))\n        return n + x",
+    "n = self.size\n        return torch.tanh(self.fc(x).reshape(-1, n)) + x",
+)
+PASSED = ('shared, out = net(batch["x"])', 'both = net(batch["x"])')
+SPREAD = ("spread(shared, out)", "apart(*both)")
+NAMED = ("def spread(x, y):\n    return (x.mean() - y.exp())", "def apart(x, z):\n    return (x.mean() - z.exp())")
+
+
+@pytest.mark.parametrize("target", [None, "loss"])
+def test_a_crash_names_only_what_the_line_reads_that_raises(target: str | None, desk: Desk) -> None:
+    """What a call gives as a tuple is named by that call; locals elsewhere that share a name with a tensor are not named."""
+    changes = (PAIRED, FEWER, OTHER_LOCALS, PASSED, SPREAD, NAMED)
+    desk.write(reference=SHARED, port=changed(*changes, model=SHARED))
+    assert desk.bisect("capture", "--seeds", "4").code == 0
+    report = json.loads(desk.bisect("run", "--json", *(["--target", target] if target else [])).out)
+    crash, _, blame = report["sentence"].partition(", in the reference one tensor, float32 [3, 2]")
+    assert "apart:z is a tuple of 2 (port.py:38), as output 1 of net is" in crash
+    assert ":n is" not in report["sentence"] + " ".join(report["notes"])
+    assert "is the first that it does not come through" not in crash  # the gate is called once, and came through
+    assert "does not show it" not in blame
+    assert not [note for note in report["notes"] if "the same at every seed" in note]

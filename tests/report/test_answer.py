@@ -129,12 +129,18 @@ def test_a_target_without_a_number_diverges(base: float | None, words: str) -> N
 
 def test_what_the_target_shows_comes_first() -> None:
     """A culprit that it does not show has a sentence of its own."""
-    report = report_of(case(code("c", felt=False), code("a"), base=2.0))
+    report = report_of(case(code("c", felt=False, unfelt=True), code("a"), base=2.0))
     assert report.sentence == (
         "The code of a is wrong: with the reference's weights loss is 2, not 1. The code of c is wrong, though loss does not "
         "show it: the reference's inputs and weights give another output."
     )
     assert [culprit.felt for culprit in report.culprits] == [False, True]
+
+
+def test_of_a_target_that_was_not_asked_nothing_is_said() -> None:
+    """Whether it shows a culprit is not known: the port gives none, or the code of step is wrong too."""
+    report = report_of(case(code("c", felt=False), base=None))
+    assert report.sentence == "The code of c is wrong: the reference's inputs and weights give another output."
 
 
 def test_a_wrong_start_shows_with_the_ports_own_weights() -> None:

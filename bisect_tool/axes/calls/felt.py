@@ -29,22 +29,25 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
 
     Where the target diverges, and does so still with all culprits put right, there is more than was found.
     """
-    unfelt = tuple(c if isinstance(c, WrongLoss) else dataclasses.replace(c, felt=False) for c in culprits)
-    if case.target is None or case.question.verdict(case.base) is not Verdict.DIVERGES:
-        return Felt(unfelt)
+    unasked = tuple(c if isinstance(c, WrongLoss) else dataclasses.replace(c, felt=False) for c in culprits)
+    verdict = Verdict.UNRESOLVED if case.target is None else case.question.verdict(case.base)
+    if verdict is Verdict.AGREES:
+        return Felt(tuple(dataclasses.replace(culprit, unfelt=not culprit.felt) for culprit in unasked))
+    if verdict is Verdict.UNRESOLVED:
+        return Felt(unasked)
     if any(not culprit.held and not isinstance(culprit, WrongWrites) for culprit in culprits):
-        return Felt(unfelt)  # nothing that is put right in the layers makes the code of step right
+        return Felt(unasked)  # nothing that is put right in the layers makes the code of step right
     if not held_by(culprits):
-        return Felt(unfelt, (calls.DIVERGES_UNEXPLAINED,))
+        return Felt(unasked, (calls.DIVERGES_UNEXPLAINED,))
     question, held = case.question, set(held_by(culprits))
     what = labels.these(len(culprits), [*held_by(culprits)])
     healed = _left_to_the_port(question, last, f"{what} alone", set(last.rows) - held)
     if healed.failure is not None:
-        return Felt(unfelt, (calls.fails(labels.CULPRITS_HELD, healed.failure),))
+        return Felt(unasked, (calls.fails(labels.CULPRITS_HELD, healed.failure),))
     sufficient = question.proof(f"{what} alone patched", healed)
     if not agrees(sufficient):
-        return Felt(unfelt, (calls.HELD_IS_NOT_ENOUGH,) if all(c.confirmed for c in unfelt) else ())
-    return Felt(tuple(_asked(question, last, culprit, held, sufficient) for culprit in unfelt))
+        return Felt(unasked, (calls.HELD_IS_NOT_ENOUGH,) if all(c.confirmed for c in unasked) else ())
+    return Felt(tuple(_asked(question, last, culprit, held, sufficient) for culprit in unasked))
 
 
 def _asked(question: Question, last: Pass, culprit: WrongCode, held: set[Site], sufficient: Proof) -> WrongCode:
@@ -58,7 +61,7 @@ def _asked(question: Question, last: Pass, culprit: WrongCode, held: set[Site], 
     reading = _left_to_the_port(question, last, labels.before(first), loose)
     necessary = question.proof(f"{labels.before(first)} patched", reading)
     if not diverges(necessary):
-        return culprit
+        return dataclasses.replace(culprit, unfelt=agrees(necessary))
     return dataclasses.replace(culprit, felt=True, sufficient=sufficient, necessary=necessary)
 
 

@@ -1,1 +1,1 @@
-"""The axis of crashes: where the port raises, after which layers, and which variable is of another kind by then."""
+"""The axis of crashes: where the port raises, after which layers, and which variable that it reads is of another kind."""

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
-from bisect_tool.axes.crash.kinds import of_another_kind
+from bisect_tool.axes.crash.kinds import of_another_kind, read_where_it_raises
 from bisect_tool.checks.preflight.sizes import explained_text, row_counts
 from bisect_tool.questions.crash import Crash
 from bisect_tool.sentences import crash as sentences
+from bisect_tool.sites import module_of
 
 MOST_KINDS = 3
 
@@ -45,7 +46,7 @@ def _other_kinds(case: Case) -> list[str]:
     if "survey" not in case.port.capabilities or not manifest.variables:
         return []
     survey = case.port.asides.survey(case.question.base, to_a_crash=True)
-    return list(of_another_kind(manifest, survey.variables, case.port.port_call))
+    return list(of_another_kind(manifest, read_where_it_raises(survey), case.port.port_call, case.base.calls))
 
 
 def _headline(case: Case, crash: Crash, kinds: list[str]) -> str:
@@ -54,7 +55,9 @@ def _headline(case: Case, crash: Crash, kinds: list[str]) -> str:
         [entry.site for entry in case.capture.manifest.sites],
     )  # in the order in which they end
     through = [call for call in calls if call in crash.calls]
-    missed = next((call for call in calls if call not in crash.calls), None)
+    # A module may be called fewer times in the port: of it no call is known to be missing.
+    known = {module_of(call) for call in through}
+    missed = next((call for call in calls if module_of(call) not in known and case.port.can_patch(call)), None)
     where = None if failed.where is None else Path(failed.where).name
     said = (
         f"{sentences.raises(failed.type, failed.message, where)}, {sentences.after(len(through), len(calls), missed)}"

@@ -115,12 +115,8 @@ class Lines:
 
     def caught(self, place: Place, error: BaseException) -> dict[str, str]:
         """Say of an exception that a watched function caught: its type and message, where it was raised and caught."""
-        raised = error.__traceback__
-        own: tuple[str, int] | None = None
-        while raised is not None:
-            file = raised.tb_frame.f_code.co_filename
-            own = (file, raised.tb_lineno) if self._is_watched(file) or own is None else own
-            raised = raised.tb_next
+        raised = self._raised(error)
+        own = None if raised is None else (raised.tb_frame.f_code.co_filename, raised.tb_lineno)
         return {
             "function": _own_name(place.function),
             "type": type(error).__name__,
@@ -128,6 +124,20 @@ class Lines:
             "raised": self.place(*(own or (place.file, place.line))),
             "place": self.place(place.file, place.line),
         }
+
+    def raised(self, error: BaseException) -> tuple[Where, dict[str, Any]] | None:
+        """Return where watched code raised, the innermost, and what its variables hold then; None where none did."""
+        raised = self._raised(error)
+        if raised is None or not self._is_watched(raised.tb_frame.f_code.co_filename):
+            return None
+        return (raised.tb_frame.f_code.co_filename, raised.tb_lineno), raised.tb_frame.f_locals
+
+    def _raised(self, error: BaseException) -> types.TracebackType | None:
+        raised, own = error.__traceback__, None
+        while raised is not None:
+            own = raised if self._is_watched(raised.tb_frame.f_code.co_filename) or own is None else own
+            raised = raised.tb_next
+        return own
 
     def place(self, file: str, line: int) -> str:
         """Return a line as it is shown: ``losses.py:40``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Iterable, Mapping
 
 from ..adapters.adapter import Adapter
@@ -27,12 +28,15 @@ class Survey:
         self.excerpts: dict[str, Any] = {}
         self.conditions: dict[str, Any] = {}
         self.caught: list[dict[str, Any]] = []
+        self._last: dict[tuple[str, str], int] = {}  # function and variable to what it was last assigned
         self._adapter = adapter
         self._lines = lines
 
     def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts, value: Any) -> None:
         """Note a variable; see ``Lines.watching``."""
         place = self._lines.noted(self.excerpts, *where)
+        function, _, name = site.partition(":")
+        self._last[function, name.partition("#")[0]] = id(value)
         if kind == "parameter" and place not in self.conditions:
             self.conditions[place] = [
                 [self._lines.noted(self.excerpts, where[0], line), called]
@@ -49,6 +53,17 @@ class Survey:
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )
+
+    def raised(self, error: BaseException) -> dict[str, str] | None:
+        """Say at which line the watched code raised, and what its function is called here: the one whose variables these are."""
+        found = self._lines.raised(error)
+        if found is None:
+            return None
+        where, variables = found
+        held = {name: id(value) for name, value in variables.items()}
+        alike = Counter(function for (function, name), value in self._last.items() if held.get(name) == value)
+        function = max(alike, key=lambda name: alike[name], default="")
+        return {"place": self._lines.noted(self.excerpts, *where), "function": function}
 
     def on_caught(self, place: Place, error: BaseException) -> None:
         """Note an exception; see ``Lines.watching``."""

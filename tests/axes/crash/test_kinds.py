@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from manifests import described, manifest
 
-from bisect_tool.axes.crash.kinds import of_another_kind
-from bisect_tool.captures.manifest import Manifest
-from bisect_tool.probes.handed import Part, Variable
+from bisect_tool.axes.crash.kinds import of_another_kind, read_where_it_raises
+from bisect_tool.captures.manifest import Excerpt, Manifest
+from bisect_tool.probes.handed import Part, Raised, Survey, Variable
 from bisect_tool.sites import Site
 
 ONE = {"tensor": "x"}
@@ -92,3 +92,23 @@ def test_a_variable_of_a_module_is_found_by_the_ports_name_of_it_and_said_once()
     ours = reference(ONE, "float32", (3, 4), "net:hidden")
     theirs = port(one(dtype="bool"), site="model:hidden")
     assert len(said(ours, theirs, theirs)) == 1
+
+
+def assigned(site: str, line: int) -> Variable:
+    """Return an assignment at a line of the port."""
+    return Variable(Site(site), None, False, f"port.py:{line}", (one(),))
+
+
+def test_what_a_line_reads_is_followed_back_in_its_function_alone() -> None:
+    """Not what another function calls by the same name, nor what the line does not read."""
+    text = ("a = start()", "b = a + 1", "other = 2", "return b.exp()")
+    excerpts = {
+        f"port.py:{n}": Excerpt(file="port.py", line=n, first=n, text=(words,)) for n, words in enumerate(text, 1)
+    }
+    variables = (
+        assigned("inner:b", 9),
+        *(assigned(f"loss:{name}", n) for n, name in enumerate(("a", "b", "other"), 1)),
+    )
+    survey = Survey(variables, excerpts, raised=Raised("port.py:4", "loss"))
+    assert [variable.site for variable in read_where_it_raises(survey)] == ["loss:a", "loss:b"]
+    assert read_where_it_raises(Survey(variables, excerpts)) == []
