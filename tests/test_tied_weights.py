@@ -55,9 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def report_of(folder: Path, option: str) -> tuple[int, dict]:
+def report_of(folder: Path, option: str, *words: str) -> tuple[int, dict]:
     """Run the port with an option; return exit code and report."""
-    done = run_bisect("run", "--recipe", str(folder / "pair"), "--json", "--option", option, cwd=folder)
+    done = run_bisect("run", "--recipe", str(folder / "pair"), "--json", "--option", option, *words, cwd=folder)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -68,6 +68,14 @@ def test_a_parameter_that_the_port_holds_twice_is_named(folder: Path) -> None:
     assert (code, culprit["kind"], culprit["sites"], culprit["confirmed"]) == (1, "gradient", ["net.head.weight"], True)
     assert "net.head.weight is not tied to net.embed.weight as in the reference" in report["sentence"]
     assert culprit["sufficient"]["verdict"] == "agrees"
+
+
+def test_the_norm_of_all_gradients_counts_each_part_once(folder: Path) -> None:
+    """What the copy got is in the first one's gradient, once that is put right: both probes prove the same as without a target."""
+    code, report = report_of(folder, "tied=0", "--target", "grad_norm")
+    (culprit,) = report["culprits"]
+    assert (code, culprit["sites"], culprit["confirmed"]) == (1, ["net.head.weight"], True)
+    assert [culprit[proof]["verdict"] for proof in ("sufficient", "necessary")] == ["agrees", "diverges"]
 
 
 def test_a_port_that_ties_them_too_agrees(folder: Path) -> None:

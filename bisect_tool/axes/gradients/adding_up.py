@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bisect_tool.axes.gradients.passes import Backward
+from bisect_tool.axes.gradients.passes import Backward, Repair
 from bisect_tool.axes.gradients.pieces import Pieces
 from bisect_tool.axes.gradients.targets import times_allowed
 from bisect_tool.probes.reading import Reading
@@ -34,7 +34,7 @@ class Unsettled:
 def unsettled(asked: Backward, whole: Reading, pieces: Pieces) -> Unsettled:
     """Say what is off in a whole pass although nobody is to blame: parameters, or the target that is made of all of them."""
     off = {name: times_allowed(asked.pair.reference, asked.gradients, name, whole) for name in asked.off(whole)}
-    question = asked.counting(frozenset())
+    question = asked.counting(Repair())
     if not off:
         if question.verdict(whole) is Verdict.AGREES:
             return Unsettled()

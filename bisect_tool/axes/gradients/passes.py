@@ -58,9 +58,10 @@ class Backward:
     gradients: Gradients
     wrong: frozenset[Site] = frozenset()
 
-    def counting(self, given: frozenset[Site]) -> Question:
-        """Return the question with what the port has no parameters for counted as the reference's."""
-        return gradient_question(self.question, self.pair.reference, given)
+    def counting(self, repair: Repair) -> Question:
+        """Return the question once that is put right: a gradient that was given to another parameter is not counted twice."""
+        copies = frozenset(copy for copy, _ in repair.tied)
+        return gradient_question(self.question, self.pair.reference, repair.given, copies)
 
     def off(self, reading: Reading) -> list[str]:
         """Return the parameters whose gradients are off by more than they may be."""
@@ -76,7 +77,7 @@ class Backward:
 def whole_pass(asked: Backward, repair: Repair, what: str) -> Reading:
     """Run a whole backward pass, with the reference's values on the way forward, and judge the gradients."""
     repair |= of_calls(asked.trace, asked.wrong)
-    question = asked.counting(repair.given)
+    question = asked.counting(repair)
     intervention = dataclasses.replace(
         question.base,
         backward="whole",

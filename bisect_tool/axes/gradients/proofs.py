@@ -69,7 +69,7 @@ def _pass_with(asked: Backward, suspects: Sequence[Suspect], pulled: Sequence[Si
 
 
 def _question(asked: Backward, suspects: Sequence[Suspect]) -> Question:
-    return asked.counting(_repair(suspects).given)
+    return asked.counting(_repair(suspects))
 
 
 def _repair(suspects: Sequence[Suspect]) -> Repair:

@@ -60,23 +60,35 @@ def allowed(manifest: Manifest, gradients: Gradients, name: str) -> float:
     return SAFETY * max(gradients.noise.parameters.get(name, 0.0), manifest.noise.rounding * scale)
 
 
-def gradient_question(question: Question, manifest: Manifest, given: frozenset[str] = frozenset()) -> Question:
-    """Return a question about a target of gradients, read off a backward pass; those ``given`` count as the reference's."""
+def gradient_question(
+    question: Question, manifest: Manifest, given: frozenset[str] = frozenset(), merged: frozenset[str] = frozenset()
+) -> Question:
+    """Return a question about a target of gradients, read off a backward pass.
+
+    Those ``given`` count as the reference's; those ``merged`` are counted in that of another parameter.
+    """
     gradients = manifest.gradients
     assert gradients is not None
 
     def measure(reading: Reading) -> float | None:
-        return _measured(manifest, gradients, question.target, reading, given) if reading.gradients else None
+        return _measured(manifest, gradients, question.target, reading, given, merged) if reading.gradients else None
 
     quantity = WORST_GRADIENT if question.target == ALL else question.target
     return dataclasses.replace(question, measure=measure, quantity=quantity)
 
 
-def _measured(manifest: Manifest, gradients: Gradients, target: str, reading: Reading, given: frozenset[str]) -> float:
+def _measured(
+    manifest: Manifest,
+    gradients: Gradients,
+    target: str,
+    reading: Reading,
+    given: frozenset[str],
+    merged: frozenset[str],
+) -> float:
     """Return the value of a target of gradients, where those ``given`` are the reference's."""
     if target == NORM:
         others = [_parameter_norm(manifest, gradients, name) for name in given]
-        return math.hypot(norm_of(reading, given) or 0.0, *others)
+        return math.hypot(norm_of(reading, given | merged) or 0.0, *others)
     if target == ALL:
         judged = [name for name in gradients.parameters if name not in given]
         return max((times_allowed(manifest, gradients, name, reading) for name in judged), default=0.0)
