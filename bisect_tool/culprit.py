@@ -123,8 +123,9 @@ class WrongCalls(WrongCode):
 
     def evidence(self, asked: Asked) -> str:
         """Say by which value it shows, or by which buffers."""
-        unfelt = bool(self.leaves) and not self.felt
-        return evidence.buffers_are_wrong(self.leaves, asked.target) if unfelt else super().evidence(asked)
+        if self.felt or not self.leaves:
+            return super().evidence(asked)
+        return evidence.buffers_are_wrong(self.leaves, asked.target if self.unfelt else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +209,7 @@ class WrongWrites(WrongCode):
 
     def evidence(self, asked: Asked) -> str:
         """Say by which buffers it shows."""
-        return evidence.buffers_are_wrong(self.leaves, asked.target if not self.felt else None)
+        return evidence.buffers_are_wrong(self.leaves, asked.target if self.unfelt else None)
 
 
 class WrongLine(AfterTheLayers):

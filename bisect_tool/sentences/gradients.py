@@ -12,7 +12,10 @@ SHOWN = 4  # names of gradients
 STRAIGHT = "the port's own backward pass"
 AS_IT_IS = "a backward pass as it is"
 BY_PIECES = "each call's gradients computed separately"
-STAYS_INSIDE = "computed separately; what it gets wrong goes no further than what must be put right too"
+STAYS_INSIDE = (
+    "computed by itself from the reference's values and gradients, since all that it gets wrong goes to other code that is "
+    "put right: what it passes on"
+)
 
 
 # Where gradients cannot be compared, or nobody is to blame for what is off.
@@ -101,6 +104,14 @@ def only_wrong(others: Sequence[str], pulled: Sequence[str]) -> str:
 def also_off(what: str, parameters: Sequence[str]) -> str:
     """Add to what was put right which gradients are off then."""
     return f"{what}: the gradients of {listed(parameters)} are off"
+
+
+def not_shown(sites: Sequence[str]) -> str:
+    """Say of code whose own gradients are off that no pass shows it, so that it is neither blamed nor cleared."""
+    return (
+        f"computed separately, the own code of {listed(sites)} passes on other gradients too; with the other wrong code put right "
+        "no parameter's is off: that is another way of writing, or what it gets wrong goes only to code that was put right"
+    )
 
 
 # What one call's own code makes of the reference's gradients.

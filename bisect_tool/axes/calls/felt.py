@@ -33,9 +33,7 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     verdict = Verdict.UNRESOLVED if case.target is None else case.question.verdict(case.base)
     if verdict is Verdict.AGREES:
         return Felt(tuple(dataclasses.replace(culprit, unfelt=not culprit.felt) for culprit in unasked))
-    if verdict is Verdict.UNRESOLVED:
-        return Felt(unasked)
-    if any(not culprit.held and not isinstance(culprit, WrongWrites) for culprit in culprits):
+    if verdict is Verdict.UNRESOLVED or any(_is_step_itself(culprit) for culprit in culprits):
         return Felt(unasked)  # nothing that is put right in the layers makes the code of step right
     if not held_by(culprits):
         return Felt(unasked, (calls.DIVERGES_UNEXPLAINED,))
@@ -48,6 +46,11 @@ def with_target(case: Case, culprits: Sequence[WrongCode], last: Pass) -> Felt:
     if not agrees(sufficient):
         return Felt(unasked, (calls.HELD_IS_NOT_ENOUGH,) if all(c.confirmed for c in unasked) else ())
     return Felt(tuple(_asked(question, last, culprit, held, sufficient) for culprit in unasked))
+
+
+def _is_step_itself(culprit: WrongCode) -> bool:
+    """Tell whether a culprit makes the targets wrong with all layers put right; what is left in buffers makes none wrong."""
+    return not culprit.held and not isinstance(culprit, WrongWrites)
 
 
 def _asked(question: Question, last: Pass, culprit: WrongCode, held: set[Site], sufficient: Proof) -> WrongCode:

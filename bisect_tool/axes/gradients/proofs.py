@@ -6,10 +6,10 @@ suspects put right, and the reference's gradient at the suspect's output whateve
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from bisect_tool.axes.gradients.passes import Backward, Repair, whole_pass
 from bisect_tool.axes.gradients.suspects import Suspect
@@ -22,34 +22,43 @@ from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sites import Site
 
 
-def proved(asked: Backward, suspects: Sequence[Suspect]) -> Iterator[WrongBackward]:
-    """Yield the suspects as culprits with their two probes, but for those without which every gradient agrees all the same.
+def proved(asked: Backward, suspects: Sequence[Suspect]) -> tuple[WrongBackward, ...]:
+    """Return the suspects as culprits with their two probes, but for those without which every gradient agrees all the same.
 
     How a gradient is split between two names of one value, say, does no harm.
     """
-    for suspect in suspects:
-        culprit = _with_proofs(asked, suspect, suspects)
-        if not (culprit.felt and agrees(culprit.necessary)):
-            yield culprit
+    found = [(suspect, _with_proofs(asked, suspect, suspects)) for suspect in suspects]
+    kept = [(suspect, culprit) for suspect, culprit in found if not (culprit.felt and agrees(culprit.necessary))]
+    culprits = tuple(culprit for _, culprit in kept)
+    if not 0 < len(kept) < len(found):
+        return culprits
+    among = [suspect for suspect, _ in kept]
+    alone = _sufficient(asked, among)
+    return tuple(replace(c, sufficient=alone) if c.sufficient and agrees(alone) else c for c in culprits)
 
 
 def _with_proofs(asked: Backward, suspect: Suspect, suspects: Sequence[Suspect]) -> WrongBackward:
     others = [other for other in suspects if other is not suspect]
-    healed = _pass_with(asked, suspects)
     pulled, before = _pass_without(asked, suspect, others)
     words = sentences.only_wrong(_sites(others), pulled)
-    culprit = dataclasses.replace(
+    culprit = replace(
         suspect.culprit,
-        sufficient=_question(asked, suspects).proof(sentences.passing_on(_sites(suspects)), healed),
+        sufficient=_sufficient(asked, suspects),
         necessary=_question(asked, others).proof(words, before),
     )
     if _stays_inside(asked, suspect, others):
-        return dataclasses.replace(culprit, necessary=Proof(sentences.STAYS_INSIDE, Verdict.DIVERGES))
+        return replace(culprit, necessary=Proof(sentences.STAYS_INSIDE, Verdict.DIVERGES))
     off = asked.off(before)
     if off and agrees(culprit.necessary):
         necessary = Proof(sentences.also_off(words, off), Verdict.DIVERGES)
-        return dataclasses.replace(culprit, sufficient=None, necessary=necessary, felt=False)
+        return replace(culprit, sufficient=None, necessary=necessary, felt=False)
     return culprit
+
+
+def _sufficient(asked: Backward, suspects: Sequence[Suspect]) -> Proof:
+    """Return what it proves that some suspects are put right together."""
+    healed = _pass_with(asked, suspects)
+    return _question(asked, suspects).proof(sentences.passing_on(_sites(suspects)), healed)
 
 
 def _pass_without(asked: Backward, suspect: Suspect, others: Sequence[Suspect]) -> tuple[list[Site], Reading]:

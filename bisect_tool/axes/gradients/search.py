@@ -92,11 +92,14 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     placed = {new for news in sharper.values() for new in news}
     triage, said = _who_learns(asked, whole, own)
     left = Unsettled() if culprits else unsettled(asked, whole, pieces)
+    named = {site for culprit in culprits for site in culprit.sites}
+    spared = [owner for owner in pieces.off if owner not in named | asked.wrong] if named else []
+    not_shown = (sentences.not_shown(spared),) if spared else ()
     return GradientAnswer(
         culprits=tuple(culprit for culprit in culprits if culprit not in placed),
         sharper=sharper,
         open_ends=() if left.open_end is None else (left.open_end,),
-        notes=() if left.note is None else (left.note,),
+        notes=not_shown if left.note is None else (left.note,),
         rounded=left.rounded,
         pulled=right_by_pieces(asked, pieces),
         triage=triage,
@@ -110,7 +113,7 @@ def _culprits(
 ) -> tuple[Culprit, ...]:
     """Return who is to blame, where any gradient is off; for what is silent at the start only if all of these are proved."""
     suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole), *untied(asked, whole)] if asked.off(whole) else []
-    culprits: list[Culprit] = list(proved(asked, suspects))
+    culprits: list[Culprit] = [*proved(asked, suspects)]
     if all(culprit.confirmed for culprit in culprits):
         culprits += silencing(asked, whole, own, constants)
     return tuple(culprits)
