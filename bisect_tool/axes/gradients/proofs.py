@@ -39,11 +39,12 @@ def proved(asked: Backward, suspects: Sequence[Suspect]) -> tuple[WrongBackward,
 
 def _with_proofs(asked: Backward, suspect: Suspect, suspects: Sequence[Suspect]) -> WrongBackward:
     others = [other for other in suspects if other is not suspect]
+    sufficient = _sufficient(asked, suspects)
     pulled, before = _pass_without(asked, suspect, others)
     words = sentences.only_wrong(_sites(others), pulled)
     culprit = replace(
         suspect.culprit,
-        sufficient=_sufficient(asked, suspects),
+        sufficient=sufficient,
         necessary=_question(asked, others).proof(words, before),
     )
     if _stays_inside(asked, suspect, others):
