@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from bisect_tool.axes import drawn, trained
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
 from bisect_tool.axes.calls.search import CALLS
 from bisect_tool.axes.crash.search import CRASH
-from bisect_tool.axes.drawn import doubted
 from bisect_tool.axes.gradients.search import GRADIENTS
 from bisect_tool.axes.gradients.targets import check_gradient_target, is_gradient_target
 from bisect_tool.axes.lines.search import LINES
@@ -88,7 +88,7 @@ def bisect(
     except Stopped as stopped:
         return report_of(_barely_begun(case, str(stopped)))
     for axis in AXES:
-        case = doubted(ask(axis, case))
+        case = trained.doubted(drawn.doubted(ask(axis, case)))
     return report_of(case)
 
 

@@ -62,8 +62,8 @@ class TensorEntry(Data):
 class SiteEntry(Data):
     """One module call: its inputs (args, kwargs) and output as trees of tensor keys.
 
-    ``state`` has, of the buffers of its module and of those in it that the run writes, the keys of what each held when the
-    call began and when it ended.
+    ``state`` has, of the parameters and buffers of its module and of those in it that some call begins or ends with otherwise
+    than the run did, the keys of what each held when the call began and when it ended.
     """
 
     site: str
@@ -253,7 +253,7 @@ class Manifest(Data):
     """The index of a capture.
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
-    ``left`` is what each buffer that the step wrote held at its end,
+    ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
     ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
@@ -269,6 +269,7 @@ class Manifest(Data):
     sites: tuple[SiteEntry, ...]
     calls: dict[str, str | None]
     left: dict[str, str]
+    trains: bool = False
     variables: tuple[VariableEntry, ...]
     excerpts: dict[str, Excerpt]
     caught: tuple[Caught, ...]

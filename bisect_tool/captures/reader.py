@@ -205,10 +205,10 @@ def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
 
 
 def _unwritten(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
-    """Check the buffers that a run writes: each is described, and all that calls write are there in the end."""
-    buffers = {entry.name for entry in manifest.described.state if entry.kind == "buffer"}
-    if strangers := sorted(run.left.keys() - buffers):
-        yield f"{', '.join(strangers)} was written, and is no buffer that is described"
+    """Check the buffers and parameters that a run writes: each is described, and all that calls write are there in the end."""
+    described = {entry.name for entry in manifest.described.state}
+    if strangers := sorted(run.left.keys() - described):
+        yield f"{', '.join(strangers)} was written, and is no parameter or buffer that is described"
     for entry in run.sites:
         if lost := sorted(entry.state.keys() - run.left.keys()):
             yield f"{entry.site} writes {', '.join(lost)}, of which nothing is known after the step"

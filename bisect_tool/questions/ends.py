@@ -45,7 +45,7 @@ def ends(run: Run) -> Reading:
     _check_runs(run, first)
     second = _observed(run, Intervention(repeat=1), "as it is, again")
     differ = "two identical runs of the port differ"
-    _check_same(run, first, second, differ, _randomness(first))
+    _check_same(run, first, second, differ, _what_to_do(run, first))
     inert = _observed(run, Intervention(echo=True), "every output replaced by a copy of itself")
     changed = "replacing outputs by copies of themselves changes the port"
     _check_same(run, first, inert, changed, "it shares or overwrites tensors")
@@ -80,11 +80,14 @@ def _check_runs(run: Run, reading: Reading) -> None:
         raise BisectError(f"no target {run.target!r} in the port: its step returned {', '.join(reading.targets)}")
 
 
-def _randomness(reading: Reading) -> str:
-    """Say what to do about a port that draws random numbers which are not the reference's."""
+def _what_to_do(run: Run, reading: Reading) -> str:
+    """Say what to do about a port that differs from run to run: it draws random numbers, or an optimizer keeps something."""
     kept = [f"{draw.site} draws {draw.own}" for draw in reading.draws.kept]
     also = f"; the reference does not draw the same where {listed(kept)}" if kept else ""
-    return f"switch dropout and other randomness off in build{also}"
+    trained = {entry.name for entry in run.capture.manifest.described.state if entry.kind == "parameter"}
+    stepped = not trained.isdisjoint(run.capture.manifest.left)
+    kept_by = ", and return its optimizer from build if step changes weights by one" if stepped else ""
+    return f"switch dropout and other randomness off in build{kept_by}{also}"
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

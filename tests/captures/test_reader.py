@@ -149,15 +149,15 @@ def test_a_tensor_that_is_not_there_is_named(capture, path, where):
 
 
 def test_a_buffer_that_calls_write_is_one_and_is_there_in_the_end(capture):
-    """Its keys lead to tensors; what is written is a buffer that is described, and is known after the step."""
+    """Its keys lead to tensors; what is written is one that is described, and is known after the step."""
     folder, data = capture
     written = {"m.mean": ["t000000", "t999999"]}
     message = refused(folder, changed(data, ["sites", 0, "state"], written))
     assert "m.mean in m names tensor 't999999'" in message
     assert "m writes m.mean, of which nothing is known after the step" in message
-    message = refused(folder, changed(data, ["left"], {"m.weight": "t999999"}))
+    message = refused(folder, changed(data, ["left"], {"m.weight": "t999999", "m.other": "t000000"}))
     assert "m.weight after the step names tensor 't999999'" in message
-    assert "m.weight was written, and is no buffer that is described" in message
+    assert "m.other was written, and is no parameter or buffer that is described" in message
 
 
 def test_a_parameter_without_a_tensor_is_named(capture):

@@ -78,6 +78,24 @@ class Adapter(Protocol):
     def hold(self, module: Module, key: str, tensor: Tensor) -> None:
         """Let a module hold a tensor, the very one, under the key of one of its tensors."""
 
+    def memory(self, tensor: Tensor) -> tuple[Any, Any]:
+        """Return (what tells where its values lie, what keeps that memory from being another tensor's meanwhile)."""
+
+    def kept(self, tensor: Tensor) -> Any:
+        """Return what ``put_back`` needs beside the values of one of a model's tensors, as ``build`` left it."""
+
+    def write_apart(self, tensor: Tensor, kept: Any, array: Array) -> None:
+        """Write values into a tensor: in place where it lay when it was ``kept``, else in memory that no other one shares.
+
+        Raises ValueError when it cannot hold them.
+        """
+
+    def put_back(self, tensor: Tensor, kept: Any, array: Array) -> None:
+        """Let a tensor hold an array where it lay when it was ``kept``, with no gradients but those it had.
+
+        Raises ValueError or RuntimeError where that cannot be.
+        """
+
     # The values of tensors.
 
     def is_tensor(self, value: Any) -> bool:
@@ -109,6 +127,9 @@ class Adapter(Protocol):
 
     def write(self, tensor: Tensor, array: Array) -> None:
         """Write values into a parameter or buffer in place. Raises ValueError when it cannot hold them."""
+
+    def sample(self, tensor: Tensor, most: int) -> Array:
+        """Return at most so many of a tensor's numbers, from all over it."""
 
     def sync(self, tensors: Iterable[Tensor]) -> None:
         """Compute what is pending for these tensors, and nothing else."""
@@ -184,6 +205,12 @@ class Adapter(Protocol):
 
     def optimizer_groups(self, optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequence[Tensor]]]:
         """Return (settings, tensors) for each of an optimizer's parameter groups."""
+
+    def optimizer_state(self, optimizer: Optimizer) -> Any:
+        """Return what an optimizer keeps between steps, for ``put_optimizer_back``."""
+
+    def put_optimizer_back(self, optimizer: Optimizer, state: Any) -> None:
+        """Let an optimizer keep what it kept before."""
 
     def optimizer_steps(
         self, optimizer: Optimizer, gradients: Mapping[int, Array], count: int

@@ -40,7 +40,9 @@ from .jittor_modules import (
 from .jittor_optimizer import (
     is_optimizer,
     optimizer_groups,
+    optimizer_state,
     optimizer_steps,
+    put_optimizer_back,
 )
 from .jittor_tensors import (
     cast,
@@ -52,13 +54,18 @@ from .jittor_tensors import (
     from_numpy,
     holds,
     is_tensor,
+    kept,
     layout,
+    memory,
     mutation,
     perturb,
+    put_back,
+    sample,
     seed,
     sync,
     to_numpy,
     write,
+    write_apart,
 )
 
 __all__ = [
@@ -86,19 +93,25 @@ __all__ = [
     "is_module",
     "is_optimizer",
     "is_tensor",
+    "kept",
     "kernels",
     "layout",
     "leaf",
+    "memory",
     "module_tree",
     "mutation",
     "noting",
     "numpy_reads_all",
     "optimizer_groups",
+    "optimizer_state",
     "optimizer_steps",
     "own_state",
     "perturb",
     "prepare",
     "pull",
+    "put_back",
+    "put_optimizer_back",
+    "sample",
     "seed",
     "settings",
     "starting",
@@ -110,6 +123,7 @@ __all__ = [
     "version",
     "with_gradients",
     "write",
+    "write_apart",
 ]
 
 FRAMEWORK = "jittor"

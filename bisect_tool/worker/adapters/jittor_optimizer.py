@@ -33,6 +33,29 @@ def optimizer_groups(optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequenc
     ]
 
 
+def optimizer_state(optimizer: Optimizer) -> Any:
+    """Return what an optimizer keeps between steps: all but its Vars' own values."""
+    groups = [{k: _held(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    return {k: _held(v) for k, v in vars(optimizer).items() if k != "param_groups"}, groups
+
+
+def put_optimizer_back(optimizer: Optimizer, state: Any) -> None:
+    """Let an optimizer keep what it kept before."""
+    own, groups = state
+    for key in vars(optimizer).keys() - own.keys() - {"param_groups"}:
+        delattr(optimizer, key)
+    for key, value in own.items():
+        setattr(optimizer, key, _held(value))
+    for group, known in zip(optimizer.param_groups, groups):
+        for key in group.keys() - known.keys() - {"params"}:
+            del group[key]
+        group.update({key: _held(value) for key, value in known.items()})
+
+
+def _held(value: Any) -> Any:
+    return trees.map_leaves(value, is_tensor, _copy)
+
+
 def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
     """Return [{id of a Var: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
 

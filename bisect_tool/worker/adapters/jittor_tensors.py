@@ -73,6 +73,42 @@ def write(tensor: Tensor, array: Array) -> None:
     tensor.data[...] = array.reshape(tuple(tensor.shape))
 
 
+def memory(tensor: Tensor) -> tuple[Any, Any]:
+    """Return (None, None): a Var gets other memory whenever it is computed, and what it holds is to be looked at."""
+    return None, None
+
+
+def kept(tensor: Tensor) -> Any:
+    """Return where a Var lies, its shape, and whether it is stopped."""
+    tensor.sync(False, False)
+    return _place(tensor), bool(tensor.is_stop_grad())
+
+
+def write_apart(tensor: Tensor, kept: Any, array: Array) -> None:
+    """Write values into a Var; one that was assigned another, which both names stand for then, becomes one of its own."""
+    place, stopped = kept
+    tensor.sync(False, False)
+    if _place(tensor) == place:
+        write(tensor, array)
+        return
+    fresh = from_numpy(array.reshape(place[1]) if array.size == 1 else array)
+    tensor.assign(fresh.stop_grad() if stopped else fresh)
+
+
+put_back = write_apart  # a Var keeps no gradient
+
+
+def _place(tensor: Tensor) -> Any:
+    return tensor.data.__array_interface__["data"][0], tuple(tensor.shape)
+
+
+def sample(tensor: Tensor, most: int) -> Array:
+    """Return at most so many of a Var's numbers, from all over it, without executing anything else that is pending."""
+    tensor.sync(False, False)
+    flat = tensor.data.reshape(-1)
+    return np.array(flat[:: flat.size // most + 1])
+
+
 def sync(tensors: Iterable[Tensor]) -> None:
     """Execute what is pending for these Vars, and nothing else."""
     for tensor in tensors:

@@ -35,7 +35,9 @@ from .torch_modules import (
 from .torch_optimizer import (
     is_optimizer,
     optimizer_groups,
+    optimizer_state,
     optimizer_steps,
+    put_optimizer_back,
 )
 from .torch_tensors import (
     cast,
@@ -47,13 +49,18 @@ from .torch_tensors import (
     from_numpy,
     holds,
     is_tensor,
+    kept,
     layout,
+    memory,
     mutation,
     perturb,
+    put_back,
+    sample,
     seed,
     sync,
     to_numpy,
     write,
+    write_apart,
 )
 
 __all__ = [
@@ -81,19 +88,25 @@ __all__ = [
     "is_module",
     "is_optimizer",
     "is_tensor",
+    "kept",
     "kernels",
     "layout",
     "leaf",
+    "memory",
     "module_tree",
     "mutation",
     "noting",
     "numpy_reads_all",
     "optimizer_groups",
+    "optimizer_state",
     "optimizer_steps",
     "own_state",
     "perturb",
     "prepare",
     "pull",
+    "put_back",
+    "put_optimizer_back",
+    "sample",
     "seed",
     "settings",
     "starting",
@@ -105,6 +118,7 @@ __all__ = [
     "version",
     "with_gradients",
     "write",
+    "write_apart",
 ]
 
 FRAMEWORK = "torch"

@@ -66,17 +66,23 @@ def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
 
 def held(module: Module, key: str) -> Tensor:
     """Return what a module holds now under the key of one of its tensors, None where that is no tensor any more."""
-    value = _store(module, key).get(key)
+    value = next((store[key] for store in _stores(module) if key in store), None)
     return value if is_tensor(value) else None
 
 
 def hold(module: Module, key: str, tensor: Tensor) -> None:
     """Let a module hold a tensor, the very one, under the key of one of its tensors."""
-    _store(module, key)[key] = tensor
+    import torch
+
+    for store in _stores(module):
+        if key in store and store is not module._buffers:
+            del store[key]
+    (module._parameters if isinstance(tensor, torch.nn.Parameter) else module._buffers)[key] = tensor
 
 
-def _store(module: Module, key: str) -> dict[str, Any]:
-    return module._parameters if key in module._parameters else module._buffers
+def _stores(module: Module) -> tuple[dict[str, Any], ...]:
+    """Return where a name is looked for, in order: code may put a plain tensor in a parameter's place."""
+    return module.__dict__, module._parameters, module._buffers
 
 
 @contextlib.contextmanager

@@ -26,6 +26,26 @@ def optimizer_groups(optimizer: Optimizer) -> list[tuple[dict[str, Any], Sequenc
     ]
 
 
+def optimizer_state(optimizer: Optimizer) -> Any:
+    """Return what an optimizer keeps between steps: what it knows of each tensor, and its groups' settings."""
+    copied = {tensor: _copied(dict(state)) for tensor, state in optimizer.state.items()}
+    return copied, [_copied({k: v for k, v in group.items() if k != "params"}) for group in optimizer.param_groups]
+
+
+def put_optimizer_back(optimizer: Optimizer, state: Any) -> None:
+    """Let an optimizer keep what it kept before."""
+    of_tensors, groups = state
+    optimizer.state.clear()
+    optimizer.state.update({tensor: _copied(known) for tensor, known in of_tensors.items()})
+    for group, settings in zip(optimizer.param_groups, groups):
+        group.update(_copied(settings))
+
+
+def _copied(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known with a copy of each tensor, which code writes into."""
+    return {key: v.detach().clone() if torch_tensors.is_tensor(v) else v for key, v in known.items()}
+
+
 def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
     """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
 

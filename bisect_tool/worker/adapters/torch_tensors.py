@@ -113,6 +113,55 @@ def write(tensor: Tensor, array: Array) -> None:
             tensor.copy_(new)
 
 
+def memory(tensor: Tensor) -> tuple[Any, Any]:
+    """Return (where its values lie, and in which form; an alias, which keeps that memory)."""
+    if layout(tensor) is not None:
+        return None, None
+    alias = tensor.detach()
+    return (alias.data_ptr(), tuple(alias.shape), alias.stride(), alias.dtype), alias
+
+
+def kept(tensor: Tensor) -> Any:
+    """Return where a tensor lies, and its gradient: code may give it other memory (``p.data = ...``)."""
+    place, alias = memory(tensor)
+    return place, alias, _gradient(tensor)
+
+
+def write_apart(tensor: Tensor, kept: Any, array: Array) -> None:
+    """Write values into a tensor: in place where it lay when it was ``kept``, else in memory that no other one shares."""
+    if memory(tensor)[0] != kept[0] and tuple(tensor.shape) == array.shape:
+        tensor.data = tensor.detach().clone()
+    write(tensor, array)
+
+
+def put_back(tensor: Tensor, kept: Any, array: Array) -> None:
+    """Let a tensor hold an array where it lay when it was ``kept``, with no gradient but that which it had."""
+    place, alias, gradient = kept
+    if place is not None and memory(tensor)[0] != place:
+        tensor.data = alias
+    write(tensor, array)
+    if tensor.is_leaf and (gradient is not None or tensor.grad is not None):
+        tensor.grad = None if gradient is None else gradient.clone()
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    return tensor.grad.detach().clone() if tensor.is_leaf and tensor.grad is not None else None
+
+
+def sample(tensor: Tensor, most: int) -> Array:
+    """Return at most so many of a tensor's numbers, from all over it."""
+    if layout(tensor) is not None or tensor.numel() <= most:
+        return to_numpy(tensor)
+    flat = tensor.detach()
+    flat = flat.view(-1) if flat.is_contiguous() else flat.as_strided((_span(flat),), (1,))
+    return to_numpy(flat[:: flat.numel() // most + 1])
+
+
+def _span(tensor: Tensor) -> int:
+    """Return how far a tensor's numbers lie apart in memory, the first from the last."""
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+
+
 def sync(tensors: Iterable[Tensor]) -> None:
     """Do nothing: torch is eager."""
 

@@ -62,6 +62,8 @@ class Model:
                 if first.setdefault(id(tensor), full) != full:
                     self.alias_of[full] = first[id(tensor)]
         self.own = {name: adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
+        self.kept = {name: adapter.kept(tensor) for name, (tensor, _, _) in self.state.items()}
+        self._optimizer_state = None if optimizer is None else adapter.optimizer_state(optimizer)
 
     def fresh_batch(self) -> Any:
         """Return a copy of the batch: a step may change the one it is given."""
@@ -78,13 +80,21 @@ class Model:
     def restore(self) -> None:
         """Put the model's own values back: after a run, exactly the state that ``build`` left.
 
-        Code that updates a buffer may assign another tensor, which is no longer the one that is written into here.
+        Code may assign another tensor, which is no longer the one that is written into here, or give this one other memory.
+        Raises RecipeError where that cannot be undone.
         """
         for name, (tensor, _, _) in self.state.items():
             module, key = self.owner[name]
             if self.adapter.held(module, key) is not tensor:
                 self.adapter.hold(module, key, tensor)
-            self.adapter.write(tensor, self.own[name])
+            try:
+                self.adapter.put_back(tensor, self.kept[name], self.own[name])
+            except (ValueError, RuntimeError) as error:
+                raise RecipeError(
+                    "step changes %s, and what build left in it cannot be put back after a run: %s" % (name, error)
+                ) from error
+        if self.optimizer is not None:
+            self.adapter.put_optimizer_back(self.optimizer, self._optimizer_state)
 
     @contextlib.contextmanager
     def holding(self, values: Mapping[str, Array]) -> Iterator[list[str]]:

@@ -81,8 +81,9 @@ class Values:
                 if own.is_own(leaf):
                     raise UnfitError
                 return leaf
-            dtype = leaf.dtype if own.is_own(leaf) else self._adapter.dtype(leaf)
-            return self._adapter.cast(self._probe.tensor(self._expected(part)), dtype)
+            if own.is_own(leaf):
+                return self._adapter.cast(self._probe.tensor(self._expected(part)), leaf.dtype)
+            return self._probe.put_at(leaf, self._expected(part))
 
         return trees.map_leaves(value, self._is_leaf, fill)
 

@@ -13,8 +13,8 @@ from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
 from ..code.lines import Lines
 from ..model import calls
-from ..model.buffers import Buffers
 from ..model.build import Model
+from ..model.state import State
 from ..wire import Wire
 from . import own
 from .intervention import Intervention
@@ -60,9 +60,10 @@ class Probe:
         self.calls: list[list[Any]] = []
         self.counts: dict[str, int] = {}
         self.aside = False  # while a call is computed once more, in float64: nobody looks then
-        self.buffers = Buffers(model)
-        self._dtypes: dict[str, Any] = {}
-        self._put: dict[str, str] = {}
+        self.contents = State(model, reference.left)
+        # A step that trains needs a path for gradients through every call, whatever value that passes on.
+        self.trains = any(model.state[name][2] for name in reference.left if name in model.state)
+        self._put: dict[str, str] = {}  # the receipts of what was put: code may write it before anything reads it
         unknown = (set(asked.patch) - self.sites - self.state) | (set(asked.keep) - set(self.memory))
         if unknown:
             raise ValueError("no such site in the port: %s" % ", ".join(sorted(unknown)))
@@ -82,12 +83,13 @@ class Probe:
         start = time.perf_counter()
         try:
             self._write_state()
+            self.contents.begin()
             batch = own.batch(self.model, self.reference)
             with calls.wrapped(self.adapter, self.model.tree, around, watching) as self.counts:
                 targets = self.model.run_step(batch)
                 values, problems = self.model.read_targets(targets)
                 gradients = pulled(targets)
-            standing = {name: self._state_receipt(name) for name in self.state - set(self.receipts)}
+            standing = {name: self._put[name] for name in self.state - set(self.receipts)}
         finally:
             self.model.restore()
         after = self.adapter.kernels()
@@ -124,7 +126,7 @@ class Probe:
         """Give receipts for the parameters of a module that was called."""
         for name, _ in self.model.state_of.get(id(module), ()):
             if name in self.state and name not in self.receipts:
-                self.receipts[name] = self._state_receipt(name)
+                self.receipts[name] = self._put[name]
 
     def computed(self, site: str, output: Any) -> None:
         """Note that a call was computed: what it gave, and in which containers and dtypes."""
@@ -139,6 +141,29 @@ class Probe:
         """Count the calls inside one that is not computed, so that later ones keep their numbers."""
         for module, number in inside.items():
             self.counts[module] = self.counts.get(module, 0) + number
+
+    def put_at(self, tensor: Tensor, array: Array) -> Tensor:
+        """Return a tensor with an array's values in the place of the model's own."""
+        fits = array.dtype.kind in "fc" and tuple(tensor.shape) == array.shape
+        if self.trains and fits and self.adapter.has_path(tensor):
+            return self.adapter.through(tensor, array)
+        return self.adapter.cast(self.tensor(array), self.adapter.dtype(tensor))
+
+    def instead_of(self, site: str, output: Any) -> Any:
+        """Return the reference's output of a call that was computed, and give a receipt for it."""
+        given = self.substitute(site)
+        if not self.trains:
+            return given
+        found, left = (
+            dict(trees.leaves(output, self.adapter.is_tensor)),
+            iter(trees.leaves(given, self.adapter.is_tensor)),
+        )
+
+        def put(tensor: Tensor) -> Tensor:
+            mine = found.get(next(left)[0])
+            return tensor if mine is None else self.put_at(mine, self.adapter.to_numpy(tensor))
+
+        return trees.map_leaves(given, self.adapter.is_tensor, put)
 
     def substitute(self, site: str) -> Any:
         """Return the reference's output of a call, and give a receipt for it."""
@@ -184,14 +209,14 @@ class Probe:
             self.let_hold(held)
 
     def held(self, module: Module) -> dict[str, Array]:
-        """Return what the buffers of a module and of all in it hold."""
-        found = ((name, self.buffers.read(name)) for name in self.buffers.inside(module))
+        """Return what the buffers of a module and of all in it hold, and the parameters that the run writes."""
+        found = ((name, self.contents.read(name)) for name in self.contents.inside(module))
         return {name: array for name, array in found if array is not None}
 
     def let_hold(self, held: Mapping[str, Array]) -> None:
-        """Let buffers hold what they held before: what is computed once more writes them once more."""
+        """Let tensors hold what they held before: what is computed once more writes them once more."""
         for name, array in held.items():
-            self.buffers.write(name, array)
+            self.contents.write(name, array)
 
     def _recount(self, counts: Mapping[str, int]) -> None:
         self.counts.clear()
@@ -200,13 +225,9 @@ class Probe:
     def _write_state(self) -> None:
         for name in self.state:
             array = self.reference.read(self.reference.state[name])
-            self._dtypes[name] = array.dtype
-            self.adapter.write(self.model.state[name][0], array)
-            if self.model.state[name][1] == "buffer":  # the code may write it before anything reads it
-                self._put[name] = self._state_receipt(name)
-
-    def _state_receipt(self, name: str) -> str:
-        return self._put.get(name) or self._receipt(self.model.state[name][0], self._dtypes[name])
+            tensor = self.adapter.held(*self.model.owner[name])
+            self.adapter.write(tensor, array)
+            self._put[name] = self._receipt(tensor, array.dtype)
 
     def _receipt(self, tensor: Tensor, dtype: Any) -> str:
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.

@@ -21,7 +21,7 @@ class Reference:
     ``sites`` maps a site to {"inputs": tree, "output": tree, "state": {buffer: [key as it begins, as it ends]}, "inside":
     {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to
     {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the gradients of a recorded run were,
-    empty where none were recorded; ``left`` has every buffer that was written to the key of what it held in the end.
+    empty where none were recorded; ``left`` has every parameter and buffer that was written to the key of what it held in the end.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Exactly:
             self.unmeasured[site] = "it computed something else when it ran again"
         elif given is not None:
             self._measure(call, compute, given, (before, held))
-        return probe.substitute(site)
+        return probe.instead_of(site, output)
 
     def _given(self, site: str, args: Any, kwargs: Any) -> Any:
         """Return what a call is given, in float64: before the call, which may write into it."""
@@ -108,7 +108,7 @@ class Exactly:
         """Return how far the buffers are off that a call writes."""
         errors = [0.0]
         for name, (_, key) in self._state(site).items():
-            array = self.probe.buffers.read(name)
+            array = self.probe.contents.read(name)
             row = {} if array is None else measure.difference(array, self.probe.reference.read(key))
             errors.append(row.get("error", float("inf")))
         return max(errors)

@@ -56,7 +56,7 @@ def record(
 
 def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch: Any, wire: Wire) -> dict[str, Any]:
     """Record the run and its rounding; raises ValueError where its targets are not those of a plain run."""
-    with recorder.buffers_of(model), calls.wrapped(model.adapter, model.tree, recorder.around):
+    with recorder.state_of(model), calls.wrapped(model.adapter, model.tree, recorder.around):
         read = model.read_targets(model.run_step(model.fresh_batch()))
     model.restore()
     if bits(read) != bits(plain):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 from ..arrays import trees
 from ..arrays.shards import ShardWriter, writing
@@ -55,6 +55,7 @@ def record(
     spread = measure_spread(model, rebuild, seeds, wire)
     pulled = None
     if grads is not None:
+        _check_trains(recorder)
         pulled = gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
     stirred, not_stirred = point.record(model, recorder, state, read[0], folder, batch, wire)
     recorder.store.flush()
@@ -89,6 +90,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "sites": recorder.sites,
         "calls": recorder.calls,
         "left": recorder.left,
+        "trains": recorder.trains,
         "variables": recorder.variables,
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
@@ -108,26 +110,40 @@ def _recorded_run(
     recorder = Recorder(model.adapter, ShardWriter(folder, progress), lines, include, exclude, progress)
     model.draws = recorder.draws
     hooked, hooked_seconds = building.timed(_hooked, model, recorder)
+    while recorder.strays:  # it is seen too late that parameters are written: recorded once more, with these
+        model.restore()
+        recorder = recorder.another()
+        model.draws = recorder.draws
+        hooked, hooked_seconds = building.timed(_hooked, model, recorder)
     model.draws = Giving(model.adapter, recorder.draws.by_site(), recorder.store.read)
-    _check(plain, hooked)
+    _check(plain, hooked, recorder.rewritten)
     model.restore()
     return recorder, hooked, {"plain": plain_seconds, "hooked": hooked_seconds}
 
 
 def _hooked(model: building.Model, recorder: Recorder) -> Read:
-    with recorder.buffers_of(model), calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
+    with recorder.state_of(model), calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
         return model.read_targets(model.run_step(model.fresh_batch()))
 
 
-def _check(plain: Read, hooked: Read) -> None:
+def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
     if bits(plain) != bits(hooked):
+        also = ", and return its optimizer from build if step changes weights by one" if rewritten else ""
         raise building.RecipeError(
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
-            "switch dropout and other randomness off in build" % (plain[0], hooked[0])
+            "switch dropout and other randomness off in build%s" % (plain[0], hooked[0], also)
         )
     if not hooked[0]:
         raise building.RecipeError(
             "no scalar among what step(batch) returned: %s" % "; ".join("%s %s" % pair for pair in hooked[1].items())
+        )
+
+
+def _check_trains(recorder: Recorder) -> None:
+    if recorder.trains:
+        raise building.RecipeError(
+            "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
+            % ", ".join(sorted(recorder.rewritten))
         )
 
 

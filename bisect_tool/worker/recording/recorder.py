@@ -29,7 +29,9 @@ class Recorder:
     Attributes: ``sites`` in order of completion (children come before their container), ``calls`` (every call,
     recorded or not, to the call around it), ``variables`` of watched functions in order of assignment, with the
     ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions. ``draws`` notes random numbers;
-    ``left`` is what the buffers held at the end of a run that was ``buffers_of``, by name, of those that were written.
+    ``left`` is what buffers and parameters held at the end of a run that was ``state_of``, by name, of those that were written;
+    ``rewritten`` are the parameters among them, and ``strays`` those that were written too, of which nothing is recorded.
+    ``trains``: the step writes parameters, and pulls gradients back through its calls.
     """
 
     def __init__(
@@ -49,6 +51,9 @@ class Recorder:
         self.excerpts: dict[str, Any] = {}
         self.caught: list[dict[str, Any]] = []
         self.left: dict[str, str] = {}
+        self.rewritten: set[str] = set()
+        self.strays: set[str] = set()
+        self.trains = False
         self._written: Written | None = None
         self._lines = lines
         self._adapter = adapter
@@ -60,14 +65,18 @@ class Recorder:
 
     def another(self) -> Recorder:
         """Return one for another run, which keeps its arrays in the same place and records the same calls."""
-        return Recorder(self._adapter, self.store, self._lines, self._include, self._exclude, self._progress)
+        other = Recorder(self._adapter, self.store, self._lines, self._include, self._exclude, self._progress)
+        other.rewritten = self.rewritten | self.strays
+        return other
 
     @contextlib.contextmanager
-    def buffers_of(self, model: Model) -> Iterator[None]:
-        """Record what calls find in the buffers of a model, and leave in them, in the run that is the block."""
-        self._written = Written(model, self.store)
+    def state_of(self, model: Model) -> Iterator[None]:
+        """Record what calls find in the state of a model, and leave in it, in the run that is the block."""
+        self._written = Written(model, self.store, self.rewritten)
         yield
-        self.left = self._written.finish()
+        self.left, self.strays = self._written.finish(), self._written.strays
+        if self._adapter.COMPILES:  # its gradients cannot be watched without computing others
+            self.trains = any(model.state[name][2] for name in self.rewritten)
         self._written = None
 
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -77,7 +86,11 @@ class Recorder:
         inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
         began = self._written.now(call.module) if self._written and wanted else {}
         output = compute(*args, **kwargs)
-        self._adapter.sync([t for _, t in trees.leaves(output, self._adapter.is_tensor)])
+        tensors = [tensor for _, tensor in trees.leaves(output, self._adapter.is_tensor)]
+        self._adapter.sync(tensors)
+        if self.rewritten and not self._adapter.COMPILES:
+            for tensor in tensors:
+                self._adapter.noting(tensor, self._pulled)
         if wanted:
             entry = {
                 "site": call.site,
@@ -112,6 +125,10 @@ class Recorder:
             return value
 
         return self._lines.watching(current, assigned, self._caught)
+
+    def _pulled(self, gradient: Tensor) -> Tensor:
+        self.trains = True
+        return gradient
 
     def _caught(self, place: Place, error: BaseException) -> None:
         self.caught.append(self._lines.caught(place, error))
@@ -162,7 +179,7 @@ class Recorder:
                 inside = sites[around]["inside"] if around in sites else {}
                 inside[module] = inside.get(module, 0) + 1
                 around = self.calls[around]
-        return Reference(folder, sites, {}, batch, self.store.table)
+        return Reference(folder, sites, {}, batch, self.store.table, left=self.left)
 
     def _wanted(self, name: str) -> bool:
         if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):

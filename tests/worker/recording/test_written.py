@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import in_process
+import pytest
 import torch
 from torch import nn
 
@@ -133,3 +134,62 @@ def test_a_call_that_writes_a_buffer_of_another_module_is_told(tmp_path: Path) -
     name = "net.norm.running_mean"
     assert set(sites["net.writer"].state) == {name}
     assert sites["net.writer"].state[name][1] == sites["net.norm"].state[name][0]
+
+
+def averaging(seed: int = 0, *, swaps: bool = False) -> dict[str, Any]:
+    """Return a student and a teacher, whose weights follow in the step; ``swaps``: only while the teacher is called."""
+    torch.manual_seed(seed)
+    student, teacher = nn.Linear(SIDE, SIDE), nn.Linear(SIDE, SIDE)
+
+    def step(batch: dict[str, Any]) -> dict[str, Any]:
+        goal, own = teacher(batch["x"]), teacher.weight.data
+        teacher.weight.data = own * 0.5 + student.weight.data * 0.5
+        again = teacher(batch["x"])
+        if swaps:
+            teacher.weight.data = own
+        return {"loss": (student(batch["x"]) - goal).square().mean() + again.mean()}
+
+    batch = {"x": torch.randn(8, SIDE, generator=torch.Generator().manual_seed(1))}
+    return {"modules": {"student": student, "teacher": teacher}, "batch": batch, "step": step}
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+def test_a_parameter_that_is_written_between_calls_is_what_the_next_one_begins_with(
+    tmp_path: Path, swaps: bool
+) -> None:
+    """Nobody knew of it before; nothing is kept of the others. One that is itself again in the end is seen too."""
+    manifest = in_process.record(lambda seed=0: averaging(seed, swaps=swaps), tmp_path / "capture").manifest
+    first, second = manifest.state["teacher.weight"], manifest.left["teacher.weight"]
+    for run in (manifest, manifest.stirred):
+        if run is not None:
+            sites = {entry.site: entry.state for entry in run.sites}
+            keys = [sites[site]["teacher.weight"] for site in ("teacher", "teacher#2")]
+            assert keys[0][0] == keys[0][1] != keys[1][0] == keys[1][1]
+            assert run.left == {"teacher.weight": keys[0][0] if swaps else keys[1][0]}
+            assert sites["student"] == {}
+    assert (first == second) is swaps
+
+
+def test_what_no_call_begins_with_is_only_left(tmp_path: Path) -> None:
+    """An optimizer that steps in the end writes all parameters; the second run begins with the first's weights."""
+
+    def training(seed: int = 0) -> dict[str, Any]:
+        torch.manual_seed(seed)
+        net = nn.Linear(SIDE, SIDE)
+        optimizer = torch.optim.Adam(net.parameters())
+
+        def step(batch: dict[str, Any]) -> dict[str, Any]:
+            optimizer.zero_grad()
+            loss = net(batch["x"]).square().mean()
+            loss.backward()
+            optimizer.step()
+            return {"loss": loss}
+
+        batch = {"x": torch.randn(8, SIDE, generator=torch.Generator().manual_seed(1))}
+        return {"modules": {"net": net}, "batch": batch, "step": step, "optimizer": optimizer}
+
+    manifest = in_process.record(training, tmp_path / "capture").manifest
+    assert set(manifest.left) == {"net.weight", "net.bias"}
+    assert all(manifest.left[name] != manifest.state[name] for name in manifest.left)
+    assert [entry.state for entry in manifest.sites] == [{}]
+    assert manifest.noise.exact.keys() == {"net"}
