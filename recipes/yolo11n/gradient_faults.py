@@ -22,7 +22,9 @@ class BatchNorm(nn.BatchNorm2d):
         mean = x.detach().mean(dims=(0, 2, 3))
         variance = ((x * x).detach().mean(dims=(0, 2, 3)) - mean * mean).maximum(0.0)
         self.running_mean.update(self.running_mean + (mean - self.running_mean) * self.momentum)
-        self.running_var.update(self.running_var + (variance - self.running_var) * self.momentum)
+        count = x.shape[0] * x.shape[2] * x.shape[3]
+        unbiased = variance * (count / max(count - 1, 1))
+        self.running_var.update(self.running_var + (unbiased - self.running_var) * self.momentum)
         scale = self.weight / (variance + self.eps).sqrt()
         shift = self.bias - mean * scale
         return x * scale.broadcast(x, (0, 2, 3)) + shift.broadcast(x, (0, 2, 3))
