@@ -143,7 +143,10 @@ def test_a_target_that_feels_no_weight_is_said(tmp_path: Path) -> None:
     assert "rows of the reference is the same at every seed although its weights are not" in report["sentence"]
 
 
-def test_another_momentum_stands_in_the_headline(tmp_path: Path) -> None:
-    """No value of one run shows it."""
+def test_another_momentum_is_named_by_what_it_leaves(tmp_path: Path) -> None:
+    """No target of one run shows it: its running statistics do."""
     report = asked(tmp_path, "self.norm.momentum = 0.03 if is_port else 0.1")
-    assert report["sentence"].endswith("yet no value of one run shows the momentum of net.norm: 0.03, reference 0.1.")
+    assert report["sentence"].startswith("The code of net.norm is wrong")
+    (culprit,) = report["culprits"]
+    assert culprit["confirmed"]
+    assert any("momentum 0.03, reference 0.1" in finding["message"] for finding in culprit["findings"])

@@ -77,8 +77,9 @@ class Worker:
         if "error" in message:
             raise model_error(message["error"], self.command[0], self.tail())
         hint = "see docs/protocol.md for what a worker has to say"
-        if message.get("protocol", protocol.VERSION) != protocol.VERSION:
-            found = f"the worker speaks version {message['protocol']!r} of the protocol, expected {protocol.VERSION}"
+        version = message.get("protocol")
+        if type(version) is int and version != protocol.VERSION:  # anything but a number is said below
+            found = f"the worker speaks version {version} of the protocol, expected {protocol.VERSION}"
             raise BisectError(found, hint=hint)
         try:
             protocol.check_event(message)
