@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
-from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
 from ..code.watching import Caught
 from ..model.calls import Call
@@ -21,6 +20,7 @@ from .boundaries import ALIKE, Compared, Part
 from .comparing import arrays, tensors
 from .given import Values
 from .probe import Probe
+from .unknown import Unknowns
 
 MOST_ROUNDED = 1e-2  # relative, of what several pieces of code compute one after the other
 MOST_SAID = 200  # characters of what a call raised
@@ -31,23 +31,6 @@ class Begun(NamedTuple):
 
     site: str | None
     depth: int
-
-
-class Unknown(NamedTuple):
-    """What a call is handed and has no partner: tensors of the port's by their paths, and keys of the recorded ones."""
-
-    tensors: dict[str, Tensor]
-    missing: set[str]
-
-    def is_handed_on(self, outer: Unknown) -> bool:
-        """Tell whether all of it is what the code around was handed itself, on both sides: that code made nothing of it."""
-        alone = len(self.tensors) == len(outer.tensors) == 1
-        pairs = (
-            zip(self.tensors.values(), outer.tensors.values())
-            if alone
-            else ((tensor, outer.tensors.get(path)) for path, tensor in self.tensors.items())
-        )
-        return self.missing <= outer.missing and all(mine is theirs for mine, theirs in pairs)
 
 
 def read(
@@ -75,8 +58,7 @@ class Forced:
         self._begun: list[Begun] = []
         self._again: list[Begun] = []  # what is still to come in a call that is computed once more
         self._passed_on: dict[str, tuple[Any, list[Part]]] = {}
-        self._unknown: dict[str | None, Unknown] = {}  # what each recorded call was handed
-        self._masks: dict[str | None, set[str]] = {}  # keys of the masks that each was
+        self._unknowns = Unknowns(self._adapter)
         self._of_module: dict[str, list[str]] = {}
         for site in self._sites:
             self._of_module.setdefault(site.partition("#")[0], []).append(site)
@@ -136,7 +118,6 @@ class Forced:
         site, inputs = partner
         loose = site in self._dissolved
         self._used.add(site)
-        self._masks[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
         row = self._row(call, site, inputs, handed.by_name)
         if site in self._probe.asked.hand:
             self._probe.handed[site] = {
@@ -172,9 +153,8 @@ class Forced:
         if loose:
             return output
         if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
-            args, kwargs = handed.call(
-                self._values.fed(handed, site, inputs)
-            )  # anew: it may have written into the others
+            again = self._values.fed(handed, site, inputs)  # anew: it may have written into the others
+            args, kwargs = handed.call(again)
             row["exact"] = self._exactly(call, site, compute, (args, kwargs), (counts, held), self._begun[begun:])
         self._between.put(call.module, site, ENDS)
         return self._values.filled(output, parts)
@@ -182,9 +162,8 @@ class Forced:
     def _learn(
         self, row: dict[str, Any], found: Sequence[tuple[str, Array]], inputs: Compared, begun: int, call: Call
     ) -> None:
-        """Note how the masks are read that a call was handed and came out right with: not those that calls in it read for it."""
-        inside = {key for one in self._begun[begun:] for key in self._masks.get(one.site, ())}
-        masks = [part for part in inputs.parts if part.reading is not None and part.partner.key not in inside]
+        """Take for known how the masks are read that a call was handed and came out right with."""
+        masks = self._unknowns.masks_read(inputs, [one.site for one in self._begun[begun:]])
         self._values.learn(found, masks, type(call.module))
         known = {part.path for part in masks if not part.known}
         row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]
@@ -206,22 +185,13 @@ class Forced:
             for name, path, value in self._values.plain(site)
             if name in given and given[name] != value
         ]
-        opaque = self._opaque(given)
-        tensors_of = dict(trees.leaves(given, self._adapter.is_tensor))
-        guessed = _guessed(inputs)
-        names = [*inputs.unknown, *guessed]
-        missing = [*inputs.missing, *(part.partner for part in guessed.values())]
-        unknown = Unknown({name: tensors_of[name] for name in names}, {one.key for one in missing})
-        outer = self._unknown.get(self._stack[-1])
-        self._unknown[site] = unknown
         row: dict[str, Any] = {
             "call": call.site,
             "around": self._stack[-1],
             "inputs": [*_rows(inputs), *others, *self._between.rows(call.module, site, BEGINS)],
             "output": [],
-            "unknown_inputs": [*names, *(one.name for one in inputs.missing), *opaque],
-            "handed_on": not opaque and outer is not None and unknown.is_handed_on(outer),
             "unknown_output": [],
+            **self._unknowns.begun(site, self._stack[-1], given, inputs),
         }
         self._probe.watched[site] = row
         return row
@@ -230,13 +200,10 @@ class Forced:
         """Note what a call gives; return its parts."""
         compared = self._values.compared(arrays(self._adapter, output), site, "output")
         row["output"] = [*_rows(compared), *self._between.rows(call.module, site, ENDS)]
-        row["unknown_output"] = [*compared.unknown, *self._opaque(output)]
+        row["unknown_output"] = [*compared.unknown, *trees.opaque(output, self._adapter.is_tensor)]
         if self._probe.asked.exact:
             self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
         return compared.parts
-
-    def _opaque(self, value: Any) -> list[str]:
-        return list(trees.opaque(value, self._adapter.is_tensor))
 
     def _disturbed(self, site: str, output: Any) -> Any:
         size = self._probe.asked.disturb.get(site)
@@ -322,11 +289,6 @@ class Forced:
         return trees.map_leaves(
             self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
         )
-
-
-def _guessed(inputs: Compared) -> dict[str, Part]:
-    """Return the masks that a call is handed and of which nobody knows yet how they are read."""
-    return {part.path: part for part in inputs.parts if not part.known}
 
 
 def _recorded(found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> list[tuple[str, Array]]:

@@ -1,0 +1,56 @@
+"""What calls are handed and nobody can say what it means: it has no partner, or is a mask that may be read in two ways."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, NamedTuple
+
+from ..adapters.adapter import Adapter, Tensor
+from ..arrays import trees
+from .boundaries import Compared, Part
+
+
+class Unknown(NamedTuple):
+    """What a call is handed and has no partner: tensors of the port's by their paths, and keys of the recorded ones."""
+
+    tensors: dict[str, Tensor]
+    missing: set[str]
+
+    def is_handed_on(self, outer: Unknown) -> bool:
+        """Tell whether all of it is what the code around was handed itself, on both sides: that code made nothing of it."""
+        alone = len(self.tensors) == len(outer.tensors) == 1
+        pairs = (
+            zip(self.tensors.values(), outer.tensors.values())
+            if alone
+            else ((tensor, outer.tensors.get(path)) for path, tensor in self.tensors.items())
+        )
+        return self.missing <= outer.missing and all(mine is theirs for mine, theirs in pairs)
+
+
+class Unknowns:
+    """What each recorded call of one pass was handed so."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self._of: dict[str | None, Unknown] = {}
+        self._masks: dict[str | None, set[str]] = {}  # keys of all masks, be it known or not how they are read
+
+    def begun(self, site: str, outer: str | None, given: dict[str, Any], inputs: Compared) -> dict[str, Any]:
+        """Note what a call is handed, by its arguments' names; return what its row says of it. ``outer``: the call around it."""
+        opaque = list(trees.opaque(given, self._adapter.is_tensor))
+        tensors = dict(trees.leaves(given, self._adapter.is_tensor))
+        guessed = {part.path: part for part in inputs.parts if not part.known}
+        names = [*inputs.unknown, *guessed]
+        missing = [*inputs.missing, *(part.partner for part in guessed.values())]
+        unknown = Unknown({name: tensors[name] for name in names}, {one.key for one in missing})
+        around = self._of.get(outer)
+        self._of[site] = unknown
+        self._masks[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
+        return {
+            "unknown_inputs": [*names, *(one.name for one in inputs.missing), *opaque],
+            "handed_on": not opaque and around is not None and unknown.is_handed_on(around),
+        }
+
+    def masks_read(self, inputs: Compared, inside: Iterable[str | None]) -> list[Part]:
+        """Return the masks that a call was handed and read by its own code: not those that calls ``inside`` it read for it."""
+        keys = {key for site in inside for key in self._masks.get(site, ())}
+        return [part for part in inputs.parts if part.reading is not None and part.partner.key not in keys]
