@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from bisect_tool.axes.axis import Answer, Case
 from bisect_tool.culprit import Culprit, WrongCaller, WrongWrites
-from bisect_tool.probes.reading import Comparison, without
+from bisect_tool.probes.reading import without
 from bisect_tool.sentences import trained as sentences
 from bisect_tool.sites import STEP, Site
 
@@ -15,10 +15,10 @@ from bisect_tool.sites import STEP, Site
 def doubted(case: Case) -> Case:
     """Return the case with a doubt in whoever is blamed for nothing but weights that are trained in the step."""
     manifest = case.capture.manifest
-    trainable = {entry.name for entry in manifest.described.state if entry.kind == "parameter" and entry.trainable}
-    trained = frozenset(Site(name) for name in manifest.left if name in trainable)
     if not manifest.trains:
         return case
+    trainable = {entry.name for entry in manifest.described.state if entry.kind == "parameter" and entry.trainable}
+    trained = frozenset(Site(name) for name in manifest.left if name in trainable)
     return dataclasses.replace(case, answers={name: _doubted(a, case, trained) for name, a in case.answers.items()})
 
 
@@ -43,8 +43,4 @@ def _rests_on(culprit: Culprit, case: Case, trained: Collection[Site]) -> bool:
         return False
     passes = [reading for asked, reading in case.log.readings.items() if asked.dissolved is not None]
     rows = [row for one in passes for site in culprit.feeds if site in one.watched for row in one.watched[site].inputs]
-    return not any(_is_off(case, row) for row in without(tuple(rows), trained))
-
-
-def _is_off(case: Case, row: Comparison) -> bool:
-    return row.exceeds(case.trace.rounding)
+    return not any(row.exceeds(case.trace.rounding) for row in without(tuple(rows), trained))

@@ -96,16 +96,6 @@ class Trace:
             group.append(site)
         return [tuple(group) for group in found]
 
-    def kin(self, site: Site) -> list[Site]:
-        """Return the other sites of the same classes that differ in the same settings, whichever call they are."""
-        module = module_of(site)
-        wanted = (self.classes.get(module), self.differences.get(module))
-        return [
-            other
-            for other in (*self.sites, *self.misshapen)
-            if other != site and (self.classes.get(module_of(other)), self.differences.get(module_of(other))) == wanted
-        ]
-
 
 def lies_in(module: str, owners: Iterable[str]) -> bool:
     """Tell whether a module is one of some modules, or lies in one of them."""
