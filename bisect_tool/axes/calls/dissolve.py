@@ -40,7 +40,10 @@ class Search:
 
     def run(self, dissolved: Collection[Site]) -> Pass:
         """Run one pass, and note who is innocent by it."""
-        found = self.passes.run(dissolved)
+        return self.noted(self.passes.run(dissolved))
+
+    def noted(self, found: Pass) -> Pass:
+        """Note who is innocent by a pass, and return it."""
         self.innocent |= found.innocent()
         self.right |= {root for root, region in found.regions.items() if region.right and len(region.pieces) == 1}
         return found

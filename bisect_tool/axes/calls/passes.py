@@ -24,6 +24,7 @@ LEAST = 2  # calls of one kind that are asked about in float64: the least wrong,
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
 MOST_PASSES = 40  # at one point
 FOR_EXCUSES = 24  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
+FOR_SHARPENING = 6  # of these, where they are needed before
 
 
 class SpentError(Exception):

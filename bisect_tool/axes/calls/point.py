@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
 from bisect_tool.axes.calls.excuse import Excused, excuse
-from bisect_tool.axes.calls.passes import FOR_EXCUSES, MOST_PASSES, PassError, Passes
+from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, MOST_PASSES, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
+from bisect_tool.axes.calls.sharpen import sharpened
 from bisect_tool.axes.calls.split import split
 from bisect_tool.sites import STEP, Site, module_of, parent_of
 
@@ -54,13 +55,11 @@ class Suspect:
 class Found:
     """What a search found at one point.
 
-    Attributes: ``last`` (the pass that shows it), ``shown`` (the same with all in place that is right by itself), ``suspects``,
-    ``elsewhere`` (calls that mean another thing in the port and do no harm), ``innocent`` pieces, and the ``passes`` it was asked
-    by.
+    Attributes: ``last`` (the pass that shows it), ``suspects``, ``elsewhere`` (calls that mean another thing in the port and do no
+    harm), ``innocent`` pieces, and the ``passes`` it was asked by.
     """
 
     last: Pass
-    shown: Pass
     suspects: tuple[Suspect, ...]
     elsewhere: frozenset[Site]
     innocent: frozenset[Site]
@@ -81,38 +80,26 @@ def search_point(
     depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)
     passes.most = MOST_PASSES - FOR_EXCUSES
     found = split(search, found)
+    passes.most += FOR_SHARPENING
+    found = sharpened(search, found)
     passes.most = MOST_PASSES
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
-    shown = _shown(search, found)
-    suspects = _joined(search, _suspects(search, (found, shown), wrong, excused), excused.linked)
+    suspects = _joined(search, [_suspect(search, found, region, excused) for region in wrong], excused.linked)
     loose = found.dissolved | excused.beside.keys() | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
     elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
-    return Found(found, shown, suspects, elsewhere, frozenset(innocent), passes)
+    return Found(found, suspects, elsewhere, frozenset(innocent), passes)
 
 
-def _suspects(
-    search: Search, passes: tuple[Pass, Pass], wrong: Sequence[Region], excused: Excused
-) -> tuple[Suspect, ...]:
-    """Return who is suspected, each shown with all calls in place that are right there: what is off is then made by it alone.
-
-    ``passes`` are the last one and that. Who has to be dissolved for another to be right is shown in the pass where it is.
-    """
-    found, shown = passes
-    suspects: list[Suspect] = []
-    for region in wrong:
-        pieces, unasked = _pieces(search, found, region), region.root in excused.unasked
-        alone = shown.regions.get(region.root)
-        seen = excused.beside.get(region.root)
-        if seen is not None:
-            suspects.append(Suspect(seen.region_of(region.root), pieces, seen, search.passes, unasked, otherwise=True))
-        elif alone is not None and alone.verdict == "wrong" and set(pieces) <= alone.pieces <= region.pieces:
-            suspects.append(Suspect(alone, pieces, shown, search.passes, unasked))
-        else:
-            suspects.append(Suspect(region, pieces, found, search.passes, unasked))
-    return tuple(suspects)
+def _suspect(search: Search, found: Pass, region: Region, excused: Excused) -> Suspect:
+    """Return who is suspected for a wrong region. Who has to be dissolved for another to be right is shown in the pass where it is."""
+    pieces, unasked = _pieces(search, found, region), region.root in excused.unasked
+    seen = excused.beside.get(region.root)
+    if seen is None:
+        return Suspect(region, pieces, found, search.passes, unasked)
+    return Suspect(seen.region_of(region.root), pieces, seen, search.passes, unasked, otherwise=True)
 
 
 def _joined(search: Search, suspects: Sequence[Suspect], linked: Collection[tuple[Site, Site]]) -> tuple[Suspect, ...]:
@@ -147,16 +134,6 @@ def _with(first: Suspect, second: Suspect) -> Suspect:
     unasked = first.unasked or second.unasked
     joined = first.joined if first.region.root == second.region.root else (*first.joined, second)
     return dataclasses.replace(first, region=region, pieces=pieces, unasked=unasked, joined=joined)
-
-
-def _shown(search: Search, found: Pass) -> Pass:
-    """Return the pass in which all that is right by itself is in place again in wrong regions."""
-    right = {piece for region in found.wrong() for piece in region.pieces & search.right - {region.root}}
-    search.passes.most += 2  # one pass, and one in float64
-    try:
-        return search.passes.run(found.dissolved - right) if right else found
-    except PassError:
-        return found
 
 
 def _is_the_same(search: Search, found: Pass, site: Site) -> bool:

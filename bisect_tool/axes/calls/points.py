@@ -37,7 +37,7 @@ class Searched:
 def most_probes(case: Case) -> int:
     """Return how many probes the search takes at most: its passes, and what the target makes of the culprits."""
     points = 1 if case.capture.manifest.stirred is None else 2
-    return points * (MOST_PASSES + 2) + 1 + MOST_CULPRITS
+    return points * MOST_PASSES + 1 + MOST_CULPRITS
 
 
 def search_points(case: Case) -> Searched:
@@ -76,10 +76,10 @@ def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
 
 def _seen_at_its_own(suspect: Suspect, own: Found) -> Suspect:
     """Return who was suspected at stirred weights as the pass at the reference's own shows it, where that does."""
-    region = own.shown.regions.get(suspect.region.root)
+    region = own.last.regions.get(suspect.region.root)
     if region is None or region.verdict != "wrong" or not set(suspect.pieces) <= region.pieces:
         return suspect
-    seen = Suspect(region, suspect.pieces, own.shown, own.passes)
+    seen = Suspect(region, suspect.pieces, own.last, own.passes)
     return seen if seen.proved == suspect.proved else suspect
 
 

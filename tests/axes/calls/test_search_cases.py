@@ -50,14 +50,25 @@ def test_faults_at_two_depths_are_two_culprits():
     assert sorted(sites(search(port))) == [("m1",), ("m1.0.0",)]
 
 
+INNER = Node("m1.0", "Inner", (Node("m1.0.0", "Conv"),))
+BOTH = tuple(Fault("own", name, SIZE) for name in ("m1", "m1.0"))
+
+
 def test_a_caller_and_its_callee_are_named_together():
     """A wrong call in wrong code: values cannot tell whether what they hand each other means another thing."""
-    port = SimulatedPort(block(Node("m1.0", "Conv"), Node("m1.1", "Act")), tuple(
-        Fault("own", name, SIZE) for name in ("m1", "m1.0")
-    ))  # fmt: skip
+    port = SimulatedPort(block(INNER, Node("m1.1", "Act")), BOTH)
     (culprit,) = search(port).culprits
     assert isinstance(culprit, WrongRegion)
     assert (culprit.sites, culprit.pieces, culprit.confirmed) == (("m1",), ("m1", "m1.0"), True)
+
+
+def test_a_layer_of_the_framework_in_wrong_code_is_a_culprit_of_its_own():
+    """No code has moved into it, and what is handed its output feels that it is wrong."""
+    port = SimulatedPort(block(Node("m1.0", "Conv"), Node("m1.1", "Act")), BOTH)
+    first, second = search(port).culprits
+    assert isinstance(first, WrongCalls)
+    assert isinstance(second, WrongCalls)
+    assert (first.sites, first.confirmed, second.sites, second.confirmed) == (("m1",), True, ("m1.0",), True)
 
 
 BLOCKS = tuple(Node(f"m{n}", "Block", (Node(f"m{n}.0", "Conv"), Node(f"m{n}.1", "Act"))) for n in range(3))
@@ -73,13 +84,15 @@ def test_containers_that_hand_on_the_same_wrong_thing_are_one_culprit():
 
 def test_callers_that_are_merged_with_like_callees_are_one_culprit():
     """Of the pieces those of the first are listed; all calls that it shows at are held."""
+    inner = (Node(f"m{n}.0", "Inner", (Node(f"m{n}.0.0", "Conv"),)) for n in range(3))
+    blocks = tuple(Node(f"m{n}", "Block", (call, Node(f"m{n}.1", "Act"))) for n, call in enumerate(inner))
     faults = [Fault("own", f"m{n}{inner}", SIZE) for n in (0, 2) for inner in ("", ".0")]
-    (culprit,) = search(SimulatedPort(BLOCKS, tuple(faults))).culprits
+    (culprit,) = search(SimulatedPort(blocks, tuple(faults))).culprits
     assert isinstance(culprit, WrongRegion)
     assert (culprit.sites, culprit.pieces, culprit.held) == (
         ("m0", "m2"),
         ("m0", "m0.0"),
-        ("m0", "m0.1", "m2", "m2.1"),
+        ("m0", "m0.0", "m2", "m2.0"),
     )
     assert culprit.blamed.who == "the code of m0 and m2, or of a call inside each,"
 
