@@ -52,7 +52,29 @@ def nested(port: bool, *, between: bool) -> nn.Module:
     return module(lambda self, x: self.head(self.c(x)), c=outer, head=linear())
 
 
+def before_a_detour(port: bool, *, scaled: bool = True) -> nn.Module:
+    """Return a block whose residual moved, and whose scale is wrong, before a call that is only written otherwise.
+
+    That one adds a constant to what it hands its softmax, which does not feel it.
+    """
+
+    def block(self: Any, x: Any) -> Any:
+        hidden = self.fc2(self.act(self.fc1(x))) * (1.5 if port and scaled else 1.0)
+        return hidden if port else x + hidden
+
+    def forward(self: Any, x: Any) -> Any:
+        given = self.block(x)
+        return self.head(self.detour(self.act(x + given if port else given)))
+
+    first = module(block, fc1=linear(), act=activation(wrong=False), fc2=linear())
+    shift = 1.0 if port else 0.0
+    second = module(lambda self, x: self.weigh(self.fc(x) + shift) * x, fc=linear(), weigh=nn.Softmax(-1))
+    return module(forward, block=first, act=activation(wrong=False), detour=second, head=linear())
+
+
 PAIRS = [
+    Pair("residual_moved_own_before_a_detour", before_a_detour, faults(["net", "net.block"]), enclosing=True),
+    Pair("residual_moved_before_a_detour", lambda p: before_a_detour(p, scaled=False)),
     Pair("residual_moved", blocks),
     Pair("residual_moved_act", lambda p: blocks(p, acts=[1]), faults("net.blocks.1.act")),
     Pair("residual_moved_own", lambda p: blocks(p, scaled=[1]), faults("net.blocks.1"), enclosing=True),
