@@ -26,7 +26,7 @@ def sharpened(search: Search, found: Pass) -> Pass:
         if handed_right(search, tight, site) and gives_right(search, tight, site)
     }
     tight = search.passes.cut_anew(tight, tight.dissolved - cuts)
-    wrong = [region.root for region in search.unexplained(tight)]
+    wrong = [region.root for region in tight.wrong()]
     whole = _tried(search, found, wrong)
     if whole is None or any(whole.regions[root].failed is not None for root in wrong):
         return found
@@ -40,7 +40,7 @@ def sharpened(search: Search, found: Pass) -> Pass:
 
 def _inside(search: Search, found: Pass) -> Iterator[Site]:
     """Yield what is dissolved in wrong regions, and known as it begins and as it ends."""
-    for region in search.unexplained(found):
+    for region in found.wrong():
         for site in region.pieces - search.fixed - {region.root}:
             if not (found.rows[site].unknown_inputs or found.rows[site].unknown_output):
                 yield site
@@ -65,7 +65,9 @@ def _with_wrong_ones(search: Search, found: Pass) -> Pass:
 
     All layers of the framework first: nothing has moved into them.
     """
-    wrong = {s for s in _inside(search, found) if handed_right(search, found, s) and not gives_right(search, found, s)}
+    asked = {piece for region in search.unexplained(found) for piece in region.pieces}
+    inside = asked.intersection(_inside(search, found))
+    wrong = {s for s in inside if handed_right(search, found, s) and not gives_right(search, found, s)}
     around = {row.around for row in found.rows.values()}
     layers = frozenset(site for site in wrong - around if search.trace.is_library(site))
     for kind in (layers, *kinds(search, found, wrong - layers)):
