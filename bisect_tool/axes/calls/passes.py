@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bisect_tool.axes.calls.exactly import Exact, Key, exact_of, is_off, key_of
-from bisect_tool.axes.calls.regions import Pass, Region, Rows, cut
+from bisect_tool.axes.calls.regions import Pass, Region, Rows, around, cut
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Reading, Watched
 from bisect_tool.questions.judging import call_floor, largest
@@ -124,6 +124,12 @@ class Passes:
         loose = frozenset(dissolved)
         return self._judged(found.reading, cut(found.rows, loose), loose)
 
+    def part_of(self, found: Pass, region: Region, part: Region) -> Region:
+        """Return a part of a wrong region, with the calls that it makes and what is unknown in it."""
+        calls = tuple(site for site in region.frontier if around(found.rows, site) in part.pieces)
+        part = dataclasses.replace(part, frontier=calls)
+        return dataclasses.replace(part, unknown=tuple(self._unknown(part, found.rows)))
+
     @functools.cached_property
     def _each(self) -> list[Site]:
         """Return the calls to compute in float64, each by itself.
@@ -229,25 +235,23 @@ class Passes:
                 rows[site].inputs, exact and exact.handed.get(site), below, unchecked=asked and len(region.pieces) > 1
             )
         )
-        unknown = tuple(self._unknown(region, rows))
         if region.root == STEP:
             failed = None if reading.failed is None else reading.failed.message
             left = is_off(reading.left, None, times * self.floors.output(region), unchecked=False)
             off = failed is None and (left or self.floors.off_target(region, reading.targets, times))
-            return dataclasses.replace(region, output_off=off, handed_off=handed, failed=failed, unknown=unknown)
-        row, most = rows[region.root], times * self.floors.output(region)
-        return dataclasses.replace(
-            region,
-            output_off=is_off(row.output, exact and exact.output, most, unchecked=asked),
-            handed_off=handed,
-            failed=row.failed,
-            unknown=(*(sentences.input_unknown(region.root, part) for part in row.unknown_inputs), *unknown),
-        )
+        else:
+            row, failed = rows[region.root], rows[region.root].failed
+            off = is_off(row.output, exact and exact.output, times * self.floors.output(region), unchecked=asked)
+        region = dataclasses.replace(region, output_off=off, handed_off=handed, failed=failed)
+        return dataclasses.replace(region, unknown=tuple(self._unknown(region, rows)))
 
     def _unknown(self, region: Region, rows: Rows) -> Iterable[str]:
+        if region.root != STEP:
+            yield from (sentences.input_unknown(region.root, part) for part in rows[region.root].unknown_inputs)
         for site in region.frontier:
             yield from (sentences.output_unknown(site, part) for part in rows[site].unknown_output)
-        shaped = region.root != STEP and any(c.mismatch and not c.misplaced for c in rows[region.root].output)
+        gives = rows[region.root].output if region.output_off and region.root != STEP else ()
+        shaped = any(c.mismatch and not c.misplaced for c in gives)
         if not shaped:  # no weight changes a shape
             for piece in sorted(region.pieces):
                 yield from self.unknown.get(Site(module_of(piece)), ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
 from bisect_tool.axes.calls.excuse import Excused, excuse
+from bisect_tool.axes.calls.narrow import narrowed
 from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, MOST_PASSES, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.axes.calls.sharpen import sharpened
@@ -42,6 +43,8 @@ class Suspect:
     def roots(self) -> tuple[Site, ...]:
         """Return the outermost calls that are wrong."""
         rows, root = self.seen.rows, self.region.root
+        if root not in self.pieces:
+            return tuple(site for site in self.pieces if set(self.pieces).isdisjoint(chain(rows, site)[1:]))
         beside = [one.region.root for one in self.joined if root not in chain(rows, one.region.root)]
         return (root, *(site for site in beside if site != STEP))
 
@@ -85,7 +88,8 @@ def search_point(
     passes.most = MOST_PASSES
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
-    suspects = _joined(search, [_suspect(search, found, region, excused) for region in wrong], excused.linked)
+    suspected = [one for region in wrong for one in _suspects(search, found, region, excused)]
+    suspects = _joined(search, suspected, excused.linked)
     loose = found.dissolved | excused.beside.keys() | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
     elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
@@ -93,13 +97,14 @@ def search_point(
     return Found(found, suspects, elsewhere, frozenset(innocent), passes)
 
 
-def _suspect(search: Search, found: Pass, region: Region, excused: Excused) -> Suspect:
+def _suspects(search: Search, found: Pass, region: Region, excused: Excused) -> list[Suspect]:
     """Return who is suspected for a wrong region. Who has to be dissolved for another to be right is shown in the pass where it is."""
-    pieces, unasked = _pieces(search, found, region), region.root in excused.unasked
-    seen = excused.beside.get(region.root)
-    if seen is None:
-        return Suspect(region, pieces, found, search.passes, unasked)
-    return Suspect(seen.region_of(region.root), pieces, seen, search.passes, unasked, otherwise=True)
+    unasked, seen = region.root in excused.unasked, excused.beside.get(region.root)
+    if seen is not None:
+        pieces = _pieces(search, found, region)
+        return [Suspect(seen.region_of(region.root), pieces, seen, search.passes, unasked, otherwise=True)]
+    parts = narrowed(search, found, region)
+    return [Suspect(part, _pieces(search, found, part), found, search.passes, unasked) for part in parts]
 
 
 def _joined(search: Search, suspects: Sequence[Suspect], linked: Collection[tuple[Site, Site]]) -> tuple[Suspect, ...]:

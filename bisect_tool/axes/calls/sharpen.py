@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from bisect_tool.axes.calls.dissolve import Search, gives_right, handed_right, kinds
 from bisect_tool.axes.calls.passes import PassError, SpentError
-from bisect_tool.axes.calls.regions import Pass
+from bisect_tool.axes.calls.regions import Pass, chain
 from bisect_tool.sites import Site
 
 TIMES = 3  # that boundaries are put back, of which some turn out to be handed another thing
@@ -47,7 +47,7 @@ def _inside(search: Search, found: Pass) -> Iterator[Site]:
 
 
 def _with_right_ones(search: Search, found: Pass) -> Pass:
-    """Return a pass with all in place that is right by itself, and not handed values of another shape."""
+    """Return a pass with all in place that is right by itself, but those kinds that are handed another shape, and what is in them."""
     right = {site for site in _inside(search, found) if site in search.right}
     for _ in range(TIMES):
         trial = _tried(search, found, right) if right else None
@@ -56,7 +56,8 @@ def _with_right_ones(search: Search, found: Pass) -> Pass:
         misshapen = {s for s in right if s in trial.rows and any(c.mismatch for c in trial.rows[s].inputs)}
         if not misshapen:
             return found if _fails(found, trial) else trial
-        right -= misshapen
+        alike = {s for kin in kinds(search, found, found.rows) if kin & misshapen for s in kin}
+        right = {s for s in right if alike.isdisjoint(chain(found.rows, s))}
     return found
 
 
