@@ -80,13 +80,17 @@ class Trace:
         """Tell whether a call is that of a framework's own layer."""
         return module_of(site) in self.library
 
-    def kinds(self, sites: Iterable[Site]) -> list[tuple[Site, ...]]:
-        """Return some calls by their kind: those of one are of the same classes, and differ in the same settings."""
+    def kinds(self, sites: Iterable[Site], *, values: bool = True) -> list[tuple[Site, ...]]:
+        """Return some calls by their kind: those of one are of the same classes, and differ in the same settings.
+
+        By the same ``values``, or not necessarily.
+        """
         groups: dict[tuple[str, str] | None, list[tuple[object, list[Site]]]] = {}
         found: list[list[Site]] = []
         for site in sites:
             module = module_of(site)
-            differences = self.differences.get(module)
+            differ = self.differences.get(module)
+            differences: object = differ if values else frozenset(differ or ())
             alike = groups.setdefault(self.classes.get(module), [])
             group = next((group for wanted, group in alike if wanted == differences), None)
             if group is None:

@@ -30,11 +30,18 @@ def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
 
 
 def _alike(trace: Trace, suspects: Sequence[Suspect]) -> list[list[Suspect]]:
-    """Return the suspects in groups: of like pieces, shown at like calls, and proved or not."""
-    sites = {site for one in suspects for site in (one.region.root, *one.pieces, *one.region.handed_off)}
-    kind = {site: number for number, kin in enumerate(trace.kinds(sites - {STEP})) for site in kin}
+    """Return the suspects in groups: of like pieces, shown at like calls, and proved or not.
+
+    Calls by themselves are blamed for their settings, which must be the same then.
+    """
+    sites = {site for one in suspects for site in (one.region.root, *one.pieces, *one.region.handed_off)} - {STEP}
+    alike = {
+        values: {site: number for number, kin in enumerate(trace.kinds(sites, values=values)) for site in kin}
+        for values in (True, False)
+    }
     groups: dict[object, list[Suspect]] = {}
     for one in suspects:
+        kind = alike[len(one.pieces) == 1]
         shown = one.proved, one.region.verdict, one.region.output_off
         at = ((one.region.root,), one.pieces, one.region.handed_off)
         groups.setdefault((shown, *(tuple(kind.get(site) for site in part) for part in at)), []).append(one)

@@ -82,12 +82,18 @@ def test_containers_that_hand_on_the_same_wrong_thing_are_one_culprit():
     assert (second.sites, second.held, second.confirmed) == (("m1",), ("m1.0",), True)
 
 
+MERGED = [Fault("own", f"m{n}{inner}", SIZE) for n in (0, 2) for inner in ("", ".0")]
+
+
+def merged_blocks():
+    """Return three blocks with a call in each whose code may have moved."""
+    inner = (Node(f"m{n}.0", "Inner", (Node(f"m{n}.0.0", "Conv"),)) for n in range(3))
+    return tuple(Node(f"m{n}", "Block", (call, Node(f"m{n}.1", "Act"))) for n, call in enumerate(inner))
+
+
 def test_callers_that_are_merged_with_like_callees_are_one_culprit():
     """Of the pieces those of the first are listed; all calls that it shows at are held."""
-    inner = (Node(f"m{n}.0", "Inner", (Node(f"m{n}.0.0", "Conv"),)) for n in range(3))
-    blocks = tuple(Node(f"m{n}", "Block", (call, Node(f"m{n}.1", "Act"))) for n, call in enumerate(inner))
-    faults = [Fault("own", f"m{n}{inner}", SIZE) for n in (0, 2) for inner in ("", ".0")]
-    (culprit,) = search(SimulatedPort(blocks, tuple(faults))).culprits
+    (culprit,) = search(SimulatedPort(merged_blocks(), tuple(MERGED))).culprits
     assert isinstance(culprit, WrongRegion)
     assert (culprit.sites, culprit.pieces, culprit.held) == (
         ("m0", "m2"),
@@ -95,6 +101,14 @@ def test_callers_that_are_merged_with_like_callees_are_one_culprit():
         ("m0", "m0.0", "m2", "m2.0"),
     )
     assert culprit.blamed.who == "the code of m0 and m2, or of a call inside each,"
+
+
+def test_callers_with_callees_that_differ_in_one_setting_by_other_values_are_one_culprit():
+    """A padding that moved into the code around is another number for each dilation."""
+    differences = {"m0.0": {"padding": (2, 0)}, "m2.0": {"padding": (4, 0)}}
+    port = SimulatedPort(merged_blocks(), tuple(MERGED))
+    (culprit,) = search(port, trace=port.trace(differences)).culprits
+    assert culprit.sites == ("m0", "m2")
 
 
 def test_wrong_inputs_of_two_calls_in_one_container_are_one_culprit():

@@ -25,4 +25,3 @@ def pieces(name: str, folder: Path) -> list[tuple[str, ...]]:
 def test_what_is_written_otherwise_is_no_part_of_wrong_code_before_it(tmp_path: Path) -> None:
     """It hands a layer another thing with all in place, and is right with that layer left to it."""
     assert pieces("residual_moved_own_before_a_detour", tmp_path) == [("net", "net.block")]
-
