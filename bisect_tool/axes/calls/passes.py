@@ -22,8 +22,9 @@ from bisect_tool.sites import STEP, Site, buffer_of, module_of
 AMBIGUOUS = 1e-2  # relative; code that is further off in float32, from the right inputs, does not merely round
 LEAST = 2  # calls of one kind that are asked about in float64: the least wrong, and the worst
 CLEARLY = 10  # times what rounding explains: what moves by so much does not do so by chance
-MOST_PASSES = 40  # at one point
-FOR_EXCUSES = 24  # of them, that are kept for what is asked last: whether a wrong region is another way of writing
+MOST_PASSES = 36  # at one point
+MOST_AT_BOTH = 48  # at the stirred weights and at the reference's own
+FOR_EXCUSES = 20  # of a point's, that are kept for what is asked last: whether a wrong region is another way of writing
 FOR_SHARPENING = 6  # of these, where they are needed before
 
 

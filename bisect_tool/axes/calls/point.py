@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
 from bisect_tool.axes.calls.excuse import Excused, excuse
 from bisect_tool.axes.calls.narrow import narrowed
-from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, MOST_PASSES, Passes
+from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.axes.calls.sharpen import sharpened
 from bisect_tool.axes.calls.split import split
@@ -81,11 +81,12 @@ def search_point(
     # A region that was right with others dissolved in it, and is not with them in place, is cleared by nothing yet.
     search.innocent -= {piece for region in found.wrong() if len(region.pieces) == 1 for piece in region.pieces}
     depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)
-    passes.most = MOST_PASSES - FOR_EXCUSES
+    most = passes.most
+    passes.most -= min(FOR_EXCUSES, most // 2)
     found = split(search, found)
     passes.most += FOR_SHARPENING
     found = sharpened(search, found)
-    passes.most = MOST_PASSES
+    passes.most = most
     excused = excuse(search, found, depth)
     wrong = [region for region in search.unexplained(found) if region.root not in excused.roots]
     suspected = [one for region in wrong for one in _suspects(search, found, region, excused)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.drift import drift_settled
-from bisect_tool.axes.calls.passes import MOST_PASSES, Floors, PassError, Passes, SpentError
+from bisect_tool.axes.calls.passes import MOST_AT_BOTH, MOST_PASSES, Floors, PassError, Passes, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
@@ -36,19 +36,19 @@ class Searched:
 
 def most_probes(case: Case) -> int:
     """Return how many probes the search takes at most: its passes, and what the target makes of the culprits."""
-    points = 1 if case.capture.manifest.stirred is None else 2
-    return points * MOST_PASSES + 1 + MOST_CULPRITS
+    return (MOST_PASSES if case.capture.manifest.stirred is None else MOST_AT_BOTH) + 1 + MOST_CULPRITS
 
 
 def search_points(case: Case) -> Searched:
     """Search at stirred weights where the capture has them, then at the reference's own. Raises PassError, SpentError."""
-    stirred, notes = _stirred(case)
+    stirred, made, notes = _stirred(case)
     before = () if stirred is None else stirred.suspects
     fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
     named = {piece for suspect in before if suspect.proved for piece in suspect.pieces}
-    own = search_point(
-        drift_settled(_own_passes(case), case, case.capture.manifest), _calls(case.capture.manifest.calls), fixed, named
-    )
+    passes = _own_passes(case)
+    passes.most = min(MOST_PASSES, MOST_AT_BOTH - made)
+    manifest = case.capture.manifest
+    own = search_point(drift_settled(passes, case, manifest), _calls(manifest.calls), fixed, named)
     lost = _stirred_and_lost(case)
     # What could not be given at other weights, and made the difference there, is settled by its own, where they clear it.
     settled = {piece for suspect in own.suspects if suspect.proved for piece in suspect.pieces}
@@ -62,16 +62,20 @@ def search_points(case: Case) -> Searched:
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
 
 
-def _stirred(case: Case) -> tuple[Found | None, tuple[str, ...]]:
+def _stirred(case: Case) -> tuple[Found | None, int, tuple[str, ...]]:
+    """Return what was found at stirred weights, how many passes that took, and what is to be said where it could not be asked."""
     point = case.capture.manifest.stirred
     if point is None:
-        return None, ()
+        return None, 0, ()
+    passes = None
     try:
-        return search_point(drift_settled(_stirred_passes(case, point), case, point), _calls(point.calls)), ()
+        passes = _stirred_passes(case, point)
+        found = search_point(drift_settled(passes, case, point), _calls(point.calls))
     except SpentError:
-        return None, (sentences.too_many_passes("stirred weights"),)
+        return None, MOST_PASSES, (sentences.too_many_passes("stirred weights"),)
     except (PassError, BisectError) as error:  # such as of a value that the step itself overwrites
-        return None, (sentences.stirred_fails(str(error)),)
+        return None, 0 if passes is None else passes.made, (sentences.stirred_fails(str(error)),)
+    return found, passes.made, ()
 
 
 def _seen_at_its_own(suspect: Suspect, own: Found) -> Suspect:

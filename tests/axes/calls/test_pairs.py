@@ -9,10 +9,10 @@ import pytest
 from pairs import norms, places, residuals, scales, statistics, values
 from pairs.pair import Pair
 
+from bisect_tool.axes.calls.passes import MOST_AT_BOTH
 from bisect_tool.axes.calls.search import CALLS
 
 PAIRS = [pair for file in (residuals, norms, scales, places, values, statistics) for pair in file.PAIRS]
-MOST_PASSES = 40
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
@@ -31,4 +31,4 @@ def test_the_faulty_code_is_named_and_nobody_else_is(pair: Pair, tmp_path: Path)
     assert all(any(pieces & fault for pieces in named) for fault in pair.faults)
     if not pair.enclosing:
         assert all(len(pieces) == 1 for pieces in named)
-    assert case.log.count("forced") <= MOST_PASSES
+    assert case.log.count("forced") <= MOST_AT_BOTH

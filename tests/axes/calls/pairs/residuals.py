@@ -7,6 +7,7 @@ from typing import Any
 
 from pairs.pair import Pair, activation, faults, linear, module
 from torch import nn
+from torch.nn import functional
 
 
 def blocks(
@@ -41,6 +42,26 @@ def blocks(
         return self.head(x)
 
     return module(forward, blocks=nn.ModuleList(block(number) for number in range(count)), head=linear())
+
+
+def with_functions(port: bool, *, wrong: int) -> nn.Module:
+    """Return blocks whose residual lies in the caller in the port, and whose activation is a function, another one in one of them."""
+
+    def block(number: int) -> nn.Module:
+        act = functional.silu if port and number == wrong else functional.gelu
+
+        def forward(self: Any, x: Any) -> Any:
+            hidden = self.fc2(act(self.fc1(x)))
+            return hidden if port else x + hidden
+
+        return module(forward, fc1=linear(), fc2=linear())
+
+    def forward(self: Any, x: Any) -> Any:
+        for inner in self.blocks:
+            x = x + inner(x) if port else inner(x)
+        return self.head(x)
+
+    return module(forward, blocks=nn.ModuleList(block(number) for number in range(3)), head=linear())
 
 
 def nested(port: bool, *, between: bool) -> nn.Module:
@@ -101,6 +122,7 @@ PAIRS = [
         faults(["net", "net.blocks.1"]),
         enclosing=True,
     ),
+    Pair("residual_moved_function", lambda p: with_functions(p, wrong=1), faults("net.blocks.1")),
     Pair("residual_missing", lambda p: blocks(p, missing=[1]), faults("net.blocks.1")),
     Pair("two_depths", lambda p: nested(p, between=False), faults("net.c", "net.c.k.act")),
     Pair("two_depths_one_between", lambda p: nested(p, between=True), faults("net.c", "net.c.k.k.act")),
