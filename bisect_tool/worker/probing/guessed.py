@@ -1,0 +1,86 @@
+"""Complex numbers that calls of one pass hand on as pairs of real ones, where shapes allow for several forms.
+
+A call that is given one form shows by itself that it is meant, if it comes out right with that and with no other. A call that
+comes out right with all (it takes each number for itself) shows nothing, and hands on what it was handed. So the form in which a
+call gives a value is known once all calls that read that are known to read it so; until then it is a guess, which neither
+accuses nor clears: who gives and who reads may each have the wrong one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+
+from ..arrays.layouts import Form
+from .boundaries import Compared, Part, Reading
+
+Row = Dict[str, Any]
+IsRight = Callable[[Compared], Optional[bool]]  # of a call that is given this; None where it cannot be computed so
+
+
+class Guessed:
+    """Who gives and who reads such values in one pass, by the keys of their partners."""
+
+    def __init__(self) -> None:
+        self._givers: List[Tuple[Row, Part]] = []
+        self._readers: Dict[
+            str, Dict[str, Optional[Reading]]
+        ] = {}  # key -> call -> how it is known to read, None: unknown
+        self._passed: Dict[
+            Tuple[str, str], Set[str]
+        ] = {}  # (key, call that comes out right with all forms) -> what it gives
+
+    def given(self, row: Row, parts: Sequence[Part]) -> List[str]:
+        """Note what a call gives; return the paths of what is guessed of it."""
+        guessed = [part for part in parts if part.paired]
+        self._givers += [(row, part) for part in guessed]
+        return [part.path for part in guessed]
+
+    def handed(self, site: str, parts: Sequence[Part]) -> None:
+        """Note what a call is handed, before it is computed."""
+        for part in parts:
+            if part.paired:
+                self._readers.setdefault(part.partner.key, {})[site] = part.reading if part.known else None
+
+    def tried(
+        self, site: str, inputs: Compared, read: Sequence[Part], gave: Sequence[Part], comes_out_right: IsRight
+    ) -> Tuple[List[Part], List[Part]]:
+        """Return what a call that came out right is known to read as it was given it, and what it is right with in any form.
+
+        ``read`` is what its own code reads, ``gave`` what it gave.
+        """
+        known: List[Part] = []
+        passed: List[Part] = []
+        mine = {part.path for part in read}
+        for part in (one for one in inputs.parts if one.paired):
+            key = part.partner.key
+            if part.path not in mine:  # it handed that on to calls inside it
+                self._readers[key].pop(site, None)
+            elif not part.known:
+                right = {comes_out_right(_with(inputs, part, form)) for form in part.others}
+                if right == {False}:
+                    self._readers[key][site] = part.reading
+                    known.append(part)
+                elif right == {True}:
+                    self._passed[key, site] = {one.partner.key for one in gave if one.paired}
+                    passed.append(part)
+        return known, passed
+
+    def settle(self) -> None:
+        """Take from the rows what turned out to be known, once the pass is over."""
+        for row, part in self._givers:
+            if self._is_known(part.partner.key, part.reading, set()) and part.path in row["unknown_output"]:
+                row["unknown_output"].remove(part.path)
+
+    def _is_known(self, key: str, reading: Reading, seen: Set[str]) -> bool:
+        """Tell whether some call is known to read a value in one way, and all calls that read it do."""
+        readers = self._readers.get(key, {})
+        read = [how for site, how in readers.items() if (key, site) not in self._passed]
+        further = [then for site in readers for then in self._passed.get((key, site), ()) if then not in seen | {key}]
+        if any(how != reading for how in read):
+            return False
+        return bool(read or further) and all(self._is_known(then, reading, seen | {key}) for then in further)
+
+
+def _with(inputs: Compared, part: Part, form: Form) -> Compared:
+    """Return the same with one part in another form."""
+    return inputs._replace(parts=[one._replace(form=form) if one.path == part.path else one for one in inputs.parts])
