@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bisect_tool.captures.described import StateEntry
 from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.pairing.pair import Pair, setting_differences
 from bisect_tool.sites import Site, calls_around, module_of
+from bisect_tool.worker.arrays import pairs
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,11 @@ def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[s
 
 def state_of(pair: Pair) -> list[Site]:
     """Return what can be given the reference's value: tensors that fit, a tied one by its first name alone."""
-    return [
-        Site(a.name) for a, b in pair.state() if (a.shape == b.shape or a.size == b.size == 1) and b.alias_of is None
-    ]
+    return [Site(a.name) for a, b in pair.state() if b.alias_of is None and fits(a, b)]
+
+
+def fits(ours: StateEntry, theirs: StateEntry) -> bool:
+    """Tell whether a tensor of the port can hold the reference's value; complex numbers may be pairs of real ones there."""
+    if ours.shape == theirs.shape or ours.size == theirs.size == 1:
+        return True
+    return pairs.form_of(theirs.shape, pairs.kind_of(theirs.dtype), ours.shape, pairs.kind_of(ours.dtype)) is not None

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Dict, Hashable, Iterator, List, Tuple
+from typing import Dict, Hashable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from . import Array
 from .layouts import MOST_AXES, Form, Shape, merges
-from .measure import real
 
 PAIR = -1  # in an order of axes: that of the real and the imaginary part
 Order = Tuple[int, ...]  # the complex array's axes that are longer than 1, and PAIR, as they stand in the real one
@@ -42,15 +41,32 @@ def forms(shape: Shape, kind: str, expected: Shape, expected_kind: str) -> Dict[
     return {order: _to_complex(shape, order) for order in _orders(shape, expected)}
 
 
+def form_of(shape: Shape, kind: str, expected: Shape, expected_kind: str) -> Optional[Form]:
+    """Return the one way to write a reference's value as the port does, None where there are none or several; see ``forms``."""
+    found = list(forms(shape, kind, expected, expected_kind).values())
+    return found[0] if len(found) == 1 else None
+
+
 def written(array: Array, expected: Array) -> Array:
     """Return a reference's value as the port writes it, where one of them has complex numbers and one form alone fits."""
-    found = list(forms(array.shape, array.dtype.kind, expected.shape, expected.dtype.kind).values())
-    return found[0](expected) if len(found) == 1 else expected
+    form = form_of(array.shape, array.dtype.kind, expected.shape, expected.dtype.kind)
+    return expected if form is None else form(expected)
+
+
+def kind_of(dtype: object) -> str:
+    """Return "c" for complex numbers, "f" for real ones, "" for others, by the name of a dtype in any framework."""
+    name = str(dtype)
+    return "c" if "complex" in name else "f" if "float" in name else ""
 
 
 def _to_real(whole: Shape, order: Order, shape: Shape) -> Form:
     sides, axes = _sides(whole), _axes(whole, order)
-    return lambda e: np.ascontiguousarray(real(e.reshape(sides)).transpose(axes)).reshape(shape)
+
+    def form(expected: Array) -> Array:
+        parts = expected.reshape(sides)
+        return np.ascontiguousarray(np.stack((parts.real, parts.imag), -1).transpose(axes)).reshape(shape)
+
+    return form
 
 
 def _to_complex(whole: Shape, order: Order) -> Form:
