@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bisect_tool.captures.described import StateEntry
 from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair, setting_differences
 from bisect_tool.sites import Site, calls_around, module_of
 from bisect_tool.worker.arrays import pairs
@@ -112,7 +113,12 @@ def trace_of(pair: Pair, can_patch: Callable[[str], bool]) -> Trace:
     comparable = [  # calls of a module are told apart by their number: it must be the same on both sides
         e for e in manifest.sites if e.site in pair.calls and times[e.module] == theirs[e.module] and can_patch(e.site)
     ]
-    sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
+    complex_too = not known_framework(pair.port.framework).lacks_complex
+    sites = tuple(
+        Site(e.site)
+        for e in comparable
+        if _same_shapes(manifest, e, pair.calls[e.site]) and (complex_too or not _is_complex(manifest, e))
+    )
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
     library = frozenset(ours.name for ours, theirs in pair.modules() if ours.library and theirs.library)
     fitting = frozenset(sites)
@@ -129,6 +135,10 @@ def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[s
     return len(ours) == len(theirs) and all(
         a == b or math.prod(a) == math.prod(b) == 1 for a, b in zip(ours, theirs, strict=True)
     )
+
+
+def _is_complex(manifest: Manifest, entry: SiteEntry) -> bool:
+    return any(pairs.kind_of(manifest.tensors[key].dtype) == "c" for _, key in tensor_keys(entry.output))
 
 
 def state_of(pair: Pair) -> list[Site]:

@@ -93,7 +93,8 @@ def compare(
         part = _part(path, array, wanted[partners[path]], expected, reading_of)
         if holds(expected) or holds(part.form(expected)):
             parts.append(part)
-    compared, taken = {part.path for part in parts}, set(partners.values())
+    compared = {part.path for part in parts}
+    taken = {partners[path] for path in compared}
     return Compared(
         parts,
         [path for path, _ in found if path not in compared],
