@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterator, List, Protocol, Tuple
 import numpy as np
 
 from ..adapters.adapter import Adapter
-from ..arrays import Array, measure, pairs, trees
-from ..arrays.layouts import layouts
+from ..arrays import Array, measure, trees
+from ..arrays.forms import written
 from ..arrays.trees import Tree
 
 Parts = List[Tuple[str, Any]]  # path, tensor, array or number
@@ -77,18 +77,6 @@ def like(adapter: Adapter, own: Any, array: Array) -> Any:
     if isinstance(own, np.ndarray):
         return values
     return values[()] if isinstance(own, np.generic) else values.reshape(-1)[0].item()
-
-
-def written(mine: Array, want: Array) -> Array:
-    """Return the reference's value as the port writes it: in its axes, pairs of real numbers for complex ones.
-
-    Of several orders of the axes it is the one that fits best. As it is where nothing fits, or ones alone are more or fewer.
-    """
-    want = pairs.written(mine, want)
-    if np.squeeze(mine).shape == np.squeeze(want).shape:
-        return want
-    tried = [form(want) for form in layouts(mine, want)]
-    return min(tried, key=lambda one: measure.difference(mine, one).get("error", np.inf))
 
 
 def differences(adapter: Adapter, reference: Recorded, tree: Tree, parts: Parts, value: Any) -> list[Row]:
