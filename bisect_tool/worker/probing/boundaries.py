@@ -102,6 +102,12 @@ def compare(
     )
 
 
+def recorded(found: Found, parts: Sequence[Part]) -> List[Tuple[str, Array]]:
+    """Return the arrays that have a partner, under its path in the capture."""
+    partners = {part.path: part.partner.path for part in parts}
+    return [(partners[path], array) for path, array in found if path in partners]
+
+
 def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
     """Return the index of each path's partner."""
     by_name = {one.name: index for index, one in enumerate(wanted)}

@@ -16,13 +16,13 @@ from ..code.watching import Caught
 from ..model.calls import Call
 from . import arguments, assigned, own
 from .between import BEGINS, ENDS, Between, Rows
-from .boundaries import ALIKE, Compared, Part
+from .boundaries import ALIKE, Compared, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
 from .guessed import Guessed
 from .made import Begun, Made, are_right
 from .probe import Probe
-from .unknown import Unknowns
+from .unknown import Unknowns, no_longer_unknown
 
 MOST_SAID = 200  # characters of what a call raised
 Again = Callable[
@@ -132,7 +132,7 @@ class Forced:
         self._hand(judged, "inputs", found, inputs.parts)
         if not loose:
             self._between.put(call.module, site, BEGINS)
-            self._guessed.handed(site, inputs.parts)
+            self._guessed.handed(site, judged.row, inputs.parts)
         twice = site in self._probe.asked.exact or any(part.paired and not part.known for part in inputs.parts)
         began = dict(self._probe.counts), self._probe.held(call.module) if twice else {}
         given = handed.by_name if loose else self._values.fed(handed, site, inputs)
@@ -180,7 +180,7 @@ class Forced:
         """Keep what a call is handed or gives, where that is asked for."""
         if judged.site in self._probe.asked.hand:
             state = self._between.arrays(judged.call.module, judged.site)
-            self._probe.handed.setdefault(judged.site, {})[part] = [*_recorded(found, parts), *state]
+            self._probe.handed.setdefault(judged.site, {})[part] = [*recorded(found, parts), *state]
 
     def _learn(self, judged: Judged, inside: Sequence[Begun]) -> None:
         """Take for known how the masks are read that a call was handed and came out right with.
@@ -190,7 +190,7 @@ class Forced:
         masks = self._unknowns.read(judged.inputs, [one.site for one in inside])
         masks = [part for part in masks if not part.paired]
         self._values.learn(judged.found, masks, type(judged.call.module))
-        _no_longer_unknown(judged.row, [part for part in masks if not part.known])
+        no_longer_unknown(judged.row, [part for part in masks if not part.known])
 
     def _try_forms(self, judged: Judged, gave: Sequence[Part], inside: Sequence[Begun], again: Again) -> None:
         """Tell in which form a call that came out right reads complex numbers: with any other it is computed once more."""
@@ -208,7 +208,7 @@ class Forced:
         read = self._unknowns.read(judged.inputs, inner)
         known, any_form = self._guessed.tried(judged.site, judged.inputs, read, gave, is_right)
         self._values.learn((), known, type(judged.call.module))
-        _no_longer_unknown(judged.row, [*known, *any_form])
+        no_longer_unknown(judged.row, [*known, *any_form])
 
     def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""
@@ -296,14 +296,3 @@ class Forced:
         return trees.map_leaves(
             self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
         )
-
-
-def _no_longer_unknown(row: dict[str, Any], parts: Sequence[Part]) -> None:
-    known = {part.path for part in parts}
-    row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]
-
-
-def _recorded(found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> list[tuple[str, Array]]:
-    """Return the arrays that have a partner, under its path in the capture."""
-    partners = {part.path: part.partner.path for part in parts}
-    return [(partners[path], array) for path, array in found if path in partners]

@@ -56,3 +56,9 @@ class Unknowns:
         """Return what a call was handed that may be read in several ways, and its own code read: not the calls ``inside`` it."""
         keys = {key for site in inside for key in self._several.get(site, ())}
         return [part for part in inputs.parts if part.reading is not None and part.partner.key not in keys]
+
+
+def no_longer_unknown(row: dict[str, Any], parts: Iterable[Part]) -> None:
+    """Take from the row of a call what is known of its inputs now."""
+    known = {part.path for part in parts}
+    row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]

@@ -121,6 +121,21 @@ def test_who_gives_another_form_than_is_read_is_not_cleared(capture: Any) -> Non
     assert not {"net.first", "net.tanh"} & unknown(reading)
 
 
+def test_who_reads_what_is_given_in_no_known_form_is_not_cleared(capture: Any) -> None:
+    """The value was put right in any form: that the call reads it so says nothing of what the port gives it."""
+
+    def build(seed: int = 0) -> dict[str, Any]:
+        built = build_of("halves", "turns")(seed)
+        built["modules"]["net"].second.form = "exchanged"
+        return built
+
+    WRITE["exchanged"] = lambda re, im: torch.cat((im, re), -1)
+    reading = forced(in_process.beside(capture, build))
+    assert off(reading.watched["net.second"].output) > 1e-3
+    assert reading.watched["net.second"].unknown_output
+    assert reading.watched["net.last"].unknown_output
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_other_way_round(form: str, tmp_path: Path) -> None:
     """Pairs in the reference are complex numbers in the port."""
