@@ -24,9 +24,8 @@ class Guessed:
     def __init__(self) -> None:
         self._rows: Dict[str, Row] = {}
         self._givers: List[Tuple[Row, Part]] = []
-        self._readers: Dict[
-            str, Dict[str, Optional[Reading]]
-        ] = {}  # key -> call -> how it is known to read, None: unknown
+        # key -> call -> how it is known to read that, None: unknown
+        self._readers: Dict[str, Dict[str, Optional[Reading]]] = {}
         # (key, call that comes out right with any form of it) -> keys of what it gives
         self._passed: Dict[Tuple[str, str], Set[str]] = {}
         self._arbitrary: Set[str] = set()  # keys of what was given wrong in any form: it was put right in one of them
