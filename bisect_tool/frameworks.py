@@ -49,7 +49,7 @@ class Framework:
         rebuilds: its first import may end the process with status 0, having only rebuilt itself.
         kernels: how it compiles them, None where it comes with all.
         lists_buffers: ``parameters()`` has buffers among them.
-        lacks_complex: it has no complex numbers: what is complex in the reference cannot be given to a port.
+        lacks_complex: it has no complex numbers: what is complex in the reference is given to a port as pairs of real ones alone.
         steps: fields of an update rule in which its own optimizers differ from torch's.
         habits: of its functions, in words.
 

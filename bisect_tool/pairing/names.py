@@ -13,6 +13,7 @@ from bisect_tool.pairing.order import by_order
 from bisect_tool.pairing.sequences import Side, aligned, contradicts
 from bisect_tool.pairing.values import Values, by_value, contradicted, values_of
 from bisect_tool.sites import parent_of
+from bisect_tool.worker.arrays.pairs import kind_of
 
 Shape = tuple[int, ...]
 Change = Callable[[str], str]
@@ -91,13 +92,22 @@ def match_described(manifest: Manifest, port: Described, rules: Sequence[tuple[s
         for side, values in ((reference, values_of(reference, manifest.spread)), (port, values_of(port)))
     ]
     return match(
-        [(entry.name, entry.shape) for entry in reference.state],
-        [(entry.name, entry.shape) for entry in port.state],
+        _shapes(reference, port),
+        _shapes(port, reference),
         [module.name for module in reference.modules],
         [module.name for module in port.modules],
         rules,
         (known[0], known[1]),
     )
+
+
+def _shapes(side: Described, other: Described) -> list[tuple[str, Shape]]:
+    """Return the names of a side's tensors with their shapes: of complex ones as pairs of real ones if the other has none."""
+    as_pairs = all(kind_of(entry.dtype) != "c" for entry in other.state)
+    return [
+        (entry.name, (*entry.shape, 2) if as_pairs and kind_of(entry.dtype) == "c" else entry.shape)
+        for entry in side.state
+    ]
 
 
 def _side(state: Sequence[tuple[str, Shape]], modules: Iterable[str], known: Known) -> Side:

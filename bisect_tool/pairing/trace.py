@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bisect_tool.captures.described import StateEntry
 from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair, setting_differences
 from bisect_tool.sites import Site, calls_around, module_of
+from bisect_tool.worker.arrays import pairs
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,12 @@ def trace_of(pair: Pair, can_patch: Callable[[str], bool]) -> Trace:
     comparable = [  # calls of a module are told apart by their number: it must be the same on both sides
         e for e in manifest.sites if e.site in pair.calls and times[e.module] == theirs[e.module] and can_patch(e.site)
     ]
-    sites = tuple(Site(e.site) for e in comparable if _same_shapes(manifest, e, pair.calls[e.site]))
+    complex_too = not known_framework(pair.port.framework).lacks_complex
+    sites = tuple(
+        Site(e.site)
+        for e in comparable
+        if _same_shapes(manifest, e, pair.calls[e.site]) and (complex_too or not _is_complex(manifest, e))
+    )
     classes = {ours.name: (ours.class_, theirs.class_) for ours, theirs in pair.modules()}
     library = frozenset(ours.name for ours, theirs in pair.modules() if ours.library and theirs.library)
     fitting = frozenset(sites)
@@ -133,8 +141,17 @@ def _same_shapes(manifest: Manifest, entry: SiteEntry, outputs: Sequence[tuple[s
     )
 
 
+def _is_complex(manifest: Manifest, entry: SiteEntry) -> bool:
+    return any(pairs.kind_of(manifest.tensors[key].dtype) == "c" for _, key in tensor_keys(entry.output))
+
+
 def state_of(pair: Pair) -> list[Site]:
     """Return what can be given the reference's value: tensors that fit, a tied one by its first name alone."""
-    return [
-        Site(a.name) for a, b in pair.state() if (a.shape == b.shape or a.size == b.size == 1) and b.alias_of is None
-    ]
+    return [Site(a.name) for a, b in pair.state() if b.alias_of is None and fits(a, b)]
+
+
+def fits(ours: StateEntry, theirs: StateEntry) -> bool:
+    """Tell whether a tensor of the port can hold the reference's value; complex numbers may be pairs of real ones there."""
+    if ours.shape == theirs.shape or ours.size == theirs.size == 1:
+        return True
+    return pairs.form_of(theirs.shape, pairs.kind_of(theirs.dtype), ours.shape, pairs.kind_of(ours.dtype)) is not None

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest, Point
-from bisect_tool.captures.reader import has_opaque, tensor_keys
-from bisect_tool.frameworks import Framework
+from bisect_tool.captures.reader import has_opaque
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, Site, call_number, call_site, calls_around, module_of
 
 
-def port_names(manifest: Manifest, matching: Matching, framework: Framework) -> dict[str, str]:
+def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
     """Return the port's name of every recorded call, parameter and buffer at which the reference's value can be put."""
-    lost = {key for key, entry in manifest.tensors.items() if entry.dtype.startswith("complex")}
-    lost = lost if framework.lacks_complex else set()
     calls = {
         entry.site: call_site(matching.modules[entry.module], call_number(entry.site))
         for entry in manifest.sites
-        if entry.module in matching.modules
-        and not has_opaque(entry.output)
-        and lost.isdisjoint(key for _, key in tensor_keys(entry.output))
+        if entry.module in matching.modules and not has_opaque(entry.output)
     }
     return {**calls, **matching.state}
 

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.names import Matching, match_described
 from bisect_tool.probes.asides import Asides
 from bisect_tool.probes.attachment import attach_request, port_names
@@ -90,7 +89,7 @@ class WorkerPort:
         worker, described = start()
         try:
             matching = match_described(capture.manifest, described, rename)
-            names = port_names(capture.manifest, matching, known_framework(described.framework))
+            names = port_names(capture.manifest, matching)
             link = Link(start, worker, attach_request(capture.folder, capture.manifest, matching, names))
             words = [*cache_words, capture.key, _initially(described), names, list(rename), worker_digest()]
             return cls(

@@ -52,7 +52,7 @@ class Watched:
     Attributes: ``exact`` is the output computed in float64, where asked; ``exact_inputs`` are the inputs that the call
     around it hands it in float64, where that was asked. A row of a forced pass has more: ``call`` is the port's own call,
     ``around`` the recorded call that makes it in the port (None: ``step``), ``unknown_inputs`` and ``unknown_output`` are parts
-    without a partner, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
+    without a partner, or in a form that nothing shows, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
     ``failed`` is what it raised; among its inputs and its output are the buffers of its module, and of those in it, when it
     began and when it ended: their paths begin with ``sites.BUFFER``.
     """

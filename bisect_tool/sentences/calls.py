@@ -158,8 +158,9 @@ def input_unknown(site: str, part: str) -> str:
 
 
 def output_unknown(site: str, part: str) -> str:
-    """Say that part of what a call gives has no partner in the reference."""
-    return f"{site} gives {part or 'something'}, which the reference's call does not, so that it could not be compared"
+    """Say that part of what a call gives has no partner in the reference, or may be meant in several forms."""
+    what = part or "something"
+    return f"{site} gives {what}, which the reference's call does not, or in a form that nothing shows: it could not be compared"
 
 
 def raises(site: str, error: str) -> str:

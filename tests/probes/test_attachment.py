@@ -7,7 +7,6 @@ from pathlib import Path
 from manifests import SHARD, described, manifest, module, site, tensor
 
 from bisect_tool.captures.manifest import Manifest, Point
-from bisect_tool.frameworks import JITTOR, TORCH
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.attachment import attach_request, port_names
 
@@ -37,7 +36,7 @@ MATCHING = Matching(MODULES, {"conv.weight": "part.conv.kernel"}, {"conv.weight"
 
 def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
     """Every call of a module that the port has, its number kept; none whose output could not be recorded."""
-    assert port_names(OURS, MATCHING, TORCH) == {
+    assert port_names(OURS, MATCHING) == {
         "net": "net",
         "block": "part",
         "block#2": "part#2",
@@ -47,17 +46,9 @@ def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
     }
 
 
-def test_a_framework_without_complex_numbers_is_given_none() -> None:
-    """A call whose output is complex is none that can be patched there; in torch it is."""
-    entry = OURS.tensors["t"].model_copy(update={"dtype": "complex64"})
-    ours = OURS.model_copy(update={"tensors": {"t": entry}})
-    assert port_names(ours, MATCHING, TORCH) == port_names(OURS, MATCHING, TORCH)
-    assert set(port_names(ours, MATCHING, JITTOR)) == {"conv.weight"}
-
-
 def test_the_request_says_what_lies_inside_each_call() -> None:
     """How often which of the port's modules is called in it: a call that is patched must count for those."""
-    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING, TORCH))
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
     assert {name: entry["inside"] for name, entry in request["sites"].items()} == {
         "net": {"part": 2, "part.conv": 2, "odd": 1},
         "part": {"part.conv": 1},
@@ -72,7 +63,7 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
 
 def test_each_call_is_told_where_it_lies() -> None:
     """In the nearest call around it that can be patched, as the reference made it."""
-    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING, TORCH))
+    request = attach_request(Path("folder"), OURS, MATCHING, port_names(OURS, MATCHING))
     assert {name: entry["around"] for name, entry in request["sites"].items()} == {
         "net": None,
         "part": "net",
@@ -80,7 +71,7 @@ def test_each_call_is_told_where_it_lies() -> None:
         "part.conv": "part",
         "part.conv#2": "part#2",
     }
-    without = {name: port for name, port in port_names(OURS, MATCHING, TORCH).items() if name != "block"}
+    without = {name: port for name, port in port_names(OURS, MATCHING).items() if name != "block"}
     assert attach_request(Path("folder"), OURS, MATCHING, without)["sites"]["part.conv"]["around"] == "net"
 
 
@@ -100,7 +91,7 @@ def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
         "noise": {"targets": {}, "loss": {}, "exact": {}},
     }
     ours = OURS.model_copy(update={"stirred": Point.model_validate(point)})
-    stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING, TORCH))["stirred"]
+    stirred = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING))["stirred"]
     same = {"inputs": {"list": []}, "output": {"tensor": "s"}, "state": {}, "arguments": []}
     assert stirred == {
         "sites": {
@@ -118,7 +109,7 @@ def test_what_calls_find_and_leave_in_buffers_is_told_by_the_ports_names() -> No
     written = {"conv.weight": ("t", "t"), "lost.count": ("t", "t")}
     sites = tuple(e.model_copy(update={"state": written if e.site == "conv" else {}}) for e in OURS.sites)
     ours = OURS.model_copy(update={"sites": sites, "left": {"conv.weight": "t", "lost.count": "t"}})
-    request = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING, TORCH))
+    request = attach_request(Path("folder"), ours, MATCHING, port_names(ours, MATCHING))
     assert request["sites"]["part.conv"]["state"] == {"part.conv.kernel": ["t", "t"]}
     assert request["sites"]["part.conv#2"]["state"] == {}
     assert request["left"] == {"part.conv.kernel": "t"}

@@ -25,6 +25,7 @@ from bisect_tool.questions.judging import largest
 from bisect_tool.sentences import buffers as sentences
 from bisect_tool.sentences import calls
 from bisect_tool.sites import STEP, Site, module_of
+from bisect_tool.worker.arrays.pairs import written
 
 MOST_BUFFERS = 4  # of a call, that are spoken of
 Blamed = tuple[WrongCode, Suspect]  # a culprit, and who of those it is made of shows it best
@@ -72,17 +73,17 @@ def _described(case: Case, culprit: WrongCode, suspect: Suspect, call: Site, han
     if isinstance(culprit, WrongCaller):
         where, by = calls.inputs_of(call), culprit.sites[0]
         pairs = _pairs(values(handed.inputs), entry.inputs, case.capture)
-        written = [Finding("buffers", (call,), words) for words in begun(case, entry, handed, floor)]
+        updates = [Finding("buffers", (call,), words) for words in begun(case, entry, handed, floor)]
     else:
         where, by = calls.output_of(call), call
         pairs = _pairs(values(handed.output), entry.output, case.capture)
         otherwise = updated(case, entry, handed, floor) if call not in suspect.seen.dissolved else []
         said_of = [(one.name, one.words) for one in otherwise if one.words is not None]
-        written = [Finding("buffers", (call,), sentences.leaves(*one)) for one in said_of]
+        updates = [Finding("buffers", (call,), sentences.leaves(*one)) for one in said_of]
     evidence = _evidence(case, suspect, call, by, entries)
     said = [describe(dataclasses.replace(evidence, value=value, expected=expected)) for value, expected in pairs]
     found = [Finding("values", (call,), f"{where} {'; '.join(words)}") for words in said if words][:2]
-    return dataclasses.replace(culprit, findings=(*culprit.findings, *written[:MOST_BUFFERS], *found))
+    return dataclasses.replace(culprit, findings=(*culprit.findings, *updates[:MOST_BUFFERS], *found))
 
 
 def _evidence(case: Case, suspect: Suspect, call: Site, by: Site, entries: Mapping[Site, SiteEntry]) -> Evidence:
@@ -104,4 +105,5 @@ def _evidence(case: Case, suspect: Suspect, call: Site, by: Site, entries: Mappi
 
 def _pairs(part: Arrays, recorded: dict[str, Any], capture: Capture) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     by_path = dict(part)
-    return [(by_path[path], capture.read(key)) for path, key in tensor_keys(recorded) if path in by_path]
+    keys = [(path, key) for path, key in tensor_keys(recorded) if path in by_path]
+    return [(by_path[path], written(by_path[path], capture.read(key))) for path, key in keys]

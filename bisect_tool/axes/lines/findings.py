@@ -18,6 +18,8 @@ from bisect_tool.questions.judging import largest
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.sentences import lines as sentences
 from bisect_tool.sites import Site, variable_of
+from bisect_tool.worker.arrays.measure import real
+from bisect_tool.worker.arrays.pairs import written
 
 
 def line(probes: LineProbes, statement: Statement) -> Line:
@@ -69,13 +71,14 @@ def _worst(output: Sequence[Comparison]) -> str:
 
 
 def _values(probes: LineProbes, site: Site) -> list[tuple[Array, Array]]:
-    """Return the parts of a variable on both sides: the port's, in the reference's shape where only 1s differ."""
+    """Return the parts of a variable on both sides, in one form where one fits; where only 1s differ in the reference's shape."""
     port, lines = probes.question.port, probes.lines
     handed = port.asides.values(lines.layers.watching(lines.sites), [site]).get(site)
     keys = list(tensor_keys(lines.capture.variables[site]))
     if handed is None or len(handed.output) != len(keys):
         return []
-    pairs = [(value, lines.capture.read(key)) for (_, value), (_, key) in zip(handed.output, keys, strict=True)]
+    both = [(value, lines.capture.read(key)) for (_, value), (_, key) in zip(handed.output, keys, strict=True)]
+    pairs = [(value, written(value, expected)) for value, expected in both]
     return [(v.reshape(e.shape) if np.squeeze(v).shape == np.squeeze(e).shape else v, e) for v, e in pairs]
 
 
@@ -94,7 +97,7 @@ def _described(site: Site, pairs: Sequence[tuple[Array, Array]], framework: str)
 
 
 def _statistics(array: Array) -> str:
-    values = array.astype(np.float64)
+    values = real(array).astype(np.float64)
     finite = values[np.isfinite(values)]
     numbers = (finite.mean(), finite.std(), finite.min(), finite.max()) if finite.size else None
     return sentences.statistics(array.shape, numbers, values.size - finite.size)

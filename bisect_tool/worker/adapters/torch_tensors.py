@@ -7,13 +7,17 @@ from typing import Any, ContextManager, Iterable
 import numpy as np
 
 from ..arrays import Array
+from . import torch_nested  # noqa: F401  it says how nested tensors are opened
 from .adapter import Dtype, Tensor
 
 MOST_DENSE = 1 << 28  # numbers: a sparse tensor that stands for more cannot be written down
 
 
 def is_tensor(value: Any) -> bool:
-    """Tell whether a value is a tensor that can be written down: with values, and not too large where it is made dense."""
+    """Tell whether a value is a tensor that can be written down: with values, and not too large where it is made dense.
+
+    A nested tensor is none, but a value that holds some.
+    """
     import torch
 
     if not isinstance(value, torch.Tensor) or value.is_quantized or value.device.type == "meta":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Array
+from . import Array, pairs
 
 ROUNDING = 2e-5  # relative; the worst honest rounding of a layer seen in any framework (docs/design.md, "Tolerance")
 LOSS_ROUNDING = 1e-6  # relative; some ten roundings of float32 between the last layer and the loss
@@ -158,12 +158,14 @@ def misplaced(value: Array, expected: Array) -> int:
 
 
 def pulled_apart(gradient: Array | None, expected: Array | None) -> dict[str, Any]:
-    """Compare a gradient with the reference's; each is an array, or None where no path leads to it.
+    """Compare a gradient with the reference's, as the port writes it; each is an array, or None where no path leads to it.
 
     Returns ``none`` (there is no path), ``rms`` of both, ``apart`` (rms of the difference; no gradient counts as zeros),
     ``ratio`` (of the part that lies along the reference's), ``lost`` (places where it is 0 and the reference is not) and
     ``size``; or ``{"mismatch": sentence}``.
     """
+    if gradient is not None and expected is not None:
+        expected = pairs.written(gradient, expected)
     some = expected if gradient is None else gradient
     if some is None:
         return {"none": True, "rms": 0.0, "reference": None, "apart": 0.0, "ratio": None, "lost": 0, "size": 0}

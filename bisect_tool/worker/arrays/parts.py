@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import enum
-from typing import Any, List, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,30 @@ KEYS = (str, int, float, bytes, enum.Enum, type(None))  # spelled the same in ev
 DEEPEST = 3  # containers within each other in what an object has for an attribute
 
 
+class Opener(NamedTuple):
+    """What opens a kind of value that a framework has, and makes it again.
+
+    ``children`` gives its parts, None for another kind of value; ``layout`` all else that is to be known of it, and ``rebuilt``
+    makes one of a layout and other parts, None where they are no tensors.
+    """
+
+    children: Callable[[Any], Optional[List[Any]]]
+    layout: Callable[[Any], Any]
+    rebuilt: Callable[[Any, List[Any]], Any]
+
+
+OPENERS: List[Opener] = []  # of the framework that the worker has
+
+
+class Opened:
+    """What stands for such a value while something else stands for its tensors."""
+
+    def __init__(self, opener: Opener, layout: Any, items: List[Any]) -> None:
+        self.opener = opener
+        self.layout = layout
+        self.items = items
+
+
 def is_setting(value: Any) -> bool:
     """Tell whether a value says how something is computed (a dtype, a device, a slice), and holds nothing itself."""
     return isinstance(value, SETTINGS) or type(value).__name__ in SETTING_CLASSES
@@ -26,12 +50,16 @@ def is_setting(value: Any) -> bool:
 def children(value: Any) -> Parts | None:
     """Return (name, part) for every part of a structured value, None for one that has no parts or cannot be opened.
 
-    Opened are lists, tuples, dicts, dataclasses, and objects that only hold arrays to be read by attribute.
+    Opened are lists, tuples, dicts, dataclasses, objects that only hold arrays to be read by attribute, and what a framework
+    has an opener for.
     """
     if isinstance(value, dict):
         return list(value.items()) if all(_is_key(key) for key in value) else None
     if isinstance(value, (list, tuple)):
         return list(zip(getattr(value, "_fields", range(len(value))), value))
+    opened = _opened(value)
+    if opened is not None:
+        return list(enumerate(opened.items))
     names = _attributes(value)
     return None if names is None else [(name, getattr(value, name)) for name in names]
 
@@ -55,6 +83,10 @@ def rebuilt(value: Any, items: list[Any]) -> Any:
         return items
     if isinstance(value, tuple):
         return _like_tuple(value, items)
+    opened = _opened(value)
+    if opened is not None:
+        made = opened.opener.rebuilt(opened.layout, items)
+        return Opened(opened.opener, opened.layout, items) if made is None else made
     before = children(value) or []
     if all(new is old for new, (_, old) in zip(items, before)):
         return value  # somebody else may hold it too
@@ -62,6 +94,16 @@ def rebuilt(value: Any, items: list[Any]) -> Any:
     for (name, _), item in zip(before, items):
         object.__setattr__(like, name, item)  # a frozen dataclass too
     return like
+
+
+def _opened(value: Any) -> Opened | None:
+    if isinstance(value, Opened):
+        return value
+    for opener in OPENERS if _is_array(value) else ():
+        found = opener.children(value)
+        if found is not None:
+            return Opened(opener, opener.layout(value), found)
+    return None
 
 
 def _is_key(key: Any) -> bool:

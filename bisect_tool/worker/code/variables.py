@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Protocol, Tuple
+from typing import Any, Dict, Iterator, List, Protocol, Tuple
 
 import numpy as np
 
 from ..adapters.adapter import Adapter
 from ..arrays import Array, measure, trees
+from ..arrays.forms import written
 from ..arrays.trees import Tree
 
 Parts = List[Tuple[str, Any]]  # path, tensor, array or number
@@ -100,22 +101,27 @@ def replaced(
     """
     digests: list[str] = []
 
-    def put(own: Any, want: Array) -> Any:
-        new = like(adapter, own, want)
-        held = to_array(adapter, new).astype(want.dtype).reshape(want.shape)
+    def put(own: Any, want: Array, form: Array) -> Any:
+        new = like(adapter, own, form)
+        held = to_array(adapter, new).astype(form.dtype).reshape(form.shape)
         # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
-        digests.append(measure.digest(want if np.allclose(held, want, rtol=1e-6, atol=0, equal_nan=True) else held))
+        digests.append(measure.digest(want if np.allclose(held, form, rtol=1e-6, atol=0, equal_nan=True) else held))
         return new
 
     expected = _expected(reference, tree, parts)
-    if not all(map(adapter.holds, expected or ())):
+    if expected is None:
+        if len({type(part) for _, part in parts}) != 1 or not all(map(adapter.holds, _arrays(reference, tree))):
+            return value, None
+        return trees.decode(tree, lambda key: put(parts[0][1], reference.read(key), reference.read(key))), digests
+    forms = [written(to_array(adapter, part), want) for (_, part), want in zip(parts, expected)]
+    if not all(map(adapter.holds, forms)):
         return value, None
-    if expected is not None:
-        left = iter(expected)
-        return trees.map_leaves(value, lambda part: is_part(adapter, part), lambda own: put(own, next(left))), digests
-    if len({type(part) for _, part in parts}) != 1:
-        return value, None
-    return trees.decode(tree, lambda key: put(parts[0][1], reference.read(key))), digests
+    left = iter(zip(expected, forms))
+    return trees.map_leaves(value, lambda part: is_part(adapter, part), lambda own: put(own, *next(left))), digests
+
+
+def _arrays(reference: Recorded, tree: Tree) -> Iterator[Array]:
+    return (reference.read(key) for _, key in trees.keys(tree))
 
 
 def _expected(reference: Recorded, tree: Tree, parts: Parts) -> list[Array] | None:
@@ -129,7 +135,8 @@ def _expected(reference: Recorded, tree: Tree, parts: Parts) -> list[Array] | No
 
 
 def difference(value: Array, expected: Array) -> Row:
-    """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ."""
+    """Compare two arrays, the reference's as the port writes it; the dtypes may differ."""
+    expected = written(value, expected)
     if np.squeeze(value).shape == np.squeeze(expected).shape:
         value = value.reshape(expected.shape)
     row = measure.difference(value, expected)

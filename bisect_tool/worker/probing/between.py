@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..adapters.adapter import Module
-from ..arrays import Array, measure
+from ..arrays import Array, measure, pairs
 from ..model.state import Mark
 from .probe import Probe
 
@@ -48,7 +48,8 @@ class Between:
         """Let the state of a call hold what the reference's does when it begins or ends."""
         for name, key in self._expected(module, self._reference.sites[site]["state"], when).items():
             if name in self._given and not self._is_known(name, key):
-                array, found = self._reference.read(key), self._contents.read(name)
+                found = self._contents.read(name)
+                array = self._reference.read(key) if found is None else pairs.written(found, self._reference.read(key))
                 if found is None or not _fits(found, array):
                     continue
                 self._contents.write(name, array.reshape(found.shape))
@@ -78,6 +79,7 @@ class Between:
         if self._is_known(name, key):
             return {"error": 0.0}
         array, expected = self._contents.read(name), self._reference.read(key)
+        expected = expected if array is None else pairs.written(array, expected)
         # One of another shape, such as a cache that grows in other steps, means something else, and proves nothing.
         return (
             measure.difference(array, expected) if array is not None and _fits(array, expected) else {"missing": True}

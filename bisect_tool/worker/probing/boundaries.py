@@ -2,25 +2,25 @@
 
 A part of the port's value is *paired* with one of the reference's: by its path, then by shape and value, then by shape, then
 by size. It may be written in another *form*: its axes in another order, ones more or fewer, neighbours as one axis, a mask of
-booleans where the other side adds infinities. What finds no partner is *unknown*: nothing is said of it, and the port keeps its own.
+booleans where the other side adds infinities, pairs of real numbers where it has complex ones. What finds no partner is *unknown*:
+nothing is said of it, and the port keeps its own.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..arrays import Array, measure
+from ..arrays import Array, measure, pairs
+from ..arrays.layouts import Form, layouts, same
 
 ALIKE = 1e-3  # relative; of values that are paired for being the same
-MOST_AXES = 5
-Form = Callable[[Array], Array]  # of a reference's array: the same as the port writes it
+Reading = Hashable  # a way to read a value that the two sides write in other kinds
 Found = Sequence[Tuple[str, Array]]  # path, value
 Read = Callable[[str], Array]
-ReadingOf = Callable[[str, Array, str], Optional[int]]  # of a mask's path, value, and partner's key
+ReadingOf = Callable[[str, Array, str], Optional[Reading]]  # of a part's path, value, and partner's key
 
 
 class Recorded(NamedTuple):
@@ -35,16 +35,23 @@ class Recorded(NamedTuple):
 class Part(NamedTuple):
     """A part of the port's value, its partner, the partner in the port's form, and how far it is off.
 
-    ``reading`` is the way in which a mask is read that the two sides write in other kinds, None for anything else; ``known``:
-    whether it is known to be meant so.
+    ``reading`` is the way in which a value is read that may be read in several: a mask, or complex numbers, which the two sides
+    write in other kinds; None for anything else. ``known``: whether it is known to be meant so; ``others``: the form in each
+    other way.
     """
 
     path: str
     partner: Recorded
     form: Form
     off: Dict[str, Any]
-    reading: Optional[int] = None
+    reading: Optional[Reading] = None
     known: bool = True
+    others: Tuple[Form, ...] = ()
+
+    @property
+    def paired(self) -> bool:
+        """Tell whether it is read in one of several ways to write complex numbers as pairs of real ones."""
+        return isinstance(self.reading, tuple)
 
 
 class Compared(NamedTuple):
@@ -58,6 +65,11 @@ class Compared(NamedTuple):
         """Return how far the worst part is off, infinity where one does not compare."""
         return max((part.off.get("error", math.inf) for part in self.parts), default=0.0)
 
+    def rows(self) -> List[Dict[str, Any]]:
+        """Return a row of a reading for each recorded tensor."""
+        rows = [dict(part.off, path=part.partner.path) for part in self.parts]
+        return rows + [{"path": one.path, "missing": True} for one in self.missing]
+
 
 def compare(
     found: Found,
@@ -69,15 +81,20 @@ def compare(
     """Compare the parts of a value of the port with those that the reference recorded.
 
     ``read`` gives an array by its key; one that the port's framework does not ``hold`` is no partner that it could be given.
-    ``reading_of`` tells how a mask is read, from its path, its value and its partner's key, where that is known.
+    ``reading_of`` tells how a part is read that may be read in several ways, from its path, its value and its partner's key,
+    where that is known.
     """
-    pairs = _paired(found, wanted, read)
+    partners = _paired(found, wanted, read)
     parts = []
     for path, array in found:
-        expected = read(wanted[pairs[path]].key) if path in pairs else None
-        if expected is not None and holds(expected):
-            parts.append(_part(path, array, wanted[pairs[path]], expected, reading_of))
-    compared, taken = {part.path for part in parts}, set(pairs.values())
+        expected = read(wanted[partners[path]].key) if path in partners else None
+        if expected is None:
+            continue
+        part = _part(path, array, wanted[partners[path]], expected, reading_of)
+        if holds(expected) or holds(part.form(expected)):
+            parts.append(part)
+    compared = {part.path for part in parts}
+    taken = {partners[path] for path in compared}
     return Compared(
         parts,
         [path for path, _ in found if path not in compared],
@@ -85,31 +102,45 @@ def compare(
     )
 
 
+def recorded(found: Found, parts: Sequence[Part]) -> List[Tuple[str, Array]]:
+    """Return the arrays that have a partner, under its path in the capture."""
+    partners = {part.path: part.partner.path for part in parts}
+    return [(partners[path], array) for path, array in found if path in partners]
+
+
 def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
     """Return the index of each path's partner."""
     by_name = {one.name: index for index, one in enumerate(wanted)}
-    pairs: Dict[str, int] = {}
+    taken: Dict[str, int] = {}
     for path, array in found:
         index = by_name.get(path)
         # A position says less than a name: values of another structure may stand in another order.
-        if index is not None and not (_is_position(path) and array.size != math.prod(wanted[index].shape)):
-            pairs[path] = index
+        if index is not None and not (_is_position(path) and not _is_as_large(array, wanted[index], read)):
+            taken[path] = index
     tests: List[Callable[[Array, Recorded], bool]] = [
         lambda array, one: array.shape == one.shape and _alike(array, read(one.key)),
         lambda array, one: array.shape == one.shape,
-        lambda array, one: array.size == math.prod(one.shape),
+        lambda array, one: _is_as_large(array, one, read),
     ]
     for test in tests:
         for path, array in found:
-            free = [i for i in range(len(wanted)) if i not in pairs.values()]
-            partner = next((i for i in free if path not in pairs and test(array, wanted[i])), None)
+            free = [i for i in range(len(wanted)) if i not in taken.values()]
+            partner = next((i for i in free if path not in taken and test(array, wanted[i])), None)
             if partner is not None:
-                pairs[path] = partner
+                taken[path] = partner
     for path, _ in found:  # of another shape, and yet what stands in its place
         index = 0 if len(found) == len(wanted) == 1 else by_name.get(path)
-        if index is not None and index not in pairs.values():
-            pairs.setdefault(path, index)
-    return pairs
+        if index is not None and index not in taken.values():
+            taken.setdefault(path, index)
+    return taken
+
+
+def _is_as_large(array: Array, one: Recorded, read: Read) -> bool:
+    """Tell whether two values have as many numbers: a complex one counts for two where the other side has pairs."""
+    size = math.prod(one.shape)
+    if array.size in (2 * size, size / 2):
+        return pairs.fits(array.shape, array.dtype.kind, one.shape, read(one.key).dtype.kind)
+    return array.size == size
 
 
 def _is_position(path: str) -> bool:
@@ -123,95 +154,43 @@ def _alike(array: Array, expected: Array) -> bool:
 
 def _part(path: str, array: Array, partner: Recorded, expected: Array, reading_of: ReadingOf) -> Part:
     readings = _readings(array, expected)
-    known = reading_of(path, array, partner.key) if len(readings) > 1 else 0
-    among = range(len(readings)) if known is None or known >= len(readings) else [known]
+    several = len(readings) > 1
+    known = reading_of(path, array, partner.key) if several else None
+    among = [known] if known is not None and known in readings else list(readings)
     tried = [
         (measure.difference(array, form(expected)), form, reading)
         for reading in among
         for form in _forms(array, expected, readings[reading])
     ]
     off, form, reading = min(tried, key=lambda one: one[0].get("error", math.inf))
-    return Part(path, partner, form, off, reading if len(readings) > 1 else None, known is not None)
+    if not several:
+        return Part(path, partner, form, off)
+    others = tuple(other for name, other in readings.items() if name != reading)
+    return Part(path, partner, form, off, reading, known is not None and len(among) == 1, others)
 
 
-def _same(expected: Array) -> Array:
-    return expected
+def _readings(array: Array, expected: Array) -> Dict[Reading, Form]:
+    """Return the ways to read what the two sides write in other kinds.
 
-
-def _readings(array: Array, expected: Array) -> List[Form]:
-    """Return the ways to read a mask that is booleans on one side alone: what is true may be kept, or left out."""
+    Of a mask that is booleans on one side alone, what is true may be kept, or left out. Complex numbers may be pairs of real
+    ones on one side: along an axis of their own, or within another.
+    """
     if array.dtype.kind == "b" and expected.dtype.kind == "f":
-        return [lambda e: e == 0, lambda e: e != 0]
+        return {0: lambda e: e == 0, 1: lambda e: e != 0}
     if array.dtype.kind == "f" and expected.dtype.kind == "b":
         low = array.min() if array.size else 0.0  # what the port adds where it masks
-        return [lambda e: e.astype(array.dtype), lambda e: np.where(e, 0.0, low), lambda e: np.where(e, low, 0.0)]
-    return [_same]
+        return {
+            0: lambda e: e.astype(array.dtype),
+            1: lambda e: np.where(e, 0.0, low),
+            2: lambda e: np.where(e, low, 0.0),
+        }
+    return pairs.forms(array.shape, array.dtype.kind, expected.shape, expected.dtype.kind) or {0: same}
 
 
-def _forms(array: Array, expected: Array, read: Form) -> Iterator[Form]:
-    """Yield ways to write the reference's value, read in one way, as the port does.
+def _forms(array: Array, expected: Array, read: Form) -> List[Form]:
+    """Return ways to write the reference's value, read in one way, as the port does."""
 
-    Axes change places only where the shapes say so: of a square, a transpose is a fault and no other form. Neighbours may be
-    one axis: a map's places in a row.
-    """
-    for axes in _axes(array, expected):
-        yield lambda e, axes=axes: axes(read(e))  # type: ignore[misc]
+    def both(axes: Form) -> Form:
+        return lambda e: axes(read(e))
 
-
-def _axes(array: Array, expected: Array) -> Iterator[Form]:
-    broadcast = _broadcast(array.shape, expected)
-    if broadcast is not None:
-        yield broadcast
-        return
-    if array.shape == expected.shape or array.size != expected.size or max(array.ndim, expected.ndim) > MOST_AXES:
-        yield _same
-        return
-    shape, sides = array.shape, [side for side in array.shape if side != 1]
-    theirs = [side for side in expected.shape if side != 1]
-    fine, coarse = (theirs, sides) if len(theirs) >= len(sides) else (sides, theirs)
-    orders = _orders(fine, coarse)
-    if not orders:
-        yield _same
-    for order in orders:
-        if fine is theirs:
-            yield lambda e, order=order: e.reshape(theirs).transpose(order).reshape(shape)  # type: ignore[misc]
-        else:
-            split, back = [sides[axis] for axis in order], np.argsort(order)
-            yield lambda e, split=split, back=back: e.reshape(split).transpose(back).reshape(shape)  # type: ignore[misc]
-
-
-def _orders(fine: Sequence[int], coarse: Sequence[int]) -> List[Tuple[int, ...]]:
-    """Return the orders in which axes can be merged into fewer, or as many; those that are merged stay in their own order."""
-    axes = range(len(fine))
-    found = [order for order in itertools.permutations(axes) if _merges([fine[axis] for axis in order], order, coarse)]
-    return [tuple(axes)] if tuple(axes) in found else found
-
-
-def _merges(sides: Sequence[int], order: Sequence[int], coarse: Sequence[int]) -> bool:
-    """Tell whether axes that stand in some order are, side by side and each in its own order, the fewer ones."""
-    place = 0
-    for whole in coarse:
-        first, size = place, 1
-        while size < whole and place < len(sides):
-            size *= sides[place]
-            place += 1
-        if size != whole or list(order[first:place]) != sorted(order[first:place]):
-            return False
-    return place == len(sides)
-
-
-def _broadcast(shape: Tuple[int, ...], expected: Array) -> Form | None:
-    """Return how the port writes a value that one of the sides repeats along some axes, None where neither does."""
-    sides = list(zip(shape, expected.shape))
-    if (
-        shape == expected.shape
-        or len(shape) != expected.ndim
-        or not all(1 in pair or len({*pair}) == 1 for pair in sides)
-    ):
-        return None
-    once = tuple(slice(0, 1) if mine == 1 else slice(None) for mine, _ in sides)
-    if not np.array_equal(
-        np.broadcast_to(expected[once], expected.shape), expected, equal_nan=expected.dtype.kind == "f"
-    ):
-        return None
-    return lambda e: np.ascontiguousarray(np.broadcast_to(e[once], shape))
+    return [both(axes) for axes in layouts(array, read(expected))]

@@ -6,6 +6,7 @@ from typing import Any, Iterator
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import Array, measure, trees
+from ..arrays.forms import written
 from .reference import Reference
 
 
@@ -36,7 +37,7 @@ def differences(adapter: Adapter, reference: Reference, tree: dict[str, Any], va
             rows.append({"path": path, "missing": True})
         else:
             array = adapter.to_numpy(by_path[path])
-            row = measure.difference(array, reference.read(key))
+            row = measure.difference(array, written(array, reference.read(key)))
             rows.append(dict(row, path=path, variation=measure.variation(array)))
     given = dict(trees.numbers(value))
     for path, number in trees.recorded_numbers(tree):

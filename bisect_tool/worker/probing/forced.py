@@ -9,28 +9,35 @@ Which recorded call one of the port's is, is told by what it is handed: modules 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
-from ..arrays import Array, measure, trees
+from ..arrays import Array, trees
 from ..code.watching import Caught
 from ..model.calls import Call
 from . import arguments, assigned, own
-from .between import BEGINS, ENDS, Between
-from .boundaries import ALIKE, Compared, Part
+from .between import BEGINS, ENDS, Between, Rows
+from .boundaries import ALIKE, Compared, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
+from .guessed import Guessed
+from .made import Begun, Made, are_right
 from .probe import Probe
-from .unknown import Unknowns
+from .unknown import Unknowns, no_longer_unknown
 
-MOST_ROUNDED = 1e-2  # relative, of what several pieces of code compute one after the other
 MOST_SAID = 200  # characters of what a call raised
+Again = Callable[
+    [Compared], Optional[Rows]
+]  # the rows of a call that is computed once more from what it is given, in float64
 
 
-class Begun(NamedTuple):
-    """A call that began: the recorded one that it is (None: none of them), and how many calls it lies in."""
+class Judged(NamedTuple):
+    """A call of the port that is a recorded one: what it is handed, compared and as it is, and its row of the reading."""
 
-    site: str | None
-    depth: int
+    call: Call
+    site: str
+    inputs: Compared
+    found: Sequence[tuple[str, Array]]
+    row: dict[str, Any]
 
 
 def read(
@@ -59,6 +66,8 @@ class Forced:
         self._again: list[Begun] = []  # what is still to come in a call that is computed once more
         self._passed_on: dict[str, tuple[Any, list[Part]]] = {}
         self._unknowns = Unknowns(self._adapter)
+        self._guessed = Guessed()
+        self._made = Made(probe.watched, self._dissolved)
         self._of_module: dict[str, list[str]] = {}
         for site in self._sites:
             self._of_module.setdefault(site.partition("#")[0], []).append(site)
@@ -88,7 +97,8 @@ class Forced:
             del self._stack[stack:]
 
     def left(self, _targets: Any) -> dict[str, Any]:
-        """Return what the reading says of what the step leaves in buffers."""
+        """Return what the reading says of what the step leaves in buffers, once the pass is over."""
+        self._guessed.settle()
         return {"left": self._between.left()}
 
     def _partner(self, call: Call, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
@@ -118,65 +128,87 @@ class Forced:
         site, inputs = partner
         loose = site in self._dissolved
         self._used.add(site)
-        row = self._row(call, site, inputs, handed.by_name)
-        if site in self._probe.asked.hand:
-            self._probe.handed[site] = {
-                "inputs": [*_recorded(found, inputs.parts), *self._between.arrays(call.module, site)]
-            }
+        judged = Judged(call, site, inputs, found, self._row(call, site, inputs, handed.by_name))
+        self._hand(judged, "inputs", found, inputs.parts)
         if not loose:
             self._between.put(call.module, site, BEGINS)
-        held = self._probe.held(call.module) if site in self._probe.asked.exact else {}
+            self._guessed.handed(site, judged.row, inputs.parts)
+        twice = site in self._probe.asked.exact or any(part.paired and not part.known for part in inputs.parts)
+        began = dict(self._probe.counts), self._probe.held(call.module) if twice else {}
         given = handed.by_name if loose else self._values.fed(handed, site, inputs)
-        before = self._versions(given)
+        before = self._values.versions(given)
         args, kwargs = handed.call(given)
-        counts = dict(self._probe.counts)
         self._stack.append(site)
         begun = len(self._begun)
         try:
             output = compute(*args, **kwargs)
         except Exception as error:
-            row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
+            judged.row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
             if loose:
                 raise
             self._used.update(one for one in self._sites if site in self._around(one))
             self._between.put(call.module, site, ENDS)
             return self._probe.substitute(site)
-        self._write_back(handed.by_name, given, before)
-        output = self._disturbed(site, output)
+        self._values.write_back(handed.by_name, given, before)
+        output, inside = self._disturbed(site, output), self._begun[begun:]
         self._probe.computed(call.site, output)
-        parts = self._noted(row, call, site, output)
-        if self._came_out_right(site, self._begun[begun:]):
-            self._learn(row, found, inputs, begun, call)
-        if site in self._probe.asked.hand:
-            gave = [*_recorded(arrays(self._adapter, output), parts), *self._between.arrays(call.module, site)]
-            self._probe.handed[site]["output"] = gave
+
+        def again(one: Compared) -> Rows | None:
+            # Given anew: it may have written into the others.
+            anew = handed.call(self._values.fed(handed, site, one))
+            return self._exactly(call, site, compute, anew, began, inside)
+
+        return self._passed(judged, output, inside, again)
+
+    def _passed(self, judged: Judged, output: Any, inside: Sequence[Begun], again: Again) -> Any:
+        """Compare what a call gave; return what it passes on: its own value if it is dissolved, else the reference's."""
+        call, site, row = judged.call, judged.site, judged.row
+        parts, loose = self._noted(row, call, site, output), site in self._dissolved
+        if self._made.came_out_right(site, inside):
+            self._learn(judged, inside)
+            if not loose:
+                self._try_forms(judged, parts, inside, again)
+        self._hand(judged, "output", arrays(self._adapter, output), parts)
         if loose:
             return output
-        if site in self._probe.asked.exact and self._is_off(site, self._begun[begun:]):
-            again = self._values.fed(handed, site, inputs)  # anew: it may have written into the others
-            args, kwargs = handed.call(again)
-            row["exact"] = self._exactly(call, site, compute, (args, kwargs), (counts, held), self._begun[begun:])
+        if site in self._probe.asked.exact and self._made.is_off(site, inside):
+            row["exact"] = again(judged.inputs)
         self._between.put(call.module, site, ENDS)
         return self._values.filled(output, parts)
 
-    def _learn(
-        self, row: dict[str, Any], found: Sequence[tuple[str, Array]], inputs: Compared, begun: int, call: Call
-    ) -> None:
-        """Take for known how the masks are read that a call was handed and came out right with."""
-        masks = self._unknowns.masks_read(inputs, [one.site for one in self._begun[begun:]])
-        self._values.learn(found, masks, type(call.module))
-        known = {part.path for part in masks if not part.known}
-        row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]
+    def _hand(self, judged: Judged, part: str, found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> None:
+        """Keep what a call is handed or gives, where that is asked for."""
+        if judged.site in self._probe.asked.hand:
+            state = self._between.arrays(judged.call.module, judged.site)
+            self._probe.handed.setdefault(judged.site, {})[part] = [*recorded(found, parts), *state]
 
-    def _versions(self, given: dict[str, Any]) -> list[int | None]:
-        return [self._adapter.mutation(tensor) for tensor in tensors(self._adapter, given)]
+    def _learn(self, judged: Judged, inside: Sequence[Begun]) -> None:
+        """Take for known how the masks are read that a call was handed and came out right with.
 
-    def _write_back(self, own_values: dict[str, Any], given: dict[str, Any], before: list[int | None]) -> None:
-        """Write what a call wrote into what it was given into the port's own tensors too: its caller may read them."""
-        pairs = zip(tensors(self._adapter, own_values), tensors(self._adapter, given), before)
-        for mine, theirs, version in pairs:
-            if mine is not theirs and version is not None and self._adapter.mutation(theirs) != version:
-                self._adapter.write(mine, self._adapter.to_numpy(theirs))
+        Complex numbers that may be written in several ways show nothing so, see ``guessed``.
+        """
+        masks = self._unknowns.read(judged.inputs, [one.site for one in inside])
+        masks = [part for part in masks if not part.paired]
+        self._values.learn(judged.found, masks, type(judged.call.module))
+        no_longer_unknown(judged.row, [part for part in masks if not part.known])
+
+    def _try_forms(self, judged: Judged, gave: Sequence[Part], inside: Sequence[Begun], again: Again) -> None:
+        """Tell in which form a call that came out right reads complex numbers: with any other it is computed once more."""
+        inner = [one.site for one in inside if one.site is not None]
+        watched = {site: self._probe.watched[site] for site in inner}
+
+        def is_right(one: Compared) -> bool | None:
+            before = {site: row.pop("exact_inputs", None) for site, row in watched.items()}
+            rows = again(one)
+            handed = [more for row in watched.values() for more in row.pop("exact_inputs", ())]
+            for site, kept in before.items():
+                watched[site].update({} if kept is None else {"exact_inputs": kept})
+            return None if rows is None else are_right([*rows, *handed])
+
+        read = self._unknowns.read(judged.inputs, inner)
+        known, any_form = self._guessed.tried(judged.site, judged.inputs, read, gave, is_right)
+        self._values.learn((), known, type(judged.call.module))
+        no_longer_unknown(judged.row, [*known, *any_form])
 
     def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""
@@ -188,7 +220,7 @@ class Forced:
         row: dict[str, Any] = {
             "call": call.site,
             "around": self._stack[-1],
-            "inputs": [*_rows(inputs), *others, *self._between.rows(call.module, site, BEGINS)],
+            "inputs": [*inputs.rows(), *others, *self._between.rows(call.module, site, BEGINS)],
             "output": [],
             "unknown_output": [],
             **self._unknowns.begun(site, self._stack[-1], given, inputs),
@@ -199,10 +231,10 @@ class Forced:
     def _noted(self, row: dict[str, Any], call: Call, site: str, output: Any) -> list[Part]:
         """Note what a call gives; return its parts."""
         compared = self._values.compared(arrays(self._adapter, output), site, "output")
-        row["output"] = [*_rows(compared), *self._between.rows(call.module, site, ENDS)]
-        row["unknown_output"] = [*compared.unknown, *trees.opaque(output, self._adapter.is_tensor)]
-        if self._probe.asked.exact:
-            self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
+        row["output"] = [*compared.rows(), *self._between.rows(call.module, site, ENDS)]
+        guessed = self._guessed.given(row, compared.parts)
+        row["unknown_output"] = [*compared.unknown, *guessed, *trees.opaque(output, self._adapter.is_tensor)]
+        self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
         return compared.parts
 
     def _disturbed(self, site: str, output: Any) -> Any:
@@ -220,31 +252,6 @@ class Forced:
             found.append(outer)
             outer = self._sites[outer]["around"]
         return found
-
-    def _is_off(self, site: str, inside: Sequence[Begun]) -> bool:
-        """Tell whether a call gives, or hands to a call in place, a value that is off, and that rounding may explain."""
-        errors = [row["error"] for row in self._made(site, inside) if "error" in row]
-        merged = any(begun.site in self._dissolved for begun in inside)
-        # What several pieces round together is no more than that, and computing them all again takes long.
-        return any(error > measure.ROUNDING for error in errors) and not (merged and max(errors) > MOST_ROUNDED)
-
-    def _came_out_right(self, site: str, inside: Sequence[Begun]) -> bool:
-        return all(row.get("error", 1.0) <= ALIKE for row in self._made(site, inside))
-
-    def _made(self, site: str, inside: Sequence[Begun]) -> list[dict[str, Any]]:
-        """Return the rows of all that a call makes, with what is dissolved in it: its output, and what it hands calls in place."""
-        rows = list(self._probe.watched[site]["output"])
-        for begun in inside:
-            if begun.site is not None and begun.site not in self._dissolved and self._made_by(begun.site, site):
-                rows += self._probe.watched[begun.site]["inputs"]
-        return rows
-
-    def _made_by(self, call: str, site: str) -> bool:
-        """Tell whether a call in place is made by the code of another, or by what is dissolved in that."""
-        outer = self._probe.watched[call]["around"]
-        while outer is not None and outer != site and outer in self._dissolved:
-            outer = self._probe.watched[outer]["around"]
-        return bool(outer == site)
 
     def _exactly(
         self,
@@ -265,7 +272,7 @@ class Forced:
             args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
-            rows = _rows(self._values.compared(arrays(self._adapter, output), site, "output"))
+            rows = self._values.compared(arrays(self._adapter, output), site, "output").rows()
             return rows + self._between.rows(call.module, site, ENDS)
 
         self._probe.aside, self._again = True, list(inside)
@@ -281,7 +288,7 @@ class Forced:
             return compute(*args, **kwargs)
         handed = arguments.named(arguments.parameters(compute), args, kwargs)
         found = arrays(self._adapter, handed.by_name)
-        rows = _rows(self._values.compared(found, site, "inputs", type(call.module)))
+        rows = self._values.compared(found, site, "inputs", type(call.module)).rows()
         self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)
         self._between.put(call.module, site, ENDS)
         while self._again and self._again[0].depth > depth:
@@ -289,14 +296,3 @@ class Forced:
         return trees.map_leaves(
             self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
         )
-
-
-def _recorded(found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> list[tuple[str, Array]]:
-    """Return the arrays that have a partner, under its path in the capture."""
-    partners = {part.path: part.partner.path for part in parts}
-    return [(partners[path], array) for path, array in found if path in partners]
-
-
-def _rows(compared: Compared) -> list[dict[str, Any]]:
-    rows = [dict(part.off, path=part.partner.path) for part in compared.parts]
-    return rows + [{"path": one.path, "missing": True} for one in compared.missing]

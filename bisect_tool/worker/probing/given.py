@@ -9,8 +9,8 @@ import numpy as np
 from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
 from . import arguments, own
-from .boundaries import Compared, Part, Recorded, compare
-from .comparing import arrays
+from .boundaries import Compared, Part, Reading, Recorded, compare
+from .comparing import arrays, tensors
 from .probe import Probe
 
 
@@ -25,17 +25,18 @@ class Values:
         self._probe = probe
         self._adapter = probe.adapter
         self._reference = probe.reference
-        # of masks: by the class of the calls that are handed them and their paths; by their values and their partners' keys
-        self._readings: dict[tuple[type | str | None, str], int] = {}
+        # of what may be read in several ways: by the class of the calls that are handed it and its path; of masks also by
+        # their values and their partners' keys
+        self._readings: dict[tuple[type | str | None, str], Reading] = {}
 
     def compared(self, found: Sequence[tuple[str, Array]], site: str, part: str, of: type | None = None) -> Compared:
         """Compare what a call is handed ("inputs", by the arguments' names) or gives ("output") with what was recorded.
 
-        What the framework has no numbers for, such as complex ones, is unknown. A mask that calls of the class ``of`` are handed
-        is read as it was by one of them that came out right; else as the same value was by any other call.
+        What the framework has no numbers for, such as complex ones, is unknown. What may be read in several ways and calls of the
+        class ``of`` are handed is read as it was by one of them that came out right; a mask else as it was by any other call.
         """
 
-        def reading_of(path: str, array: Array, key: str) -> int | None:
+        def reading_of(path: str, array: Array, key: str) -> Reading | None:
             by_class = self._readings.get((of, path))
             return self._readings.get((measure.digest(array), key)) if by_class is None else by_class
 
@@ -46,13 +47,17 @@ class Values:
         ]
         return compare(found, wanted, self._reference.read, self._adapter.holds, reading_of)
 
-    def learn(self, found: Sequence[tuple[str, Array]], masks: Sequence[Part], of: type) -> None:
-        """Take for known how masks are read that a call of a class was handed, since it came out right."""
+    def learn(self, found: Sequence[tuple[str, Array]], parts: Sequence[Part], of: type) -> None:
+        """Take for known how parts are read that a call of a class was handed, since it came out right.
+
+        Complex numbers are so for this class alone: what reads them in another way would be wrong by itself.
+        """
         arrays_of = dict(found)
-        for part in masks:
+        for part in parts:
             if part.reading is not None:
                 self._readings.setdefault((of, part.path), part.reading)
-                self._readings.setdefault((measure.digest(arrays_of[part.path]), part.partner.key), part.reading)
+                if not part.paired:
+                    self._readings.setdefault((measure.digest(arrays_of[part.path]), part.partner.key), part.reading)
 
     def plain(self, site: str) -> Iterator[tuple[str, str, Any]]:
         """Yield (name, recorded path, value) of each number that a call was handed as an argument of its own."""
@@ -66,6 +71,17 @@ class Values:
         plain = {name: value for name, _, value in self.plain(site) if isinstance(theirs.get(name), (bool, int, float))}
         given: dict[str, Any] = self.filled({**theirs, **plain}, inputs.parts)
         return given
+
+    def versions(self, given: dict[str, Any]) -> list[int | None]:
+        """Return what tells later which tensors that a call was given it wrote into."""
+        return [self._adapter.mutation(tensor) for tensor in tensors(self._adapter, given)]
+
+    def write_back(self, own_values: dict[str, Any], given: dict[str, Any], before: list[int | None]) -> None:
+        """Write what a call wrote into what it was given into the port's own tensors too: its caller may read them."""
+        pairs = zip(tensors(self._adapter, own_values), tensors(self._adapter, given), before)
+        for mine, theirs, version in pairs:
+            if mine is not theirs and version is not None and self._adapter.mutation(theirs) != version:
+                self._adapter.write(mine, self._adapter.to_numpy(theirs))
 
     def filled(self, value: Any, parts: Sequence[Part]) -> Any:
         """Return a nested value with the reference's in each part that has a partner.

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any, Callable, Tuple
 
 from ..adapters.adapter import Adapter, Tensor
-from ..arrays import trees
+from ..arrays import Array, pairs, trees
 from ..model import calls
 from ..model.build import Model
 from .reference import Reference
 
 
 class Own:
-    """What stands for one of the model's own tensors between runs: its dtype and shape, and its values where they are kept."""
+    """What stands for one of the model's own tensors between runs: its dtype and shape, and its values where they are kept.
+
+    ``kind``: of its numbers, see ``pairs.kind_of``.
+    """
 
     dtype: Any = None  # of the class too: what holds one is opened as what holds an array is, see ``arrays.parts``
     shape: Tuple[int, ...] = ()
 
-    def __init__(self, dtype: Any, shape: tuple[int, ...] = (), tensor: Tensor = None) -> None:
+    def __init__(self, dtype: Any, shape: tuple[int, ...] = (), kind: str = "", tensor: Tensor = None) -> None:
         self.dtype = dtype
         self.shape = shape
+        self.kind = kind
         self.tensor = tensor
 
 
@@ -30,9 +34,11 @@ def is_own(value: Any) -> bool:
 
 def dtypes(adapter: Adapter, value: Any) -> Any:
     """Return a nested value with the dtype and shape of every tensor in the tensor's place."""
-    return trees.map_leaves(
-        value, adapter.is_tensor, lambda tensor: Own(adapter.dtype(tensor), tuple(map(int, tensor.shape)))
-    )
+
+    def described(tensor: Tensor) -> Own:
+        return Own(adapter.dtype(tensor), tuple(map(int, tensor.shape)), pairs.kind_of(tensor.dtype))
+
+    return trees.map_leaves(value, adapter.is_tensor, described)
 
 
 def kept(adapter: Adapter, value: Any) -> Any:
@@ -65,16 +71,33 @@ def learn_structures(model: Model) -> None:
         model.restore()
 
 
-def filled(model: Model, reference: Reference, site: str, load: Callable[[str], Tensor]) -> Any:
-    """Return a recorded output in the containers and dtypes that the model has there, as far as they are known and fit."""
+def written(array: Array, shape: tuple[int, ...], kind: str) -> Array:
+    """Return a reference's array as a model writes it that has a tensor of some shape and kind of numbers there.
+
+    Only complex numbers and pairs of real ones are told from each other by that.
+    """
+    form = pairs.form_of(shape, kind, array.shape, array.dtype.kind)
+    return array if form is None else form(array)
+
+
+def written_at(tensor: Tensor, array: Array) -> Array:
+    """Return a reference's array as a model writes it that has this tensor there; see ``written``."""
+    return written(array, tuple(map(int, tensor.shape)), pairs.kind_of(tensor.dtype))
+
+
+def filled(model: Model, reference: Reference, site: str, load: Callable[[str, Own | None], Tensor]) -> Any:
+    """Return a recorded output in the containers and dtypes that the model has there, as far as they are known and fit.
+
+    ``load`` makes a tensor of what a key stands for, to be put in the place of the model's own, where that is known.
+    """
     tree = reference.sites[site]["output"]
     template = model.templates.get(site)
     found = list(trees.leaves(template, is_own))
     keys = [key for _, key in reference.partners(tree, found) if key is not None]
     if template is None or not len(keys) == len(found) == len(list(trees.keys(tree))):
-        return trees.decode(tree, load)
+        return trees.decode(tree, lambda key: load(key, None))
     left = iter(keys)
-    return trees.map_leaves(template, is_own, lambda own: model.adapter.cast(load(next(left)), own.dtype))
+    return trees.map_leaves(template, is_own, lambda own: model.adapter.cast(load(next(left), own), own.dtype))
 
 
 def batch(model: Model, reference: Reference) -> Any:
@@ -88,6 +111,7 @@ def batch(model: Model, reference: Reference) -> Any:
         if path not in keys:
             return model.copy(value)
         array = reference.read(keys[path])
+        array = written_at(value, array)
         if not adapter.is_tensor(value):
             return array
         if not adapter.holds(array):

@@ -209,7 +209,8 @@ class Pieces:
             path, key = next(left)
             if path is None or key is None:
                 raise build.RecipeError("%s: the output cannot be given the reference's value" % site)
-            like = self._adapter.cast(probe.tensor(probe.reference.read(key)), mine.dtype)
+            array = own.written(probe.reference.read(key), mine.shape, mine.kind)
+            like = self._adapter.cast(probe.tensor(array), mine.dtype)
             return self._leaf(piece, (site, "output", path), like, key)
 
         return trees.map_leaves(template, own.is_own, begin)
@@ -221,7 +222,7 @@ def pull_back(adapter: Adapter, piece: Piece, gradient: Gradient, settle: Settle
     A target's gradient is 1. ``settle(name, array, exact)`` gets None where no path leads.
     """
     roots = [(tensor, of_one(tensor) if name is None else gradient(name)) for name, tensor in piece.roots]
-    known = [(tensor, array) for tensor, array in roots if array is not None]
+    known = [(tensor, own.written_at(tensor, array)) for tensor, array in roots if array is not None]
     arrays = adapter.pull(known, [tensor for _, tensor in piece.leaves])
     for (name, _), array in zip(piece.leaves, arrays):
         settle(name, array, piece.exact)

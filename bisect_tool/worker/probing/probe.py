@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, ContextManager, Dict, Mapping, Tuple, TypeVar
 
+import numpy as np
+
 from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
 from ..code.lines import Lines
@@ -169,10 +171,11 @@ class Probe:
         """Return the reference's output of a call, and give a receipt for it."""
         digests = {}
 
-        def load(key: str) -> Tensor:
+        def load(key: str, mine: own.Own | None) -> Tensor:
             array = self.reference.read(key)
-            tensor = self.tensor(array)
-            digests[key] = self._receipt(tensor, array.dtype)
+            written = array if mine is None else own.written(array, mine.shape, mine.kind)
+            tensor = self.tensor(written)
+            digests[key] = self._receipt(tensor, array, written)
             return tensor
 
         value = own.filled(self.model, self.reference, site, load)
@@ -226,9 +229,13 @@ class Probe:
         for name in self.state:
             array = self.reference.read(self.reference.state[name])
             tensor = self.adapter.held(*self.model.owner[name])
-            self.adapter.write(tensor, array)
-            self._put[name] = self._receipt(tensor, array.dtype)
+            written = own.written_at(tensor, array)
+            self.adapter.write(tensor, written)
+            self._put[name] = self._receipt(tensor, array, written)
 
-    def _receipt(self, tensor: Tensor, dtype: Any) -> str:
+    def _receipt(self, tensor: Tensor, array: Array, written: Array) -> str:
+        """Return the hash of what a tensor holds that was given an array in the port's form; in its own form, the array's."""
         # In the recorded dtype: a framework without 64 bit integers consumes the same values in 32.
-        return measure.digest(self.adapter.to_numpy(tensor).astype(dtype))
+        held = self.adapter.to_numpy(tensor).astype(written.dtype)
+        form = written is not array and np.array_equal(held, written, equal_nan=True)
+        return measure.digest(array if form else held)

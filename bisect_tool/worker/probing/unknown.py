@@ -1,4 +1,4 @@
-"""What calls are handed and nobody can say what it means: it has no partner, or is a mask that may be read in two ways."""
+"""What calls are handed and nobody can say what it means: it has no partner, or may be read in several ways."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Unknowns:
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self._of: dict[str | None, Unknown] = {}
-        self._masks: dict[str | None, set[str]] = {}  # keys of all masks, be it known or not how they are read
+        self._several: dict[
+            str | None, set[str]
+        ] = {}  # keys of what may be read in several ways, be it known which or not
 
     def begun(self, site: str, outer: str | None, given: dict[str, Any], inputs: Compared) -> dict[str, Any]:
         """Note what a call is handed, by its arguments' names; return what its row says of it. ``outer``: the call around it."""
@@ -44,13 +46,19 @@ class Unknowns:
         unknown = Unknown({name: tensors[name] for name in names}, {one.key for one in missing})
         around = self._of.get(outer)
         self._of[site] = unknown
-        self._masks[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
+        self._several[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
         return {
             "unknown_inputs": [*names, *(one.name for one in inputs.missing), *opaque],
             "handed_on": not opaque and around is not None and unknown.is_handed_on(around),
         }
 
-    def masks_read(self, inputs: Compared, inside: Iterable[str | None]) -> list[Part]:
-        """Return the masks that a call was handed and read by its own code: not those that calls ``inside`` it read for it."""
-        keys = {key for site in inside for key in self._masks.get(site, ())}
+    def read(self, inputs: Compared, inside: Iterable[str | None]) -> list[Part]:
+        """Return what a call was handed that may be read in several ways, and its own code read: not the calls ``inside`` it."""
+        keys = {key for site in inside for key in self._several.get(site, ())}
         return [part for part in inputs.parts if part.reading is not None and part.partner.key not in keys]
+
+
+def no_longer_unknown(row: dict[str, Any], parts: Iterable[Part]) -> None:
+    """Take from the row of a call what is known of its inputs now."""
+    known = {part.path for part in parts}
+    row["unknown_inputs"] = [name for name in row["unknown_inputs"] if name not in known]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 
 from bisect_tool.worker.adapters import torch_adapter
-from bisect_tool.worker.arrays import trees
+from bisect_tool.worker.arrays import measure, trees
 from bisect_tool.worker.code import variables
 
 MANY = [0.5] * variables.MOST_PARTS
@@ -92,3 +93,28 @@ def test_a_shape_stays_a_shape() -> None:
     """A torch.Size whose numbers are put back can still do what a torch.Size can."""
     shape = trees.map_leaves(torch.Size([2, 3]), lambda v: variables.is_part(torch_adapter, v), lambda n: n)
     assert isinstance(shape, torch.Size)
+
+
+PAIRS = torch.arange(24.0).reshape(3, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        pytest.param(PAIRS, torch.view_as_complex(PAIRS).numpy(), id="pairs for complex numbers"),
+        pytest.param(torch.view_as_complex(PAIRS), PAIRS.numpy(), id="complex numbers for pairs"),
+        pytest.param(PAIRS.permute(2, 0, 1), PAIRS.numpy(), id="another order of the axes"),
+    ],
+)
+def test_a_variable_may_be_written_in_another_form(own: torch.Tensor, given: np.ndarray) -> None:
+    """It is compared in the port's form, put back in that, and what is put there is read back as the reference's."""
+    reference, tree = {"t": given}, {"tensor": "t"}
+    read = mock.Mock(read=reference.__getitem__)
+    (row,) = variables.differences(torch_adapter, read, tree, [("", own)], own)
+    assert (row["error"], row["misplaced"]) == (0, 0)
+    wrong = torch.zeros_like(own)
+    (row,) = variables.differences(torch_adapter, read, tree, [("", wrong)], wrong)
+    assert row["error"] > 0.5
+    new, digests = variables.replaced(torch_adapter, read, tree, [("", wrong)], wrong)
+    assert torch.equal(new, own)
+    assert digests == [measure.digest(given)]

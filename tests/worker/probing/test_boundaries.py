@@ -155,3 +155,26 @@ def test_places_in_another_order_are_a_fault():
     rows = maps.reshape(2, 3, 16).transpose(0, 2, 1)
     assert compared({"x": rows}, {"x": maps}).off() == 0
     assert compared({"x": wrong.transpose(0, 2, 1)}, {"x": maps}).off() > 0.1
+
+
+def test_a_framework_without_complex_numbers_is_given_pairs():
+    """What it writes so is compared; complex numbers that it has no form for are unknown, and missing."""
+    value = (random(3, 4) + 1j * random(3, 4)).astype(np.complex64)
+    pairs = np.stack((value.real, value.imag), -1)
+    wanted = [Recorded("x", "x", "x", value.shape)]
+    for found, unknown in ((pairs, []), (value.real, ["x"])):
+        seen = compare([("x", found)], wanted, lambda _key: value, lambda array: array.dtype.kind != "c")
+        assert seen.unknown == [one.name for one in seen.missing] == unknown
+        assert [part.off["error"] for part in seen.parts] == [0.0] * (not unknown)
+
+
+def test_a_form_that_shapes_do_not_tell_is_guessed_until_it_is_known():
+    """The one that fits best, be it wrong; known, it is compared in that alone."""
+    value = (random(3, 4) + 1j * random(3, 4)).astype(np.complex64)
+    halves = np.concatenate((value.real, value.imag), -1)
+    wanted, read = [Recorded("x", "x", "x", value.shape)], {"x": value}.__getitem__
+    (part,) = compare([("x", halves)], wanted, read).parts
+    assert (part.off["error"], part.known, part.paired, len(part.others)) == (0, False, True, 1)
+    turns = np.stack((value.real, value.imag), -1).reshape(3, 8)
+    (wrong,) = compare([("x", turns)], wanted, read, reading_of=lambda *_part: part.reading).parts
+    assert (wrong.off["error"] > 0.1, wrong.known) == (True, True)
