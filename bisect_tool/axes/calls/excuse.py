@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,7 +65,9 @@ def _tried(search: Search, found: Pass, group: frozenset[Site], levels: int, kno
         only = {owner(found.rows, trial, site) for site in climbing}
         first = search.passes.run(trial, about=only)
         linked |= {(site, c) for site in climbing for c in first.region_of(site).handed_off if c in wrong - group}
-        tried = _disturbed(search, found, close(search, trial, only=only), climbing)
+        closed = close(search, trial, only=only)
+        linked |= set(_undoing(found, closed, wrong))
+        tried = _disturbed(search, found, closed, climbing)
         cleared = {site for site in climbing if tried.clears(site, search.passes.floors)}
         for site in cleared:
             region = tried.plain.region_of(site)
@@ -73,6 +76,20 @@ def _tried(search: Search, found: Pass, group: frozenset[Site], levels: int, kno
         climbing = {site for site in climbing - cleared if tried.plain.region_of(site).root != STEP}
         trial = tried.plain.dissolved | {tried.plain.region_of(site).root for site in climbing}
     return Excused(frozenset(roots), beside, frozenset(linked))
+
+
+def _undoing(found: Pass, closed: Pass, wrong: Collection[Site]) -> Iterator[tuple[Site, Site]]:
+    """Yield wrong regions with the last one before that was left to the port, too, where they are less off for that.
+
+    The one may undo what the other does, though calls lie between that are right, and though there is a fault beside.
+    """
+    before: dict[Site, Site] = {}
+    for site in closed.rows:
+        if site in wrong and site in closed.dissolved:
+            root = closed.region_of(site).root
+            if root in before and largest(closed.rows[site].output) < largest(found.rows[site].output) < math.inf:
+                yield before[root], site
+            before[root] = site
 
 
 class Tried(NamedTuple):
