@@ -61,7 +61,8 @@ TWICE = [
         ("loss:total", "loss:c helper:return helper:y", ["helper:y", "helper:return", "loss:c"]),
         ("loss:total", "helper:return loss:a", []),  # c agrees: what it was computed from is cleared with it
         ("loss:c", "helper:return helper:y", ["helper:y", "helper:return"]),
-        ("loss:other", "loss:b#3 loss:total", ["loss:total"]),  # what a line assigns itself it does not read
+        ("loss:b#3", "loss:other loss:total", ["loss:total"]),  # what a line assigns itself it does not read
+        ("loss:other", "loss:b#3 loss:total", []),  # each of two names has its own expression
         ("loss:return", "loss:kept loss:b#3 loss:total", ["loss:total", "loss:b#3", "loss:kept"]),
         ("helper:x", "loss:a", ["loss:a"]),  # what is passed is read by the caller
     ],
