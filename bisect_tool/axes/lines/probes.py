@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.axes.lines.reads import unclear_before
@@ -52,6 +52,10 @@ class LineProbes:
     def off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
         """Return the assignments of a statement that are off in a reading."""
         return [site for site in statement.sites if is_off(reading, site)]
+
+    def agrees(self, sites: Iterable[Site | None]) -> bool:
+        """Tell whether some assignments agree with the reference's as the port runs: all are compared, and none is off."""
+        return all(site is not None and not is_off(self.free, site) for site in sites)
 
     def first_off(self, statement: Statement) -> Site:
         """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
