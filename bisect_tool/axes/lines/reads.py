@@ -54,9 +54,8 @@ def _read_by(
     entered = max(returned, default=-1)
     for number, other in enumerate(assigned[:now]):
         called = number > since and other.name == "return" and other.function != variable.function
-        if called and other.function.rpartition(".")[2] not in read.elsewhere:
-            yield other
-        elif number > entered and other.function == function and other.name in read.names:
+        own = number > entered and other.function == function and other.name in read.names
+        if own or (called and other.function.rpartition(".")[2] not in read.elsewhere):
             yield other
 
 

@@ -33,7 +33,8 @@ def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collect
             parsed = ast.parse(source).body
             break
     else:
-        return Reads(frozenset(re.findall(r"\w+", re.sub(r"^[\w\s.,*()]+ = ", "", text))))  # what is assigned is not read
+        value = re.sub(r"^[\w\s.,*()]+ = ", "", text)  # what is assigned is not read
+        return Reads(frozenset(re.findall(r"\w+", value)))
     if not parsed:
         return Reads()
     every = list(_read(parsed))

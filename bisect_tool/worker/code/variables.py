@@ -60,9 +60,21 @@ def to_array(adapter: Adapter, part: Any) -> Array:
     return adapter.to_numpy(part) if adapter.is_tensor(part) else np.array(part, order="C")
 
 
+def in_form(array: Array, other: Array) -> Array:
+    """Return complex numbers as pairs of real ones along a last axis, or pairs as complex numbers, where another has them so."""
+    if array.dtype.kind == "c" and other.dtype.kind == "f" and other.shape == (*array.shape, 2):
+        return measure.real(array)
+    if array.dtype.kind == "f" and other.dtype.kind == "c" and array.shape == (*other.shape, 2):
+        pairs = np.empty(other.shape, np.complex128 if array.dtype.itemsize > 4 else np.complex64)
+        pairs.real, pairs.imag = array[..., 0], array[..., 1]
+        return pairs
+    return array
+
+
 def like(adapter: Adapter, own: Any, array: Array) -> Any:
     """Return an array's values as what the model has there: its framework and dtype, and its shape where that fits."""
     mine = to_array(adapter, own)
+    array = in_form(array, mine)
     shape = mine.shape if mine.size == array.size else array.shape
     wanted = array.reshape(shape)
     narrower = array.dtype.kind + mine.dtype.kind in ("fi", "fu", "fb", "ci", "cu", "cb", "cf")
@@ -102,13 +114,13 @@ def replaced(
 
     def put(own: Any, want: Array) -> Any:
         new = like(adapter, own, want)
-        held = to_array(adapter, new).astype(want.dtype).reshape(want.shape)
+        held = in_form(to_array(adapter, new), want).astype(want.dtype).reshape(want.shape)
         # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
         digests.append(measure.digest(want if np.allclose(held, want, rtol=1e-6, atol=0, equal_nan=True) else held))
         return new
 
     expected = _expected(reference, tree, parts)
-    if not all(map(adapter.holds, expected or ())):
+    if not all(adapter.holds(in_form(want, to_array(adapter, part))) for (_, part), want in zip(parts, expected or ())):
         return value, None
     if expected is not None:
         left = iter(expected)
@@ -129,7 +141,11 @@ def _expected(reference: Recorded, tree: Tree, parts: Parts) -> list[Array] | No
 
 
 def difference(value: Array, expected: Array) -> Row:
-    """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ."""
+    """Compare two arrays; axes of length 1 may be there or not, and the dtypes may differ.
+
+    Complex numbers may be pairs of real ones on one side.
+    """
+    value = in_form(value, expected)
     if np.squeeze(value).shape == np.squeeze(expected).shape:
         value = value.reshape(expected.shape)
     row = measure.difference(value, expected)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bisect_tool.worker.adapters import torch_adapter
-from bisect_tool.worker.arrays import trees
+from bisect_tool.worker.arrays import measure, trees
 from bisect_tool.worker.code import variables
 
 MANY = [0.5] * variables.MOST_PARTS
@@ -69,6 +69,8 @@ F32, F64, I64 = np.float32, np.float64, np.int64
         pytest.param(0, np.array(3.0, F32), 3, id="a whole number that is written as a fraction"),
         pytest.param(0, np.array(3.5, F32), 3.5, id="a fraction for a whole number"),
         pytest.param(False, np.array(True), True, id="a truth"),
+        pytest.param(torch.zeros(1, dtype=torch.complex64), np.array([[1, 2]], F32), torch.tensor([1 + 2j]), id="pairs as complex numbers"),
+        pytest.param(torch.zeros(1, 2), np.array([1 + 2j], np.complex64), torch.tensor([[1.0, 2.0]]), id="complex numbers as pairs"),
     ],
 )  # fmt: skip
 def test_a_value_is_put_back_as_what_the_model_has_there(own: Any, given: np.ndarray, expected: Any) -> None:
@@ -92,3 +94,32 @@ def test_a_shape_stays_a_shape() -> None:
     """A torch.Size whose numbers are put back can still do what a torch.Size can."""
     shape = trees.map_leaves(torch.Size([2, 3]), lambda v: variables.is_part(torch_adapter, v), lambda n: n)
     assert isinstance(shape, torch.Size)
+
+
+class Kept(dict[str, np.ndarray]):
+    """Recorded arrays by their keys."""
+
+    read = dict.__getitem__
+
+
+COMPLEX = np.array([[1 + 2j, 3 - 4j]], np.complex64)
+PAIRS = np.array([[[1, 2], [3, -4]]], F32)
+
+
+@pytest.mark.parametrize(("own", "recorded"), [(COMPLEX, PAIRS), (PAIRS, COMPLEX)], ids=["complex", "pairs"])
+def test_complex_numbers_may_be_pairs_of_real_ones(own: np.ndarray, recorded: np.ndarray) -> None:
+    """They are the same value: compared as such, and put back in the form that the model has, with the reference's digest."""
+    kept, tree = Kept(key=recorded), {"tensor": "key"}
+    value = torch.from_numpy(own)
+    (row,) = variables.differences(torch_adapter, kept, tree, [("", value)], value)
+    assert (row["error"], row["misplaced"]) == (0.0, 0)
+    (row,) = variables.differences(torch_adapter, kept, tree, [("", 2 * value)], 2 * value)
+    assert row["error"] == 1.0
+    new, digests = variables.replaced(torch_adapter, kept, tree, [("", 2 * value)], 2 * value)
+    assert torch.equal(new, value)
+    assert digests == [measure.digest(recorded)]
+
+
+def test_pairs_are_pairs_along_the_last_axis_only() -> None:
+    """Real numbers of another shape are other numbers."""
+    assert "complex" in variables.difference(COMPLEX, PAIRS[0])["mismatch"]
