@@ -81,8 +81,8 @@ def _elements(value: ast.expr, paths: Collection[str]) -> Iterator[ast.AST]:
     if elements is None or not inner.keys() <= elements.keys():
         yield value
         return
-    for head, rest in inner.items():
-        yield from _elements(elements[head], rest)
+    for head, within in inner.items():
+        yield from _elements(elements[head], within)
 
 
 def _named(value: ast.expr) -> dict[str, ast.expr] | None:
