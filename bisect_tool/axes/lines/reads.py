@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from bisect_tool.axes.lines.text import WHOLE, reads
+from bisect_tool.axes.lines.text import WHOLE, only_called, reads
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
 
@@ -31,10 +31,22 @@ def unclear_before(
     while waiting and len(found) < MOST:
         variable = waiting.pop()
         for other in _read_by(variable, parts_off(variable), order[variable.site], assigned, excerpts):
-            if not is_clear(other) and (other.place, other.name) not in found:
+            clear = is_clear(other) or _is_clear_copy(order[other.site], assigned, excerpts, is_clear)
+            if not clear and (other.place, other.name) not in found:
                 found[other.place, other.name] = other
                 waiting.append(other)
     return sorted(found.values(), key=lambda v: order[v.site])
+
+
+def _is_clear_copy(
+    now: int, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt], is_clear: Callable[[Variable], bool]
+) -> bool:
+    """Tell whether a variable is nothing but what a function returned, which is clear: so is the line that calls it then."""
+    variable, before = assigned[now], assigned[now - 1]
+    if not now or variable.passed or before.name != "return" or before.parts != variable.parts:
+        return False
+    function = only_called(variable.place, variable.name, excerpts)
+    return function == before.function.rpartition(".")[2] and is_clear(before)
 
 
 def _read_by(

@@ -27,12 +27,8 @@ def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collect
 
     Where the value is written out as a tuple, list or dict, a part is made by its own element, and by no other.
     """
-    text = textwrap.dedent(_text(place, excerpts))
-    for source in (text, f"{text}\n    pass"):  # the head of a block lacks its body
-        with contextlib.suppress(SyntaxError):
-            parsed = ast.parse(source).body
-            break
-    else:
+    text, parsed = _parsed(place, excerpts)
+    if parsed is None:
         value = re.sub(r"^[\w\s.,*()]+ = ", "", text)  # what is assigned is not read
         return Reads(frozenset(re.findall(r"\w+", value)))
     if not parsed:
@@ -42,6 +38,24 @@ def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collect
     names = {node.id for node in _within(parts) if isinstance(node, ast.Name)}
     names |= {ast.unparse(node) for node in _within(parts) if isinstance(node, ast.Attribute)}
     return Reads(frozenset(names), frozenset(_called(every) - _called(parts)))
+
+
+def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:
+    """Return the function or method that a statement calls to make all of a variable, which it changes in nothing."""
+    _, parsed = _parsed(place, excerpts)
+    match parsed:
+        case [ast.Assign(targets=[ast.Name(id=target)], value=ast.Call(func=ast.Name() | ast.Attribute() as function))]:
+            return ast.unparse(function).rpartition(".")[2] if target == name else None
+    return None
+
+
+def _parsed(place: str, excerpts: Mapping[str, Excerpt]) -> tuple[str, list[ast.stmt] | None]:
+    """Return a statement's text, and what Python makes of it: None where it is no statement by itself."""
+    text = textwrap.dedent(_text(place, excerpts))
+    for source in (text, f"{text}\n    pass"):  # the head of a block lacks its body
+        with contextlib.suppress(SyntaxError):
+            return text, ast.parse(source).body
+    return text, None
 
 
 def _read(parsed: list[ast.stmt]) -> Iterator[ast.AST]:

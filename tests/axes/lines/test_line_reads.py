@@ -132,3 +132,15 @@ def test_what_a_statement_calls_is_read_by_all_that_it_assigns() -> None:
     for culprit in pair[2:]:
         result = unclear_before(culprit, pair, excerpts, lambda _v: False)
         assert [v.site for v in result] == ["loss:a", "helper:return"]
+
+
+def test_what_only_keeps_what_a_function_returned_is_cleared_with_that() -> None:
+    """What it passes the function is cleared by what comes back; of another function's value it says nothing."""
+    assigned = [
+        variable("helper:x", 8, passed=True), variable("helper:return", 3), variable("loss:c", 8),
+        variable("loss:total", 9),
+    ]  # fmt: skip
+    for returned, found in (("helper:return", []), ("other:return", ["loss:c"])):
+        before = [assigned[0], variable(returned, 3), *assigned[2:]]
+        result = unclear_before(before[-1], before, EXCERPTS, lambda v: v.name == "return")
+        assert [v.site for v in result] == found

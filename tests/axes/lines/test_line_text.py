@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.lines.text import WHOLE, reads
+from bisect_tool.axes.lines.text import WHOLE, only_called, reads
 from bisect_tool.captures.manifest import Excerpt
 
 
@@ -44,3 +44,23 @@ def test_a_part_that_is_written_out_reads_what_its_own_element_does(
 ) -> None:
     """Of anything else nothing tells which part reads what: all of the statement counts."""
     assert read(text, name, paths) == (names, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "function"),
+    [
+        ("    goal = deltas(boxes[best], anchors)", "goal", "deltas"),
+        ("    goal = self.coder.encode(\n        boxes,\n    )", "goal", "encode"),
+        ("    goal = deltas(boxes) / 2", "goal", None),
+        ("    goal, other = deltas(boxes)", "goal", None),
+        ("    self.goal = deltas(boxes)", "self.goal", None),
+        ("    goal = deltas(y := boxes)", "y", None),
+        ("    goal = make()(boxes)", "goal", None),
+        ("    return deltas(boxes)", "return", None),
+        ("    goal = (", "goal", None),
+    ],
+)
+def test_a_variable_that_is_nothing_but_what_a_function_returns(text: str, name: str, function: str | None) -> None:
+    """Then its line does no more than to call that."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(text.splitlines()))}
+    assert only_called("f.py:7", name, excerpts) == function
