@@ -9,7 +9,7 @@ from . import Array, measure
 ENOUGH = 24.0  # bits: of ten thousand pairs of variables less than one in a thousand is alike by chance
 FRACTION = 15.0  # bits of a number that agrees to within rounding
 FEWEST = 4  # numbers
-CONSTANTS = 2  # fractions that code may have written in it, such as the two weights of a loss
+DIGITS = 3  # of a fraction that may be written in the code, such as a weight of a loss
 MOST = 65536
 
 
@@ -24,6 +24,12 @@ def is_telling(array: Array) -> bool:
     pattern = float(-(counts * np.log2(shares)).sum())
     if flat.dtype.kind != "f":
         return pattern >= ENOUGH
+    return pattern + FRACTION * int(np.count_nonzero(_is_long(values.astype(np.float64)))) >= ENOUGH
+
+
+def _is_long(values: Array) -> Array:
+    """Return which numbers have more digits than one writes in code: they were computed."""
     with np.errstate(all="ignore"):
-        fractions = np.count_nonzero(np.isfinite(values) & (values != np.round(values)))
-    return pattern + FRACTION * max(0, int(fractions) - CONSTANTS) >= ENOUGH
+        unit = 10.0 ** (np.floor(np.log10(np.abs(values))) + 1 - DIGITS)
+        rest = np.abs(values - np.round(values / unit) * unit)
+        return np.asarray(np.isfinite(rest) & (rest > measure.ROUNDING * np.abs(values)) & (values != np.round(values)))
