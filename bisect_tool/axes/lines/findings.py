@@ -38,7 +38,7 @@ def line_before(probes: LineProbes, statement: Statement, given: LineProbes) -> 
     """
     if probes.lines.other_branch(statement) is not None or not given.agrees(statement.sites):
         return None
-    unclear = [v for v in probes.unclear_before(statement) if not given.agrees([probes.lines.to_ours.get(v.site)])]
+    unclear = [variable for variable in probes.unclear_before(statement) if not given.is_clear(variable)]
     places = list(dict.fromkeys(v.place for v in unclear if v.place != statement.theirs.place))
     if not places:
         return None

@@ -53,9 +53,9 @@ class LineProbes:
         """Return the assignments of a statement that are off in a reading."""
         return [site for site in statement.sites if is_off(reading, site)]
 
-    def agrees(self, sites: Iterable[Site | None]) -> bool:
+    def agrees(self, sites: Iterable[Site]) -> bool:
         """Tell whether some assignments agree with the reference's as the port runs: all are compared, and none is off."""
-        return all(site is not None and not is_off(self.free, site) for site in sites)
+        return not any(is_off(self.free, site) for site in sites)
 
     def first_off(self, statement: Statement) -> Site:
         """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
@@ -103,10 +103,11 @@ class LineProbes:
         survey = self.lines.survey
         first = self.lines.pairs.to_port[self.first_off(statement)]
         variable = next(v for v in survey.variables if v.site == first)
-        found = unclear_before(variable, survey.variables, survey.excerpts, self._is_clear, self._parts_off)
+        found = unclear_before(variable, survey.variables, survey.excerpts, self.is_clear, self._parts_off)
         return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
 
-    def _is_clear(self, variable: Variable) -> bool:
+    def is_clear(self, variable: Variable) -> bool:
+        """Tell whether a variable of the port agrees with the reference's, and is not out of date there."""
         site = self.lines.to_ours.get(variable.site)
         if site is None or variable_of(variable.site) in self.lines.survey.cut:
             return False
