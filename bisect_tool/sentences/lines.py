@@ -123,6 +123,11 @@ def out_of_date(name: str, read: str, place: str, anew: str) -> str:
     return f"{name} is computed from {read} ({place}): the reference assigns it anew at {anew}, the port does not"
 
 
+def right_when_given(name: str) -> str:
+    """Say that a line is right where the calls before it are, so that what these are handed must be wrong."""
+    return f"{name} is right once the calls before it give the reference's values: the fault lies before these"
+
+
 def calls_another(port: str, reference: str) -> str:
     """Say what a condition does, as what is blamed of its line."""
     return f"by which {port} is called and not {reference}"

@@ -33,6 +33,21 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     return Line(ours.get(statement.ours.place), theirs.get(statement.theirs.place), tuple(dict.fromkeys(places)))
 
 
+def line_before(probes: LineProbes, statement: Statement, given: LineProbes) -> Line | None:
+    """Return the last line that a statement rests on, where its own is right once more calls are ``given`` their values.
+
+    So are all lines on the way that are right then. None where it is not, or rests on nothing else.
+    """
+    if probes.lines.other_branch(statement) is not None or not given.agrees(statement.sites):
+        return None
+    unclear = [variable for variable in probes.unclear_before(statement) if not given.is_clear(variable)]
+    places = list(dict.fromkeys(v.place for v in unclear if v.place != statement.theirs.place))
+    if not places:
+        return None
+    ours, theirs = probes.lines.capture.manifest.excerpts, probes.lines.survey.excerpts
+    return Line(ours.get(statement.ours.place), theirs.get(places[-1]), tuple(places[:-1]))
+
+
 def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     """Say how far a statement's value is off and where it stands, and what is wrong with it where that is known."""
     site = probes.first_off(statement)

@@ -60,6 +60,7 @@ def with_values(
     A function that several pairs take for another one is that one: variables of one name in it are paired, and then what
     alone has its size between two neighbouring pairs.
     """
+    same = _unswapped(same, ours, theirs)
     words = dict(pairs.proposed) | dict.fromkeys(same, sentences.EQUAL_VALUES)
     found = {**pairs.to_port, **same}
     for function, partner in _partners(found).items():
@@ -75,11 +76,37 @@ def with_values(
     return paired(found, ours, theirs, words)
 
 
+def _unswapped(same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]) -> dict[Site, Site]:
+    """Return the pairs of the same values without neighbours that are neighbours in the other order: swapped, maybe.
+
+    Each then has the value that the other should have, and nothing but their use tells. A name that is the same tells.
+    """
+    left = {variable.site: number for number, variable in enumerate(ours)}
+    right = {variable.site: number for number, variable in enumerate(theirs)}
+    swapped: set[Site] = set()
+    by_place = {left[mine]: mine for mine in same if mine in left}
+    for place, mine in by_place.items():
+        after = by_place.get(place + 1)
+        if after is None or not {same[mine], same[after]} <= right.keys():
+            continue
+        if right[same[mine]] == right[same[after]] + 1 and _function(same[mine]) == _function(same[after]):
+            swapped |= {site for site in (mine, after) if _name(site) != _name(same[site])}
+    return {mine: port for mine, port in same.items() if mine not in swapped}
+
+
+def _function(site: Site) -> str:
+    return site.partition(":")[0]
+
+
+def _name(site: Site) -> str:
+    return variable_of(site).partition(":")[2]
+
+
 def _partners(pairs: Mapping[Site, Site]) -> dict[str, str]:
     """Return for each function of the reference the port's function that most of its variables are paired with."""
     votes: dict[str, Counter[str]] = {}
     for mine, theirs in pairs.items():
-        votes.setdefault(mine.partition(":")[0], Counter())[theirs.partition(":")[0]] += 1
+        votes.setdefault(_function(mine), Counter())[_function(theirs)] += 1
     return {function: counts.most_common(1)[0][0] for function, counts in votes.items()}
 
 

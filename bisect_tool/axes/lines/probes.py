@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.axes.lines.reads import unclear_before
 from bisect_tool.axes.lines.statements import SharedLines, Statement
+from bisect_tool.axes.lines.text import WHOLE
 from bisect_tool.probes.handed import Variable
-from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import error_of
+from bisect_tool.probes.reading import Comparison, Reading
+from bisect_tool.questions.judging import largest
 from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
@@ -51,6 +52,10 @@ class LineProbes:
     def off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
         """Return the assignments of a statement that are off in a reading."""
         return [site for site in statement.sites if is_off(reading, site)]
+
+    def agrees(self, sites: Iterable[Site]) -> bool:
+        """Tell whether some assignments agree with the reference's as the port runs: all are compared, and none is off."""
+        return not any(is_off(self.free, site) for site in sites)
 
     def first_off(self, statement: Statement) -> Site:
         """Return a statement's first assignment that is off; its first one where rounding could explain them all."""
@@ -98,14 +103,25 @@ class LineProbes:
         survey = self.lines.survey
         first = self.lines.pairs.to_port[self.first_off(statement)]
         variable = next(v for v in survey.variables if v.site == first)
-        found = unclear_before(variable, survey.variables, survey.excerpts, self._is_clear)
+        found = unclear_before(variable, survey.variables, survey.excerpts, self.is_clear, self._parts_off)
         return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
 
-    def _is_clear(self, variable: Variable) -> bool:
+    def is_clear(self, variable: Variable) -> bool:
+        """Tell whether a variable of the port agrees with the reference's, and is not out of date there."""
         site = self.lines.to_ours.get(variable.site)
-        if site is None or variable_of(variable.site) in self.lines.survey.cut or self.replaced(site):
+        if site is None or variable_of(variable.site) in self.lines.survey.cut:
             return False
-        return site in self.free.watched and not is_off(self.free, site)
+        if site not in self.free.watched or is_off(self.free, site):
+            return False
+        # Under another name it is no more than this value: what the reference assigns anew is no matter of its line.
+        return variable_of(site).partition(":")[2] != variable.name or self.replaced(site) is None
+
+    def _parts_off(self, variable: Variable) -> Collection[str]:
+        """Return the paths of a variable's parts that are off, where all of them compare; else that of the whole."""
+        site = self.lines.to_ours.get(variable.site)
+        rows = self.free.watched[site].output if site in self.free.watched else ()
+        off = [c.path for c in rows if is_part_off(c)]
+        return WHOLE if not off or any(c.mismatch for c in rows) else off
 
     def replaced(self, site: Site | None) -> Variable | None:
         """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.
@@ -138,9 +154,12 @@ def beside(probes: LineProbes, others: Sequence[Statement]) -> LineProbes:
 
 def is_off(reading: Reading, site: Site) -> bool:
     """Tell whether one assignment is off: as a whole, or in any element wholly (docs/tolerance.md, "A variable")."""
-    if site not in reading.watched or error_of(reading, site) > SAFETY * ROUNDING:
-        return True
-    return any(c.misplaced for c in reading.watched[site].output)
+    return site not in reading.watched or any(map(is_part_off, reading.watched[site].output))
+
+
+def is_part_off(part: Comparison) -> bool:
+    """Tell whether one part of an assignment is off."""
+    return largest([part]) > SAFETY * ROUNDING or part.misplaced > 0
 
 
 def _ask(

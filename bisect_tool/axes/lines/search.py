@@ -13,7 +13,8 @@ from collections.abc import Collection
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.lines.after_layers import lines_after_layers
-from bisect_tool.axes.lines.inside import with_line
+from bisect_tool.axes.lines.inside import probes_at, with_line
+from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import look_at
 from bisect_tool.axes.lines.writes import with_writing_line
 from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, WrongRegion, WrongWrites
@@ -51,16 +52,15 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
         )
     if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
         return (_with_lines_of_pieces(case, culprit),)
-    if not isinstance(culprit, WrongCaller):
-        return (_seen_at(case, culprit, culprit.sites[0]),)
-    found = _seen_at(case, culprit, culprit.feeds[0])
-    if found.line is None and culprit.sites[0] in trace.members:
+    probes = _probes_at(case, culprit, culprit.sites[0] if not isinstance(culprit, WrongCaller) else culprit.feeds[0])
+    found = with_line(culprit, probes)
+    if isinstance(culprit, WrongCaller) and found.line is None and culprit.sites[0] in trace.members:
         # What is handed on may have no name of its own; what the code makes of it has.
         sites = trace.sites
         later = sites[sites.index(culprit.feeds[0]) :] if culprit.feeds[0] in trace.members else culprit.feeds
-        found = _seen_at(
-            case, culprit, culprit.sites[0], free=[s for s in later if culprit.sites[0] in trace.chain(s)[1:]]
-        )
+        free = [s for s in later if culprit.sites[0] in trace.chain(s)[1:]]
+        given = probes.lines.layers.patching(site for site in culprit.feeds if case.port.can_patch(site))
+        found = with_line(culprit, _probes_at(case, culprit, culprit.sites[0], free), given)
     return (found,)
 
 
@@ -86,14 +86,15 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
             )
             found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
         else:
-            found.append(_seen_at(case, dataclasses.replace(region, sites=(piece,), findings=()), piece))
+            alone = dataclasses.replace(region, sites=(piece,), findings=())
+            found.append(with_line(alone, _probes_at(case, alone, piece)))
     findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
     line = next((culprit.line for culprit in found if culprit.line), None)
     return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
 
 
-def _seen_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = ()) -> Culprit:
-    """Return a culprit with its line, judged at a call: by what it is handed, or gives if it is the culprit itself.
+def _probes_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = ()) -> LineProbes:
+    """Return the probes about a culprit's lines, judged at a call: by what it is handed, or gives if it is the culprit.
 
     The calls ``free`` are the port's own, with what lies in them.
     """
@@ -103,7 +104,7 @@ def _seen_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = 
     layers = question.base.patching(set(trace.sites) - around - inside).feeding([call] if call else [])
     crashes = case.log.crash is not None
     lines = look_at(case.port, case.capture, layers, call, seen, to_a_crash=crashes)
-    return with_line(culprit, seen, question, lines, trace)
+    return probes_at(culprit, seen, question, lines, trace)
 
 
 def _call(culprit: Culprit) -> Site | None:

@@ -8,6 +8,7 @@ from typing import Any, Iterable, Mapping
 from ..adapters.adapter import Adapter
 from ..arrays import trees
 from ..arrays.measure import ROUNDING
+from ..arrays.telling import is_telling
 from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
@@ -90,7 +91,7 @@ class Namesakes:
         if site not in self._names:
             return
         arrays = [variables.to_array(self._adapter, part) for _, part in parts]
-        if not any(array.size > 3 and array.min() != array.max() for array in arrays):
+        if not any(map(is_telling, arrays)):
             return
         for name, tree in self._candidates.items():
             keys = [key for _, key in trees.keys(tree)]

@@ -131,6 +131,29 @@ def test_a_function_of_another_name_is_known_by_what_agrees_in_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("port", "found"),
+    [
+        (["f:first", "f:second"], {"f:wide", "f:high"}),
+        (["f:second", "f:first"], set()),
+        (["f:second", "f:between", "f:first"], {"f:wide", "f:high"}),
+        (["f:second", "g:first"], {"f:wide", "f:high"}),
+    ],
+)
+def test_neighbours_in_the_other_order_may_be_swapped(port: list[str], found: set[str]) -> None:
+    """Each then has the value that the other should have: that clears neither."""
+    ours = several("f:wide", "f:high")
+    first, second = (next(site for site in port if site.endswith(name)) for name in ("first", "second"))
+    kept = proposed(ours, [*several(*port), variable("h:end", passed=True)], {"f:wide": first, "f:high": second})
+    assert {site for site, (_, why) in kept.items() if why == "equal values"} == found
+
+
+def test_neighbours_of_the_same_names_are_not_swapped() -> None:
+    """In a function that is called otherwise."""
+    same = {"f:wide": "g:wide", "f:high": "g:high"}
+    assert proposed(several("f:wide", "f:high"), several("g:high", "g:wide"), same).keys() == same.keys()
+
+
 def test_most_of_a_function_s_variables_say_which_it_is() -> None:
     """One value that another function has too (the same boxes, passed on) does not lead away."""
     ours = several("f:a", "f:b", "f:c", "f:d")

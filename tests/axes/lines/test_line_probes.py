@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from simulated_lines import NET, Line, LinesPort, blamed, names
 
+from bisect_tool.axes.lines.findings import line_before
 from bisect_tool.axes.lines.healing import MOST_TRIED, healing, several, wrong
 from bisect_tool.axes.lines.probes import LineProbes, beside, is_off, open_probes
 from bisect_tool.axes.lines.statements import look_at
@@ -108,6 +109,34 @@ def test_a_proof_answers_the_question_that_the_verdict_is_about() -> None:
     assert [(p.quantity, p.value) for p in (probes.proof("all", probes.free), about.proof("all", probes.free))] == [
         ("loss", 10.0), ("wrong inputs of loss:c", 1.0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "unclear"), [("mine", []), ("x", ["loss:x"])])
+def test_what_the_reference_assigns_anew_is_out_of_date_under_the_same_name_only(name: str, unclear: list[str]) -> None:
+    """Another name holds that value and means no other: its line is cleared."""
+    ours = [A, Line("x", ("a",), at=2), Line("x#2", ("x", "x"), at=3), Line("end", ("x#2",))]
+    port = LinesPort([A, Line(name, ("a",), at=2), Line("end", (name, "a"), wrong=0.5)], ours)
+    case = port.case()
+    probes = open_probes(case.question, look_at(port, case.capture, LAYERS), case.question.verdict)
+    (end,) = (s for s in probes.lines.statements if s.name == "loss:end")
+    assert [v.site for v in probes.unclear_before(end)] == unclear
+
+
+def test_a_line_that_is_right_once_calls_are_given_makes_way_for_what_is_before_them() -> None:
+    """So do the lines on the way that are right then; where none is left, the line itself stays."""
+    ours = [A, Line("z", ("a", "a")), Line("w", ("z",))]
+    port = LinesPort([A, Line("y", ("a",), wrong=0.5), Line("z", ("y",)), Line("w", ("z",))], ours)
+    case = port.case()
+    probes = open_probes(case.question, look_at(port, case.capture, LAYERS), case.question.verdict)
+    last = probes.lines.statements[-1]
+    right = Reading(watched={Site(f"loss:{name}"): Watched(output=(Comparison("", 0.0),)) for name in "azw"})
+    given = dataclasses.replace(probes, free=right)
+    line = line_before(probes, last, given)
+    assert line is not None
+    assert (line.place, line.unclear, line.reference.line) == ("port.py:2", (), 3)
+    assert line_before(probes, last, probes) is None
+    cleared = dataclasses.replace(probes, free=dataclasses.replace(right))
+    assert line_before(cleared, last, given) is None
 
 
 @pytest.mark.parametrize(

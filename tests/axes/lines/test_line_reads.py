@@ -61,7 +61,8 @@ TWICE = [
         ("loss:total", "loss:c helper:return helper:y", ["helper:y", "helper:return", "loss:c"]),
         ("loss:total", "helper:return loss:a", []),  # c agrees: what it was computed from is cleared with it
         ("loss:c", "helper:return helper:y", ["helper:y", "helper:return"]),
-        ("loss:other", "loss:b#3 loss:total", ["loss:total"]),  # what a line assigns itself it does not read
+        ("loss:b#3", "loss:other loss:total", ["loss:total"]),  # what a line assigns itself it does not read
+        ("loss:other", "loss:b#3 loss:total", []),  # each of two names has its own expression
         ("loss:return", "loss:kept loss:b#3 loss:total", ["loss:total", "loss:b#3", "loss:kept"]),
         ("helper:x", "loss:a", ["loss:a"]),  # what is passed is read by the caller
     ],
@@ -87,3 +88,59 @@ def test_an_earlier_call_of_the_same_function_is_not_read(unclear: str, found: l
     """Variables of one name are those of the call that the line runs in."""
     result = unclear_before(TWICE[-1], TWICE, EXCERPTS, lambda v: v.site not in unclear.split())
     assert [v.site for v in result] == found
+
+
+PARTS = """\
+def loss(out):
+    a = out + 1
+    box, cls = helper(a), 2 * a
+    other = a
+    return {"box": box + other, "cls": cls}
+""".splitlines()
+IN_PARTS = [
+    variable("loss:a", 2), variable("helper:return", 9), variable("loss:box", 3), variable("loss:cls", 3),
+    variable("loss:other", 4), variable("loss:return", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("culprit", "off", "found"),
+    [
+        ("loss:return", "box", ["loss:a", "helper:return", "loss:box", "loss:other"]),
+        ("loss:return", "cls", ["loss:a", "loss:cls"]),
+        ("loss:return", "", ["loss:a", "helper:return", "loss:box", "loss:cls", "loss:other"]),
+    ],
+)
+def test_only_what_makes_the_parts_that_are_off_is_followed_back(culprit: str, off: str, found: list[str]) -> None:
+    """A part that agrees was compared; each of two names that are assigned together has its own expression too."""
+    excerpts = {
+        f"f.py:{number}": Excerpt(file="f.py", line=number, first=1, text=tuple(PARTS))
+        for number in range(1, len(PARTS) + 1)
+    }
+    by_site = {v.site: v for v in IN_PARTS}
+    paths = {culprit: (off,)}
+    result = unclear_before(
+        by_site[Site(culprit)], IN_PARTS, excerpts, lambda _v: False, lambda v: paths.get(v.site, ("",))
+    )
+    assert [v.site for v in result] == found
+
+
+def test_what_a_statement_calls_is_read_by_all_that_it_assigns() -> None:
+    """Not only by the first of its names."""
+    pair = [variable("loss:a", 2), variable("helper:return", 9), variable("loss:x", 3), variable("loss:y", 3)]
+    excerpts = {"f.py:3": Excerpt(file="f.py", line=3, first=3, text=("    x, y = helper(a)",))}
+    for culprit in pair[2:]:
+        result = unclear_before(culprit, pair, excerpts, lambda _v: False)
+        assert [v.site for v in result] == ["loss:a", "helper:return"]
+
+
+def test_what_only_keeps_what_a_function_returned_is_cleared_with_that() -> None:
+    """What it passes the function is cleared by what comes back; of another function's value it says nothing."""
+    assigned = [
+        variable("helper:x", 8, passed=True), variable("helper:return", 3), variable("loss:c", 8),
+        variable("loss:total", 9),
+    ]  # fmt: skip
+    for returned, found in (("helper:return", []), ("other:return", ["loss:c"])):
+        before = [assigned[0], variable(returned, 3), *assigned[2:]]
+        result = unclear_before(before[-1], before, EXCERPTS, lambda v: v.name == "return")
+        assert [v.site for v in result] == found

@@ -1,0 +1,139 @@
+"""What the text of a statement of the port reads, as a whole or for some parts of its value."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from bisect_tool.captures.manifest import Excerpt
+
+WHOLE = ("",)  # the path of a value as a whole
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The names that a statement reads (attributes as ``self.x``), and the functions that only its other parts call."""
+
+    names: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+
+
+def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE) -> Reads:
+    """Return what the statement at a place reads to make some parts (``paths``) of the variable ``name``.
+
+    Where the value is written out as a tuple, list or dict, a part is made by its own element, and by no other.
+    """
+    text, parsed = _parsed(place, excerpts)
+    if parsed is None:
+        value = re.sub(r"^[\w\s.,*()]+ = ", "", text)  # what is assigned is not read
+        return Reads(frozenset(re.findall(r"\w+", value)))
+    if not parsed:
+        return Reads()
+    every = list(_read(parsed))
+    parts = list(_making(parsed[0], name, paths)) or every
+    names = {node.id for node in _within(parts) if isinstance(node, ast.Name)}
+    names |= {ast.unparse(node) for node in _within(parts) if isinstance(node, ast.Attribute)}
+    return Reads(frozenset(names), frozenset(_called(every) - _called(parts)))
+
+
+def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:
+    """Return the function or method that a statement calls to make all of a variable, which it changes in nothing."""
+    _, parsed = _parsed(place, excerpts)
+    match parsed:
+        case [ast.Assign(targets=[ast.Name(id=target)], value=ast.Call(func=ast.Name() | ast.Attribute() as function))]:
+            return ast.unparse(function).rpartition(".")[2] if target == name else None
+    return None
+
+
+def _parsed(place: str, excerpts: Mapping[str, Excerpt]) -> tuple[str, list[ast.stmt] | None]:
+    """Return a statement's text, and what Python makes of it: None where it is no statement by itself."""
+    text = textwrap.dedent(_text(place, excerpts))
+    for source in (text, f"{text}\n    pass"):  # the head of a block lacks its body
+        with contextlib.suppress(SyntaxError):
+            return text, ast.parse(source).body
+    return text, None
+
+
+def _read(parsed: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield all that a statement reads: of what it assigns to, only the places in it."""
+    if not isinstance(parsed[0], ast.Assign):
+        yield from parsed
+        return
+    yield parsed[0].value
+    for node in _within(parsed[0].targets):
+        if isinstance(node, ast.Subscript):
+            yield node.slice
+
+
+def _making(statement: ast.stmt, name: str, paths: Collection[str]) -> Iterator[ast.AST]:
+    """Yield the expressions that alone make some parts of a variable; none where that cannot be told."""
+    if isinstance(statement, ast.Return) and statement.value is not None and name == "return":
+        yield from _elements(statement.value, paths)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return
+    target, value = statement.targets[0], statement.value
+    if isinstance(target, ast.Name) and target.id == name:
+        yield from _elements(value, paths)
+    elif isinstance(target, ast.Tuple) and all(isinstance(one, ast.Name) for one in target.elts):
+        names = [ast.unparse(one) for one in target.elts]
+        elements = _named(value)
+        if names.count(name) == 1 and elements is not None and len(elements) == len(names):
+            yield from _elements(elements[str(names.index(name))], paths)
+
+
+def _elements(value: ast.expr, paths: Collection[str]) -> Iterator[ast.AST]:
+    """Yield what makes some parts of a value: its elements of these names, or all of it."""
+    elements = _named(value)
+    inner: dict[str, list[str]] = {}
+    for path in paths:
+        head, _, rest = path.partition(".")
+        inner.setdefault(head, []).append(rest)
+    if elements is None or not inner.keys() <= elements.keys():
+        yield value
+        return
+    for head, within in inner.items():
+        yield from _elements(elements[head], within)
+
+
+def _named(value: ast.expr) -> dict[str, ast.expr] | None:
+    """Return the elements of a tuple, list or dict that is written out, by their names in a path; None of anything else."""
+    if isinstance(value, (ast.Tuple, ast.List)):
+        starred = any(isinstance(one, ast.Starred) for one in value.elts)
+        return None if starred else {str(number): one for number, one in enumerate(value.elts)}
+    if not isinstance(value, ast.Dict):
+        return None
+    keys = [str(key.value) if isinstance(key, ast.Constant) else "." for key in value.keys]
+    return None if any("." in key for key in keys) else dict(zip(keys, value.values, strict=True))
+
+
+def _called(nodes: Collection[ast.AST]) -> set[str]:
+    """Return the names of the functions and methods that are called somewhere in some expressions."""
+    functions = [node.func for node in _within(nodes) if isinstance(node, ast.Call)]
+    return {ast.unparse(function).rpartition(".")[2] for function in functions}
+
+
+def _within(nodes: Collection[ast.AST]) -> list[ast.AST]:
+    return [inner for node in nodes for inner in ast.walk(node)]
+
+
+def _text(place: str, excerpts: Mapping[str, Excerpt]) -> str:
+    """Return a statement's source: its line, and those after it that are indented further or close a bracket."""
+    excerpt = excerpts.get(place)
+    if excerpt is None:
+        return ""
+    first, *rest = excerpt.text[excerpt.line - excerpt.first :]
+    lines, opened = [first], _open_brackets(first)
+    for line in rest:
+        if opened <= 0:
+            break
+        lines.append(line)
+        opened += _open_brackets(line)
+    return "\n".join(lines)
+
+
+def _open_brackets(line: str) -> int:
+    return sum(line.count(c) for c in "([{") - sum(line.count(c) for c in ")]}")

@@ -1,0 +1,66 @@
+"""What the text of a statement reads: as a whole, or for the parts of its value that are off."""
+
+from __future__ import annotations
+
+import pytest
+
+from bisect_tool.axes.lines.text import WHOLE, only_called, reads
+from bisect_tool.captures.manifest import Excerpt
+
+
+def read(text: str, name: str, paths: tuple[str, ...]) -> tuple[set[str], set[str]]:
+    """The names that a statement reads, and the functions that only its other parts call."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(text.splitlines()))}
+    found = reads("f.py:7", name, excerpts, paths)
+    return set(found.names), set(found.elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "paths", "names", "elsewhere"),
+    [
+        ("    return {'box': a / n, 'cls': f(b)}", "return", ("box",), {"a", "n"}, {"f"}),
+        ("    return {'box': a / n, 'cls': f(b)}", "return", ("box", "cls"), {"a", "n", "f", "b"}, set()),
+        ("    return {'box': a / n, 'cls': f(b)}", "return", WHOLE, {"a", "n", "f", "b"}, set()),
+        ("    return {'box': a / n, 'cls': f(b)}", "return", ("0",), {"a", "n", "f", "b"}, set()),
+        ("    return {'box': a, **other}", "return", ("box",), {"a", "other"}, set()),
+        ("    return {'a': x, 'a.b': y}", "return", ("a.b",), {"x", "y"}, set()),
+        ("    return a, (g(b), [c, d])", "return", ("1.1.0",), {"c"}, {"g"}),
+        ("    return (\n        f(a),\n        f(b),\n    )", "return", ("1",), {"f", "b"}, set()),
+        ("    return *a, b", "return", ("1",), {"a", "b"}, set()),
+        ("    return helper(a, b)", "return", ("1",), {"helper", "a", "b"}, set()),
+        ("    out = [a, b]", "out", ("1",), {"b"}, set()),
+        ("    out = [a, (y := b)]", "y", ("0",), {"a", "b", "y"}, set()),
+        ("    w, h = f(a), g(b)", "h", WHOLE, {"g", "b"}, {"f"}),
+        ("    w, w = f(a), g(b)", "w", WHOLE, {"f", "a", "g", "b"}, set()),
+        ("    w, h = sizes", "h", WHOLE, {"sizes"}, set()),
+        ("    self.w, h = a, b", "h", WHOLE, {"a", "b"}, set()),
+        ("    a = b = c, d", "a", ("0",), {"c", "d"}, set()),
+        ("    x[i] = a, b", "x", ("0",), {"a", "b", "i"}, set()),
+        ("    for x in a, b:", "x", ("0",), {"x", "a", "b"}, set()),
+    ],
+)
+def test_a_part_that_is_written_out_reads_what_its_own_element_does(
+    text: str, name: str, paths: tuple[str, ...], names: set[str], elsewhere: set[str]
+) -> None:
+    """Of anything else nothing tells which part reads what: all of the statement counts."""
+    assert read(text, name, paths) == (names, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "function"),
+    [
+        ("    goal = deltas(boxes[best], anchors)", "goal", "deltas"),
+        ("    goal = self.coder.encode(\n        boxes,\n    )", "goal", "encode"),
+        ("    goal = deltas(boxes) / 2", "goal", None),
+        ("    goal, other = deltas(boxes)", "goal", None),
+        ("    self.goal = deltas(boxes)", "self.goal", None),
+        ("    goal = deltas(y := boxes)", "y", None),
+        ("    goal = make()(boxes)", "goal", None),
+        ("    return deltas(boxes)", "return", None),
+        ("    goal = (", "goal", None),
+    ],
+)
+def test_a_variable_that_is_nothing_but_what_a_function_returns(text: str, name: str, function: str | None) -> None:
+    """Then its line does no more than to call that."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(text.splitlines()))}
+    assert only_called("f.py:7", name, excerpts) == function
