@@ -13,6 +13,7 @@ from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Array, Evidence
 from bisect_tool.culprit import Line
 from bisect_tool.finding import Finding
+from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Comparison
 from bisect_tool.questions.judging import largest
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
@@ -36,16 +37,28 @@ def line(probes: LineProbes, statement: Statement) -> Line:
 def line_before(probes: LineProbes, statement: Statement, given: LineProbes) -> Line | None:
     """Return the last line that a statement rests on, where its own is right once more calls are ``given`` their values.
 
-    So are all lines on the way that are right then. None where it is not, or rests on nothing else.
+    So are all lines on the way that are right then. What lies in such a call is right; the line that makes the call is not cleared.
+    None where the statement is not right then, or rests on nothing else.
     """
     if probes.lines.other_branch(statement) is not None or not given.agrees(statement.sites):
         return None
     unclear = [variable for variable in probes.unclear_before(statement) if not given.is_clear(variable)]
-    places = list(dict.fromkeys(v.place for v in unclear if v.place != statement.theirs.place))
+    places = list(dict.fromkeys(place for v in unclear for place in _own_place(probes, statement, v)))
     if not places:
         return None
     ours, theirs = probes.lines.capture.manifest.excerpts, probes.lines.survey.excerpts
     return Line(ours.get(statement.ours.place), theirs.get(places[-1]), tuple(places[:-1]))
+
+
+def _own_place(probes: LineProbes, statement: Statement, variable: Variable) -> Iterator[str]:
+    """Yield the line of a variable, or, if it lies in a call inside, the line that makes the call: its value is assigned next."""
+    around, every = statement.theirs.around, probes.lines.survey.variables
+    if variable.around == around:
+        if variable.place != statement.theirs.place:
+            yield variable.place
+        return
+    later = every[every.index(variable) :]
+    yield next((one.place for one in later if one.around == around), statement.theirs.place)
 
 
 def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
