@@ -129,7 +129,10 @@ def _is_one(first: Suspect, second: Suspect, linked: Collection[tuple[Site, Site
     """Tell whether values cannot tell which of two suspects holds a fault."""
     root = second.region.root
     roots = [one.region.root for one in (first, *first.joined)]
-    above = chain(second.seen.rows, root)[:-1] if root != STEP else [STEP]
+    around = chain(second.seen.rows, root)
+    above = (
+        around if len(around) <= 2 else around[:-1]
+    )  # the code of step undoes what its own calls do, and no deeper ones
     return any(other in above or (other, root) in linked or (root, other) in linked for other in roots)
 
 
