@@ -79,8 +79,10 @@ def with_values(
 def _unswapped(same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]) -> dict[Site, Site]:
     """Return the pairs of the same values without neighbours that are neighbours in the other order: swapped, maybe.
 
-    Each then has the value that the other should have, and nothing but their use tells. A name that is the same tells.
+    Each then has the value that the other should have, and nothing but their use tells. A name that is the same tells, and so
+    does another shape.
     """
+    shapes = {variable.site: [shape for _, shape, _ in variable.parts] for variable in theirs}
     left = {variable.site: number for number, variable in enumerate(ours)}
     right = {variable.site: number for number, variable in enumerate(theirs)}
     swapped: set[Site] = set()
@@ -88,6 +90,8 @@ def _unswapped(same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequ
     for place, mine in by_place.items():
         after = by_place.get(place + 1)
         if after is None or not {same[mine], same[after]} <= right.keys():
+            continue
+        if shapes[same[mine]] != shapes[same[after]]:
             continue
         if right[same[mine]] == right[same[after]] + 1 and _function(same[mine]) == _function(same[after]):
             swapped |= {site for site in (mine, after) if _name(site) != _name(same[site])}
