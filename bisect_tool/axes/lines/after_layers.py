@@ -20,6 +20,7 @@ from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import lines as sentences
+from bisect_tool.sites import variable_of
 
 
 def lines_after_layers(
@@ -30,12 +31,28 @@ def lines_after_layers(
     Where no line can be proved, the culprit that was known is returned, with what was seen: the code after the last layer.
     """
     found: dict[object, AfterTheLayers] = {}
+    unplaced: list[tuple[LineProbes, AfterTheLayers]] = []
     for question in questions.values():
         asked = dataclasses.replace(question.question, interval=question.loss)
         if asked.verdict(perfect) is Verdict.DIVERGES:
-            for culprit in _lines_of(open_probes(asked, lines, asked.verdict), loss):
-                found.setdefault(culprit.sites, culprit)
-    return tuple(found.values())
+            probes = open_probes(asked, lines, asked.verdict)
+            for culprit in _lines_of(probes, loss):
+                if isinstance(culprit, WrongLoss):
+                    unplaced.append((probes, culprit))
+                else:
+                    place = culprit.line and culprit.line.place
+                    known = found.setdefault(place or culprit.sites, culprit)
+                    sites = tuple(dict.fromkeys((*known.sites, *culprit.sites)))
+                    found[place or culprit.sites] = dataclasses.replace(known, sites=sites)
+    lines_named = tuple(found.values())
+    return (*lines_named, *[culprit for probes, culprit in unplaced if not _is_explained(probes, lines_named)][:1])
+
+
+def _is_explained(probes: LineProbes, named: Sequence[AfterTheLayers]) -> bool:
+    """Tell whether a target is right once the lines are that were named for others."""
+    sites = [site for culprit in named for site in culprit.sites if site in probes.lines.order]
+    what = sentences.alone(list(dict.fromkeys(map(variable_of, sites))))
+    return bool(sites) and probes.verdict(probes.ask(what, sites)) is Verdict.AGREES
 
 
 def _lines_of(probes: LineProbes, loss: WrongLoss) -> Sequence[AfterTheLayers]:
