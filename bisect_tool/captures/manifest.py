@@ -63,7 +63,8 @@ class SiteEntry(Data):
     """One module call: its inputs (args, kwargs) and output as trees of tensor keys.
 
     ``state`` has, of the parameters and buffers of its module and of those in it that some call begins or ends with otherwise
-    than the run did, the keys of what each held when the call began and when it ended.
+    than the run did, the keys of what each held when the call began and when it ended. ``attributes``: what else with tensors in
+    it the call assigned to attributes of its module, such as a map that is read later.
     """
 
     site: str
@@ -72,6 +73,7 @@ class SiteEntry(Data):
     inputs: Tree
     output: Tree
     state: dict[str, tuple[str, str]]
+    attributes: Tree | None = None
 
 
 class VariableEntry(Data):

@@ -125,6 +125,7 @@ def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
     for site in run.sites:
         yield from ((f"{site.site} inputs", key) for _, key in tensor_keys(site.inputs))
         yield from ((f"{site.site} output", key) for _, key in tensor_keys(site.output))
+        yield from ((f"{site.site} attributes", key) for _, key in tensor_keys(site.attributes or {"list": []}))
         yield from ((f"{name} in {site.site}", key) for name, keys in site.state.items() for key in keys)
     yield from run.state.items()
     yield from ((f"{name} after the step", key) for name, key in run.left.items())

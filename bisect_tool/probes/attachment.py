@@ -55,6 +55,7 @@ def _run(
             "inside": {},
             "around": None,
             "arguments": arguments[entry.module],
+            **({"attributes": {"of": entry.module, "values": entry.attributes}} if entry.attributes else {}),
         }
         for entry in run.sites
         if entry.site in names and not has_opaque(entry.output)

@@ -34,8 +34,12 @@ def with_writing_line(case: Case, culprit: WrongCalls) -> WrongCalls:
 def _writers(case: Case, survey: Survey, call: Site, names: tuple[Site, ...]) -> Iterator[tuple[Site, Variable]]:
     """Yield the assignments in a call that write some buffers of its module, in order."""
     matching = case.pair.matching
-    module = matching.modules[module_of(call)]
-    own = {f"self.{matching.state[name].removeprefix(f'{module}.')}": name for name in names}
+    ours = module_of(call)
+    theirs = matching.modules[ours]
+    own = {}
+    for name in names:  # an attribute that is no buffer has the same name in the port
+        written = matching.state.get(name, name.replace(ours, theirs, 1))
+        own[f"self.{written.removeprefix(f'{theirs}.')}"] = name
     for variable in survey.variables:
         for path, name in own.items():
             if variable.around == call and f"{variable.name}.".startswith(f"{path}."):

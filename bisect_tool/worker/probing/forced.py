@@ -20,6 +20,7 @@ from .boundaries import ALIKE, Compared, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
 from .guessed import Guessed
+from .left_on import LeftOn, put_back
 from .made import Begun, Made, are_right
 from .probe import Probe
 from .unknown import Unknowns, no_longer_unknown
@@ -31,13 +32,17 @@ Again = Callable[
 
 
 class Judged(NamedTuple):
-    """A call of the port that is a recorded one: what it is handed, compared and as it is, and its row of the reading."""
+    """A call of the port that is a recorded one: what it is handed, compared and as it is, and its row of the reading.
+
+    ``before`` are its module's attributes as it began.
+    """
 
     call: Call
     site: str
     inputs: Compared
     found: Sequence[tuple[str, Array]]
     row: dict[str, Any]
+    before: Mapping[str, Any]
 
 
 def read(
@@ -58,6 +63,7 @@ class Forced:
         self._sites = {site: entry for site, entry in probe.reference.sites.items() if "around" in entry}
         self._values = Values(probe)
         self._between = Between(probe)
+        self._left_on = LeftOn(probe, self._values)
         self._dissolved = frozenset(probe.asked.dissolved or ())
         self._stack: list[str | None] = [None]  # the recorded calls that run
         self._depth = 0
@@ -128,7 +134,8 @@ class Forced:
         site, inputs = partner
         loose = site in self._dissolved
         self._used.add(site)
-        judged = Judged(call, site, inputs, found, self._row(call, site, inputs, handed.by_name))
+        row = self._row(call, site, inputs, handed.by_name)
+        judged = Judged(call, site, inputs, found, row, self._left_on.before(call.module, site))
         self._hand(judged, "inputs", found, inputs.parts)
         if not loose:
             self._between.put(call.module, site, BEGINS)
@@ -148,6 +155,7 @@ class Forced:
                 raise
             self._used.update(one for one in self._sites if site in self._around(one))
             self._between.put(call.module, site, ENDS)
+            self._left_on.put_inside(site)
             return self._probe.substitute(site)
         self._values.write_back(handed.by_name, given, before)
         output, inside = self._disturbed(site, output), self._begun[begun:]
@@ -163,7 +171,9 @@ class Forced:
     def _passed(self, judged: Judged, output: Any, inside: Sequence[Begun], again: Again) -> Any:
         """Compare what a call gave; return what it passes on: its own value if it is dissolved, else the reference's."""
         call, site, row = judged.call, judged.site, judged.row
+        left = self._left_on.left(call.module, site, judged.before)
         parts, loose = self._noted(row, call, site, output), site in self._dissolved
+        row["output"] += self._left_on.rows(site, left)
         if self._made.came_out_right(site, inside):
             self._learn(judged, inside)
             if not loose:
@@ -174,6 +184,7 @@ class Forced:
         if site in self._probe.asked.exact and self._made.is_off(site, inside):
             row["exact"] = again(judged.inputs)
         self._between.put(call.module, site, ENDS)
+        self._left_on.put(call.module, left)
         return self._values.filled(output, parts)
 
     def _hand(self, judged: Judged, part: str, found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> None:
@@ -270,16 +281,19 @@ class Forced:
         def compared() -> list[dict[str, Any]]:
             self._probe.let_hold(began[1])
             args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
+            before = self._left_on.before(call.module, site)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
             rows = self._values.compared(arrays(self._adapter, output), site, "output").rows()
+            rows += self._left_on.rows(site, self._left_on.left(call.module, site, before))
             return rows + self._between.rows(call.module, site, ENDS)
 
-        self._probe.aside, self._again = True, list(inside)
+        self._probe.aside, self._again, held = True, list(inside), self._left_on.held()
         try:
             return self._probe.in_float64(call.module, began[0], compared)
         finally:
             self._probe.aside = False
+            put_back(held)
 
     def _once_more(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute a call inside one that is computed in float64; one in place is compared, and gives what it passed on."""
@@ -291,6 +305,7 @@ class Forced:
         rows = self._values.compared(found, site, "inputs", type(call.module)).rows()
         self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)
         self._between.put(call.module, site, ENDS)
+        self._left_on.put_inside(site, self._adapter.doubled)
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
         return trees.map_leaves(

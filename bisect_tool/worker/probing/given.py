@@ -43,7 +43,7 @@ class Values:
         entry = self._reference.sites[site]
         wanted = [
             Recorded(self._name(entry, part, path), path, key, self._reference.shape(key))
-            for path, key in trees.keys(entry[part])
+            for path, key in trees.keys(entry[part] if part != "attributes" else entry[part]["values"])
         ]
         return compare(found, wanted, self._reference.read, self._adapter.holds, reading_of)
 

@@ -21,7 +21,7 @@ class Reference:
     ``sites`` maps a site to {"inputs": tree, "output": tree, "state": {buffer: [key as it begins, as it ends]}, "inside":
     {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to
     {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the gradients of a recorded run were,
-    empty where none were recorded; ``left`` has every parameter and buffer that was written to the key of what it held in the end.
+    empty where none were recorded; ``leaving`` are the sites with "attributes": {"of": module, "values": tree}. ``left`` has every parameter and buffer that was written to the key of what it held in the end.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Reference:
         left: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.sites = sites
+        self.leaving = {site: entry for site, entry in sites.items() if "attributes" in entry}
         self.state = state
         self.gradients = gradients or {}
         self.left = left

@@ -14,6 +14,7 @@ from ..arrays.shards import ShardWriter
 from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
+from ..model import attributes
 from ..model.build import Model
 from ..model.calls import Call, Current
 from ..model.draws import Recording
@@ -55,6 +56,7 @@ class Recorder:
         self.strays: set[str] = set()
         self.trains = False
         self._written: Written | None = None
+        self._model: Model | None = None
         self._lines = lines
         self._adapter = adapter
         self._include = include
@@ -72,12 +74,12 @@ class Recorder:
     @contextlib.contextmanager
     def state_of(self, model: Model) -> Iterator[None]:
         """Record what calls find in the state of a model, and leave in it, in the run that is the block."""
-        self._written = Written(model, self.store, self.rewritten)
+        self._written, self._model = Written(model, self.store, self.rewritten), model
         yield
         self.left, self.strays = self._written.finish(), self._written.strays
         if self._adapter.COMPILES:  # its gradients cannot be watched without computing others
             self.trains = any(model.state[name][2] for name in self.rewritten)
-        self._written = None
+        self._written = self._model = None
 
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Record one call; see ``calls.wrapped``."""
@@ -85,6 +87,7 @@ class Recorder:
         self.calls[call.site] = call.parent.site if call.parent else None
         inputs = trees.encode([list(args), kwargs], self._key) if wanted else None
         began = self._written.now(call.module) if self._written and wanted else {}
+        had = attributes.held(call.module) if self._model else {}
         output = compute(*args, **kwargs)
         tensors = [tensor for _, tensor in trees.leaves(output, self._adapter.is_tensor)]
         self._adapter.sync(tensors)
@@ -100,8 +103,10 @@ class Recorder:
                 "output": trees.encode(output, self._key),
                 "state": {},
             }
-            if self._written:
+            if self._written and self._model:
                 self._written.note(entry, began, call.module)
+                left = attributes.assigned(self._model, call.module, had)
+                entry["attributes"] = trees.encode(left, self._key) if left else None
             self.sites.append(entry)
             self._progress(site=call.site)
         return output

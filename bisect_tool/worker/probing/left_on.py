@@ -1,0 +1,100 @@
+"""What calls leave on their modules in one run: compared with what the reference's calls left there, and put right like an output."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
+
+from ..adapters.adapter import Module, Tensor
+from ..arrays import trees
+from ..model import attributes
+from .between import PATH, Rows
+from .boundaries import Part
+from .comparing import arrays, tensors
+from .given import Values
+from .probe import Probe
+
+
+class Left(NamedTuple):
+    """The attributes that a call assigned, as the reference's did: their values, and the parts that have a partner."""
+
+    values: Dict[str, Any]
+    parts: List[Part]
+
+
+class LeftOn:
+    """The attributes that the calls of one run assign. Those of another name, or of other parts, are the port's own affair."""
+
+    def __init__(self, probe: Probe, values: Values) -> None:
+        self._probe = probe
+        self._values = values
+        self._sites = probe.reference.leaving
+        self._modules = {name: module for name, module, _ in probe.model.tree} if self._sites else {}
+
+    def before(self, module: Module, site: str) -> Mapping[str, Any]:
+        """Return what tells later what a call assigned."""
+        return attributes.held(module) if site in self._sites else {}
+
+    def left(self, module: Module, site: str, before: Mapping[str, Any]) -> Left:
+        """Return what a call assigned, compared."""
+        if site not in self._sites:
+            return Left({}, [])
+        wanted = self._tree(site)
+        found = attributes.assigned(self._probe.model, module, before)
+        own = {name: value for name, value in found.items() if name in wanted}
+        self._probe.adapter.sync(tensors(self._probe.adapter, own))
+        compared = self._values.compared(arrays(self._probe.adapter, own), site, "attributes")
+        same = [part for part in compared.parts if part.path == part.partner.path]
+        odd = {path.partition(".")[0] for path in (*compared.unknown, *(one.path for one in compared.missing))}
+        odd |= {part.path.partition(".")[0] for part in compared.parts if part.path != part.partner.path}
+        odd |= {part.path.partition(".")[0] for part in same if "mismatch" in part.off}
+        kept = {name: value for name, value in own.items() if name not in odd}
+        return Left(kept, [part for part in same if part.path.partition(".")[0] in kept])
+
+    def rows(self, site: str, left: Left) -> Rows:
+        """Return how far off is what a call assigned: a row of a reading for each tensor."""
+        of = self._sites[site]["attributes"]["of"] if left.parts else ""
+        prefix = PATH + ("%s." % of if of else "")
+        return [dict(part.off, path=prefix + part.path) for part in left.parts]
+
+    def put(self, module: Module, left: Left) -> None:
+        """Let the attributes that a call assigned hold what the reference's do."""
+        for name, value in (self._values.filled(left.values, left.parts) if left.parts else {}).items():
+            setattr(module, name, value)
+
+    def put_inside(self, site: str, form: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
+        """Let what a call and those in it assign hold what the reference's do, where none of them is computed."""
+        for inner in self._sites:
+            if site in (inner, *self._around(inner)):
+                module = self._modules[inner.partition("#")[0]]
+                for name, tree in self._tree(inner).items():
+                    if name in vars(module):
+                        setattr(module, name, trees.decode(tree, lambda key: form(self._tensor(key))))
+
+    def held(self) -> List[Tuple[Module, Mapping[str, Any]]]:
+        """Return what all these modules' attributes are now."""
+        return [(module, attributes.held(module)) for module in {id(m): m for m in self._of_sites()}.values()]
+
+    def _of_sites(self) -> List[Module]:
+        return [self._modules[site.partition("#")[0]] for site in self._sites]
+
+    def _tensor(self, key: str) -> Tensor:
+        return self._probe.tensor(self._probe.reference.read(key))
+
+    def _tree(self, site: str) -> Dict[str, trees.Tree]:
+        return {str(name): tree for name, tree in self._sites[site]["attributes"]["values"]["dict"]}
+
+    def _around(self, site: str) -> List[str]:
+        found: List[str] = []
+        outer = self._sites[site]["around"]
+        while outer is not None:
+            found.append(outer)
+            outer = self._probe.reference.sites[outer]["around"]
+        return found
+
+
+def put_back(held: List[Tuple[Module, Mapping[str, Any]]]) -> None:
+    """Let attributes be what they were before."""
+    for module, before in held:
+        for name, value in before.items():
+            if vars(module).get(name) is not value:
+                setattr(module, name, value)
