@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from collections import Counter
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ ALIKE = 1e-3  # relative; of values that are paired for being the same
 MOST_AXES = 5
 Form = Callable[[Array], Array]  # of a reference's array: the same as the port writes it
 Found = Sequence[Tuple[str, Array]]  # path, value
+Shapes = Sequence[Tuple[str, Tuple[int, ...]]]  # path, shape
 Read = Callable[[str], Array]
 ReadingOf = Callable[[str, Array, str], Optional[int]]  # of a mask's path, value, and partner's key
 
@@ -71,7 +73,9 @@ def compare(
     ``read`` gives an array by its key; one that the port's framework does not ``hold`` is no partner that it could be given.
     ``reading_of`` tells how a mask is read, from its path, its value and its partner's key, where that is known.
     """
-    pairs = _paired(found, wanted, read)
+    arrays = dict(found)
+    shapes = [(path, array.shape) for path, array in found]
+    pairs, _ = paired(shapes, wanted, lambda path, one: is_alike(arrays[path], read(one.key)))
     parts = []
     for path, array in found:
         expected = read(wanted[pairs[path]].key) if path in pairs else None
@@ -85,38 +89,56 @@ def compare(
     )
 
 
-def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
-    """Return the index of each path's partner."""
+def paired(
+    found: Shapes, wanted: Sequence[Recorded], alike: Callable[[str, Recorded], bool]
+) -> Tuple[Dict[str, int], Set[str]]:
+    """Return the index of each path's partner, and the paths of which it is not sure: another pair would do as well.
+
+    ``alike`` tells whether a path has a recorded tensor's values; it is asked where names do not say it.
+    """
     by_name = {one.name: index for index, one in enumerate(wanted)}
+    shapes = dict(found)
     pairs: Dict[str, int] = {}
-    for path, array in found:
+    guessed: Set[str] = set()
+    for path, shape in found:
         index = by_name.get(path)
         # A position says less than a name: values of another structure may stand in another order.
-        if index is not None and not (_is_position(path) and array.size != math.prod(wanted[index].shape)):
+        if index is not None and not (_is_position(path) and math.prod(shape) != math.prod(wanted[index].shape)):
             pairs[path] = index
-    tests: List[Callable[[Array, Recorded], bool]] = [
-        lambda array, one: array.shape == one.shape and _alike(array, read(one.key)),
-        lambda array, one: array.shape == one.shape,
-        lambda array, one: array.size == math.prod(one.shape),
+    tests: List[Callable[[str, Recorded], bool]] = [
+        lambda path, one: shapes[path] == one.shape and alike(path, one),
+        lambda path, one: shapes[path] == one.shape,
+        lambda path, one: math.prod(shapes[path]) == math.prod(one.shape),
     ]
     for test in tests:
-        for path, array in found:
-            free = [i for i in range(len(wanted)) if i not in pairs.values()]
-            partner = next((i for i in free if path not in pairs and test(array, wanted[i])), None)
-            if partner is not None:
-                pairs[path] = partner
+        guessed |= _pair_free(found, wanted, pairs, test)
     for path, _ in found:  # of another shape, and yet what stands in its place
         index = 0 if len(found) == len(wanted) == 1 else by_name.get(path)
         if index is not None and index not in pairs.values():
             pairs.setdefault(path, index)
-    return pairs
+    return pairs, guessed
+
+
+def _pair_free(
+    found: Shapes, wanted: Sequence[Recorded], pairs: Dict[str, int], test: Callable[[str, Recorded], bool]
+) -> Set[str]:
+    """Pair what has no partner by a test, in order; return the paths for which more than one pair passes it."""
+    free = [index for index in range(len(wanted)) if index not in pairs.values()]
+    fits = {path: [i for i in free if test(path, wanted[i])] for path, _ in found if free and path not in pairs}
+    for path, places in fits.items():
+        partner = next((index for index in places if index not in pairs.values()), None)
+        if partner is not None:
+            pairs[path] = partner
+    rivals = Counter(index for places in fits.values() for index in places)
+    return {path for path, places in fits.items() if len(places) > 1 or any(rivals[index] > 1 for index in places)}
 
 
 def _is_position(path: str) -> bool:
     return path.rpartition(".")[2].isdigit()
 
 
-def _alike(array: Array, expected: Array) -> bool:
+def is_alike(array: Array, expected: Array) -> bool:
+    """Tell whether two arrays of one shape are the same, as far as values are paired by that."""
     error: float = measure.difference(array, expected).get("error", math.inf)
     return error < ALIKE
 
