@@ -98,6 +98,7 @@ class Naming:
                 dataclasses.replace(row, site=back(row.site), path=back(row.path) if row.part == "state" else row.path)
                 for row in reading.pieces
             ),
+            unsure=tuple(Site(back(site)) for site in reading.unsure),
         )
 
 

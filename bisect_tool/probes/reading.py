@@ -168,6 +168,7 @@ class Reading:
         draws: what became of the random numbers that were drawn.
         gradients: each parameter's, in a run with a whole backward pass.
         pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
+        unsure: the calls (and ``step``) whose pieces cannot be compared, since what a call is handed there is not known to be the same.
         kernels: kernels that were compiled or loaded for the run, None where the framework has them all from the start.
         seconds: wall time of the run.
         failure: why the reading is not usable, or None.
@@ -186,6 +187,7 @@ class Reading:
     draws: Draws = field(default_factory=Draws)
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()
+    unsure: tuple[Site, ...] = ()
     kernels: Kernels | None = None
     seconds: float = 0.0
     failure: str | None = None

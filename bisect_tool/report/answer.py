@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.crash.search import CrashAnswer
-from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
+from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer, Norms
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
@@ -115,9 +115,15 @@ def _agreement(case: Case) -> str:
     gradients = case.capture.manifest.gradients
     found = case.answer(GradientAnswer)
     of = gradients.of if found is not None and gradients is not None else ()
-    rounded = 0 if found is None else len(found.rounded)
+    rounded, unpaired = (0, 0) if found is None else (len(found.rounded), len(found.unpaired))
     return limits.all_agree(
-        list(case.questions), of, start, lost=lost_calls(case), weights_lost=case.lost, rounded=rounded
+        list(case.questions),
+        of,
+        start,
+        lost=lost_calls(case),
+        weights_lost=case.lost,
+        rounded=rounded,
+        unpaired=unpaired,
     )
 
 
@@ -150,7 +156,7 @@ def _targets(case: Case) -> dict[str, data.TargetValues]:
 def _gradients(case: Case) -> parts.GradientData | None:
     """Return who gets a gradient and how large they are together, None where they were not compared."""
     found, recorded = case.answer(GradientAnswer), case.capture.manifest.gradients
-    if found is None or recorded is None:
+    if found is None or recorded is None or found.norms == Norms():
         return None
     reference, port, own = found.norms
     return parts.GradientData(

@@ -28,31 +28,31 @@ def not_before_the_layers() -> str:
 
 def backward_fails(why: str) -> str:
     """Say that a whole backward pass fails."""
-    return f"the port's backward pass fails: {why}"
+    return f"the port's backward pass fails ({why.rstrip('.')})"
 
 
 def pieces_fail(why: str) -> str:
     """Say that the backward pass by pieces fails."""
-    return f"the backward pass by pieces fails: {why}"
+    return f"the port's backward pass fails where each call's gradients are computed separately ({why.rstrip('.')})"
 
 
 def nobody_to_blame(off: Mapping[str, float]) -> str:
     """Say that gradients are off, each by so many times what it may be, which no call by itself gets wrong."""
-    return f"{_off_in_whole(off)}, and no call could be shown to make them so"
+    return f"{off_in_whole(off)}, and no call could be shown to make them so"
 
 
 def not_all_compared(off: Mapping[str, float], uncompared: Sequence[str]) -> str:
     """Say that gradients are off where not every piece could be compared."""
     return (
-        f"{_off_in_whole(off)}; computed separately, what could be compared is right, "
-        f"but not the gradients of {listed(uncompared, SHOWN)}, which the port does not give"
+        f"{off_in_whole(off)}; computed separately, what could be compared is right, "
+        f"but the gradients of {listed(uncompared, SHOWN)} could not be"
     )
 
 
 def more_than_adds_up(off: Mapping[str, float], pieces: int, most: float) -> str:
     """Say that gradients are off by more than the rounding of all pieces may add up to, each of which is right."""
     return (
-        f"{_off_in_whole(off)}, yet each call's are right when computed separately: the rounding of {pieces} pieces adds up "
+        f"{off_in_whole(off)}, yet each call's are right when computed separately: the rounding of {pieces} pieces adds up "
         f"to {most:.3g} times at most, so they are lost or made between the calls (a hook on a parameter, say)"
     )
 
@@ -60,14 +60,37 @@ def more_than_adds_up(off: Mapping[str, float], pieces: int, most: float) -> str
 def adds_up(off: Mapping[str, float], pieces: int, most: float) -> str:
     """Say that gradients are a little off by rounding that adds up."""
     return (
-        f"{_off_in_whole(off)}; no piece is wrong: each call's gradients are right when computed separately, and the rounding "
+        f"{off_in_whole(off)}; no piece is wrong: each call's gradients are right when computed separately, and the rounding "
         f"of {pieces} pieces may add up to {most:.3g} times"
     )
 
 
-def _off_in_whole(off: Mapping[str, float]) -> str:
+def off_in_whole(off: Mapping[str, float]) -> str:
+    """Say which gradients are off in a whole backward pass."""
     shown = [f"{name} ({times:.3g} times)" for name, times in sorted(off.items(), key=lambda pair: -pair[1])]
     return f"in the port's whole backward pass gradients are off by more than they may be: {listed(shown, SHOWN)}"
+
+
+def once_right(said: str) -> str:
+    """Add to what is off that code is wrong on the way forward, which may be why."""
+    return f"{said}; whether the backward pass makes them so can be asked once the code is right"
+
+
+def unpaired(parameters: Sequence[str]) -> str:
+    """Say of which parameters the gradients are not known."""
+    one = len(parameters) == 1
+    what, verb = ("the gradient", "is") if one else ("the gradients", "are")
+    return (
+        f"{what} of {listed(parameters, SHOWN)} {verb} not compared: without a sure partner of that shape in the port"
+    )
+
+
+def handed_otherwise(calls: Sequence[str]) -> str:
+    """Say of which code the gradients cannot be compared, since something is handed over there that the reference does not."""
+    return (
+        f"in {listed(calls, SHOWN)} a call is handed other arguments than in the reference, or they cannot be told apart, so "
+        "that its gradients cannot be compared"
+    )
 
 
 def only_together(quantity: str, value: float | None) -> str:

@@ -22,6 +22,15 @@ def unregistered(parameters: Sequence[str]) -> str:
     return f"{listed(parameters)}: not among the port's parameters, so that nothing trains {them}"
 
 
+def may_be_elsewhere(own: Sequence[str]) -> str:
+    """Say that the port has parameters that may be those that it seems to lack."""
+    stand = "stands" if len(own) == 1 else "stand"
+    return (
+        f"the port has {counted(len(own), 'parameter')} of its own that {stand} for none of the reference's and may be those "
+        f"that it seems to lack: {listed(own)}"
+    )
+
+
 def untied(parameters: Sequence[str], first: str) -> str:
     """Say that the port holds apart what the reference ties to one parameter."""
     verb, each = ("is", "each of the two") if len(parameters) == 1 else ("are", "each of them")

@@ -66,17 +66,19 @@ def all_agree(
     lost: int = 0,
     weights_lost: Sequence[str] = (),
     rounded: int = 0,
+    unpaired: int = 0,
 ) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
     ``lost`` calls of the reference could not be compared, and ``weights_lost`` not be given; in the gradients of ``rounded``
-    parameters rounding adds up.
+    parameters rounding adds up, and those of ``unpaired`` ones could not be compared.
     """
     which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
     which_pulled = "Every call's gradient" if rounded else "Every gradient"
+    of = " + ".join(gradients_of) + (" that could be compared" if unpaired else "")
     by_itself = f", by itself; in {counted(rounded, 'parameter')} rounding adds up" if rounded else ""
-    pulled = f" {which_pulled} of {' + '.join(gradients_of)} agrees too{by_itself}." if gradients_of else ""
+    pulled = f" {which_pulled} of {of} agrees too{by_itself}." if gradients_of else ""
     within = [target for target in start.within if target in targets]
     verb_within = "starts" if len(within) == 1 else "start"
     also = (

@@ -127,7 +127,9 @@ REQUESTS: Dict[str, Request] = {
     ),
     "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
     "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}),
-    "pull_pieces": Request("gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}),
+    "pull_pieces": Request(
+        "gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}, reply_may={"unsure": "names"}
+    ),
     "pull_statements": Request(
         "statements",
         {**PATCH, "owners": "names", "named": "names", "given": "object"},

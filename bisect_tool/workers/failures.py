@@ -11,6 +11,7 @@ from typing import Any
 from bisect_tool.errors import ModelError
 from bisect_tool.worker import protocol
 
+BACKWARD = ("pull", "pull_pieces")
 SCRIPT = Path(__file__).resolve().parent.parent / "worker"
 
 
@@ -23,8 +24,11 @@ def model_error(error: Mapping[str, Any], python: str, printed: str) -> ModelErr
     where = f" at {error['where']}" if error["where"] else ""
     ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
     kind, place = ("", "") if ours else (f"{error['type']}: ", where)
+    said = f"{error['phase']} failed{place}: {kind}{error['message']}"
+    if error["phase"] in BACKWARD:  # whoever asked says what failed
+        said = error["message"] if ours else f"{error['type']}{where}: {error['message']}"
     return ModelError(
-        f"{error['phase']} failed{place}: {kind}{error['message']}".rstrip(),
+        said.rstrip(),
         hint=_hint_of(error, python),
         detail=f"{error['traceback']}\n{printed}",
     )

@@ -201,6 +201,7 @@ def test_without_a_target_a_culprit_has_no_numbers() -> None:
     backward = WrongBackward(sites=(Site("c"),), sufficient=HEALED, necessary=ILL)
     gradients = GradientAnswer(culprits=(backward,), pulled=CALLS[:1])
     report = report_of(case(code("b"), target=None, gradients=gradients))
+    assert report.gradients is None  # no whole pass: there are no norms to show
     assert report.sentence == (
         "The code of b is wrong: the reference's inputs and weights give another output. "
         "The backward pass of c is wrong: the reference's values and gradients give other gradients."

@@ -23,6 +23,26 @@ def test_a_place_is_named(edge: Edge, gradient: str, line: str) -> None:
     assert (sentences.gradient_of(edge), sentences.read_by_line(edge)) == (gradient, line)
 
 
+def test_a_pass_that_fails_ends_in_one_full_stop() -> None:
+    """What the framework says may end in one of its own."""
+    assert sentences.backward_fails("RuntimeError at a.py:1: no.") == (
+        "the port's backward pass fails (RuntimeError at a.py:1: no)"
+    )
+    assert sentences.pieces_fail("killed").endswith("gradients are computed separately (killed)")
+
+
+def test_what_is_not_known_is_said() -> None:
+    """One or several."""
+    assert sentences.unpaired(["a"]) == (
+        "the gradient of a is not compared: without a sure partner of that shape in the port"
+    )
+    assert sentences.unpaired(["a", "b"]).startswith("the gradients of a, b are not compared: ")
+    assert sentences.handed_otherwise(["m"]).startswith("in m a call is handed other arguments than in the reference")
+    assert sentences.once_right("it is off") == (
+        "it is off; whether the backward pass makes them so can be asked once the code is right"
+    )
+
+
 def test_a_quantity_of_all_gradients_may_be_off_alone() -> None:
     """With its value, or without one."""
     assert sentences.only_together("grad_norm", 2.5).startswith("grad_norm is 2.5, further off than it may be, yet")

@@ -84,6 +84,9 @@ def test_all_that_agrees_is_said_without_a_target() -> None:
     assert partly.endswith(
         "a starts within the reference's spread; whether it starts the same was not asked of all: b feels nothing."
     )
+    assert limits.all_agree(["a"], ["a"], Started(), unpaired=1).endswith(
+        "Every gradient of a that could be compared agrees too."
+    )
     rounded = limits.all_agree(["a"], ["a"], Started(), rounded=4)
     assert rounded.endswith("Every call's gradient of a agrees too, by itself; in 4 parameters rounding adds up.")
 

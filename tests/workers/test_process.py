@@ -13,6 +13,7 @@ import pytest
 from scripted_worker import READY, scripted
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
+from bisect_tool.workers.failures import model_error
 from bisect_tool.workers.process import Worker
 
 STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
@@ -145,3 +146,11 @@ def test_a_worker_that_does_not_read_is_stopped(tmp_path: Path) -> None:
     worker.ready()
     with pytest.raises(WorkerError, match="no sign of life for 1 s during 'step'"):
         worker.ask("step", more="x" * 4_000_000)
+
+
+@pytest.mark.parametrize("where", [None, "a.py:1"])
+def test_a_backward_pass_that_raises_is_told_by_what_it_raised(where: str | None) -> None:
+    """Who asked for it says that it was one: "pull" is our own word."""
+    error = {"phase": "pull", "type": "ValueError", "message": "no", "where": where, "traceback": ""}
+    assert str(model_error(error, "python", "")) == f"ValueError{f' at {where}' if where else ''}: no"
+    assert str(model_error({**error, "type": "RecipeError"}, "python", "")) == "no"

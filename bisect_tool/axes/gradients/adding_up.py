@@ -8,6 +8,7 @@ as much as its own floor has it, and all in the same direction, the sum is at mo
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bisect_tool.axes.gradients.passes import Backward, Repair
@@ -34,6 +35,14 @@ class Unsettled:
 def unsettled(asked: Backward, whole: Reading, pieces: Pieces) -> Unsettled:
     """Say what is off in a whole pass although nobody is to blame: parameters, or the target that is made of all of them."""
     off = {name: times_allowed(asked.pair.reference, asked.gradients, name, whole) for name in asked.off(whole)}
+    found = _unsettled(asked, whole, pieces, off)
+    if found.open_end is None or not asked.wrong:
+        return found
+    # Values that are off already may be why.
+    return Unsettled(note=sentences.once_right(sentences.off_in_whole(off) if off else found.open_end))
+
+
+def _unsettled(asked: Backward, whole: Reading, pieces: Pieces, off: Mapping[str, float]) -> Unsettled:
     question = asked.counting(Repair())
     if not off:
         if question.verdict(whole) is Verdict.AGREES:

@@ -49,7 +49,7 @@ class Backward:
     """What backward passes are asked about.
 
     Attributes: ``question`` judges the target of gradients; ``wrong`` are the calls that are wrong on the way forward already,
-    which are put right in every pass, and not judged.
+    which are put right in every pass, and not judged; ``unpaired`` are parameters whose gradients are not known.
     """
 
     question: Question
@@ -57,11 +57,17 @@ class Backward:
     pair: Pair
     gradients: Gradients
     wrong: frozenset[Site] = frozenset()
+    unpaired: frozenset[str] = frozenset()
 
     def counting(self, repair: Repair) -> Question:
         """Return the question once that is put right: a gradient that was given to another parameter is not counted twice."""
         copies = frozenset(copy for copy, _ in repair.tied)
-        return gradient_question(self.question, self.pair.reference, repair.given, copies)
+        return gradient_question(self.question, self.pair.reference, repair.given, copies | self.unpaired)
+
+    def unpaired_in(self, owner: Site) -> list[str]:
+        """Return the parameters of a call whose gradients are not known."""
+        entry = self.gradients.sites.get(owner)
+        return [] if entry is None else [name for name in entry.state if name in self.unpaired]
 
     def off(self, reading: Reading) -> list[str]:
         """Return the parameters whose gradients are off by more than they may be."""

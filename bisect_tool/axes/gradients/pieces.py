@@ -28,13 +28,14 @@ class Pieces:
 
     Attributes: ``failure`` (why it could not be run); ``off``: whose own code makes wrong gradients, to those gradients. STEP
     stands for the code around the layers. ``count`` of all pieces; ``uncompared``: gradients of the
-    reference that the port gave none to compare with.
+    reference that the port gave none to compare with; ``unsure``: whose gradients cannot be set beside the reference's.
     """
 
     failure: str | None = None
     off: Off = field(default_factory=dict)
     count: int = 0
     uncompared: tuple[Edge, ...] = ()
+    unsure: frozenset[Site] = frozenset()
 
 
 def pull_pieces(asked: Backward) -> Pieces:
@@ -49,12 +50,18 @@ def pull_pieces(asked: Backward) -> Pieces:
         for owner, rows in above.items()
     }
     wrong = {owner: rows for owner, rows in confirmed.items() if rows}
-    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, tuple(_uncompared(asked, first)))
+    unsure = {*first.unsure, *(Site(site) for site in asked.gradients.sites if asked.unpaired_in(Site(site)))}
+    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, tuple(_uncompared(asked, first)), frozenset(unsure))
 
 
 def right_by_pieces(asked: Backward, pieces: Pieces) -> tuple[Site, ...]:
     """Return the calls whose own code makes the reference's gradients, all of them, of the reference's values and gradients."""
-    not_judged = {*asked.wrong, *pieces.off, *(owner_of(edge, asked.trace) for edge in pieces.uncompared)}
+    not_judged = {
+        *asked.wrong,
+        *pieces.off,
+        *pieces.unsure,
+        *(owner_of(edge, asked.trace) for edge in pieces.uncompared),
+    }
     return tuple(site for site in asked.trace.sites if site not in not_judged)
 
 
@@ -81,7 +88,8 @@ def _above(asked: Backward, reading: Reading) -> Off:
 
 
 def _known(asked: Backward, reading: Reading) -> list[PulledAt]:
-    return [row for row in reading.pieces if _is_known(row, asked.gradients) and not row.exact]
+    known = [row for row in reading.pieces if _is_known(row, asked.gradients) and not row.exact]
+    return [row for row in known if not (row.part == "state" and row.path in asked.unpaired)]
 
 
 def _uncompared(asked: Backward, reading: Reading) -> Iterator[Edge]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
+from bisect_tool.axes.gradients import known
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
@@ -19,9 +20,16 @@ from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_piec
 from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import more_telling, silencing
 from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
-from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
+from bisect_tool.axes.gradients.targets import (
+    ALL,
+    gradient_interval,
+    gradient_question,
+    is_about,
+    norm_of,
+    reference_norm,
+)
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
-from bisect_tool.captures.manifest import Gradients
+from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.culprit import Culprit
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
@@ -45,7 +53,7 @@ class GradientAnswer(Answer):
 
     Attributes: ``triage`` (who gets a gradient, module by module) and what is ``said`` of it; ``norms`` of all gradients;
     ``rounded``: parameters whose gradients are outside their band by rounding that adds up; ``pulled``: calls whose backward
-    pass was compared in all that it gives, and is right.
+    pass was compared in all that it gives, and is right; ``unpaired``: parameters whose gradients are not known.
     """
 
     triage: tuple[ModuleGradients, ...] = ()
@@ -53,23 +61,29 @@ class GradientAnswer(Answer):
     norms: Norms = field(default_factory=Norms)
     rounded: tuple[str, ...] = ()
     pulled: tuple[Site, ...] = ()
+    unpaired: tuple[str, ...] = ()
 
 
 def _search(case: Case) -> Answer:
     """Compare gradients where the capture has any; calls that are wrong on the way forward are left out."""
-    gradients = case.capture.manifest.gradients
-    if gradients is None or case.target is not None:
+    recorded = case.capture.manifest.gradients
+    if recorded is None or case.target is not None:
         return Answer()
     calls = case.answer(CallsAnswer)
     if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
     wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
-    question = _question(case, gradients)
-    return _compared(case, Backward(question, case.trace, case.pair, gradients, frozenset(wrong)))
+    lost = known.unpaired(case, recorded)
+    if is_about(case.gradient_target, lost):
+        return GradientAnswer(open_ends=(sentences.unpaired(sorted(lost)),))
+    pair = known.without(case.pair, recorded, lost)
+    gradients = pair.reference.gradients or recorded
+    question = _question(case, pair.reference, gradients)
+    return _compared(case, Backward(question, case.trace, pair, gradients, frozenset(wrong), lost))
 
 
-def _question(case: Case, gradients: Gradients) -> Question:
-    target, manifest = case.gradient_target or ALL, case.capture.manifest
+def _question(case: Case, manifest: Manifest, gradients: Gradients) -> Question:
+    target = case.gradient_target or ALL
     interval = gradient_interval(manifest, gradients, target)
     question = Question("gradients", case.port, case.log, target, interval, Intervention(frozenset(case.state)))
     return gradient_question(question, manifest)
@@ -91,6 +105,7 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     sharper = more_telling(culprits, case.culprits)
     placed = {new for news in sharper.values() for new in news}
     triage, said = _who_learns(asked, whole, own)
+    unpaired = (sentences.unpaired(sorted(asked.unpaired)),) if asked.unpaired else ()
     left = Unsettled() if culprits else unsettled(asked, whole, pieces)
     named = {site for culprit in culprits for site in culprit.sites}
     spared = [owner for owner in pieces.off if owner not in named | asked.wrong] if named else []
@@ -99,12 +114,17 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
         culprits=tuple(culprit for culprit in culprits if culprit not in placed),
         sharper=sharper,
         open_ends=() if left.open_end is None else (left.open_end,),
-        notes=not_shown if left.note is None else (left.note,),
+        notes=(*(not_shown if left.note is None else (left.note,)), *unpaired),
         rounded=left.rounded,
         pulled=right_by_pieces(asked, pieces),
         triage=triage,
         said=said,
-        norms=Norms(reference_norm(asked.pair.reference, asked.gradients), norm_of(whole), norm_of(own)),
+        norms=Norms(
+            reference_norm(asked.pair.reference, asked.gradients),
+            norm_of(whole, asked.unpaired),
+            norm_of(own, asked.unpaired),
+        ),
+        unpaired=tuple(sorted(asked.unpaired)),
     )
 
 
@@ -113,7 +133,10 @@ def _culprits(
 ) -> tuple[Culprit, ...]:
     """Return who is to blame, where any gradient is off; for what is silent at the start only if all of these are proved."""
     suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole), *untied(asked, whole)] if asked.off(whole) else []
-    culprits: list[Culprit] = [*proved(asked, suspects)]
+    doubts = known.doubts(asked, suspects, pieces)
+    culprits: list[Culprit] = [
+        replace(culprit, doubts=(*culprit.doubts, *doubts)) for culprit in proved(asked, suspects)
+    ]
     if all(culprit.confirmed for culprit in culprits):
         culprits += silencing(asked, whole, own, constants)
     return tuple(culprits)
@@ -125,7 +148,9 @@ def _who_learns(asked: Backward, whole: Reading, own: Reading) -> tuple[tuple[Mo
     ours = reference_kinds(manifest, asked.gradients)
     theirs, straight = (port_kinds(asked.gradients, reading.gradients) for reading in (own, whole))
     said = list(who_learns(manifest, ours, theirs, "port"))
-    if silent(straight) != silent(theirs):
+    # A call that is put right may lack what the port has elsewhere: who goes without then is not the port's doing.
+    lost = asked.wrong and silent(straight) - silent(theirs)
+    if silent(straight) != silent(theirs) and not lost:
         said += itertools.islice(who_learns(manifest, ours, straight, "reference"), 1)
     return tuple(table(ours, theirs)), tuple(said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.errors import BisectError
@@ -20,6 +21,11 @@ PREFIX = "grad:"
 def is_gradient_target(target: str | None) -> bool:
     """Tell whether a target is one of gradients."""
     return target is not None and (target in (NORM, ALL) or target.startswith(PREFIX))
+
+
+def is_about(target: str | None, parameters: Collection[str]) -> bool:
+    """Tell whether a target is the gradient of one of some parameters."""
+    return target is not None and target.startswith(PREFIX) and target.removeprefix(PREFIX) in parameters
 
 
 def check_gradient_target(manifest: Manifest, target: str) -> None:
@@ -65,7 +71,7 @@ def gradient_question(
 ) -> Question:
     """Return a question about a target of gradients, read off a backward pass.
 
-    Those ``given`` count as the reference's; those ``merged`` are counted in that of another parameter.
+    Those ``given`` count as the reference's; those ``merged`` are not counted: they are in that of another parameter, or unknown.
     """
     gradients = manifest.gradients
     assert gradients is not None

@@ -9,7 +9,8 @@ nothing is said of it, and the port keeps its own.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from collections import Counter
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ..arrays.layouts import Form, layouts, same
 ALIKE = 1e-3  # relative; of values that are paired for being the same
 Reading = Hashable  # a way to read a value that the two sides write in other kinds
 Found = Sequence[Tuple[str, Array]]  # path, value
+Shapes = Sequence[Tuple[str, Tuple[int, ...]]]  # path, shape
 Read = Callable[[str], Array]
 ReadingOf = Callable[[str, Array, str], Optional[Reading]]  # of a part's path, value, and partner's key
 
@@ -84,7 +86,13 @@ def compare(
     ``reading_of`` tells how a part is read that may be read in several ways, from its path, its value and its partner's key,
     where that is known.
     """
-    partners = _paired(found, wanted, read)
+    arrays = dict(found)
+    partners, _ = paired(
+        [(path, array.shape) for path, array in found],
+        wanted,
+        lambda path, one: is_alike(arrays[path], read(one.key)),
+        lambda path, one: _is_as_large(arrays[path], one, read),
+    )
     parts = []
     for path, array in found:
         expected = read(wanted[partners[path]].key) if path in partners else None
@@ -108,31 +116,53 @@ def recorded(found: Found, parts: Sequence[Part]) -> List[Tuple[str, Array]]:
     return [(partners[path], array) for path, array in found if path in partners]
 
 
-def _paired(found: Found, wanted: Sequence[Recorded], read: Read) -> Dict[str, int]:
-    """Return the index of each path's partner."""
+def paired(
+    found: Shapes,
+    wanted: Sequence[Recorded],
+    alike: Callable[[str, Recorded], bool],
+    as_large: Optional[Callable[[str, Recorded], bool]] = None,
+) -> Tuple[Dict[str, int], Set[str]]:
+    """Return the index of each path's partner, and the paths of which it is not sure: another pair would do as well.
+
+    ``alike`` tells whether a path has a recorded tensor's values, and ``as_large`` whether it has as many numbers; both are asked
+    where names do not say it.
+    """
     by_name = {one.name: index for index, one in enumerate(wanted)}
-    taken: Dict[str, int] = {}
-    for path, array in found:
+    shapes = dict(found)
+    fits = as_large or (lambda path, one: math.prod(shapes[path]) == math.prod(one.shape))
+    partners: Dict[str, int] = {}
+    guessed: Set[str] = set()
+    for path, _ in found:
         index = by_name.get(path)
         # A position says less than a name: values of another structure may stand in another order.
-        if index is not None and not (_is_position(path) and not _is_as_large(array, wanted[index], read)):
-            taken[path] = index
-    tests: List[Callable[[Array, Recorded], bool]] = [
-        lambda array, one: array.shape == one.shape and _alike(array, read(one.key)),
-        lambda array, one: array.shape == one.shape,
-        lambda array, one: _is_as_large(array, one, read),
+        if index is not None and not (_is_position(path) and not fits(path, wanted[index])):
+            partners[path] = index
+    tests: List[Callable[[str, Recorded], bool]] = [
+        lambda path, one: shapes[path] == one.shape and alike(path, one),
+        lambda path, one: shapes[path] == one.shape,
+        fits,
     ]
     for test in tests:
-        for path, array in found:
-            free = [i for i in range(len(wanted)) if i not in taken.values()]
-            partner = next((i for i in free if path not in taken and test(array, wanted[i])), None)
-            if partner is not None:
-                taken[path] = partner
+        guessed |= _pair_free(found, wanted, partners, test)
     for path, _ in found:  # of another shape, and yet what stands in its place
         index = 0 if len(found) == len(wanted) == 1 else by_name.get(path)
-        if index is not None and index not in taken.values():
-            taken.setdefault(path, index)
-    return taken
+        if index is not None and index not in partners.values():
+            partners.setdefault(path, index)
+    return partners, guessed
+
+
+def _pair_free(
+    found: Shapes, wanted: Sequence[Recorded], partners: Dict[str, int], test: Callable[[str, Recorded], bool]
+) -> Set[str]:
+    """Pair what has no partner by a test, in order; return the paths for which more than one pair passes it."""
+    free = [index for index in range(len(wanted)) if index not in partners.values()]
+    fits = {path: [i for i in free if test(path, wanted[i])] for path, _ in found if free and path not in partners}
+    for path, places in fits.items():
+        partner = next((index for index in places if index not in partners.values()), None)
+        if partner is not None:
+            partners[path] = partner
+    rivals = Counter(index for places in fits.values() for index in places)
+    return {path for path, places in fits.items() if len(places) > 1 or any(rivals[index] > 1 for index in places)}
 
 
 def _is_as_large(array: Array, one: Recorded, read: Read) -> bool:
@@ -147,7 +177,8 @@ def _is_position(path: str) -> bool:
     return path.rpartition(".")[2].isdigit()
 
 
-def _alike(array: Array, expected: Array) -> bool:
+def is_alike(array: Array, expected: Array) -> bool:
+    """Tell whether two arrays of one shape are the same, as far as values are paired by that."""
     error: float = measure.difference(array, expected).get("error", math.inf)
     return error < ALIKE
 

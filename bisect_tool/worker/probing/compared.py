@@ -11,10 +11,13 @@ from .probe import Probe
 
 
 def compare(probe: Probe) -> dict[str, Any]:
-    """Run once in pieces and return the reading, with ``pieces``: the gradients that each gives, compared."""
+    """Run once in pieces and return the reading, with ``pieces``: the gradients that each gives, compared.
+
+    ``unsure`` are those whose gradients cannot be set beside the reference's: see ``Pieces``.
+    """
     compared = Compared(probe)
-    reading = Pieces(probe, compared.finished, switched_off=compared.switched_off).read()
-    return dict(reading, pieces=compared.rows)
+    pieces = Pieces(probe, compared.finished, switched_off=compared.switched_off, unsure=compared.doubt)
+    return dict(pieces.read(), pieces=compared.rows, unsure=sorted(compared.unsure))
 
 
 class Compared:
@@ -22,12 +25,17 @@ class Compared:
 
     def __init__(self, probe: Probe) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.unsure: set[str] = set()
         self._adapter = probe.adapter
         self._reference = probe.reference
 
     def finished(self, piece: Piece) -> None:
         """Pull a piece back and compare."""
-        pull_back(self._adapter, piece, self._reference.gradient, self._settle)
+        pull_back(self._adapter, piece, self._reference.gradient, self._settle, self.doubt)
+
+    def doubt(self, *owners: str) -> None:
+        """Note pieces that cannot be compared."""
+        self.unsure.update(owners)
 
     def switched_off(self, site: str) -> None:
         """Note a call that is made with gradients switched off, where the reference's has some."""

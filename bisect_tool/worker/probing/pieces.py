@@ -9,6 +9,7 @@ parameters, the outputs of the calls inside it) is its result. An error in one p
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable, Mapping, Optional
 
 import numpy as np
@@ -18,7 +19,9 @@ from ..arrays import Array, trees
 from ..model import build
 from ..model.calls import Call
 from . import assigned, own
+from .boundaries import Recorded
 from .comparing import named
+from .handed import Handed
 from .names import STEP, Name
 from .probe import Probe
 
@@ -31,7 +34,8 @@ Begins = Callable[[Name], bool]
 class Piece:
     """The own code of one call: its graph begins at ``leaves`` and ends at ``roots``, (name, tensor) pairs.
 
-    A root without a name is a target. ``exact``: whether it is computed in float64.
+    A root without a name is a target. ``loose`` are inputs that stand for none of the reference's, each with the piece that
+    hands it over. ``exact``: whether it is computed in float64.
     """
 
     def __init__(self, owner: str, exact: bool = False) -> None:
@@ -39,6 +43,7 @@ class Piece:
         self.exact = exact
         self.leaves: list[tuple[Name, Tensor]] = []
         self.roots: list[tuple[Name | None, Tensor]] = []
+        self.loose: list[tuple[str, Tensor]] = []
 
 
 class Pieces:
@@ -47,7 +52,8 @@ class Pieces:
     ``finished(piece)`` is called with each piece once it is computed. ``values(key, tensor)`` is the array that a tensor is
     to hold where a piece begins, None for its own. ``begins(name)`` tells whether a gradient is asked for at an input or
     output: where the reference's was recorded, if nothing else is said. ``switched_off(site)`` is told of calls that are made
-    with gradients switched off.
+    with gradients switched off, and ``unsure(*owners)`` of pieces that cannot be set beside the reference's, since what a call is
+    handed there is not known to be the same.
     """
 
     def __init__(
@@ -57,12 +63,14 @@ class Pieces:
         values: Values | None = None,
         switched_off: Callable[[str], None] = lambda _site: None,
         begins: Begins | None = None,
+        unsure: Callable[..., None] = lambda *_owners: None,
     ) -> None:
         self._probe = probe
         self._adapter = probe.adapter
         self._finished = finished
         self._values = values or probe.reference.fitting
         self._switched_off = switched_off
+        self._unsure = unsure
         self._begins = begins or probe.reference.has_gradient
         self._running = [Piece(STEP)]
         self._called = {site.partition("#")[0] for site in probe.asked.watch}
@@ -86,18 +94,17 @@ class Pieces:
         entry = probe.reference.sites.get(site)
         if site not in probe.asked.watch or entry is None:
             return compute(*args, **kwargs)
-        self._hand_over(site, entry["inputs"], [list(args), kwargs])
+        handed = Handed(self._adapter, probe.reference, site, compute, args, kwargs)
+        self._hand_over(site, handed)
         if self.running.exact:
             probe.skip(entry["inside"])
             return self._begun(site)
         before = dict(probe.counts)
         with self._adapter.with_gradients():
-            output = self._computed(call, compute, [list(args), kwargs], exact=False)
+            output = self._computed(call, compute, handed, exact=False)
             probe.computed(site, output)
             if site in probe.asked.exact:
-                probe.in_float64(
-                    call.module, before, lambda: self._computed(call, compute, [list(args), kwargs], exact=True)
-                )
+                probe.in_float64(call.module, before, lambda: self._computed(call, compute, handed, exact=True))
         return self._begun(site)
 
     def end(self, targets: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,21 +138,22 @@ class Pieces:
                 found.setdefault(around, []).append(name)
         return found
 
-    def _hand_over(self, site: str, tree: dict[str, Any], inputs: Any) -> None:
+    def _hand_over(self, site: str, handed: Handed) -> None:
         """End the piece around a call where it hands the call its inputs."""
         piece = self.running
+        if any(self._probe.reference.gradient_key((site, "inputs", path)) for path in handed.missing()):
+            self._unsure(site, piece.owner)
+        if handed.is_set_otherwise():
+            self._unsure(site)
         if self._adapter.gradients_on():
-            reference = self._probe.reference
-            piece.roots += [
-                ((site, "inputs", path), tensor) for path, tensor in named(self._adapter, reference, tree, inputs)
-            ]
+            piece.roots += [((site, "inputs", path), tensor) for path, tensor in handed.tensors()]
         elif not piece.exact:
             self._switched_off(site)  # by the code around the call, whose fault it is if it is one
 
-    def _computed(self, call: Call, compute: Callable[..., Any], inputs: Any, exact: bool) -> Any:
+    def _computed(self, call: Call, compute: Callable[..., Any], handed: Handed, exact: bool) -> Any:
         """Compute a call's own code from the reference's inputs, as a piece."""
         piece = Piece(call.site, exact)
-        args, kwargs = self._given(piece, inputs)
+        args, kwargs = handed.call(functools.partial(self._given, piece, self.running.owner))
         # Before the code runs: the copies that it reads in float64 are none that a graph begins at.
         piece.leaves += [((call.site, "state", name), tensor) for name, tensor in self._parameters(call, exact)]
         self._running.append(piece)
@@ -160,17 +168,19 @@ class Pieces:
         self._finished(piece)
         return output
 
-    def _given(self, piece: Piece, inputs: Any) -> Any:
-        """Return a call's inputs as where its graph begins, with the reference's values."""
-        reference = self._probe.reference
-        found = list(trees.leaves(inputs, self._adapter.is_tensor))
-        left = iter(reference.partners(reference.sites[piece.owner]["inputs"], found))
+    def _given(self, piece: Piece, around: str, tensor: Tensor, partner: Recorded | None) -> Tensor:
+        """Return one of a call's inputs as where its graph begins, with the reference's values.
 
-        def begin(tensor: Tensor) -> Tensor:
-            path, key = next(left)
-            return self._leaf(piece, (piece.owner, "inputs", path or ""), tensor, key)
-
-        return trees.map_leaves(inputs, self._adapter.is_tensor, begin)
+        One without a sure partner keeps its own; the gradient that it gets, if any, is one that nobody knows.
+        """
+        if partner is not None:
+            return self._leaf(piece, (piece.owner, "inputs", partner.path), tensor, partner.key)
+        if not self._adapter.has_path(tensor):
+            return self._leaf(piece, (piece.owner, "inputs", ""), tensor, None)
+        leaf, used = self._adapter.leaf(tensor, None, piece.exact)
+        if leaf is not None and not piece.exact:
+            piece.loose.append((around, leaf))
+        return used
 
     def _leaf(self, piece: Piece, name: Name, tensor: Tensor, key: str | None) -> Tensor:
         """Return what the code uses of a tensor: where a graph begins if a gradient is asked for, else the recorded values."""
@@ -216,14 +226,20 @@ class Pieces:
         return trees.map_leaves(template, own.is_own, begin)
 
 
-def pull_back(adapter: Adapter, piece: Piece, gradient: Gradient, settle: Settle) -> None:
+def pull_back(
+    adapter: Adapter, piece: Piece, gradient: Gradient, settle: Settle, unsure: Callable[..., None] = lambda *_: None
+) -> None:
     """Pull a piece back from ``gradient(name)`` where it ends, and let each result where it begins be settled.
 
-    A target's gradient is 1. ``settle(name, array, exact)`` gets None where no path leads.
+    A target's gradient is 1. ``settle(name, array, exact)`` gets None where no path leads. ``unsure(*owners)`` is told of the pieces
+    between which a gradient passes where the reference has no such input.
     """
     roots = [(tensor, of_one(tensor) if name is None else gradient(name)) for name, tensor in piece.roots]
     known = [(tensor, own.written_at(tensor, array)) for tensor, array in roots if array is not None]
-    arrays = adapter.pull(known, [tensor for _, tensor in piece.leaves])
+    arrays = adapter.pull(known, [tensor for _, tensor in (*piece.leaves, *piece.loose)])
+    for (around, _), array in zip(piece.loose, arrays[len(piece.leaves) :]):
+        if array is not None and array.any():
+            unsure(piece.owner, around)
     for (name, _), array in zip(piece.leaves, arrays):
         settle(name, array, piece.exact)
 

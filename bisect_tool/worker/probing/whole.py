@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from types import MappingProxyType
-from typing import Any, Callable, Collection, Mapping
+from typing import Any, Callable, Collection, Iterable, Mapping, Tuple
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from ..arrays import Array, measure, trees
 from ..model import build
 from ..model.calls import Call
 from . import assigned, forward
+from .boundaries import Recorded
 from .comparing import named
+from .handed import Handed
 from .pieces import of_one
 from .probe import Probe
 
@@ -72,27 +74,53 @@ class Whole:
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute or replace one call, and let it pass on what is asked of it; see ``calls.wrapped``."""
         entry = self._reference.sites.get(call.site)
-        severed = call.site in self._severed
-        inside = call.parent is not None and call.parent.site in self._severed
-        if severed:
-            self._end(call.site, "inputs", self._reference.sites[call.site]["inputs"], [list(args), kwargs])
-            self._give(call.site)
-        if severed or inside:
-            args, kwargs = trees.map_leaves([list(args), kwargs], self._adapter.is_tensor, self._cut)
+        severed, inside = call.site in self._severed, self._is_inside(call)
+        if severed or (entry is not None and (inside or call.site in self._pulled)):
+            handed = Handed(self._adapter, self._reference, call.site, compute, args, kwargs)
+            if severed:
+                self._end(call.site, "inputs", handed.tensors())
+                self._give(call.site)
+            args, kwargs = handed.call(self._cut if severed or inside else self._put)
         # Code that switches gradients off around a call is severed: its calls pull back all the same.
         with self._adapter.with_gradients() if inside else contextlib.nullcontext():
             output = forward.around(self._probe, call, compute, args, kwargs)
         if entry is None:
             return output
-        if call.site in self._pulled or inside:
-            self._end(call.site, "output", entry["output"], output)
+        if (call.site in self._pulled or inside) and not severed:  # else its own code would give that once more
+            self._end(call.site, "output", named(self._adapter, self._reference, entry["output"], output))
         if call.site in self._pulled or severed or inside:
             return self._anew(call.site, entry["output"], self._probe.substitute(call.site))
         return self._straightened(entry["output"], output) if call.site in self._straight else output
 
-    def _cut(self, tensor: Tensor) -> Tensor:
-        """Return a tensor's values, where another graph begins if it had a path: code may go by that."""
-        return self._adapter.leaf(tensor)[1] if self._adapter.has_path(tensor) else self._adapter.detached(tensor)
+    def _is_inside(self, call: Call) -> bool:
+        """Tell whether the code that makes a call is that of a severed one, or of what only the port has in it."""
+        around = call.parent
+        while around is not None and around.site not in self._reference.sites:
+            around = around.parent
+        return around is not None and around.site in self._severed
+
+    def _cut(self, tensor: Tensor, partner: Recorded | None) -> Tensor:
+        """Return the reference's value of an input, where another graph begins if it had a path: code may go by that.
+
+        What a severed call hands over may be off, and would give what is handed it another gradient.
+        """
+        values = self._value(tensor, partner)
+        if self._adapter.has_path(tensor):
+            return self._adapter.leaf(tensor, values)[1]
+        return self._adapter.detached(tensor) if values is None else self._probe.put_at(tensor, values)
+
+    def _put(self, tensor: Tensor, partner: Recorded | None) -> Tensor:
+        """Return the reference's value of an input, whose gradient goes its own way."""
+        values = self._value(tensor, partner)
+        if values is None:
+            return tensor
+        if self._adapter.has_path(tensor) and values.dtype.kind in "fc":
+            return self._adapter.through(tensor, values)
+        return self._probe.put_at(tensor, values)
+
+    def _value(self, tensor: Tensor, partner: Recorded | None) -> Array | None:
+        values = None if partner is None else self._reference.fitting(partner.key, tensor)
+        return None if values is None else values.reshape(tuple(map(int, tensor.shape)))
 
     def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
         """Return the reference's output of a call as where another graph begins, if a gradient is known there."""
@@ -115,8 +143,8 @@ class Whole:
 
         return trees.map_leaves(output, self._adapter.is_tensor, through)
 
-    def _end(self, site: str, part: str, tree: dict[str, Any], value: Any) -> None:
-        for path, tensor in named(self._adapter, self._reference, tree, value):
+    def _end(self, site: str, part: str, tensors: Iterable[Tuple[str, Tensor]]) -> None:
+        for path, tensor in tensors:
             gradient = self._reference.gradient((site, part, path))
             if gradient is not None:
                 self._roots.append((tensor, gradient))

@@ -53,7 +53,7 @@ class SimulatedBackward(BarePort):
 
     Attributes: ``factors`` of wrong calls and ``step``; ``rounded`` those that float64 clears; ``frozen`` and
     ``unregistered`` parameters; ``silenced``: what gets no gradient while a parameter has the port's own value; ``off``: calls
-    made with gradients switched off; ``crashes`` says which interventions fail.
+    made with gradients switched off; ``unsure`` calls are handed what has no sure partner; ``crashes`` says which interventions fail.
     """
 
     tops: tuple[Node, ...]
@@ -63,6 +63,7 @@ class SimulatedBackward(BarePort):
     unregistered: frozenset[str] = frozenset()
     silenced: Mapping[str, frozenset[str]] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
+    unsure: tuple[Site, ...] = ()
     crashes: Callable[[Intervention], bool] = lambda _intervention: False
     capabilities: frozenset[str] = EVERYTHING - {"statements"}
 
@@ -78,7 +79,7 @@ class SimulatedBackward(BarePort):
             return Reading(failure="killed")
         if intervention.backward == "pieces":
             rows = tuple(self._rows(intervention))
-            return Reading({"loss": 1.0}, pieces=(*rows, *self._right(rows)))
+            return Reading({"loss": 1.0}, pieces=(*rows, *self._right(rows)), unsure=self.unsure)
         gradients = self._gradients(intervention) if intervention.backward else {}
         return Reading({"loss": 1.0}, gradients={name: pulled(factor) for name, factor in gradients.items()})
 

@@ -7,13 +7,15 @@ import dataclasses
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from simulated_backward import NET, ROUNDING, SimulatedBackward, search
+from manifests import described, tensor
+from simulated_backward import NET, ROUNDING, SIZE, SimulatedBackward, search
 from simulated_port import MODELS, Node, chain
 
 from bisect_tool.axes.axis import Answer, ask
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
+from bisect_tool.captures.described import Described
 from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
 from bisect_tool.probes.intervention import Intervention
@@ -85,6 +87,28 @@ def test_a_backward_pass_that_was_not_compared_in_all_it_gives_is_not_cleared() 
     assert set(case.trace.sites) - set(answer.pulled) == {"m1.a"}
 
 
+@pytest.mark.parametrize("unsure", ["m1", "m0"])
+def test_what_is_handed_without_a_sure_partner_proves_nothing(unsure: str) -> None:
+    """Neither of who is handed it, nor beside a call that is put right and passes on what is not known to be all."""
+    port = SimulatedBackward(NET, {"m1": 0.0}, unsure=(Site(unsure),))
+    wrong = CallsAnswer(judged=Judged(), culprits=(WrongCalls(sites=(Site("m0"),)),))
+    answer = search(port.case(wrong))
+    (culprit,) = answer.culprits
+    assert (culprit.sites, culprit.confirmed) == (("m1",), False)
+    assert culprit.doubts[0].startswith(f"in {unsure} a call is handed other arguments than in the reference")
+    assert Site(unsure) not in answer.pulled
+    answer = search(SimulatedBackward(NET, {"m1": 0.0}, unsure=(Site("m2"),)).case())
+    assert [(culprit.sites, culprit.confirmed) for culprit in answer.culprits] == [(("m1",), True)]
+
+
+def test_gradients_that_are_off_beside_wrong_code_are_no_open_end() -> None:
+    """Its values may be why: a note says so."""
+    port, _ = _off_by(2.5, 4)
+    answer = search(port.case(CallsAnswer(judged=Judged(), culprits=(WrongCalls(sites=(Site("m3"),)),))))
+    assert (answer.culprits, answer.open_ends) == ((), ())
+    assert answer.notes[0].endswith("can be asked once the code is right")
+
+
 @given(TREES, st.data())
 @COMMON
 def test_two_calls_do_not_hide_each_other(tops: tuple[Node, ...], data: st.DataObject) -> None:
@@ -143,6 +167,16 @@ def test_a_parameter_that_takes_no_gradient_is_named(fault: str, kind: type) -> 
     assert culprit.necessary.quantity == WORST_GRADIENT
 
 
+def test_a_parameter_that_may_be_held_otherwise_is_only_suspected() -> None:
+    """The port trains one of its own beside: it may be the reference's, split or put together with another one."""
+    port = SimulatedBackward(NET, unregistered=frozenset({"m0.weight"}))
+    own = described(state=[*(e.model_dump(by_alias=True) for e in port.described.state), tensor("m0.kernel", (SIZE,))])
+    port.described = Described.model_validate(own)
+    (culprit,) = search(port.case()).culprits
+    assert (type(culprit), culprit.confirmed) == (Unregistered, False)
+    assert culprit.doubts[0].endswith("may be those that it seems to lack: m0.kernel")
+
+
 def test_parameters_and_calls_are_told_apart() -> None:
     """A frozen one, one that is not registered and a call that cuts the path are three culprits, each proved."""
     port = SimulatedBackward(NET, {"m1": 0.0}, frozen=frozenset({"m2.weight"}), unregistered=frozenset({"m0.weight"}))
@@ -192,9 +226,9 @@ def test_the_target_that_is_asked_about_is_what_the_proofs_speak_of(target: str,
 @pytest.mark.parametrize(
     ("backward", "said"),
     [
-        ("whole", "the port's backward pass fails: killed"),
-        ("own", "the port's backward pass fails: killed"),
-        ("pieces", "the backward pass by pieces fails: killed"),
+        ("whole", "the port's backward pass fails (killed)"),
+        ("own", "the port's backward pass fails (killed)"),
+        ("pieces", "the port's backward pass fails where each call's gradients are computed separately (killed)"),
     ],
 )
 def test_a_pass_that_fails_is_an_open_end(backward: str, said: str) -> None:
@@ -318,5 +352,5 @@ def test_a_piece_that_was_not_compared_is_named() -> None:
     answer = search(port.case())
     assert (answer.culprits, answer.notes) == ((), ())
     assert answer.open_ends[0].endswith(
-        "but not the gradients of the input of m3, the output of m3, m3.weight, which the port does not give"
+        "but the gradients of the input of m3, the output of m3, m3.weight could not be"
     )

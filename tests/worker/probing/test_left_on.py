@@ -22,6 +22,7 @@ class Features(nn.Module):
         self.fc, self.act, self.scale, self.kept = nn.Linear(6, 8), act, scale, kept
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute."""
         hidden = self.act(self.fc(x))
         self.map = [hidden * self.scale]
         self.handed = x * self.kept
@@ -36,6 +37,7 @@ class Net(nn.Module):
         self.features, self.head = Features(*features), nn.Linear(8, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute."""
         return self.head(self.features(x))
 
 

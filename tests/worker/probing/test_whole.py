@@ -37,6 +37,7 @@ def test_a_severed_call_passes_the_references_gradients_on(small: Small, fault: 
     assert off(small, fault) == BEFORE | INNER
     assert off(small, fault, severed=("net.block",)) == set()
     assert off(small, fault, severed=("net.before", "net.out")) == INNER
+    assert off(small, fault, severed=("net.block", "net.block.inner")) == set()  # what it is given counts once
 
 
 def test_a_pulled_call_hides_what_comes_after_it(small: Small) -> None:
