@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from bisect_tool.axes import drawn, trained
+from bisect_tool.axes import drawn, guessed, trained
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
 from bisect_tool.axes.calls.search import CALLS
 from bisect_tool.axes.crash.search import CRASH
@@ -88,7 +88,7 @@ def bisect(
     except Stopped as stopped:
         return report_of(_barely_begun(case, str(stopped)))
     for axis in AXES:
-        case = trained.doubted(drawn.doubted(ask(axis, case)))
+        case = guessed.doubted(trained.doubted(drawn.doubted(ask(axis, case))))
     return report_of(case)
 
 

@@ -85,10 +85,12 @@ class InProcess:
         """Nothing runs that could be ended."""
 
 
-def record(function: Build, folder: Path, *, seeds: Sequence[int] = (1, 2), **options: Any) -> Capture:
-    """Record a reference into a folder that is not there yet, at its stirred weights too."""
+def record(
+    function: Build, folder: Path, *, seeds: Sequence[int] = (1, 2), grads: bool = False, **options: Any
+) -> Capture:
+    """Record a reference into a folder that is not there yet, at its stirred weights too, and its gradients where asked to."""
     folder.mkdir(parents=True)
-    how = {"include": [], "exclude": [], "seeds": list(seeds), "grads": None}
+    how = {"include": [], "exclude": [], "seeds": list(seeds), "grads": {"of": None} if grads else None}
     InProcess(function, options).ask("record", folder=str(folder), **how)
     seal_manifest(folder, recipe="in process", model="ref", model_options=options)
     return Capture.open(folder)

@@ -102,7 +102,9 @@ def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
 def _own_passes(case: Case) -> Passes:
     tight = {name: asked.loss for name, asked in case.questions.items()}
     wide = {name: asked.question.interval for name, asked in case.questions.items()}
-    return Passes(case.question, Floors(case.trace, tight, wide), _unknown(case), _is_wrong(case))
+    return Passes(
+        case.question, Floors(case.trace, tight, wide), _unknown(case), _is_wrong(case), case.pair.matching.guessed
+    )
 
 
 def _stirred_passes(case: Case, point: Point) -> Passes:
@@ -114,7 +116,7 @@ def _stirred_passes(case: Case, point: Point) -> Passes:
     question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
     sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
     floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
-    return Passes(question, floors, _unknown(case, point), _is_wrong(case))
+    return Passes(question, floors, _unknown(case, point), _is_wrong(case), case.pair.matching.guessed)
 
 
 def _is_wrong(case: Case) -> bool:

@@ -6,13 +6,14 @@ Each check takes a ``Pair`` and returns findings; ``CHECKS`` is the list of them
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair, of_the_users, setting_differences
+from bisect_tool.sentences import names as sentences
 from bisect_tool.sentences.spelling import counted, listed
 from bisect_tool.sites import parent_of
 
@@ -51,12 +52,22 @@ def names(pair: Pair) -> list[Finding]:
                     f"{listed(unmatched)}; {lost:,} of its {total:,} numbers ({lost / max(total, 1):.1%})",
                 )
             )
-    for kinds, words in ((("values",), "by their initial values"), (("shape", "guess"), "by shape and order only")):
-        some = [name for name, how in pair.matching.how.items() if how in kinds]
-        pairs = listed([f"{name} = {pair.matching.state[name]}" for name in some])
-        if some:
-            found.append(Finding("names", tuple(some), f"{counted(len(some), 'tensor')} matched {words}: {pairs}"))
+    found += [
+        Finding("names", tuple(ours for ours, _ in pairs), sentences.matched(how, pairs)) for how, pairs in _hows(pair)
+    ]
+    torn = pair.matching.torn
+    if torn:
+        found.append(Finding("names", tuple(torn), sentences.torn(torn)))
     return found
+
+
+def _hows(pair: Pair) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield in which way tensors of unequal names were matched, and which."""
+    matching = pair.matching
+    for kinds, words in ((("values",), "by their initial values"), (("shape", "guess"), "by shape and order only")):
+        names = [name for name, how in matching.how.items() if how in kinds and name not in matching.torn]
+        if names:
+            yield words, [(name, matching.state[name]) for name in names]
 
 
 def shapes(pair: Pair) -> list[Finding]:

@@ -1,0 +1,77 @@
+"""Ports that keep their tensors under other names, in other parts or another form: real torch pairs, in this process."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import in_process
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from bisect_tool.report.data import Report
+from bisect_tool.session import bisect
+
+
+def build(net: Any, seed: int = 0, **options: Any) -> dict[str, Any]:
+    """Return a recipe's parts around a net."""
+    torch.manual_seed(seed)
+    model = net(**options)
+    draws = torch.Generator().manual_seed(1)
+    batch = {"x": torch.randn(4, 6, generator=draws), "y": torch.randn(4, 3, generator=draws)}
+
+    def step(batch: Any) -> Any:
+        return {"loss": F.mse_loss(model(batch["x"]), batch["y"])}
+
+    return {"modules": {"model": model}, "batch": batch, "step": step}
+
+
+def report(folder: Path, ours: Any, theirs: Any, rules: Any = (), **options: Any) -> Report:
+    """Record one net and run another beside it."""
+    capture = in_process.record(functools.partial(build, ours), folder / "ref", seeds=(1, 2, 3, 4), grads=True)
+    return bisect(in_process.beside(capture, functools.partial(build, theirs), rules, **options), capture)
+
+
+def proved(found: Report) -> list[str]:
+    """Return all that is named with proof."""
+    return [site for culprit in found.culprits if culprit.confirmed for site in culprit.sites]
+
+
+class Attention(nn.Module):
+    """Three layers of one shape, registered in some order under some names."""
+
+    def __init__(self, names: str = "q k v", drawn_by: int | None = None) -> None:
+        super().__init__()
+        if drawn_by is not None:
+            torch.manual_seed(drawn_by)
+        for name in names.split():
+            self.add_module(name, nn.Linear(6, 6))
+        self.out = nn.Linear(6, 3)
+        self.order = sorted(names.split(), key=lambda name: "qkv".index(name[-1]))
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        q, k, v = (getattr(self, name)(x) for name in self.order)
+        return self.out((q @ k.t() / 6**0.5).softmax(-1) @ v)
+
+
+@pytest.mark.parametrize("drawn_by", [None, 7])
+def test_layers_registered_in_another_order_are_told_by_the_last_words_of_their_names(tmp_path, drawn_by):
+    """The first of them starts with the numbers of another one, which is chance."""
+    found = report(tmp_path, Attention, Attention, names="lin_v lin_k lin_q", drawn_by=drawn_by)
+    assert found.verdict == "agrees", found.sentence
+
+
+def test_what_rests_on_a_guess_is_not_proved_and_the_answer_begins_with_it(tmp_path):
+    """Nothing tells which layer is which; a rename rule does."""
+    names = {"names": "aav abk acq", "drawn_by": 7}
+    found = report(tmp_path / "guessed", Attention, Attention, **names)
+    assert found.verdict == "inconclusive"
+    assert found.sentence.startswith(
+        "No culprit could be proved: 6 tensors were matched by order only (model.q.weight = "
+    )
+    rules = [(rf"^model\.{name[-1]}\b", f"model.{name}") for name in names["names"].split()]
+    assert report(tmp_path / "ruled", Attention, Attention, rules, **names).verdict == "agrees"
