@@ -75,3 +75,46 @@ def test_what_rests_on_a_guess_is_not_proved_and_the_answer_begins_with_it(tmp_p
     )
     rules = [(rf"^model\.{name[-1]}\b", f"model.{name}") for name in names["names"].split()]
     assert report(tmp_path / "ruled", Attention, Attention, rules, **names).verdict == "agrees"
+
+
+class Fused(nn.Module):
+    """Three layers in one, a layer of the same numbers in parts, or one whose weight lies in a plain list."""
+
+    def __init__(self, held: str = "fused") -> None:
+        super().__init__()
+        self.held, layer = held, nn.Linear(6, 18)
+        if held == "fused":
+            self.qkv = layer
+        elif held == "split":
+            self.q, self.k, self.v = (nn.Linear(6, 6) for _ in range(3))
+        elif held == "parameters":
+            self.w, self.b = nn.Parameter(layer.weight.detach().t().contiguous()), nn.Parameter(torch.zeros(18))
+        else:
+            self.parts = [layer]
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        if self.held == "split":
+            q, k, v = self.q(x), self.k(x), self.v(x)
+        elif self.held == "parameters":
+            q, k, v = (x @ self.w + self.b).chunk(3, -1)
+        else:
+            q, k, v = (self.qkv if self.held == "fused" else self.parts[0])(x).chunk(3, -1)
+        return self.out((q @ k.t() / 6**0.5).softmax(-1) @ v)
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict"), [("split", "inconclusive"), ("parameters", "inconclusive"), ("list", "diverges")]
+)
+def test_only_a_port_that_has_no_room_for_a_parameter_does_not_train_it(tmp_path, held, verdict):
+    """What the reference has in one layer the port may have in three, or in parts that have other names."""
+    found = report(tmp_path, Fused, Fused, held=held)
+    assert found.verdict == verdict
+    assert proved(found) == (["model.qkv.weight", "model.qkv.bias"] if held == "list" else [])
+    said = [
+        end
+        for end in found.open_ends
+        if end.startswith("whether the port trains model.qkv.weight, model.qkv.bias was not")
+    ]
+    assert len(said) == (held != "list")

@@ -22,6 +22,16 @@ def unregistered(parameters: Sequence[str]) -> str:
     return f"{listed(parameters)}: not among the port's parameters, so that nothing trains {them}"
 
 
+def not_looked_for(parameters: Sequence[str], others: Sequence[str]) -> str:
+    """Say that nobody knows whether the port trains some parameters: it may hold them in ``others``."""
+    number, have = len(parameters), "has" if len(parameters) == 1 else "have"
+    them = "it" if number == 1 else "them"
+    return (
+        f"whether the port trains {listed(parameters)} was not asked: {number} of the reference's parameters {have} no partner, "
+        f"and the port may hold {them} in {listed(others)}; a rename rule helps where one stands for one"
+    )
+
+
 def untied(parameters: Sequence[str], first: str) -> str:
     """Say that the port holds apart what the reference ties to one parameter."""
     verb, each = ("is", "each of the two") if len(parameters) == 1 else ("are", "each of them")

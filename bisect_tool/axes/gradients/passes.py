@@ -49,7 +49,8 @@ class Backward:
     """What backward passes are asked about.
 
     Attributes: ``question`` judges the target of gradients; ``wrong`` are the calls that are wrong on the way forward already,
-    which are put right in every pass, and not judged.
+    which are put right in every pass, and not judged. ``unpaired`` are parameters whose gradients are compared with none, and
+    which count as right; ``gradients`` has none of them.
     """
 
     question: Question
@@ -57,11 +58,12 @@ class Backward:
     pair: Pair
     gradients: Gradients
     wrong: frozenset[Site] = frozenset()
+    unpaired: frozenset[Site] = frozenset()
 
     def counting(self, repair: Repair) -> Question:
         """Return the question once that is put right: a gradient that was given to another parameter is not counted twice."""
         copies = frozenset(copy for copy, _ in repair.tied)
-        return gradient_question(self.question, self.pair.reference, repair.given, copies)
+        return gradient_question(self.question, self.pair.reference, repair.given | self.unpaired, copies)
 
     def off(self, reading: Reading) -> list[str]:
         """Return the parameters whose gradients are off by more than they may be."""

@@ -5,8 +5,9 @@ The backward pass by pieces says whose own code it is; whole backward passes pro
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
+from bisect_tool.axes.gradients.partners import held_elsewhere, not_compared
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
 from bisect_tool.axes.gradients.proofs import proved
@@ -64,8 +66,15 @@ def _search(case: Case) -> Answer:
     if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
     wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
-    question = _question(case, gradients)
-    return _compared(case, Backward(question, case.trace, case.pair, gradients, frozenset(wrong)))
+    unpaired = held_elsewhere(case.pair, gradients)
+    compared = gradients.model_copy(update={"parameters": _without(gradients.parameters, unpaired)})
+    asked = Backward(_question(case, gradients), case.trace, case.pair, compared, frozenset(wrong), unpaired)
+    found, said = _compared(case, asked), not_compared(case.pair, gradients, unpaired)
+    return dataclasses.replace(found, open_ends=(*found.open_ends, *said))
+
+
+def _without(parameters: Mapping[str, str | None], names: Collection[str]) -> dict[str, str | None]:
+    return {name: key for name, key in parameters.items() if name not in names}
 
 
 def _question(case: Case, gradients: Gradients) -> Question:
@@ -104,7 +113,7 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
         pulled=right_by_pieces(asked, pieces),
         triage=triage,
         said=said,
-        norms=Norms(reference_norm(asked.pair.reference, asked.gradients), norm_of(whole), norm_of(own)),
+        norms=Norms(reference_norm(asked.pair.reference), norm_of(whole), norm_of(own)),
     )
 
 
