@@ -118,3 +118,49 @@ def test_only_a_port_that_has_no_room_for_a_parameter_does_not_train_it(tmp_path
         if end.startswith("whether the port trains model.qkv.weight, model.qkv.bias was not")
     ]
     assert len(said) == (held != "list")
+
+
+class Turned(nn.Module):
+    """A layer whose weight lies transposed, as its code takes it or not; it may be wrong beside that."""
+
+    def __init__(self, *, meant: bool, factor: float) -> None:
+        super().__init__()
+        layer = nn.Linear(6, 6)
+        self.meant, self.factor, self.bias = meant, factor, layer.bias
+        self.weight = nn.Parameter(layer.weight.detach().t().contiguous())
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        return self.factor * F.linear(x, self.weight.t() if self.meant else self.weight, self.bias)
+
+
+class Square(nn.Module):
+    """Two square layers, the second of them in some form; ``loaded``: its weights are the same at every seed."""
+
+    def __init__(self, form: str = "", factor: float = 1, *, loaded: bool = False) -> None:
+        super().__init__()
+        if loaded:
+            torch.manual_seed(9)
+        self.q = nn.Linear(6, 6)
+        self.v = Turned(meant=form == "meant", factor=factor) if form else nn.Linear(6, 6)
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        return self.out(torch.tanh(self.q(x)) * self.v(x))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    ("form", "factor", "verdict"),
+    [("meant", 1, "agrees"), ("mistake", 1, ""), ("meant", 2, "inconclusive")],
+    ids=["meant", "turned by mistake", "meant, and a fault beside"],
+)
+def test_a_weight_that_lies_in_another_form(tmp_path, form, factor, verdict, loaded):
+    """It is given in the form in which the port's code is right; where that takes the reference's as it is, it starts wrong."""
+    ours = functools.partial(Square, loaded=loaded)
+    found = report(tmp_path, ours, functools.partial(ours, form, factor))
+    assert found.verdict == (verdict or ("diverges" if loaded else "agrees")), found.sentence
+    assert proved(found) == (["model.v.weight"] if loaded and not verdict else [])
+    said = "model.v.weight starts as the reference's transposed: the port's code is right with it so"
+    assert any(row.message.startswith(said) for row in found.preflight) == (verdict == "agrees")

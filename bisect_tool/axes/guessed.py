@@ -1,9 +1,9 @@
-"""Pairs of names that are but guessed: whoever is blamed on the ground of one is only suspected."""
+"""Pairs of tensors that are but guessed, or in an unknown form: whoever is blamed on the ground of one is only suspected."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from bisect_tool.axes.axis import Answer, Case
 from bisect_tool.culprit import Culprit, Untied, WrongBackward, WrongCalls, WrongStart, WrongStep, WrongWrites
@@ -21,7 +21,7 @@ def guesses(matching: Matching) -> list[Guess]:
 
 def doubted(case: Case) -> Case:
     """Return the case with a doubt in whoever is blamed on the ground of a guess; regions of calls have theirs already."""
-    if not guesses(case.pair.matching):
+    if not guesses(case.pair.matching) and not case.forms.unsure:
         return case
     return dataclasses.replace(case, answers={name: _doubted(answer, case) for name, answer in case.answers.items()})
 
@@ -29,10 +29,18 @@ def doubted(case: Case) -> Case:
 def _doubted(answer: Answer, case: Case) -> Answer:
     culprits, ends = [], list(answer.open_ends)
     for culprit in answer.culprits:
-        doubts = (sentences.RESTS_ON_A_GUESS,) if not culprit.doubts and _rests_on_one(culprit, case) else ()
+        doubts = () if culprit.doubts else tuple(_of(culprit, case))
         ends += [doubt for doubt in doubts if doubt not in ends]
         culprits.append(dataclasses.replace(culprit, doubts=(*culprit.doubts, *doubts)))
     return dataclasses.replace(answer, culprits=tuple(culprits), open_ends=tuple(ends))
+
+
+def _of(culprit: Culprit, case: Case) -> Iterator[str]:
+    if _rests_on_one(culprit, case):
+        yield sentences.RESTS_ON_A_GUESS
+    unsure = case.forms.unsure
+    if isinstance(culprit, WrongStart):
+        yield from (sentences.unsure_form(name, unsure[name]) for name in culprit.sites if name in unsure)
 
 
 def _rests_on_one(culprit: Culprit, case: Case) -> bool:

@@ -50,7 +50,10 @@ def report_of(case: Case) -> data.Report:
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)) if case.questions else (),
         preflight=tuple(
-            map(finding_data, (*preflight(case.pair, ran=bool(case.questions)), *case.initial, *case.laws))
+            map(
+                finding_data,
+                (*preflight(case.pair, ran=bool(case.questions)), *case.forms.findings, *case.initial, *case.laws),
+            )
         ),
         census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),

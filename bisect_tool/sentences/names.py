@@ -37,6 +37,31 @@ RESTS_ON_A_GUESS = (
 )
 
 
+def form(axes: Sequence[int] | None) -> str:
+    """Say in which form the port has the reference's numbers, by the order of its axes."""
+    if axes is None:
+        return "numbers in another order"
+    return "transposed" if list(axes) == [1, 0] else f"with its axes in the order {', '.join(map(str, axes))}"
+
+
+def kept_form(name: str, words: str) -> str:
+    """Say that a tensor was left to the port in its own form."""
+    return (
+        f"{name} starts as the reference's {words}: the port's code is right with it so, and not with the reference's as it is; "
+        "it was left as the port has it"
+    )
+
+
+def unsure_form(name: str, words: str) -> str:
+    """Say that nobody knows in which form a tensor should be given."""
+    return f"{name} starts as the reference's {words}: whether the port means it so is not known"
+
+
+def gradients_of_kept_forms(names: Sequence[str]) -> str:
+    """Say that gradients could not be compared, since the port keeps what they are of in another form."""
+    return f"the gradients of {listed(names)} were not compared: the port keeps these in another form"
+
+
 def rule(name: str, port_name: str) -> str:
     """Return the rename rule for what differs between two names, as it stands in a recipe."""
     ours, theirs = name.split("."), port_name.split(".")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bisect_tool.axes.gradients.targets import allowed, reference_rms
 from bisect_tool.captures.described import StateEntry
@@ -21,6 +21,18 @@ def held_elsewhere(pair: Pair, gradients: Gradients) -> frozenset[Site]:
     sizes = {entry.name: entry.size for entry in pair.reference.described.state}
     lost = [name for name in pair.matching.unmatched_reference if name in gradients.parameters]
     return frozenset(Site(name) for name in lost if sizes[name] <= room)
+
+
+def comparable(gradients: Gradients, without: Collection[Site]) -> Gradients:
+    """Return gradients without those of some parameters, in whole passes and in pieces."""
+    if not without:
+        return gradients
+    sites = {
+        site: entry.model_copy(update={"state": {n: row for n, row in entry.state.items() if n not in without}})
+        for site, entry in gradients.sites.items()
+    }
+    parameters = {name: key for name, key in gradients.parameters.items() if name not in without}
+    return gradients.model_copy(update={"parameters": parameters, "sites": sites})
 
 
 def not_compared(pair: Pair, gradients: Gradients, lost: frozenset[Site]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,13 +15,20 @@ from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
-from bisect_tool.axes.gradients.partners import held_elsewhere, not_compared
+from bisect_tool.axes.gradients.partners import comparable, held_elsewhere, not_compared
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
 from bisect_tool.axes.gradients.proofs import proved
 from bisect_tool.axes.gradients.silencing import more_telling, silencing
 from bisect_tool.axes.gradients.suspects import left_out, untied, wrong_calls
-from bisect_tool.axes.gradients.targets import ALL, gradient_interval, gradient_question, norm_of, reference_norm
+from bisect_tool.axes.gradients.targets import (
+    ALL,
+    PREFIX,
+    gradient_interval,
+    gradient_question,
+    norm_of,
+    reference_norm,
+)
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
 from bisect_tool.captures.manifest import Gradients
 from bisect_tool.culprit import Culprit
@@ -30,6 +37,7 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import names
 from bisect_tool.sites import Site
 
 
@@ -66,15 +74,16 @@ def _search(case: Case) -> Answer:
     if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
     wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
-    unpaired = held_elsewhere(case.pair, gradients)
-    compared = gradients.model_copy(update={"parameters": _without(gradients.parameters, unpaired)})
-    asked = Backward(_question(case, gradients), case.trace, case.pair, compared, frozenset(wrong), unpaired)
-    found, said = _compared(case, asked), not_compared(case.pair, gradients, unpaired)
-    return dataclasses.replace(found, open_ends=(*found.open_ends, *said))
-
-
-def _without(parameters: Mapping[str, str | None], names: Collection[str]) -> dict[str, str | None]:
-    return {name: key for name, key in parameters.items() if name not in names}
+    lost, kept = held_elsewhere(case.pair, gradients), case.forms.kept & gradients.parameters.keys()
+    unpaired = lost | kept
+    asked = Backward(
+        _question(case, gradients), case.trace, case.pair, comparable(gradients, unpaired), frozenset(wrong), unpaired
+    )
+    found, said = _compared(case, asked), not_compared(case.pair, gradients, lost)
+    others = (names.gradients_of_kept_forms(sorted(kept)),) if kept else ()
+    if case.gradient_target in {f"{PREFIX}{name}" for name in kept}:
+        said, others = (*said, *others), ()
+    return dataclasses.replace(found, open_ends=(*found.open_ends, *said), notes=(*found.notes, *others))
 
 
 def _question(case: Case, gradients: Gradients) -> Question:
