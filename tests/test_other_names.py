@@ -164,3 +164,22 @@ def test_a_weight_that_lies_in_another_form(tmp_path, form, factor, verdict, loa
     assert proved(found) == (["model.v.weight"] if loaded and not verdict else [])
     said = "model.v.weight starts as the reference's transposed: the port's code is right with it so"
     assert any(row.message.startswith(said) for row in found.preflight) == (verdict == "agrees")
+
+
+class Narrow(nn.Module):
+    """A layer in some precision."""
+
+    def __init__(self, dtype: Any = torch.bfloat16) -> None:
+        super().__init__()
+        self.out = nn.Linear(6, 3).to(dtype)
+
+    def forward(self, x: Any) -> Any:
+        """Compute."""
+        return self.out(x.to(self.out.weight.dtype)).float()
+
+
+def test_a_parameter_of_another_precision_is_listed(tmp_path):
+    """Numpy has no bfloat16, and the answer may agree all the same."""
+    found = report(tmp_path, Narrow, Narrow, dtype=torch.float32)
+    (row,) = (row for row in found.preflight if row.check == "dtype")
+    assert row.message == "float32, reference bfloat16: model.out.weight, model.out.bias"

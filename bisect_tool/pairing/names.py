@@ -66,7 +66,7 @@ def match(
     """
     names, port_names = list(reference_modules), set(port_modules)
     ours, theirs = _side(reference, names, known[0]), _side(port, port_names, known[1])
-    places = _Places(ours, theirs, names, _renamer(rules))
+    places = _Places(ours, theirs, names, renamer(rules))
     modules, how = places.pairs(names, port_names)
     lost = {name for name, kind in how.items() if kind == "exact" and contradicts(ours, theirs, name, modules[name])}
     modules = {name: port_name for name, port_name in modules.items() if name not in lost}
@@ -112,7 +112,8 @@ def _side(state: Sequence[tuple[str, Shape]], modules: Iterable[str], known: Kno
     return Side(dict(state), classes, known.library)
 
 
-def _renamer(rules: Sequence[tuple[str, str]]) -> Change:
+def renamer(rules: Sequence[tuple[str, str]]) -> Change:
+    """Return what makes the port's name of one of the reference's, by the recipe's rules."""
     compiled = [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
     def rename(name: str) -> str:
