@@ -77,6 +77,13 @@ def test_what_rests_on_a_guess_is_not_proved_and_the_answer_begins_with_it(tmp_p
     assert report(tmp_path / "ruled", Attention, Attention, rules, **names).verdict == "agrees"
 
 
+def test_numbers_that_a_net_draws_in_any_order_prove_nothing_of_who_calls_its_layers(tmp_path):
+    """The port's first layer is the last one of the reference, and starts with the numbers of the first."""
+    found = report(tmp_path, Attention, Attention, names="aav abk acq")
+    assert (found.verdict, proved(found)) == ("inconclusive", [])
+    assert "which of model.k, model.q and model.v is which rests on equal initial values alone" in found.sentence
+
+
 class Fused(nn.Module):
     """Three layers in one, a layer of the same numbers in parts, or one whose weight lies in a plain list."""
 

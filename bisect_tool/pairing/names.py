@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import Manifest
+from bisect_tool.pairing.chance import alike
 from bisect_tool.pairing.rest import pair_the_rest
 from bisect_tool.pairing.sequences import Side, aligned, contradicts
 from bisect_tool.pairing.values import Values, values_of
@@ -25,7 +26,7 @@ class Matching:
     ``how`` says for each matched state entry: "exact", "rule", "values" (both hold the same initial values, as no others
     do), "shape", or "guess" where only the order of several tensors of one shape speaks for the pair, or where hints contradict
     each other: ``torn`` has these, with the port's tensor that the name speaks for, and the one that the values do.
-    ``guessed`` are the modules that such pairs alone speak for.
+    ``guessed`` are the modules that such pairs alone speak for, and ``alike`` sets of them that drawn numbers alone tell apart.
     """
 
     modules: Mapping[str, str]
@@ -35,6 +36,7 @@ class Matching:
     unmatched_port: tuple[str, ...]
     torn: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
+    alike: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def match(
         tuple(n for n, _ in port if n not in taken),
         torn,
         frozenset(name for name in modules.keys() - named if _is_guessed(name, modules, named, state, how)),
+        alike(reference, port, state, how, known[0].values.fixed),
     )
 
 

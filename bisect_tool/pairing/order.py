@@ -43,11 +43,16 @@ def leaf(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def word(name: str) -> str:
-    """Return the last word of what a tensor's module is called, without numbers: "q" of ``attn.lin_q.0.weight``."""
+def words(name: str) -> list[str]:
+    """Return the words of what a tensor's module is called, in lower case: "lin" and "q" of ``attn.lin_q.0.weight``."""
     parts = [part for part in parent_of(name).split(".") if part and not part.isdecimal()]
-    words = re.split(r"_+|(?<=[a-z])(?=[A-Z])", parts[-1].strip("_")) if parts else [""]
-    return "" if words[-1].isdecimal() else words[-1].lower()
+    return [each.lower() for each in re.split(r"_+|(?<=[a-z])(?=[A-Z])", parts[-1]) if each] if parts else []
+
+
+def word(name: str) -> str:
+    """Return the last word of what a tensor's module is called; '' where that is a number."""
+    found = words(name)
+    return found[-1] if found and not found[-1].isdecimal() else ""
 
 
 def worded(name: str) -> Hashable:

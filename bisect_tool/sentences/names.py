@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.sentences.spelling import counted, listed
+from bisect_tool.sentences.spelling import counted, listed, sentence_list
 
 Torn = Mapping[str, tuple[str, str]]
 
@@ -35,6 +35,14 @@ def guessed(pairs: Sequence[tuple[str, str]]) -> str:
 RESTS_ON_A_GUESS = (
     "what is suspected rests on tensors that were matched by order only: a rename rule says which is which"
 )
+
+
+def alike(modules: Sequence[str]) -> str:
+    """Say that which layer is which rests on numbers that were drawn."""
+    return (
+        f"which of {sentence_list(list(modules))} is which rests on equal initial values alone, and a net that is drawn in another "
+        "order has these too: a rename rule says which is which"
+    )
 
 
 def form(axes: Sequence[int] | None) -> str:

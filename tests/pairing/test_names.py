@@ -355,3 +355,22 @@ def test_of_two_copies_of_a_net_the_order_alone_does_not_tell(ours, theirs, how)
     found = matched(left, right)
     assert set(found.how.values()) == {how}
     assert (found.guessed >= {f"m.{copy}" for copy in ours}) == (how == "guess")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "order", "doubted"),
+    [("abc", "qkv", True), (("wq", "wk", "wv"), "qkv", False), ("abc", "vkq", False)],
+    ids=["chance", "told by name", "loaded, in another order"],
+)
+def test_sisters_that_drawn_numbers_alone_tell_apart_are_known(prefixes, order, doubted):
+    """Drawn in one order from one seed, the layers of any two nets hold the same numbers."""
+    contents = dict(zip("qkv", "123", strict=True))
+    theirs = described(
+        state=[
+            tensor(f"net.{prefix}.weight", hash=contents[name], min=0.0, max=1.0)
+            for prefix, name in zip(prefixes, order, strict=True)
+        ]
+    )
+    found = paired(drawn("", "qkv"), theirs)
+    assert set(found.how.values()) == {"values"}
+    assert found.alike == ((frozenset({"net.q", "net.k", "net.v"}),) if doubted else ())

@@ -105,8 +105,8 @@ def own_passes(case: Case, question: Question | None = None) -> Passes:
     """Return the passes at the reference's own weights; a ``question`` may give others of them."""
     tight = {name: asked.loss for name, asked in case.questions.items()}
     wide = {name: asked.question.interval for name, asked in case.questions.items()}
-    floors, guessed = Floors(case.trace, tight, wide), case.pair.matching.guessed
-    return Passes(question or case.question, floors, _unknown(case), _is_wrong(case), guessed)
+    floors, pairs = Floors(case.trace, tight, wide), case.pair.matching
+    return Passes(question or case.question, floors, _unknown(case), _is_wrong(case), pairs.guessed, pairs.alike)
 
 
 def _stirred_passes(case: Case, point: Point) -> Passes:
@@ -118,7 +118,8 @@ def _stirred_passes(case: Case, point: Point) -> Passes:
     question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
     sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
     floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
-    return Passes(question, floors, _unknown(case, point), _is_wrong(case), case.pair.matching.guessed)
+    pairs = case.pair.matching
+    return Passes(question, floors, _unknown(case, point), _is_wrong(case), pairs.guessed, pairs.alike)
 
 
 def _is_wrong(case: Case) -> bool:
