@@ -18,7 +18,7 @@ def matched(how: str, pairs: Sequence[tuple[str, str]]) -> str:
 def torn(pairs: Torn) -> str:
     """Say that names speak for one partner and initial values for another, and which rule settles it."""
     name, (named, valued) = next(iter(pairs.items()))
-    more = f"; so {len(pairs) - 1} more" if len(pairs) > 1 else ""
+    more = f"; and so {len(pairs) - 1} more" if len(pairs) > 1 else ""
     return (
         f"{name} is {named} by its name, and {valued} by its initial values{more}; a rename rule settles it, such as "
         f"{rule(name, named)}"
