@@ -65,9 +65,9 @@ def unsure_form(name: str, words: str) -> str:
     return f"{name} starts as the reference's {words}: whether the port means it so is not known"
 
 
-def gradients_of_kept_forms(names: Sequence[str]) -> str:
+def gradients_of_other_forms(names: Sequence[str]) -> str:
     """Say that gradients could not be compared, since the port keeps what they are of in another form."""
-    return f"the gradients of {listed(names)} were not compared: the port keeps these in another form"
+    return f"the gradients of {listed(names)} were not compared: the port holds these in another form"
 
 
 def rule(name: str, port_name: str) -> str:

@@ -23,6 +23,19 @@ def held_elsewhere(pair: Pair, gradients: Gradients) -> frozenset[Site]:
     return frozenset(Site(name) for name in lost if sizes[name] <= room)
 
 
+def shaped_otherwise(pair: Pair, gradients: Gradients) -> frozenset[Site]:
+    """Return the parameters that the port holds in another shape, axes of one place aside: they were not given either."""
+    return frozenset(
+        Site(ours.name)
+        for ours, theirs in pair.state()
+        if ours.name in gradients.parameters and _long(ours) != _long(theirs)
+    )
+
+
+def _long(entry: StateEntry) -> list[int]:
+    return [side for side in entry.shape if side != 1]
+
+
 def comparable(gradients: Gradients, without: Collection[Site]) -> Gradients:
     """Return gradients without those of some parameters, in whole passes and in pieces."""
     if not without:

@@ -15,7 +15,7 @@ from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
-from bisect_tool.axes.gradients.partners import comparable, held_elsewhere, not_compared
+from bisect_tool.axes.gradients.partners import comparable, held_elsewhere, not_compared, shaped_otherwise
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
 from bisect_tool.axes.gradients.proofs import proved
@@ -75,14 +75,17 @@ def _search(case: Case) -> Answer:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
     wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
     lost, kept = held_elsewhere(case.pair, gradients), case.forms.kept & gradients.parameters.keys()
-    unpaired = lost | kept
+    shaped = shaped_otherwise(case.pair, gradients) - kept
+    unpaired = lost | kept | shaped
     asked = Backward(
         _question(case, gradients), case.trace, case.pair, comparable(gradients, unpaired), frozenset(wrong), unpaired
     )
     found, said = _compared(case, asked), not_compared(case.pair, gradients, lost)
-    others = (names.gradients_of_kept_forms(sorted(kept)),) if kept else ()
+    others = (names.gradients_of_other_forms(sorted(kept)),) if kept else ()
     if case.gradient_target in {f"{PREFIX}{name}" for name in kept}:
         said, others = (*said, *others), ()
+    if shaped:
+        said = (*said, names.gradients_of_other_forms(sorted(shaped)))
     return dataclasses.replace(found, open_ends=(*found.open_ends, *said), notes=(*found.notes, *others))
 
 
