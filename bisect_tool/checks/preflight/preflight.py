@@ -167,7 +167,7 @@ def calls(pair: Pair) -> list[Finding]:
 
 def _calls_of_the_port(pair: Pair) -> Iterator[Finding]:
     """Yield what the port calls and the reference does not have, and what it calls more often."""
-    known = set(pair.matching.modules)
+    known = {*pair.matching.modules, *(entry.module for entry in pair.reference.sites)}
     alone = [call for call in pair.calls if module_of(Site(call)) not in known]
     if alone:
         words = (
