@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from bisect_tool.axes import drawn, trained
+from bisect_tool.axes import drawn, guessed, trained
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
+from bisect_tool.axes.calls.forms import forms_of
 from bisect_tool.axes.calls.search import CALLS
 from bisect_tool.axes.crash.search import CRASH
 from bisect_tool.axes.gradients.search import GRADIENTS
@@ -42,6 +43,7 @@ from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import Report
 from bisect_tool.sentences import labels, limits
 from bisect_tool.sentences.spelling import listed
+from bisect_tool.sites import Site
 
 AXES = (CALLS, CRASH, START, GRADIENTS, OPTIMIZER, LINES)
 
@@ -88,7 +90,7 @@ def bisect(
     except Stopped as stopped:
         return report_of(_barely_begun(case, str(stopped)))
     for axis in AXES:
-        case = trained.doubted(drawn.doubted(ask(axis, case)))
+        case = guessed.doubted(trained.doubted(drawn.doubted(ask(axis, case))))
     return report_of(case)
 
 
@@ -126,27 +128,33 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
 
 def _opened(case: Case, run: Run) -> Case:
     """Return what the axes look at: the port runs, and is deterministic."""
-    port, target = case.port, case.target
+    port = case.port
     own = ends(run)
     pair = dataclasses.replace(case.pair, calls=dict(own.calls))
     trace, state = trace_of(pair, port.can_patch), tuple(state_of(pair))
     if not trace.sites and not state:
         raise _nothing_in_common(port, case.capture)
+    case = dataclasses.replace(case, pair=pair, trace=trace, own=own)
+    opened = _with_weights(case, run, state)
+    forms = forms_of(opened)
+    if forms.kept:
+        opened = _with_weights(case, run, tuple(site for site in state if site not in forms.kept))
+    initial = initial_values(pair, port.asides.compare_state(otherwise(pair)))
+    return dataclasses.replace(
+        opened,
+        forms=forms,
+        initial=tuple(finding for finding in initial if finding.site not in forms.kept),
+        laws=tuple(finding for finding in laws(pair) if forms.kept.isdisjoint(finding.sites)),
+    )
+
+
+def _with_weights(case: Case, run: Run, state: tuple[Site, ...]) -> Case:
+    """Return the case with the code question about each target, where these tensors are given the reference's values."""
     question = question_of(run, state, code_range(run))
     base = question.ask("split", labels.REFERENCE_WEIGHTS)
-    questions = questions_of(run, pair, trace, state, base)
-    return dataclasses.replace(
-        case,
-        pair=pair,
-        trace=trace,
-        state=state,
-        questions=questions,
-        starts=_starts(run, questions, own, target),
-        own=own,
-        base=base,
-        initial=tuple(initial_values(pair, port.asides.compare_state(otherwise(pair)))),
-        laws=tuple(laws(pair)),
-    )
+    questions = questions_of(run, case.pair, case.trace, state, base)
+    starts = _starts(run, questions, case.own, case.target)
+    return dataclasses.replace(case, state=state, questions=questions, starts=starts, base=base)
 
 
 def _barely_begun(case: Case, why: str) -> Case:

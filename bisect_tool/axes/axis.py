@@ -13,6 +13,7 @@ from bisect_tool.checks.initial.laws import LawFinding
 from bisect_tool.checks.initial.start import InitialFinding
 from bisect_tool.culprit import AfterTheLayers, Culprit
 from bisect_tool.errors import BisectError
+from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.interface import Port
@@ -46,6 +47,19 @@ A = TypeVar("A", bound=Answer)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forms:
+    """Tensors that the port starts with the reference's own numbers, in another order.
+
+    Attributes: ``kept`` are left as the port has them, since its code is right with them so, and not with the reference's as they
+    are; of ``unsure`` ones neither is known, in words; ``findings`` say it.
+    """
+
+    kept: frozenset[Site] = frozenset()
+    unsure: Mapping[Site, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """All that an axis may look at: the port beside its reference, what is asked, and what the axes before have answered.
 
@@ -57,6 +71,7 @@ class Case:
         starts: where each target that is asked about may start with the port's own weights, as far as the capture tells.
         own, base: the port as it is, and with the reference's weights.
         initial: initial values that differ from the reference's in kind; laws: those that are drawn from another law.
+        forms: tensors that the port keeps in another form than the reference.
         answers: what the axes before have answered, by name.
 
     """
@@ -75,6 +90,7 @@ class Case:
     base: Reading
     initial: tuple[InitialFinding, ...]
     laws: tuple[LawFinding, ...] = ()
+    forms: Forms = field(default_factory=Forms)
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
@@ -91,7 +107,7 @@ class Case:
     def given(self) -> frozenset[str]:
         """Return the parameters and buffers that get the reference's values, and surely so: not paired by order alone."""
         pairs, state = self.pair.matching, self.capture.manifest.described.state
-        sure = {name for name in (*self.state, *self.pair.tied()) if pairs.how.get(name) != "guess"}
+        sure = {name for name in (*self.state, *self.pair.tied()) if pairs.how.get(name) != "guess"} | self.forms.kept
         # A second name that the reference alone has for a tensor is that tensor.
         return frozenset(sure.union(e.name for e in state if e.alias_of in sure and e.name not in pairs.state))
 

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
-from bisect_tool.sites import parent_of
+from bisect_tool.sites import call_number, call_site, module_of, parent_of
 from bisect_tool.worker.arrays import files, measure, trees
 
 MAPPED_SHARDS = 4  # of each capture at a time
 Array = NDArray[Any]
 Tree = dict[str, Any]
+Place = tuple[str, str]  # kind, site
 Verdict = Literal["equal", "rounding", "off", "shape"]
 
 
@@ -80,29 +81,46 @@ class ComparedCaptures:
         }
 
 
-def compare_captures(a: Capture, b: Capture, rtol: float) -> ComparedCaptures:
+def compare_captures(
+    a: Capture, b: Capture, rtol: float, rename: Callable[[str], str] = lambda name: name
+) -> ComparedCaptures:
     """Compare all that two captures have under the same names; ``rtol`` is what a value may be off, relative to A's.
 
-    Raises BisectError when a value that is off is not the one that was recorded.
+    ``rename`` gives B's name for one of A's, where B has one of that name. Raises BisectError when a value that is off is not
+    the one that was recorded.
     """
     compare_tensors = _tensor_comparison(a, b, rtol)
     ours, theirs = _sites(a.manifest), _sites(b.manifest)
     rows: list[ComparedValue] = []
     only_a: list[str] = []
     only_b: list[str] = []
+    found = {place: _partner(place, theirs, rename) for place in ours}
     for (kind, site), tree in ours.items():
-        if (kind, site) not in theirs:
+        partner = found[kind, site]
+        if partner is None:
             only_a.append(spelled(kind, site))
             continue
-        for path, left, right in _paired(tree, theirs[kind, site]):
+        for path, left, right in _paired(tree, theirs[partner]):
             if left is None or right is None:
                 (only_a if right is None else only_b).append(spelled(kind, site, path))
             elif left.keys() == right.keys() == {"tensor"}:
                 rows.append(ComparedValue(kind, site, path, *compare_tensors(left["tensor"], right["tensor"])))
             else:
                 rows.append(ComparedValue(kind, site, path, *_compare_plain(left, right, rtol)))
-    only_b += [spelled(*place) for place in theirs if place not in ours]
+    taken = set(found.values())
+    only_b += [spelled(*place) for place in theirs if place not in taken]
     return ComparedCaptures(tuple(rows), tuple(only_a), tuple(only_b))
+
+
+def _partner(place: Place, theirs: Mapping[Place, Tree], rename: Callable[[str], str]) -> Place | None:
+    """Return where B has what A has at a place."""
+    kind, site = place
+    renamed = site
+    if kind == "output":
+        renamed = call_site(rename(f"{module_of(site)}.").removesuffix("."), call_number(site))
+    elif kind in ("state", "left"):
+        renamed = rename(site)
+    return next((each for each in ((kind, str(renamed)), place) if each in theirs), None)
 
 
 def spelled(kind: str, site: str, path: str = "") -> str:
@@ -114,13 +132,13 @@ def _size(row: ComparedValue) -> float:
     return math.inf if row.error is None or math.isnan(row.error) else row.error
 
 
-def _sites(manifest: Manifest) -> dict[tuple[str, str], Tree]:
+def _sites(manifest: Manifest) -> dict[Place, Tree]:
     """Return what was recorded by kind and name, in execution order: parameters before their module's first call."""
     called = {entry.module for entry in manifest.sites}
     of_module: dict[str, list[str]] = {}
     for name in manifest.state:
         of_module.setdefault(parent_of(name) if parent_of(name) in called else "", []).append(name)
-    found: dict[tuple[str, str], Tree] = {("batch", "batch"): manifest.batch}
+    found: dict[Place, Tree] = {("batch", "batch"): manifest.batch}
     found.update({("state", name): {"tensor": manifest.state[name]} for name in of_module.pop("", [])})
     for entry in manifest.sites:
         found.update({("state", name): {"tensor": manifest.state[name]} for name in of_module.get(entry.module, [])})

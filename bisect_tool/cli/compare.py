@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,11 @@ from bisect_tool.captures.comparing import ComparedCaptures, compare_captures
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
+from bisect_tool.errors import BisectError
+from bisect_tool.pairing.names import renamer
 from bisect_tool.questions.tolerance import ROUNDING
+from bisect_tool.recipes.find import find_recipe
+from bisect_tool.recipes.load import load_recipe
 from bisect_tool.renderers.comparison import draw_comparison
 from bisect_tool.report.saved import plain_data
 
@@ -39,19 +44,29 @@ def compare(
 ) -> None:
     """Say where two captures differ: batch, parameters, every layer's output and targets, in A's execution order.
 
+    Names are matched by the rename rules of A's recipe, where that is in sight.
+
     Exit codes: 0 no difference above the tolerance, 1 something differs or is missing in one of them, 2 one is no capture
     or is damaged.
     """
     with common.ending(debug=debug, interrupted="nothing was changed"), Progress() as progress:
         progress.phase(f"comparing {a} and {b}")
         captures = Capture.open(a.resolve()), Capture.open(b.resolve())
-        compared = compare_captures(*captures, rtol)
+        compared = compare_captures(*captures, rtol, renamer(_rules(captures[0])))
     with common.ending(debug=debug, interrupted="nothing was changed"):
         if json_:
             print(json.dumps(_data(captures, compared, rtol), indent=1))
         else:
             draw_comparison(captures, compared, rtol, Console(highlight=False))
     raise typer.Exit(0 if compared.agrees else 1)
+
+
+def _rules(capture: Capture) -> Sequence[tuple[str, str]]:
+    """Return the rename rules of the recipe that a capture is of; none where it is not in sight, or cannot be read."""
+    try:
+        return load_recipe(find_recipe(capture.manifest.recipe, Path.cwd())).names.rename
+    except BisectError:
+        return ()
 
 
 def _data(captures: tuple[Capture, Capture], compared: ComparedCaptures, rtol: float) -> dict[str, object]:

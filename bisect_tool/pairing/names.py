@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import Manifest
-from bisect_tool.pairing.order import by_order
+from bisect_tool.pairing.chance import alike
+from bisect_tool.pairing.rest import pair_the_rest
 from bisect_tool.pairing.sequences import Side, aligned, contradicts
-from bisect_tool.pairing.values import Values, by_value, contradicted, values_of
+from bisect_tool.pairing.values import Values, values_of
 from bisect_tool.sites import parent_of
 from bisect_tool.worker.arrays.pairs import kind_of
 
@@ -24,7 +25,9 @@ class Matching:
     """Names of the reference to names of the port, for modules and for state, and what found no partner.
 
     ``how`` says for each matched state entry: "exact", "rule", "values" (both hold the same initial values, as no others
-    do), "shape", or "guess" where only the order of several tensors of one shape speaks for the pair.
+    do), "shape", or "guess" where only the order of several tensors of one shape speaks for the pair, or where hints contradict
+    each other: ``torn`` has these, with the port's tensor that the name speaks for, and the one that the values do.
+    ``guessed`` are the modules that such pairs alone speak for, and ``alike`` sets of them that drawn numbers alone tell apart.
     """
 
     modules: Mapping[str, str]
@@ -32,6 +35,9 @@ class Matching:
     how: Mapping[str, str]
     unmatched_reference: tuple[str, ...]
     unmatched_port: tuple[str, ...]
+    torn: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    guessed: frozenset[str] = frozenset()
+    alike: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,16 @@ def match(
     """
     names, port_names = list(reference_modules), set(port_modules)
     ours, theirs = _side(reference, names, known[0]), _side(port, port_names, known[1])
-    places = _Places(ours, theirs, names, _renamer(rules))
+    places = _Places(ours, theirs, names, renamer(rules))
     modules, how = places.pairs(names, port_names)
     lost = {name for name, kind in how.items() if kind == "exact" and contradicts(ours, theirs, name, modules[name])}
     modules = {name: port_name for name, port_name in modules.items() if name not in lost}
     state, how = places.pairs([name for name, _ in reference], {name for name, _ in port})
     for name in [name for name, kind in how.items() if kind == "exact" and parent_of(name) in lost]:
         del state[name], how[name]
-    _pair_the_rest(reference, port, known, state, how)
+    torn = pair_the_rest(reference, port, (known[0].values, known[1].values), state, how)
     _drop_contradicted(modules, state)
+    named = frozenset(modules)
     _follow_parameters(modules, state, port_names)
     _follow_parents(modules, [name for name in names if name not in lost | places.moved.keys()], port_names)
     taken = set(state.values())
@@ -81,6 +88,9 @@ def match(
         how,
         tuple(n for n, _ in reference if n not in state),
         tuple(n for n, _ in port if n not in taken),
+        torn,
+        frozenset(name for name in modules.keys() - named if _is_guessed(name, modules, named, state, how)),
+        alike(reference, port, state, how, known[0].values.fixed),
     )
 
 
@@ -115,28 +125,8 @@ def _side(state: Sequence[tuple[str, Shape]], modules: Iterable[str], known: Kno
     return Side(dict(state), classes, known.library)
 
 
-def _pair_the_rest(
-    reference: Sequence[tuple[str, Shape]],
-    port: Sequence[tuple[str, Shape]],
-    known: tuple[Known, Known],
-    state: dict[str, str],
-    how: dict[str, str],
-) -> None:
-    """Pair what no name pairs: by initial values, then in order, but for pairs that their values contradict."""
-    values = known[0].values, known[1].values
-    for kind in ("values", "order"):
-        taken = set(state.values())
-        left = [(n, s) for n, s in reference if n not in state], [(n, s) for n, s in port if n not in taken]
-        found = by_value(*left, *values) if kind == "values" else by_order(*left)
-        how.update(dict.fromkeys(found, "values") if kind == "values" else _how_by_order(found))
-        state.update(found)
-    sure = {name: port_name for name, port_name in state.items() if how[name] != "guess"}
-    guesses = {name: port_name for name, port_name in state.items() if how[name] == "guess"}
-    for name in contradicted(guesses, sure, *values):
-        del state[name], how[name]
-
-
-def _renamer(rules: Sequence[tuple[str, str]]) -> Change:
+def renamer(rules: Sequence[tuple[str, str]]) -> Change:
+    """Return what makes the port's name of one of the reference's, by the recipe's rules."""
     compiled = [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
     def rename(name: str) -> str:
@@ -199,19 +189,6 @@ class _Places:
         return f"{place}.{ruled.removeprefix(before) if ruled.startswith(before) else name[len(around) + 1 :]}"
 
 
-def _how_by_order(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Tell pairs that only their order speaks for ("guess") from those whose module's name agrees too ("shape")."""
-    leaves = Counter(name.rpartition(".")[2] for name in pairs)
-
-    def owner(name: str) -> str:
-        return parent_of(name).rpartition(".")[2]
-
-    return {
-        ours: "guess" if owner(ours) != owner(theirs) and leaves[ours.rpartition(".")[2]] > 1 else "shape"
-        for ours, theirs in pairs.items()
-    }
-
-
 def _drop_contradicted(modules: dict[str, str], state: Mapping[str, str]) -> None:
     """Forget modules paired by name when the port's module has the parameters of another one of the reference's.
 
@@ -227,6 +204,26 @@ def _drop_contradicted(modules: dict[str, str], state: Mapping[str, str]) -> Non
 
 def _share_parameters(ours: str, theirs: str, state: Mapping[str, str]) -> bool:
     return any(a.startswith(f"{ours}.") and b.startswith(f"{theirs}.") for a, b in state.items())
+
+
+def _is_guessed(
+    module: str,
+    modules: Mapping[str, str],
+    named: Collection[str],
+    state: Mapping[str, str],
+    how: Mapping[str, str],
+) -> bool:
+    """Tell whether nothing but guesses speak for a module's partner: those of its own tensors, or for what is around it."""
+    if module in named or module not in modules:
+        return False
+    inside = [
+        how[name]
+        for name, port_name in state.items()
+        if name.startswith(f"{module}.") and port_name.startswith(f"{modules[module]}.")
+    ]
+    if not inside:
+        return _is_guessed(parent_of(module), modules, named, state, how)
+    return set(inside) == {"guess"}
 
 
 def _follow_parameters(modules: dict[str, str], state: Mapping[str, str], port_names: set[str]) -> None:

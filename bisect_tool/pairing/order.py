@@ -2,41 +2,120 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+
+from bisect_tool.sites import parent_of
 
 Shape = tuple[int, ...]
 Entries = Sequence[tuple[str, Shape]]
+Pairs = Iterator[tuple[str, str, bool]]  # ours, theirs, whether nothing but the order speaks for it
+Key = Callable[[str], Hashable]  # of a name; None for one that has none
 
 
-def by_order(reference: Entries, port: Entries) -> dict[str, str]:
-    """Pair tensors of one shape and one last name in order, where both sides have equally many.
+def by_order(reference: Entries, port: Entries) -> tuple[dict[str, str], frozenset[str]]:
+    """Pair tensors of one shape and one last name in order, where both sides have equally many; return which are guessed.
 
     First those whose modules' last names agree too, as many of them as possible: ``attn.q.weight`` goes to another
-    ``attn.q.weight`` before any ``k.weight``. Numbers agree with all numbers, since one side may count from 1.
+    ``attn.q.weight`` before any ``k.weight``; then those whose last words do (``lin_q.weight``). Numbers agree with all
+    numbers, since one side may count from 1.
     """
     found: dict[str, str] = {}
+    unsure: set[str] = set()
     deepest = max((name.count(".") + 1 for name, _ in reference), default=0)
-    for depth in range(deepest, 0, -1):
+    keys: list[tuple[Key, int]] = [(_last_parts(depth), depth) for depth in range(deepest, 1, -1)]
+    for key, inside in (*keys, (worded, 2), (_last_parts(1), 1)):
         taken = set(found.values())
         left = [entry for entry in reference if entry[0] not in found]
-        found.update(_in_groups(left, [entry for entry in port if entry[0] not in taken], depth))
-    return found
+        for ours, theirs, by_order_alone in _in_groups(left, [e for e in port if e[0] not in taken], key, inside):
+            found[ours] = theirs
+            if by_order_alone:
+                unsure.add(ours)
+    leaves = Counter(map(leaf, found))
+    unsure.update(a for a, b in found.items() if _owner(a) != _owner(b) and leaves[leaf(a)] > 1)
+    return found, frozenset(unsure)
 
 
-def _in_groups(reference: Entries, port: Entries, depth: int) -> Iterator[tuple[str, str]]:
-    ours, theirs = _grouped(reference, depth), _grouped(port, depth)
-    for key, names in ours.items():
-        if len(names) == len(theirs.get(key, ())):
-            yield from zip(names, theirs[key], strict=True)
+def leaf(name: str) -> str:
+    """Return the last name of a tensor."""
+    return name.rpartition(".")[2]
 
 
-def _grouped(entries: Entries, depth: int) -> dict[tuple[object, Shape], list[str]]:
-    """Return names by their last parts and shape; those that have fewer parts are left out."""
-    groups: dict[tuple[object, Shape], list[str]] = defaultdict(list)
-    for name, shape in entries:
+def words(name: str) -> list[str]:
+    """Return the words of what a tensor's module is called, in lower case: "lin" and "q" of ``attn.lin_q.0.weight``."""
+    parts = [part for part in parent_of(name).split(".") if part and not part.isdecimal()]
+    return [each.lower() for each in re.split(r"_+|(?<=[a-z])(?=[A-Z])", parts[-1]) if each] if parts else []
+
+
+def word(name: str) -> str:
+    """Return the last word of what a tensor's module is called; '' where that is a number."""
+    found = words(name)
+    return found[-1] if found and not found[-1].isdecimal() else ""
+
+
+def worded(name: str) -> Hashable:
+    """Return a tensor's last name with its module's last word, None where that has none."""
+    return (word(name), leaf(name)) if word(name) else None
+
+
+def _owner(name: str) -> str:
+    return leaf(parent_of(name))
+
+
+def _last_parts(depth: int) -> Key:
+    """Return a key of a name's last parts, which those that have fewer parts lack."""
+
+    def key(name: str) -> Hashable:
         parts = name.split(".")
-        if len(parts) >= depth:
-            key = tuple("*" if part.isdecimal() else part for part in parts[-depth:])
-            groups[key, shape].append(name)
+        return tuple("*" if part.isdecimal() else part for part in parts[-depth:]) if len(parts) >= depth else None
+
+    return key
+
+
+def _in_groups(reference: Entries, port: Entries, key: Key, inside: int) -> Pairs:
+    ours, theirs = _grouped(reference, key), _grouped(port, key)
+    for group, names in ours.items():
+        if len(names) == len(theirs.get(group, ())):
+            places = [_places(side, inside) for side in (names, theirs[group])]
+            yield from ((a, b, not _told(a, b, *places)) for a, b in zip(names, theirs[group], strict=True))
+
+
+def _grouped(entries: Entries, key: Key) -> dict[tuple[Hashable, Shape], list[str]]:
+    groups: dict[tuple[Hashable, Shape], list[str]] = defaultdict(list)
+    for name, shape in entries:
+        if key(name) is not None:
+            groups[key(name), shape].append(name)
     return groups
+
+
+def _told(name: str, port_name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
+    """Tell whether where a pair lies speaks for it: in the only such place, or in one called alike, as no others are.
+
+    Two copies of a net, a student and its teacher, have the same names inside.
+    """
+    left, right = set(ours.values()), set(theirs.values())
+    one, other = ours[name], theirs[port_name]
+    alike = [(a, b) for a in left for b in right if (a == one or b == other) and _akin(a, b)]
+    return len(left) == len(right) == 1 or alike == [(one, other)]
+
+
+def _places(names: Sequence[str], inside: int) -> dict[str, str]:
+    """Return where each tensor lies, any number there, without what is the same for all and its last parts, ``inside``."""
+    parts = {name: re.sub(r"\d+", "*", name).split(".")[:-inside] for name in names}
+    front = _shared(list(parts.values()))
+    rest = {name: each[front:] for name, each in parts.items()}
+    back = _shared([each[::-1] for each in rest.values()])
+    return {name: ".".join(each[: len(each) - back]) for name, each in rest.items()}
+
+
+def _shared(paths: Sequence[Sequence[str]]) -> int:
+    """Return how many parts are the same for all, from the first one on."""
+    return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, zip(*paths, strict=False)))
+
+
+def _akin(place: str, port_place: str) -> bool:
+    """Tell whether two places are called alike: ``enc`` and ``encoder``."""
+    one, other = place.lower(), port_place.lower()
+    return (one.startswith(other) or other.startswith(one)) and bool(one) == bool(other)

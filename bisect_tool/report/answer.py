@@ -9,6 +9,7 @@ from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer, Norms
+from bisect_tool.axes.guessed import guesses
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
@@ -24,7 +25,7 @@ from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.report.started import not_asked, started
 from bisect_tool.report.weights import mostly_the_weights
 from bisect_tool.search.verdict import Verdict
-from bisect_tool.sentences import blame, limits
+from bisect_tool.sentences import blame, calls, limits, names
 
 
 def report_of(case: Case) -> data.Report:
@@ -49,7 +50,10 @@ def report_of(case: Case) -> data.Report:
         open_ends=open_ends,
         ruled_out=tuple(ruled_out(case, agrees=not off)) if case.questions else (),
         preflight=tuple(
-            map(finding_data, (*preflight(case.pair, ran=bool(case.questions)), *case.initial, *case.laws))
+            map(
+                finding_data,
+                (*preflight(case.pair, ran=bool(case.questions)), *case.forms.findings, *case.initial, *case.laws),
+            )
         ),
         census=tuple(parts.CensusRow.model_validate(row) for row in census(case.pair)),
         gradients=_gradients(case),
@@ -79,10 +83,19 @@ def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[
     elif why:
         sentence = limits.nothing_proved_by_then(case.target, why)
     else:
-        doubts = dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)
-        sentence = limits.inconclusive(case.target, off, tuple(doubts) or open_ends, lost_calls(case))
+        sentence = limits.inconclusive(case.target, off, _reasons(case, open_ends), lost_calls(case))
     sentence = " ".join(filter(None, (sentence, mostly_the_weights(case))))
     return verdict, limits.ended_early(sentence, why) if proved and why else sentence
+
+
+def _reasons(case: Case, open_ends: Sequence[str]) -> list[str]:
+    """Return what keeps a culprit from being proved; that pairs are guessed comes first, once for all of them."""
+    reasons = list(dict.fromkeys(doubt for culprit in case.culprits for doubt in culprit.doubts)) or open_ends
+    guessed = guesses(case.pair.matching)
+    if not guessed:
+        return list(reasons)
+    known = {names.RESTS_ON_A_GUESS, *(calls.state_guessed([pair]) for pair in guessed)}
+    return [names.guessed(guessed), *(reason for reason in reasons if reason not in known)]
 
 
 def _with_the_crash(case: Case, verdict: data.Answered, sentence: str) -> tuple[data.Answered, str]:

@@ -22,12 +22,13 @@ def unregistered(parameters: Sequence[str]) -> str:
     return f"{listed(parameters)}: not among the port's parameters, so that nothing trains {them}"
 
 
-def may_be_elsewhere(own: Sequence[str]) -> str:
-    """Say that the port has parameters that may be those that it seems to lack."""
-    stand = "stands" if len(own) == 1 else "stand"
+def not_looked_for(parameters: Sequence[str], others: Sequence[str]) -> str:
+    """Say that nobody knows whether the port trains some parameters: it may hold them in ``others``."""
+    number, have = len(parameters), "has" if len(parameters) == 1 else "have"
+    them = "it" if number == 1 else "them"
     return (
-        f"the port has {counted(len(own), 'parameter')} of its own that {stand} for none of the reference's and may be those "
-        f"that it seems to lack: {listed(own)}"
+        f"whether the port trains {listed(parameters)} was not asked: {number} of the reference's parameters {have} no partner, "
+        f"and the port may hold {them} in {listed(others)}; a rename rule helps where one stands for one"
     )
 
 

@@ -41,6 +41,16 @@ def test_equal_captures_agree(recorded: Desk) -> None:
     assert data_of(recorded.bisect("compare", REF, REF, "--json"))["agrees"] is True
 
 
+def test_names_are_matched_by_the_recipe(recorded: Desk) -> None:
+    """What the recipe renames is compared, and not on one side only."""
+    two(recorded, ("self.first = ", "self.one = "), ("self.first(x)", "self.one(x)"))
+    assert "only in A (3)" in recorded.bisect("compare", REF, PORT).out
+    (recorded.recipe / "recipe.toml").write_text(f'{TOML}\n[names]\nrename = [["first", "one"]]\n')
+    done = recorded.bisect("compare", REF, PORT)
+    assert done.code == 0, done.out
+    assert "10 sites compared (10 values): 10 equal bit for bit" in done.out
+
+
 def test_the_first_call_that_is_off_is_named(recorded: Desk) -> None:
     """What comes before the fault is equal, what comes after it is in the table."""
     two(recorded, FAULT)

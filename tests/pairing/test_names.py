@@ -301,3 +301,76 @@ def test_a_model_matches_itself(state):
     found = matched(state, list(reversed(state)))
     assert found.state == {name: name for name, _ in state}
     assert set(found.how.values()) <= {"exact"}
+
+
+def drawn(prefix, order):
+    """Return a side whose tensors were drawn in this order, from one seed."""
+    contents = dict(zip(order, "123", strict=True))
+    return described(
+        state=[tensor(f"net.{prefix}{name}.weight", hash=contents[name], min=0.0, max=1.0) for name in order]
+    )
+
+
+def test_last_words_of_names_go_before_numbers_that_were_drawn():
+    """A port that registers its layers in another order draws the reference's numbers for other layers: that is chance."""
+    found = paired(drawn("", "qkv"), drawn("lin_", "vkq"))
+    assert found.state == {f"net.{name}.weight": f"net.lin_{name}.weight" for name in "qkv"}
+    assert found.how == {"net.q.weight": "guess", "net.k.weight": "values", "net.v.weight": "guess"}
+    assert found.torn["net.q.weight"] == ("net.lin_q.weight", "net.lin_v.weight")
+    assert found.guessed == set()
+
+
+def test_numbers_that_are_fixed_go_before_last_words_of_names():
+    """What the reference has the same at every seed was loaded, by the port too; which is which is not sure all the same."""
+    statistics = {"mean": 0.5, "std": 0.1, "min": 0.0, "max": 1.0}
+    ours, theirs = (
+        described(
+            state=[
+                tensor(f"net.{prefix}{name}.weight", hash=h, **statistics) for name, h in zip(order, "12", strict=True)
+            ]
+        )
+        for prefix, order in (("", "qk"), ("lin_", "kq"))
+    )
+    names = {f"net.{name}.weight": [statistics] for name in "qk"}
+    found = paired(ours, theirs, spread={"seeds": [1], "targets": [{"loss": 1.0}], "state": names})
+    assert found.state == {"net.q.weight": "net.lin_k.weight", "net.k.weight": "net.lin_q.weight"}
+    assert set(found.how.values()) == {"guess"}
+    assert found.torn["net.q.weight"] == ("net.lin_q.weight", "net.lin_k.weight")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "how"),
+    [
+        (("student", "teacher"), ("ema", "net"), "guess"),
+        (("enc", "dec"), ("encoder", "decoder"), "shape"),
+        (("enc", "dec"), ("decoder", "encoder"), "guess"),
+        (("stage1", "stage2"), ("layer0", "layer1"), "shape"),
+    ],
+)
+def test_of_two_copies_of_a_net_the_order_alone_does_not_tell(ours, theirs, how):
+    """Both have the same names inside: which is which is known where they are called alike, or but numbered."""
+    left, right = (
+        entries(*(f"m.{copy}.{name}.weight" for copy in copies for name in "ab")) for copies in (ours, theirs)
+    )
+    found = matched(left, right)
+    assert set(found.how.values()) == {how}
+    assert (found.guessed >= {f"m.{copy}" for copy in ours}) == (how == "guess")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "order", "doubted"),
+    [("abc", "qkv", True), (("wq", "wk", "wv"), "qkv", False), ("abc", "vkq", False)],
+    ids=["chance", "told by name", "loaded, in another order"],
+)
+def test_sisters_that_drawn_numbers_alone_tell_apart_are_known(prefixes, order, doubted):
+    """Drawn in one order from one seed, the layers of any two nets hold the same numbers."""
+    contents = dict(zip("qkv", "123", strict=True))
+    theirs = described(
+        state=[
+            tensor(f"net.{prefix}.weight", hash=contents[name], min=0.0, max=1.0)
+            for prefix, name in zip(prefixes, order, strict=True)
+        ]
+    )
+    found = paired(drawn("", "qkv"), theirs)
+    assert set(found.how.values()) == {"values"}
+    assert found.alike == ((frozenset({"net.q", "net.k", "net.v"}),) if doubted else ())

@@ -12,10 +12,6 @@ def test_parameters_that_are_left_out_are_counted() -> None:
     assert sentences.unregistered(["a"]) == "a: not among the port's parameters, so that nothing trains it"
     assert sentences.unregistered(["a", "b"]) == "a, b: not among the port's parameters, so that nothing trains them"
 
-    assert sentences.may_be_elsewhere(["a", "b"]) == (
-        "the port has 2 parameters of its own that stand for none of the reference's and may be those that it seems to lack: a, b"
-    )
-
 
 def test_who_gets_a_gradient_is_said() -> None:
     """On both sides, and why not."""

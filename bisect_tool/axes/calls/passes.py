@@ -16,7 +16,7 @@ from bisect_tool.questions.judging import call_floor, largest
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import SAFETY, Interval
 from bisect_tool.sentences import calls as sentences
-from bisect_tool.sentences import labels
+from bisect_tool.sentences import labels, names
 from bisect_tool.sites import STEP, Site, buffer_of, module_of
 
 AMBIGUOUS = 1e-2  # relative; code that is further off in float32, from the right inputs, does not merely round
@@ -77,7 +77,7 @@ class Passes:
     """The forced passes about one port at one point.
 
     Attributes: ``question`` (whose base gives the weights), ``unknown`` (what of a module's own, or of ``step``'s, could not be
-    given the reference's value, in words), ``whole_is_wrong`` (the port as a whole is known to give other targets), ``made``
+    given the reference's value, in words), ``guessed`` (modules whose partner is a guess), ``alike`` (sets of modules that drawn numbers alone tell apart), ``whole_is_wrong`` (the port as a whole is known to give other targets), ``made``
     (how many were run, of ``most``).
     """
 
@@ -85,6 +85,8 @@ class Passes:
     floors: Floors
     unknown: Mapping[Site, tuple[str, ...]] = field(default_factory=dict)
     whole_is_wrong: bool = False
+    guessed: Collection[str] = frozenset()
+    alike: Collection[frozenset[str]] = ()
     made: int = 0
     most: int = MOST_PASSES
     _rows: Rows = field(default_factory=dict)  # of the last pass
@@ -251,6 +253,10 @@ class Passes:
             yield from (sentences.input_unknown(region.root, part) for part in rows[region.root].unknown_inputs)
         for site in region.frontier:
             yield from (sentences.output_unknown(site, part) for part in rows[site].unknown_output)
+        if any(module_of(site) in self.guessed for site in (*region.frontier, *region.pieces)):
+            yield names.RESTS_ON_A_GUESS
+        called = {module_of(site) for site in region.frontier}
+        yield from (names.alike(sorted(sisters & called)) for sisters in self.alike if len(sisters & called) > 1)
         gives = rows[region.root].output if region.output_off and region.root != STEP else ()
         shaped = any(c.mismatch and not c.misplaced for c in gives)
         if not shaped:  # no weight changes a shape

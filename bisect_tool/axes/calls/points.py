@@ -15,9 +15,11 @@ from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.pair import batch_differs
+from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import calls as sentences
+from bisect_tool.sentences import names
 from bisect_tool.sites import STEP, Site, module_of, parent_of
 
 MOST_CULPRITS = 12
@@ -45,7 +47,7 @@ def search_points(case: Case) -> Searched:
     before = () if stirred is None else stirred.suspects
     fixed = frozenset[Site]() if stirred is None else stirred.elsewhere
     named = {piece for suspect in before if suspect.proved for piece in suspect.pieces}
-    passes = _own_passes(case)
+    passes = own_passes(case)
     passes.most = min(MOST_PASSES, MOST_AT_BOTH - made)
     manifest = case.capture.manifest
     own = search_point(drift_settled(passes, case, manifest), _calls(manifest.calls), fixed, named)
@@ -94,19 +96,21 @@ def _is_cleared(suspect: Suspect, innocent: frozenset[Site], lost: frozenset[Sit
 
 def _stirred_and_lost(case: Case) -> frozenset[Site]:
     """Return the modules that read a tensor which was stirred, and could not be given to the port."""
-    point, given = case.capture.manifest.stirred, _given(case)
+    point, given = case.capture.manifest.stirred, _given(case, case.capture.manifest.stirred)
     names = () if point is None else (name for name in point.stirred if name not in given)
-    return frozenset(_readers(case, names).values())
+    return frozenset(readers(case, names).values())
 
 
 def _calls(recorded: Mapping[str, str | None]) -> dict[Site, Site]:
     return {Site(call): STEP if outer is None else Site(outer) for call, outer in recorded.items()}
 
 
-def _own_passes(case: Case) -> Passes:
+def own_passes(case: Case, question: Question | None = None) -> Passes:
+    """Return the passes at the reference's own weights; a ``question`` may give others of them."""
     tight = {name: asked.loss for name, asked in case.questions.items()}
     wide = {name: asked.question.interval for name, asked in case.questions.items()}
-    return Passes(case.question, Floors(case.trace, tight, wide), _unknown(case), _is_wrong(case))
+    floors, pairs = Floors(case.trace, tight, wide), case.pair.matching
+    return Passes(question or case.question, floors, _unknown(case), _is_wrong(case), pairs.guessed, pairs.alike)
 
 
 def _stirred_passes(case: Case, point: Point) -> Passes:
@@ -118,7 +122,8 @@ def _stirred_passes(case: Case, point: Point) -> Passes:
     question = dataclasses.replace(case.question, base=dataclasses.replace(case.question.base, point="stirred"))
     sums = SAFETY * min(case.port.sum_error, MOST_SUM_ERROR)
     floors = Floors(trace, *({n: _wider(i, sums) for n, i in reach.items()} for reach in (tight, wide)))
-    return Passes(question, floors, _unknown(case, point), _is_wrong(case))
+    pairs = case.pair.matching
+    return Passes(question, floors, _unknown(case, point), _is_wrong(case), pairs.guessed, pairs.alike)
 
 
 def _is_wrong(case: Case) -> bool:
@@ -139,20 +144,22 @@ def _unknown(case: Case, point: Point | None = None) -> dict[Site, tuple[str, ..
     name, its code has another way to it, and answers for it.
     """
     found: dict[Site, list[str]] = {}
-    given = _given(case) | _constants(case.capture.manifest) - set(point.stirred if point else ())
+    given = _given(case, point) | _constants(case.capture.manifest) - set(point.stirred if point else ())
     guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
-    for name, piece in _readers(case, (entry.name for entry in case.capture.manifest.described.state)).items():
+    for name, piece in readers(case, (entry.name for entry in case.capture.manifest.described.state)).items():
         if name not in given:
             found.setdefault(piece, []).append(sentences.state_not_given([name]))
+        elif Site(name) in case.forms.unsure:
+            found.setdefault(piece, []).append(names.unsure_form(name, case.forms.unsure[Site(name)]))
         elif name in guessed:
             found.setdefault(piece, []).append(sentences.state_guessed([(name, case.pair.matching.state[name])]))
     found.setdefault(STEP, []).extend(_unknown_to_step(case))
     return {piece: tuple(words) for piece, words in found.items()}
 
 
-def _given(case: Case) -> frozenset[str]:
-    """Return the tensors that the port is given the reference's values of."""
-    return frozenset({*case.state, *case.pair.tied()})
+def _given(case: Case, point: Point | None) -> frozenset[str]:
+    """Return the tensors that the port has the reference's values of: what it keeps in another form, unless it was stirred."""
+    return frozenset({*case.state, *case.pair.tied()}) | case.forms.kept - set(point.stirred if point else ())
 
 
 def _constants(manifest: Manifest) -> frozenset[str]:
@@ -164,10 +171,10 @@ def _constants(manifest: Manifest) -> frozenset[str]:
     )
 
 
-def _readers(case: Case, names: Iterable[str]) -> dict[str, Site]:
+def readers(case: Case, tensors: Iterable[str]) -> dict[str, Site]:
     """Return the module whose code reads each tensor: the one that it lies in, or the next around it that the port calls."""
     called, found = {module_of(call) for call in case.pair.calls}, {}
-    for name in names:
+    for name in tensors:
         owner = parent_of(name)
         while owner and owner not in called:
             owner = parent_of(owner)

@@ -49,7 +49,8 @@ class Backward:
     """What backward passes are asked about.
 
     Attributes: ``question`` judges the target of gradients; ``wrong`` are the calls that are wrong on the way forward already,
-    which are put right in every pass, and not judged; ``unpaired`` are parameters whose gradients are not known.
+    which are put right in every pass, and not judged. ``unpaired`` are parameters whose gradients are not known, and count as
+    right; ``gradients`` has none of them.
     """
 
     question: Question

@@ -15,6 +15,7 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients import known
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
+from bisect_tool.axes.gradients.partners import held_elsewhere, not_compared
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
 from bisect_tool.axes.gradients.proofs import proved
@@ -36,6 +37,7 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import names
 from bisect_tool.sites import Site
 
 
@@ -73,13 +75,19 @@ def _search(case: Case) -> Answer:
     if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
     wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
-    lost = known.unpaired(case, recorded)
+    elsewhere, kept = held_elsewhere(case.pair, recorded), case.forms.kept & recorded.parameters.keys()
+    lost = known.unpaired(case, recorded) | elsewhere | kept
     if is_about(case.gradient_target, lost):
         return GradientAnswer(open_ends=(sentences.unpaired(sorted(lost)),))
     pair = known.without(case.pair, recorded, lost)
     gradients = pair.reference.gradients or recorded
     question = _question(case, pair.reference, gradients)
-    return _compared(case, Backward(question, case.trace, pair, gradients, frozenset(wrong), lost))
+    found = _compared(case, Backward(question, case.trace, pair, gradients, frozenset(wrong), lost))
+    others = lost - elsewhere - kept
+    notes = [sentences.unpaired(sorted(others))] if others else []
+    notes += [names.gradients_of_other_forms(sorted(kept))] if kept else []
+    open_ends = not_compared(case.pair, recorded, elsewhere)
+    return replace(found, open_ends=(*found.open_ends, *open_ends), notes=(*found.notes, *notes))
 
 
 def _question(case: Case, manifest: Manifest, gradients: Gradients) -> Question:
@@ -105,7 +113,6 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     sharper = more_telling(culprits, case.culprits)
     placed = {new for news in sharper.values() for new in news}
     triage, said = _who_learns(asked, whole, own)
-    unpaired = (sentences.unpaired(sorted(asked.unpaired)),) if asked.unpaired else ()
     left = Unsettled() if culprits else unsettled(asked, whole, pieces)
     named = {site for culprit in culprits for site in culprit.sites}
     spared = [owner for owner in pieces.off if owner not in named | asked.wrong] if named else []
@@ -114,13 +121,13 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
         culprits=tuple(culprit for culprit in culprits if culprit not in placed),
         sharper=sharper,
         open_ends=() if left.open_end is None else (left.open_end,),
-        notes=(*(not_shown if left.note is None else (left.note,)), *unpaired),
+        notes=not_shown if left.note is None else (left.note,),
         rounded=left.rounded,
         pulled=right_by_pieces(asked, pieces),
         triage=triage,
         said=said,
         norms=Norms(
-            reference_norm(asked.pair.reference, asked.gradients),
+            reference_norm(asked.pair.reference),
             norm_of(whole, asked.unpaired),
             norm_of(own, asked.unpaired),
         ),

@@ -82,16 +82,7 @@ def left_out(asked: Backward, whole: Reading) -> Iterator[Suspect]:
     lost = tuple(Site(entry.name) for entry in silent if partners[entry.name] is None)
     if lost:
         findings = (Finding("not registered", lost, learning.unregistered(lost)),)
-        doubts = tuple(_may_be_elsewhere(asked.pair))
-        yield Suspect(Unregistered(sites=lost, findings=findings, doubts=doubts), Repair(given=frozenset(lost)))
-
-
-def _may_be_elsewhere(pair: Pair) -> Iterator[str]:
-    """Yield a doubt where the port trains parameters of its own: they may be the reference's, split or put together otherwise."""
-    known = set(pair.matching.state.values())
-    own = [e.name for e in pair.port.state if e.trainable and e.alias_of is None and e.name not in known]
-    if own:
-        yield learning.may_be_elsewhere(own)
+        yield Suspect(Unregistered(sites=lost, findings=findings), Repair(given=frozenset(lost)))
 
 
 def untied(asked: Backward, whole: Reading) -> Iterator[Suspect]:

@@ -134,7 +134,7 @@ def gradient_interval(manifest: Manifest, gradients: Gradients, target: str) -> 
         f"{SAFETY:g} times what rounding every layer's gradient by {manifest.noise.rounding:g} does to the reference"
     )
     if target == NORM:
-        norm = reference_norm(manifest, gradients)
+        norm = reference_norm(manifest)
         width = SAFETY * max(gradients.noise.norm, manifest.noise.rounding * norm)
         return Interval(norm - width, norm + width, norm, origin)
     if target == ALL:
@@ -145,8 +145,10 @@ def gradient_interval(manifest: Manifest, gradients: Gradients, target: str) -> 
     return Interval(0.0, floor / scale if scale else floor, 0.0, origin)
 
 
-def reference_norm(manifest: Manifest, gradients: Gradients) -> float:
+def reference_norm(manifest: Manifest) -> float:
     """Return the norm of all the reference's gradients."""
+    gradients = manifest.gradients
+    assert gradients is not None
     return math.hypot(*(_parameter_norm(manifest, gradients, name) for name in gradients.parameters))
 
 

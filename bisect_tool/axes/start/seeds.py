@@ -29,7 +29,7 @@ def others(
     case: Case, told: Mapping[StartShows, Sequence[Finding]], known: Iterable[Site], *, unfelt: bool
 ) -> list[OtherStart]:
     """Return a culprit of each kind: all tensors of it that are sure to be the reference's, but for those that are ``known``."""
-    sure, named = told_by_name(case.pair), set(known)
+    sure, named = told_by_name(case.pair) - case.forms.unsure.keys(), set(known)
     initialisations = 1 + len(case.capture.manifest.spread.seeds)
     culprits = []
     for shows, findings in told.items():

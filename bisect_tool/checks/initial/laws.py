@@ -94,7 +94,7 @@ def _start(
     seeds = [s for run in runs if (s := sample(run, ours.size)) is not None and math.isfinite(s.std)]
     port = sample(theirs, ours.size)
     fixed = not varies(runs)
-    unlike = theirs.size != ours.size or not ours.dtype.startswith("float")
+    unlike = theirs.size != ours.size or "float" not in ours.dtype
     # Where no parameter varies, the seed does not reach the weights, and nothing is known of their law.
     lawless = len(seeds) < max(FEWEST_SEEDS, len(runs)) or (fixed and not drawn)
     if port is None or unlike or lawless or ours.min == ours.max:

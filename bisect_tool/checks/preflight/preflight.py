@@ -5,16 +5,17 @@ Each check takes a ``Pair`` and returns findings; ``CHECKS`` is the list of them
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair, of_the_users, setting_differences
+from bisect_tool.sentences import names as sentences
 from bisect_tool.sentences.spelling import counted, listed
-from bisect_tool.sites import parent_of
+from bisect_tool.sites import Site, module_of, parent_of
 
 HINT = " (attributes of a user's own class: a hint, no proof)"
 
@@ -51,12 +52,22 @@ def names(pair: Pair) -> list[Finding]:
                     f"{listed(unmatched)}; {lost:,} of its {total:,} numbers ({lost / max(total, 1):.1%})",
                 )
             )
-    for kinds, words in ((("values",), "by their initial values"), (("shape", "guess"), "by shape and order only")):
-        some = [name for name, how in pair.matching.how.items() if how in kinds]
-        pairs = listed([f"{name} = {pair.matching.state[name]}" for name in some])
-        if some:
-            found.append(Finding("names", tuple(some), f"{counted(len(some), 'tensor')} matched {words}: {pairs}"))
+    found += [
+        Finding("names", tuple(ours for ours, _ in pairs), sentences.matched(how, pairs)) for how, pairs in _hows(pair)
+    ]
+    torn = pair.matching.torn
+    if torn:
+        found.append(Finding("names", tuple(torn), sentences.torn(torn)))
     return found
+
+
+def _hows(pair: Pair) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield in which way tensors of unequal names were matched, and which."""
+    matching = pair.matching
+    for kinds, words in ((("values",), "by their initial values"), (("shape", "guess"), "by shape and order only")):
+        names = [name for name, how in matching.how.items() if how in kinds and name not in matching.torn]
+        if names:
+            yield words, [(name, matching.state[name]) for name in names]
 
 
 def shapes(pair: Pair) -> list[Finding]:
@@ -141,7 +152,7 @@ def trainable(pair: Pair) -> list[Finding]:
 
 
 def calls(pair: Pair) -> list[Finding]:
-    """List sites that the port never passes, and outputs of another shape."""
+    """List sites that one side never passes, modules that it calls more or less often, and outputs of another shape."""
     found = [finding for said in _misshapen(pair).values() for finding in _alike("shape", said, "call", " ")]
     modules = {entry.site: entry.module for entry in pair.reference.sites}
     never = [site for site in modules if site not in pair.calls]
@@ -151,7 +162,27 @@ def calls(pair: Pair) -> list[Finding]:
         if lost:
             words += f" ({counted(len(lost), 'call')} of modules that it does not have)"
         found.append(Finding("calls", tuple(never), words))
-    return found
+    return [*found, *_calls_of_the_port(pair)]
+
+
+def _calls_of_the_port(pair: Pair) -> Iterator[Finding]:
+    """Yield what the port calls and the reference does not have, and what it calls more often."""
+    known = {*pair.matching.modules, *(entry.module for entry in pair.reference.sites)}
+    alone = [call for call in pair.calls if module_of(Site(call)) not in known]
+    if alone:
+        words = (
+            f"{counted(len(alone), 'call')} of the port of modules that the reference does not have: {listed(alone)}"
+        )
+        yield Finding("calls", tuple(alone), words)
+    ours, theirs = (Counter(module_of(Site(call)) for call in calls) for calls in (pair.reference.calls, pair.calls))
+    often: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for module, times in ours.items():
+        if module in known and times < theirs[module]:
+            often[times, theirs[module]].append(module)
+    for (times, more), modules in often.items():
+        verb = "is" if len(modules) == 1 else "are"
+        words = f"{listed(modules)} {verb} called {more} times in the port, {times} {'time' if times == 1 else 'times'} in the reference"
+        yield Finding("calls", tuple(modules), words)
 
 
 def _misshapen(pair: Pair) -> dict[str, dict[str, str]]:

@@ -55,14 +55,14 @@ def _inherits(adapter: Adapter, module: Module) -> bool:
 
 
 def _state(model: Model, name: str) -> dict[str, Any]:
-    _, kind, trainable = model.state[name]
+    tensor, kind, trainable = model.state[name]
     own = model.own[name]
     return dict(
         name=name,
         kind=kind,
         trainable=trainable,
         shape=list(own.shape),
-        dtype=own.dtype.name,
+        dtype=str(tensor.dtype).rpartition(".")[2],  # numpy has no bfloat16
         hash=measure.digest(own),
         alias_of=model.alias_of.get(name),
         **measure.initial(own),

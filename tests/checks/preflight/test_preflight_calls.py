@@ -27,8 +27,22 @@ RIGHT = dict.fromkeys(("m", "n", "n#2"), (("0", (5249, 4)),))
 
 
 def test_the_same_calls_have_no_findings():
-    """Calls with outputs of the same shape are not listed, nor are calls that only the port makes."""
-    assert called(RIGHT | {"extra": (("", (1,)),)}) == []
+    """Calls with outputs of the same shape are not listed."""
+    assert called(RIGHT) == []
+
+
+def test_calls_of_modules_that_the_reference_lacks_are_said():
+    """The port has a layer where the reference has a function, or three for one."""
+    (finding,) = called(RIGHT | {"extra": (("", (1,)),), "extra#2": (("", (1,)),)})
+    assert (finding.check, finding.sites) == ("calls", ("extra", "extra#2"))
+    assert finding.message == "2 calls of the port of modules that the reference does not have: extra, extra#2"
+
+
+def test_a_module_that_the_port_calls_more_often_is_said():
+    """A loop that goes round once more."""
+    (finding,) = called(RIGHT | {"n#3": RIGHT["n#2"], "n#4": RIGHT["n#2"]})
+    assert (finding.check, finding.sites) == ("calls", ("n",))
+    assert finding.message == "n is called 4 times in the port, 2 times in the reference"
 
 
 def test_a_call_that_is_not_made_is_said():

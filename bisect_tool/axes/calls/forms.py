@@ -1,0 +1,61 @@
+"""Weights that the port may keep in another form: with the reference's as they are its code is right, or in that form.
+
+Where the port starts with the reference's own numbers in another order, both can be asked, at the reference's own weights:
+given as they are, or left as the port has them. A port that turns them when it loads them, by mistake, is right with the
+first. One that means to is right with the second alone, and then they are left to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from bisect_tool.axes.axis import Case, Forms
+from bisect_tool.axes.calls.passes import PassError, SpentError
+from bisect_tool.axes.calls.points import own_passes, readers
+from bisect_tool.axes.calls.regions import Pass
+from bisect_tool.checks.initial.forms import reordered
+from bisect_tool.finding import Finding
+from bisect_tool.sentences import names as sentences
+from bisect_tool.sites import STEP, Site, module_of
+
+
+def forms_of(case: Case) -> Forms:
+    """Return which tensors the port keeps in another form, as far as that can be told."""
+    found = reordered(case.pair, case.capture.read)
+    if not found or case.base.failure is not None:
+        return Forms()
+    words = {name: sentences.form(axes) for name, axes in found.items()}
+    given, own = (_right(case, left) for left in (frozenset[Site](), frozenset(found)))
+    if given is None or own is None:
+        return Forms()
+    asked = {name: reader for name, reader in readers(case, found).items() if reader in given and reader in own}
+    fits = frozenset(case.state)
+    wrong = {name for name, reader in asked.items() if name not in fits or not given[reader]}
+    kept = frozenset(Site(name) for name in wrong if own[asked[name]])
+    return Forms(
+        kept=kept,
+        unsure={name: words[name] for name in found if name in wrong - kept and name in fits},
+        findings=tuple(
+            Finding("form", (name,), sentences.kept_form(name, words[name])) for name in found if name in kept
+        ),
+    )
+
+
+def _right(case: Case, left: frozenset[Site]) -> Mapping[Site, bool] | None:
+    """Return for each module, and for ``step``, whether its code is right with the reference's weights, some left to the port."""
+    base = case.question.base
+    question = dataclasses.replace(case.question, base=dataclasses.replace(base, patched=base.patched - left))
+    try:
+        found = own_passes(case, question).run(())
+    except (PassError, SpentError):
+        return None
+    return _by_module(found)
+
+
+def _by_module(found: Pass) -> dict[Site, bool]:
+    right: dict[Site, bool] = {}
+    for root, region in found.regions.items():
+        module = root if root == STEP else Site(module_of(root))
+        right[module] = right.get(module, True) and region.right
+    return right
