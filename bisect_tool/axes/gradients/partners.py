@@ -19,7 +19,7 @@ def held_elsewhere(pair: Pair, gradients: Gradients) -> frozenset[Site]:
     """
     room = sum(numbers for _, numbers in _free(pair))
     sizes = {entry.name: entry.size for entry in pair.reference.described.state}
-    lost = [name for name in pair.matching.unmatched_reference if name in gradients.parameters]
+    lost = [name for name in gradients.parameters if name not in pair.matching.state]
     return frozenset(Site(name) for name in lost if sizes[name] <= room)
 
 
