@@ -47,15 +47,15 @@ def _inside(search: Search, found: Pass) -> Iterator[Site]:
 
 
 def _with_right_ones(search: Search, found: Pass) -> Pass:
-    """Return a pass with all in place that is right by itself, but those kinds that are handed another shape, and what is in them."""
+    """Return a pass with all in place that is right by itself; where the port raises then, no kind that is handed another shape."""
     right = {site for site in _inside(search, found) if site in search.right}
     for _ in range(TIMES):
         trial = _tried(search, found, right) if right else None
-        if trial is None:
-            break
+        if trial is None or not _fails(found, trial):
+            return trial or found
         misshapen = {s for s in right if s in trial.rows and any(c.mismatch for c in trial.rows[s].inputs)}
         if not misshapen:
-            return found if _fails(found, trial) else trial
+            break
         alike = {s for kin in kinds(search, found, found.rows) if kin & misshapen for s in kin}
         right = {s for s in right if alike.isdisjoint(chain(found.rows, s))}
     return found
