@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, Quantiles
 
-FORMAT = 5
+FORMAT = 6
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
 PARTS = {"list", "tuple", "dict", "named", "object"}

@@ -21,6 +21,7 @@ SETTINGS = {
     "beta1": "first beta",
     "beta2": "second beta",
     "eps": "eps",
+    "amsgrad": "amsgrad",
 }
 # What a choice in an update rule means, when it is true and when it is not.
 CHOICES = {
@@ -49,7 +50,7 @@ def after_two_steps(parameters: int) -> str:
 
 def setting(name: str, port: float, reference: float) -> str:
     """Say that a setting has another value: 'learning rate 0.1, reference 0.01 (10 times)'."""
-    if name == "nesterov":
+    if isinstance(port, bool):
         return f"{SETTINGS[name]} {_switch(port)}, reference {_switch(reference)}"
     times = f" ({port / reference:.4g} times)" if name == "lr" and reference else ""
     return f"{SETTINGS[name]} {port:.4g}, reference {reference:.4g}{times}"

@@ -213,11 +213,12 @@ class Adapter(Protocol):
         """Let an optimizer keep what it kept before."""
 
     def optimizer_steps(
-        self, optimizer: Optimizer, gradients: Mapping[int, Array], count: int
+        self, optimizer: Optimizer, gradients: Sequence[Mapping[int, Array]]
     ) -> List[Dict[int, Array]]:
-        """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
+        """Return [{id of a tensor: its values}] after each step, from a fresh state.
 
-        ``gradients`` holds arrays by the tensors' ids. Tensors and optimizer are afterwards as they were before.
+        ``gradients`` holds those of each step, arrays by the tensors' ids. Tensors and optimizer are afterwards as they were
+        before.
         """
 
 

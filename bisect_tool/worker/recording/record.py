@@ -26,7 +26,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 5
+FORMAT = 6
 
 
 def record(
