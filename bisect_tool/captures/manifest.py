@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from bisect_tool.captures.described import Count, Data, Described, Quantiles
+from bisect_tool.captures.described import Count, Data, Described, OptimizerGroup, Quantiles
 
 FORMAT = 6
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
@@ -207,14 +207,6 @@ class GradientNoise(Data):
 
     parameters: dict[str, float]
     norm: float
-
-
-class OptimizerGroup(Data):
-    """One group of an optimizer: its class, its settings, the parameters in it."""
-
-    class_: str = Field(alias="class")
-    settings: dict[str, bool | float]
-    parameters: tuple[str, ...]
 
 
 class Optimizer(Data):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
 
-VERSION = 2
+VERSION = 3
 ALWAYS = ""  # no capability: what every worker answers
 
 Fields = Mapping[str, str]  # field -> its kind
@@ -105,7 +105,10 @@ FAILED = {"failed": "object"}  # of a run that raised: the reply is what there i
 
 REQUESTS: Dict[str, Request] = {
     "build": Request(
-        ALWAYS, {"folder": "text", "entry": "text", "options": "object", "watch": "names"}, reply=DESCRIPTION
+        ALWAYS,
+        {"folder": "text", "entry": "text", "options": "object", "watch": "names"},
+        reply=DESCRIPTION,
+        reply_may={"optimizer": "list"},
     ),
     "stop": Request(ALWAYS, {}, reply="null"),
     "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object", "called": "names"}),
