@@ -51,6 +51,7 @@ class Model:
         self.owner: dict[str, tuple[Module, str]] = {}  # the module that holds it, and by which key
         self.state_of: dict[int, list[tuple[str, Tensor]]] = {}  # id of a module -> [(name, tensor)]
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
+        self.near: dict[int, list[Module]] = {}  # id of a module -> those whose attributes its code may assign
         self.templates: dict[str, Any] = {}  # site -> its own output with an ``Own`` in place of every tensor
         first: dict[int, str] = {}
         for name, module, _ in self.tree:

@@ -12,7 +12,7 @@ from typing import Any, Callable, ContextManager, Dict, Mapping, Tuple, TypeVar
 from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
 from ..code.lines import Lines
-from ..model import calls
+from ..model import attributes, calls
 from ..model.build import Model
 from ..model.state import State
 from ..wire import Wire
@@ -199,7 +199,7 @@ class Probe:
         now, held = dict(self.counts), self.held(module)
         self._recount(counts)
         try:
-            with self.adapter.in_float64(module):
+            with attributes.kept(self.model, module), self.adapter.in_float64(module):
                 return compute()
         except Exception as error:
             failed(error)

@@ -6,7 +6,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..arrays import Array, measure, trees
-from ..model import calls
+from ..model import attributes, calls
 from ..model.build import Model
 from ..probing.comparing import differences
 from ..probing.intervention import Intervention
@@ -16,6 +16,7 @@ from .recorder import Recorder
 
 OTHER_CODE = 1e-2  # relative; a value that float64 moves so far does not merely round better in it
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|unable to allocate|not enough memory", re.I)
+TRAINS = "step trains by gradients of its own, which what is put in a layer's place does not have"
 COMPILES = "its framework would have to compile its kernels anew"
 Began = Tuple[Mapping[str, int], Mapping[str, Array]]
 Measured = Tuple[Dict[str, float], Dict[str, str]]  # the rounding, and why it is not known, each by name
@@ -121,16 +122,17 @@ class Exactly:
         return trees.map_leaves(value, self.probe.adapter.is_tensor, self.probe.adapter.doubled)
 
 
-def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> Measured:
+def measure_loss_exactly(model: Model, targets: Mapping[str, float], *, trains: bool = False) -> Measured:
     """Return the loss's own rounding: how far each target is off from what float64 makes of the same outermost outputs.
 
     Without those that are further off than rounding alone makes anything: their code asks for the dtype, or chooses
     otherwise. And for each target without one why.
     """
-    if model.adapter.COMPILES:
-        return {}, dict.fromkeys(targets, COMPILES)
+    if model.adapter.COMPILES or trains:
+        return {}, dict.fromkeys(targets, COMPILES if model.adapter.COMPILES else TRAINS)
     try:
-        values = _loss_in_float64(model)
+        with attributes.kept(model):
+            values = _loss_in_float64(model)
     except Exception as error:
         return {}, dict.fromkeys(targets, reason(error))
     finally:

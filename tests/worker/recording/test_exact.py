@@ -127,6 +127,21 @@ def test_a_loss_that_does_not_run_in_float64_is_said(tmp_path: Path, after: str,
     assert noise["loss"]["loss"] > 0
 
 
+def test_it_leaves_nothing_behind_in_modules(tmp_path: Path) -> None:
+    """What a layer keeps on itself for later code to read is the run's own, not float64's; lists too."""
+    kept = "self.last = x; self.all = getattr(self, 'all', []); self.all.append(x)"
+    read = "out = out @ net.odd.last.float().T @ net.odd.all[-1] if net.odd.last.dtype == torch.float32 else 1 / 0"
+    noise = noise_of(tmp_path, inside=kept, after=read)
+    assert noise["unmeasured"]["sites"] == {}
+    assert noise["unmeasured"]["targets"].keys() <= {"loss"}
+
+
+def test_a_step_that_trains_is_said_to(tmp_path: Path) -> None:
+    """What is put in a layer's place in float64 has no gradient: that is not asked, and said in words."""
+    noise = noise_of(tmp_path, after="out.mean().backward(); net.first.weight.data -= net.first.weight.grad")
+    assert noise["unmeasured"]["targets"] == {"loss": exact.TRAINS}
+
+
 def test_the_manifest_keeps_the_reasons() -> None:
     """An older capture has none."""
     field = Manifest.model_fields["noise"].annotation

@@ -1,0 +1,64 @@
+"""What modules keep in attributes of their own, put back after code ran that must leave nothing behind."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+from typing import Any, Dict, Iterator, List, Tuple
+
+from ..adapters.adapter import Module
+from .build import Model
+
+COPIED = (list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict)
+Kept = Tuple[Dict[str, Any], Dict[str, Any], List[Tuple[Any, Any]]]
+
+
+@contextlib.contextmanager
+def kept(model: Model, module: Module | None = None) -> Iterator[None]:
+    """Put back what a module, those in it and those around it have as attributes, when the block is over; all without one.
+
+    Lists, dicts and sets get back what they held. What lies deeper, or in other objects, stays as code leaves it.
+    """
+    before = [_held(vars(each)) for each in (_all(model) if module is None else _near(model, module))]
+    try:
+        yield
+    finally:
+        for attributes, values, containers in before:
+            for key in attributes.keys() - values.keys():
+                del attributes[key]
+            attributes.update(values)
+            for container, held in containers:
+                _fill(container, held)
+
+
+def _held(attributes: dict[str, Any]) -> Kept:
+    containers = [(value, value.copy()) for value in attributes.values() if type(value) in COPIED]
+    return attributes, dict(attributes), containers
+
+
+def _fill(container: Any, held: Any) -> None:
+    container.clear()
+    if isinstance(container, (list, collections.deque)):
+        container.extend(held)
+    else:
+        container.update(held)
+
+
+def _all(model: Model) -> list[Module]:
+    return list({id(module): module for _, module, _ in model.tree}.values())
+
+
+def _near(model: Model, module: Module) -> list[Module]:
+    """Return a module with all that lie in it, and all that it lies in, under any of its names."""
+    known = model.near.get(id(module))
+    if known is None:
+        names = [name for name, each, _ in model.tree if each is module]
+        found = {
+            id(each): each for other, each, _ in model.tree if any(_inside(other, n) or _inside(n, other) for n in names)
+        }
+        known = model.near[id(module)] = list(found.values())
+    return known
+
+
+def _inside(name: str, other: str) -> bool:
+    return name == other or not other or name.startswith(other + ".")
