@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,7 +156,7 @@ def _print(
     for name, value in manifest.targets.items():
         others = [row[name] for row in manifest.spread.targets if name in row]
         spread = f"   over {len(others)} other seeds {min(others):.6g} to {max(others):.6g}" if others else ""
-        print(f"  {name} {value:.7g}{spread}")
+        print(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
     for name, reason in manifest.not_scalar.items():
         print(f"  {name} {reason}: it cannot be a target")
     for line in filter(None, [why, _unmeasured(manifest)]):

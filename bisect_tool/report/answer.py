@@ -19,6 +19,7 @@ from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
+from bisect_tool.report.left_out import left_out
 from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.report.started import not_asked, started
@@ -117,7 +118,13 @@ def _agreement(case: Case) -> str:
     of = gradients.of if found is not None and gradients is not None else ()
     rounded = 0 if found is None else len(found.rounded)
     return limits.all_agree(
-        list(case.questions), of, start, lost=lost_calls(case), weights_lost=case.lost, rounded=rounded
+        list(case.questions),
+        of,
+        start,
+        lost=lost_calls(case),
+        weights_lost=case.lost,
+        rounded=rounded,
+        not_compared=left_out(case),
     )
 
 
@@ -163,7 +170,8 @@ def _gradients(case: Case) -> parts.GradientData | None:
 
 
 def _notes(case: Case) -> list[str]:
-    notes = []
+    not_compared = left_out(case)
+    notes = [limits.left_out(not_compared)] if not_compared else []
     if "start" in case.answers:
         notes += not_asked(case)
     blamed = any(answer.culprits for name, answer in case.answers.items() if name in ("calls", "start"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
@@ -139,7 +140,11 @@ def measure_loss_exactly(model: Model, targets: Mapping[str, float], *, trains: 
         model.restore()
     off = {name: abs(values.get(name, float("nan")) - value) for name, value in targets.items()}
     rounding = {name: size for name, size in off.items() if size <= OTHER_CODE * abs(targets[name])}
-    return rounding, {name: "it is another value in float64" for name in targets if name not in rounding}
+    return rounding, {
+        name: "it is another value in float64" if math.isfinite(value) else "it is not finite"
+        for name, value in targets.items()
+        if name not in rounding
+    }
 
 
 def _loss_in_float64(model: Model) -> dict[str, float]:
