@@ -246,7 +246,8 @@ class Manifest(Data):
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
-    ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that
+    ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside
+    functional transforms, where nobody can look at values; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
@@ -266,6 +267,7 @@ class Manifest(Data):
     excerpts: dict[str, Excerpt]
     caught: tuple[Caught, ...]
     skipped: dict[str, str]
+    transformed: tuple[str, ...] = ()
     state: dict[str, str]
     batch: Tree
     draws: tuple[DrawEntry, ...]

@@ -17,6 +17,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.saved import plain_data
+from bisect_tool.sentences import limits
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import ask_of, build_model, start_worker
@@ -159,7 +160,8 @@ def _print(
         print(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
     for name, reason in manifest.not_scalar.items():
         print(f"  {name} {reason}: it cannot be a target")
-    for line in filter(None, [why, _unmeasured(manifest)]):
+    transformed = limits.inside_transforms(manifest.transformed) if manifest.transformed else ""
+    for line in filter(None, [why, _unmeasured(manifest), transformed]):
         print(f"  {line}")
     seconds = summary["seconds"]
     progress.note(

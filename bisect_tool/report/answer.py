@@ -180,6 +180,8 @@ def _notes(case: Case) -> list[str]:
         notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
     notes += [note for answer in case.answers.values() for note in answer.notes]
     notes += drawn.notes(case)
+    transformed = tuple(dict.fromkeys((*case.capture.manifest.transformed, *case.own.transformed)))
+    notes += [limits.inside_transforms(transformed)] if transformed else []
     return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 

@@ -161,6 +161,11 @@ def _limited(start: Started, said: str) -> str:
     return words
 
 
+def inside_transforms(modules: Sequence[str]) -> str:
+    """Say which calls nobody could look into."""
+    return f"calls inside functional transforms (vmap, grad) could not be looked into: {listed(modules)}"
+
+
 def start_not_asked(why: str) -> str:
     """Say that nobody could tell where the port should start."""
     return f"whether it starts the same was not asked: {why}"

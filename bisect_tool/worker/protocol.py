@@ -90,6 +90,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
+READING_MAY = {"transformed": "names"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",
@@ -120,7 +121,7 @@ REQUESTS: Dict[str, Request] = {
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**FAILED, **LEFT}),
+    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request(
         "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}
@@ -129,8 +130,10 @@ REQUESTS: Dict[str, Request] = {
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
     ),
     "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
-    "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}),
-    "pull_pieces": Request("gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}),
+    "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}, reply_may=READING_MAY),
+    "pull_pieces": Request(
+        "gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}, reply_may=READING_MAY
+    ),
     "pull_statements": Request(
         "statements",
         {**PATCH, "owners": "names", "named": "names", "given": "object"},

@@ -19,7 +19,7 @@ def kept(model: Model, module: Module | None = None) -> Iterator[None]:
 
     Lists, dicts and sets get back what they held. What lies deeper, or in other objects, stays as code leaves it.
     """
-    before = [_held(vars(each)) for each in (_all(model) if module is None else _near(model, module))]
+    before = [_held(each.__dict__) for each in (_all(model) if module is None else _near(model, module))]
     try:
         yield
     finally:
@@ -54,7 +54,9 @@ def _near(model: Model, module: Module) -> list[Module]:
     if known is None:
         names = [name for name, each, _ in model.tree if each is module]
         found = {
-            id(each): each for other, each, _ in model.tree if any(_inside(other, n) or _inside(n, other) for n in names)
+            id(each): each
+            for other, each, _ in model.tree
+            if any(_inside(other, n) or _inside(n, other) for n in names)
         }
         known = model.near[id(module)] = list(found.values())
     return known

@@ -55,7 +55,7 @@ class Draws:
         try:
             for owner, name, seen in self.adapter.drawings():
                 original = getattr(owner, name)
-                function = _outermost(original, seen(original, self._drawn), inside)
+                function = self._outermost(original, seen(original, self._drawn), inside)
                 replaced[id(original)] = (original, function)
                 undo.append((owner, name, vars(owner).get(name)))
                 setattr(owner, name, function)
@@ -69,6 +69,20 @@ class Draws:
                     delattr(owner, name)
                 else:
                     setattr(owner, name, before)
+
+    def _outermost(self, original: Function, seen: Function, inside: List[bool]) -> Function:
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            if inside[0] or not calls.in_own_code() or self.adapter.in_transform():
+                return original(*args, **kwargs)
+            inside[0] = True
+            try:
+                return seen(*args, **kwargs)
+            finally:
+                inside[0] = False
+
+        with contextlib.suppress(AttributeError, TypeError):
+            functools.update_wrapper(draw, original)
+        return draw
 
     def begin(self) -> None:
         """Begin a run."""
@@ -218,21 +232,6 @@ def _imported(functions: Collection[int]) -> List[Tuple[Any, str]]:
     """Return where modules of the user's hold some functions by a name of their own (``from torch import rand``)."""
     names = [(module, name) for module in _own_modules(len(sys.modules)) for name in list(vars(module))]
     return [(module, name) for module, name in names if id(vars(module)[name]) in functions]
-
-
-def _outermost(original: Function, seen: Function, inside: List[bool]) -> Function:
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        if inside[0] or not calls.in_own_code():
-            return original(*args, **kwargs)
-        inside[0] = True
-        try:
-            return seen(*args, **kwargs)
-        finally:
-            inside[0] = False
-
-    with contextlib.suppress(AttributeError, TypeError):
-        functools.update_wrapper(draw, original)
-    return draw
 
 
 def parameter(adapter: Adapter, value: Any) -> Any:

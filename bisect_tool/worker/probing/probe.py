@@ -102,6 +102,7 @@ class Probe:
             "watched": self.watched,
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "transformed": calls.transformed(),
             "kernels": None if before is None or after is None else after - before,
             "seconds": time.perf_counter() - start,
             **gradients,
@@ -118,6 +119,7 @@ class Probe:
             "watched": {site: rows for site, rows in self.watched.items() if "output" in rows},
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "transformed": calls.transformed(),
             "kernels": None,
             "seconds": 0.0,
         }

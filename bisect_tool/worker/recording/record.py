@@ -95,6 +95,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
         "skipped": lines.watcher.skipped,
+        "transformed": recorder.transformed,
         "tensors": recorder.store.table,
         "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
@@ -123,7 +124,9 @@ def _recorded_run(
 
 def _hooked(model: building.Model, recorder: Recorder) -> Read:
     with recorder.state_of(model), calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
-        return model.read_targets(model.run_step(model.fresh_batch()))
+        read = model.read_targets(model.run_step(model.fresh_batch()))
+    recorder.transformed = calls.transformed()
+    return read
 
 
 def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
