@@ -103,7 +103,7 @@ def _forget_stdout() -> None:
 def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:
     if debug:
         console.print(Text(error.detail or traceback.format_exc()), style="dim")
-    console.print(Text(f"error: {error}", style="red"))
+    console.print(Text("\n".join(["error: " + error.lines[0], *error.lines[1:]]), style="red"))
     if error.hint:
         console.print(Text(f"next: {error.hint}"))
 

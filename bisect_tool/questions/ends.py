@@ -95,7 +95,8 @@ def _what_to_do(run: Run, reading: Reading) -> str:
     trained = {entry.name for entry in run.capture.manifest.described.state if entry.kind == "parameter"}
     stepped = not trained.isdisjoint(run.capture.manifest.left)
     kept_by = ", and return its optimizer from build if step changes weights by one" if stepped else ""
-    return f"switch dropout and other randomness off in build{kept_by}{also}"
+    attributes = ", and keep nothing in Python attributes from one step to the next (a counter, a list)"
+    return f"switch dropout and other randomness off in build{attributes}{kept_by}{also}"
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

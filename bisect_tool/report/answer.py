@@ -177,7 +177,9 @@ def _notes(case: Case) -> list[str]:
     blamed = any(answer.culprits for name, answer in case.answers.items() if name in ("calls", "start"))
     can = GRADIENTS.needs <= case.port.capabilities  # else the axis that was left out says so
     if case.answer(GradientAnswer) is None and not blamed and can:
-        notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
+        known = case.capture.manifest.gradients is not None
+        reached = case.target is not None or not (known and case.log.stop.why)
+        notes.append(limits.gradients_not_compared(known=known) if reached else limits.gradients_not_reached())
     notes += [note for answer in case.answers.values() for note in answer.notes]
     notes += drawn.notes(case)
     transformed = tuple(dict.fromkeys((*case.capture.manifest.transformed, *case.own.transformed)))

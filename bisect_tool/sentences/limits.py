@@ -171,6 +171,11 @@ def start_not_asked(why: str) -> str:
     return f"whether it starts the same was not asked: {why}"
 
 
+def gradients_not_reached() -> str:
+    """Say how gradients can be compared where the search was stopped before."""
+    return "gradients were not compared by then: run the same command again, and it goes on from there"
+
+
 def gradients_not_compared(*, known: bool) -> str:
     """Say how gradients can be compared; ``known``: the capture has some."""
     first = "" if known else "`bisect capture --grads`, then "

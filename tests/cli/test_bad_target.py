@@ -108,7 +108,7 @@ def test_a_random_port_is_inconclusive(recorded: Desk) -> None:
     recorded.port((OUT, OUT + " + int.from_bytes(os.urandom(2), 'big')"))
     error = recorded.run().error(3)
     assert "two identical runs of the port differ: loss " in error
-    assert "next: switch dropout and other randomness off in build" in error
+    assert "next: switch dropout and other randomness off in build, and keep nothing in Python attributes" in error
 
 
 def test_a_shape_that_does_not_fit_is_listed_and_the_search_goes_on(recorded: Desk) -> None:

@@ -122,7 +122,8 @@ class Model:
             targets = self.step(batch)
         if not isinstance(targets, dict) or not targets or not all(isinstance(k, str) for k in targets):
             raise RecipeError(
-                "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}" % _say(targets)
+                "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}"
+                % _say_targets(targets)
             )
         return targets
 
@@ -226,6 +227,11 @@ def timed(function: Callable[..., Result], *arguments: Any) -> tuple[Result, flo
     """Return (result, seconds)."""
     start = time.perf_counter()
     return function(*arguments), time.perf_counter() - start
+
+
+def _say_targets(targets: Any) -> str:
+    keys = [key for key in targets if not isinstance(key, str)] if isinstance(targets, dict) else []
+    return "a dict with the key %r, which is no string" % keys[0] if keys else _say(targets)
 
 
 def _say(value: Any) -> str:

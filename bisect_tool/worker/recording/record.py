@@ -134,7 +134,8 @@ def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
         also = ", and return its optimizer from build if step changes weights by one" if rewritten else ""
         raise building.RecipeError(
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
-            "switch dropout and other randomness off in build%s" % (plain[0], hooked[0], also)
+            "switch dropout and other randomness off in build, and keep nothing in Python attributes from one step to the "
+            "next (a counter, a list)%s" % (plain[0], hooked[0], also)
         )
     if not hooked[0]:
         raise building.RecipeError(
