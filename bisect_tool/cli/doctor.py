@@ -122,10 +122,10 @@ def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
         return _row(name, "interpreter", error=BisectError(f"{python}: {error}", hint="set `python` in recipe.toml"))
     last = (done.stderr.strip().splitlines() or ["it failed"])[-1]
     if not done.stdout.startswith(PYTHON):
-        error = BisectError(
+        none = BisectError(
             f"{python} is no Python interpreter, or does not start: {last}", hint="set `python` in recipe.toml"
         )
-        return _row(name, "interpreter", error=error)
+        return _row(name, "interpreter", error=none)
     if done.returncode:
         return _row(
             name, "interpreter", error=BisectError(f"{python}: {last}", hint="install numpy and safetensors in it")
