@@ -37,11 +37,20 @@ def _held(attributes: dict[str, Any]) -> Kept:
 
 
 def _fill(container: Any, held: Any) -> None:
+    if _ids(container) == _ids(held):
+        return  # code around may be going through it right now
     container.clear()
     if isinstance(container, (list, collections.deque)):
         container.extend(held)
     else:
         container.update(held)
+
+
+def _ids(container: Any) -> list[Any]:
+    found = (
+        [(key, id(value)) for key, value in container.items()] if isinstance(container, dict) else map(id, container)
+    )
+    return list(found)
 
 
 def _all(model: Model) -> list[Module]:
