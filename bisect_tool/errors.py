@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MOST_CHARACTERS = 1500  # of a message: enough for any list of mistakes, and no tensor's whole content
 
@@ -13,11 +14,14 @@ class BisectError(Exception):
     Attributes:
         hint: the next step, one sentence, or an empty string.
         detail: a traceback or log from the model's own process, shown with ``--debug``.
+        lines: the message as it is shown, where it lists several mistakes: what has them, and each by itself.
 
     """
 
-    def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
-        super().__init__(_one_line(message))
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", mistakes: Sequence[str] = ()) -> None:
+        found = [_one_line(mistake) for mistake in mistakes]
+        super().__init__(_one_line(f"{message}: {'; '.join(found)}" if found else message))
+        self.lines = [f"{_one_line(message)}:", *(f"  {each}" for each in found)] if len(found) > 1 else [str(self)]
         self.hint = hint
         self.detail = detail
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -103,8 +104,7 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         check_gradient_target(capture.manifest, about)
         check_announced(GRADIENTS, port, about)
         target = None
-    asked = next(iter(capture.manifest.targets)) if target is None else target
-    run = Run(port, capture, asked, tolerance, log)
+    run = Run(port, capture, _first(capture) if target is None else target, tolerance, log, free=target is None)
     check_target(run)
     check_batch(run)
     pair = Pair(capture.manifest, port.described, port.matching, {})
@@ -124,6 +124,12 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         initial=(),
     )
     return case, run
+
+
+def _first(capture: Capture) -> str:
+    """Return the first target that can be compared; the first of all where none can."""
+    targets = capture.manifest.targets
+    return next((name for name, value in targets.items() if math.isfinite(value)), next(iter(targets)))
 
 
 def _opened(case: Case, run: Run) -> Case:

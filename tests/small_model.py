@@ -112,7 +112,7 @@ def model_of(folder: Path, seed: int = 0, fault: str = "") -> build.Model:
 
 def lines_of(folder: Path) -> Lines:
     """Return who names the variables of its functions."""
-    return Lines([str(folder)], [], torch_adapter.in_backward)
+    return Lines([str(folder)], [], torch_adapter.in_backward, torch_adapter.in_transform)
 
 
 def record_small(folder: Path) -> Small:

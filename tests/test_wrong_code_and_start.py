@@ -74,7 +74,7 @@ def test_weights_that_start_by_the_reference_s_laws_are_left_alone(tmp_path: Pat
     report = asked(tmp_path, "self.factor = 1.05 if is_port else 1.0", "* self.factor", SEEDED, "loss")
     assert (report["verdict"], named(report)) == ("diverges", {"code": ["net"]})
     assert "Most of it" not in report["sentence"]
-    assert later(report) == "whether loss starts the same can be asked once the code is right"
+    assert later(report) == "not asked yet: whether loss starts the same, for which the code must be right first"
 
 
 def test_without_a_target_a_wrong_start_is_said_of_the_target_that_shows_it(tmp_path: Path) -> None:

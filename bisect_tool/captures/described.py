@@ -85,8 +85,16 @@ class BatchEntry(Data):
     dtype: str
 
 
+class OptimizerGroup(Data):
+    """One group of an optimizer: its class, its settings, the parameters in it."""
+
+    class_: str = Field(alias="class")
+    settings: dict[str, bool | float]
+    parameters: tuple[str, ...]
+
+
 class Described(Data):
-    """A built model as plain data: what a worker's ``build`` answers."""
+    """A built model as plain data: what a worker's ``build`` answers. ``optimizer``: its groups, none without one."""
 
     framework: str
     version: str
@@ -97,3 +105,4 @@ class Described(Data):
     batch: tuple[BatchEntry, ...]
     sources: str
     options: tuple[str, ...] | None = None
+    optimizer: tuple[OptimizerGroup, ...] = ()

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from bisect_tool.captures.described import Count, Data, Described, Quantiles
+from bisect_tool.captures.described import Count, Data, Described, OptimizerGroup, Quantiles
 
-FORMAT = 5
+FORMAT = 6
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
 PARTS = {"list", "tuple", "dict", "named", "object"}
@@ -211,14 +211,6 @@ class GradientNoise(Data):
     norm: float
 
 
-class OptimizerGroup(Data):
-    """One group of an optimizer: its class, its settings, the parameters in it."""
-
-    class_: str = Field(alias="class")
-    settings: dict[str, bool | float]
-    parameters: tuple[str, ...]
-
-
 class Optimizer(Data):
     """An optimizer, and every parameter after the first and the second step that it takes with the recorded gradients."""
 
@@ -256,7 +248,8 @@ class Manifest(Data):
 
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
-    ``skipped`` says which functions could not be watched, and why; ``draws`` are the random numbers that
+    ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside
+    functional transforms, where nobody can look at values; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
@@ -276,6 +269,7 @@ class Manifest(Data):
     excerpts: dict[str, Excerpt]
     caught: tuple[Caught, ...]
     skipped: dict[str, str]
+    transformed: tuple[str, ...] = ()
     state: dict[str, str]
     batch: Tree
     draws: tuple[DrawEntry, ...]

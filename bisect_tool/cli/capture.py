@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.saved import plain_data
+from bisect_tool.sentences import limits
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import ask_of, build_model, start_worker
@@ -155,10 +157,11 @@ def _print(
     for name, value in manifest.targets.items():
         others = [row[name] for row in manifest.spread.targets if name in row]
         spread = f"   over {len(others)} other seeds {min(others):.6g} to {max(others):.6g}" if others else ""
-        print(f"  {name} {value:.7g}{spread}")
+        print(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
     for name, reason in manifest.not_scalar.items():
         print(f"  {name} {reason}: it cannot be a target")
-    for line in filter(None, [why, _unmeasured(manifest)]):
+    transformed = limits.inside_transforms(manifest.transformed) if manifest.transformed else ""
+    for line in filter(None, [why, _unmeasured(manifest), transformed]):
         print(f"  {line}")
     seconds = summary["seconds"]
     progress.note(

@@ -69,6 +69,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
     """Turn an error or Ctrl-C inside the block into a message on stderr and an exit code."""
     console = Console(stderr=True, soft_wrap=True)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # until now it ended at once: nothing was begun
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays
     try:
         yield
@@ -101,7 +103,7 @@ def _forget_stdout() -> None:
 def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:
     if debug:
         console.print(Text(error.detail or traceback.format_exc()), style="dim")
-    console.print(Text(f"error: {error}", style="red"))
+    console.print(Text("\n".join(["error: " + error.lines[0], *error.lines[1:]]), style="red"))
     if error.hint:
         console.print(Text(f"next: {error.hint}"))
 

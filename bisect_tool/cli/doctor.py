@@ -24,6 +24,7 @@ from bisect_tool.sentences.spelling import counted
 from bisect_tool.workers.start import build_model, interpreter, start_worker
 
 Row = dict[str, Any]
+PYTHON = "Python "  # what an interpreter says first
 
 
 def doctor(
@@ -104,7 +105,10 @@ def _stepped(name: str, described: Described, reply: dict[str, Any]) -> Row:
 
 def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
     python = interpreter(recipe, spec)
-    script = "import sys, numpy, safetensors; print(sys.version.split()[0], 'numpy', numpy.__version__)"
+    script = (
+        f"import sys; sys.stdout.write('{PYTHON}' + sys.version.split()[0]); sys.stdout.flush(); "
+        "import numpy, safetensors; print(' numpy', numpy.__version__)"
+    )
     try:
         done = subprocess.run(
             [python, "-c", script],
@@ -116,12 +120,17 @@ def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return _row(name, "interpreter", error=BisectError(f"{python}: {error}", hint="set `python` in recipe.toml"))
+    last = (done.stderr.strip().splitlines() or ["it failed"])[-1]
+    if not done.stdout.startswith(PYTHON):
+        none = BisectError(
+            f"{python} is no Python interpreter, or does not start: {last}", hint="set `python` in recipe.toml"
+        )
+        return _row(name, "interpreter", error=none)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it failed"])[-1]
         return _row(
             name, "interpreter", error=BisectError(f"{python}: {last}", hint="install numpy and safetensors in it")
         )
-    return _row(name, "interpreter", f"{python}: Python {done.stdout.strip()}")
+    return _row(name, "interpreter", f"{python}: {done.stdout.strip()}")
 
 
 def _compiler(name: str, spec: ModelSpec, title: str, kernels: Kernels) -> Row:

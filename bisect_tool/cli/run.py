@@ -62,7 +62,8 @@ TimeLimitOption = Annotated[
         min=0.0,
         callback=common.finite,
         metavar="SECONDS",
-        help="End the search after so long, and report what is known by then. The same command goes on from there.",
+        help="End the search after so long, and report what is known by then; starting the port does not count. "
+        "The same command goes on from there.",
     ),
 ]
 

@@ -68,7 +68,7 @@ def setting_differences(pair: Pair) -> dict[str, dict[str, tuple[Any, Any]]]:
         different = {
             key: (value, theirs.settings[key])
             for key, value in ours.settings.items()
-            if key in theirs.settings and not _same_setting(value, theirs.settings[key])
+            if key in theirs.settings and not same_setting(value, theirs.settings[key])
         }
         comparable = ours.library and theirs.library and not {ours.class_, theirs.class_} & CONTAINERS
         if comparable and ours.class_.lower() != theirs.class_.lower():
@@ -80,14 +80,14 @@ def setting_differences(pair: Pair) -> dict[str, dict[str, tuple[Any, Any]]]:
     return found
 
 
-def _same_setting(ours: Any, theirs: Any) -> bool:
+def same_setting(ours: Any, theirs: Any) -> bool:
     """Tell whether two values may mean the same: None is "off", and of a word against a number nothing is known."""
     if isinstance(ours, list) or isinstance(theirs, list):
         left = ours if isinstance(ours, list) else [ours]
         right = theirs if isinstance(theirs, list) else [theirs]
         width = max(len(left), len(right))
         left, right = (side * width if len(side) == 1 else side for side in (left, right))
-        return len(left) == len(right) and all(map(_same_setting, left, right))
+        return len(left) == len(right) and all(map(same_setting, left, right))
     if ours is None or theirs is None:
         return (theirs if ours is None else ours) in (None, *OFF)
     number, port_number = _number(ours), _number(theirs)

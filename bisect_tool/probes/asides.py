@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
 
-from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
+from bisect_tool.captures.described import OptimizerGroup
+from bisect_tool.captures.manifest import Caught, Excerpt
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
 from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable

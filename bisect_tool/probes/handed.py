@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from bisect_tool.captures.manifest import Caught, Excerpt, OptimizerGroup
+from bisect_tool.captures.described import OptimizerGroup
+from bisect_tool.captures.manifest import Caught, Excerpt
 from bisect_tool.sites import Site, variable_of
 
 Part = tuple[str, tuple[int, ...], str]  # path in the nested value, shape, dtype

@@ -93,6 +93,7 @@ class Naming:
                 {back(site): count for site, count in reading.draws.given.items()},
                 tuple(dataclasses.replace(draw, site=back(draw.site)) for draw in reading.draws.kept),
             ),
+            transformed=tuple(map(back, reading.transformed)),
             gradients={back(k): v for k, v in reading.gradients.items()},
             pieces=tuple(
                 dataclasses.replace(row, site=back(row.site), path=back(row.path) if row.part == "state" else row.path)

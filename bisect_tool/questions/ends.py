@@ -21,7 +21,8 @@ def check_target(run: Run) -> None:
         raise BisectError(f"no target {run.target!r}: step of the reference returned {', '.join(manifest.targets)}")
     if not math.isfinite(manifest.targets[run.target]):
         raise BisectError(
-            f"target {run.target!r} of the reference is {manifest.targets[run.target]}: there is nothing to compare with"
+            f"target {run.target!r} of the reference is {manifest.targets[run.target]}: there is nothing to compare with",
+            hint="mend the reference, or let step return another target",
         )
 
 
@@ -42,6 +43,8 @@ def ends(run: Run) -> Reading:
     first = _observed(run, Intervention(), "as it is")
     if first.failed is not None:
         first = run.log.ask_as_far_as_it_runs(Intervention(), first)
+    elif run.free:
+        run.target = next((name for name in _finite(run) if name in first.targets), run.target)
     _check_runs(run, first)
     second = _observed(run, Intervention(repeat=1), "as it is, again")
     differ = "two identical runs of the port differ"
@@ -50,6 +53,11 @@ def ends(run: Run) -> Reading:
     changed = "replacing outputs by copies of themselves changes the port"
     _check_same(run, first, inert, changed, "it shares or overwrites tensors")
     return first
+
+
+def _finite(run: Run) -> list[str]:
+    """Return the reference's targets that can be compared."""
+    return [name for name, value in run.capture.manifest.targets.items() if math.isfinite(value)]
 
 
 def _observed(run: Run, intervention: Intervention, what: str) -> Reading:
@@ -87,7 +95,8 @@ def _what_to_do(run: Run, reading: Reading) -> str:
     trained = {entry.name for entry in run.capture.manifest.described.state if entry.kind == "parameter"}
     stepped = not trained.isdisjoint(run.capture.manifest.left)
     kept_by = ", and return its optimizer from build if step changes weights by one" if stepped else ""
-    return f"switch dropout and other randomness off in build{kept_by}{also}"
+    attributes = ", and keep nothing in Python attributes from one step to the next (a counter, a list)"
+    return f"switch dropout and other randomness off in build{attributes}{kept_by}{also}"
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

@@ -45,13 +45,14 @@ class TargetQuestion:
 
 @dataclass
 class Run:
-    """What one run of ``bisect`` carries from step to step."""
+    """What one run of ``bisect`` carries from step to step. ``free``: any target that both sides have will do."""
 
     port: Port
     capture: Capture
     target: str
     tolerance: Tolerance
     log: ProbeLog
+    free: bool = False
 
 
 def code_range(run: Run) -> Interval:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import FRAMEWORKS
 from bisect_tool.recipes.options import as_words
-from bisect_tool.validation import explain
+from bisect_tool.validation import mistakes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +24,7 @@ TAKEN = ("probes", "reports")  # folders beside the captures
 
 def _is_framework(value: str) -> str:
     if value not in FRAMEWORKS:
-        raise ValueError(f"Input should be {' or '.join(map(repr, FRAMEWORKS))}")
+        raise ValueError(f"expected {' or '.join(map(repr, FRAMEWORKS))}")
     return value
 
 
@@ -34,6 +34,12 @@ def _is_entry(value: str, info: ValidationInfo) -> str:
     name = value.partition(":")[0]
     if info.context and not (info.context["folder"] / name).is_file():
         raise ValueError(f"there is no file {name} in {info.context['folder']}, found {value!r}")
+    return value
+
+
+def _is_pair(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(word, str) for word in value):
+        raise ValueError(f"expected ['pattern', 'replacement'], found {value!r}")
     return value
 
 
@@ -105,7 +111,7 @@ class WatchSpec(_Strict):
 class NameRules(_Strict):
     """Renames from the reference's names to the port's, applied in order."""
 
-    rename: tuple[Annotated[tuple[str, str], AfterValidator(_is_pattern)], ...] = ()
+    rename: tuple[Annotated[tuple[str, str], BeforeValidator(_is_pair), AfterValidator(_is_pattern)], ...] = ()
 
 
 class _RecipeFile(_Strict):
@@ -148,6 +154,6 @@ def load_recipe(folder: Path) -> Recipe:
         checked = _RecipeFile.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         raise BisectError(
-            f"{path}: {explain(error)}", hint="mend what is listed; `bisect doctor` then checks the rest"
+            str(path), mistakes=mistakes(error), hint="mend what is listed; `bisect doctor` then checks the rest"
         ) from error
     return Recipe(**dict(checked), folder=folder)

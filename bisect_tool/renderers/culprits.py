@@ -47,7 +47,9 @@ def _sites(culprit: CulpritData) -> Text:
 
 def _proof(proof: ProofData) -> Text:
     value = "" if proof.quantity is None else f": {measured(proof.quantity, proof.value)}"
-    return shown(f"{proof.what}{value} ").append(proof.verdict, style=COLOURS[proof.verdict])
+    # After a quantity's number the verdict is said of that; after words it stands apart.
+    apart = "" if value[-1:].isdigit() else ":"
+    return shown(f"{proof.what}{value}{apart} ").append(proof.verdict, style=COLOURS[proof.verdict])
 
 
 def _excerpt(excerpt: Excerpt) -> Text:

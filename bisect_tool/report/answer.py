@@ -20,6 +20,7 @@ from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
+from bisect_tool.report.left_out import left_out
 from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.report.started import not_asked, started
@@ -137,6 +138,7 @@ def _agreement(case: Case) -> str:
         weights_lost=case.lost,
         rounded=rounded,
         unpaired=unpaired,
+        not_compared=left_out(case),
     )
 
 
@@ -182,15 +184,20 @@ def _gradients(case: Case) -> parts.GradientData | None:
 
 
 def _notes(case: Case) -> list[str]:
-    notes = []
+    not_compared = left_out(case)
+    notes = [limits.left_out(not_compared)] if not_compared else []
     if "start" in case.answers:
         notes += not_asked(case)
     blamed = any(answer.culprits for name, answer in case.answers.items() if name in ("calls", "start"))
     can = GRADIENTS.needs <= case.port.capabilities  # else the axis that was left out says so
     if case.answer(GradientAnswer) is None and not blamed and can:
-        notes.append(limits.gradients_not_compared(known=case.capture.manifest.gradients is not None))
+        known = case.capture.manifest.gradients is not None
+        reached = case.target is not None or not (known and case.log.stop.why)
+        notes.append(limits.gradients_not_compared(known=known) if reached else limits.gradients_not_reached())
     notes += [note for answer in case.answers.values() for note in answer.notes]
     notes += drawn.notes(case)
+    transformed = tuple(dict.fromkeys((*case.capture.manifest.transformed, *case.own.transformed)))
+    notes += [limits.inside_transforms(transformed)] if transformed else []
     return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GradientAnswer
+from bisect_tool.axes.optimizer.search import OptimizerAnswer
 from bisect_tool.culprit import AfterTheLayers, WrongCode, WrongStart, held_by
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.report.weights import not_the_weights_alone
@@ -27,6 +28,7 @@ def ruled_out(case: Case, *, agrees: bool) -> list[str]:
     judged = case.answer(CallsAnswer)
     if judged is not None and judged.judged is not None:
         words += not_the_weights_alone(case, code_is_wrong=any(culprit.confirmed for culprit in code))
+    words += [*_stepped(case)]
     words += [*_later(case, code), *_other_tensors(case)]
     return list(dict.fromkeys(words))
 
@@ -60,6 +62,12 @@ def _pulled(case: Case, code: list[WrongCode]) -> Iterator[str]:
     right = [site for site in found.pulled if site not in guilty]
     if right:
         yield sentences.backward_passes_are_right(len(right), of=len(case.trace.sites))
+
+
+def _stepped(case: Case) -> Iterator[str]:
+    found = case.answer(OptimizerAnswer)
+    if found is not None and found.alike and not found.culprits:
+        yield sentences.optimizer_is_right(len(found.alike))
 
 
 def _later(case: Case, code: list[WrongCode]) -> Iterator[str]:

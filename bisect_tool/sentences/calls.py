@@ -103,6 +103,11 @@ def only_rounds(site: str, off: str, exact: float) -> str:
     return f"{site} {off} from the reference's inputs: rounding, since in float64 it is off by {exact:.1e}"
 
 
+def raises_by_itself(site: str) -> str:
+    """Say that a call raises where its own output should show what is wrong."""
+    return f"{labels.before(site)} patched: it raises"
+
+
 def shown_by_itself(site: str, value: str) -> str:
     """Say what proves a call wrong that no target shows."""
     return f"{labels.before(site)} patched: it gives {value}"

@@ -8,7 +8,8 @@ from bisect_tool.sentences.spelling import counted
 def not_given(site: str, own: str, recorded: str | None, others: int) -> str:
     """Say that a port draws something that the reference does not; ``others`` more draws are like it."""
     also = f", and {counted(others, 'other draw')} like it" if others else ""
-    return f"{_at(site)} draws {own} where the reference draws {recorded or 'nothing'}{also}"
+    instead = "the same with other parameters" if recorded == own else recorded or "nothing"
+    return f"{_at(site)} draws {own} where the reference draws {instead}{also}"
 
 
 def never_drawn(site: str, times: int, of: int) -> str:

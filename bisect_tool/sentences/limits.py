@@ -52,6 +52,27 @@ class Started:
     settings: Sequence[str] = ()
 
 
+def of_one_side(target: str, side: str) -> str:
+    """Say that one side alone returns a target."""
+    return f"{target}, which only the {side} returns"
+
+
+def no_scalar(target: str, side: str) -> str:
+    """Say that a target is no number on one side."""
+    return f"{target}, which is no scalar in the {side}"
+
+
+def not_finite(target: str, reference: float, port: float) -> str:
+    """Say that the reference's target is NaN or infinite, and what the port's is where that is something else."""
+    also = "" if f"{port}" == f"{reference}" else f" and {port:.6g} in the port"
+    return f"{target}, which is {reference} in the reference{also}"
+
+
+def left_out(targets: Sequence[str]) -> str:
+    """Say which targets were not compared, each with why."""
+    return f"not compared: {'; '.join(targets)}"
+
+
 def agrees(target: str, start: Started, lost: Sequence[str] = ()) -> str:
     """Say that a target agrees, and how it starts; the weights ``lost`` could not be given."""
     also = ", and with its own it starts within the reference's spread" if start.within and not start.rare else ""
@@ -67,11 +88,12 @@ def all_agree(
     weights_lost: Sequence[str] = (),
     rounded: int = 0,
     unpaired: int = 0,
+    not_compared: Sequence[str] = (),
 ) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
     ``lost`` calls of the reference could not be compared, and ``weights_lost`` not be given; in the gradients of ``rounded``
-    parameters rounding adds up, and those of ``unpaired`` ones could not be compared.
+    parameters rounding adds up, and those of ``unpaired`` ones could not be compared; ``not_compared`` are targets with why.
     """
     which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
@@ -88,7 +110,7 @@ def all_agree(
     )
     return (
         f"{which} agrees by itself, from the reference's inputs and {given_weights(weights_lost)}, and so {verb} "
-        f"{sentence_list(targets)}{also}{_limited(start, also)}.{pulled}"
+        f"{sentence_list(targets)}{f' ({left_out(not_compared)})' if not_compared else ''}{also}{_limited(start, also)}.{pulled}"
     )
 
 
@@ -141,9 +163,19 @@ def _limited(start: Started, said: str) -> str:
     return words
 
 
+def inside_transforms(modules: Sequence[str]) -> str:
+    """Say which calls nobody could look into."""
+    return f"calls inside functional transforms (vmap, grad) could not be looked into: {listed(modules)}"
+
+
 def start_not_asked(why: str) -> str:
     """Say that nobody could tell where the port should start."""
     return f"whether it starts the same was not asked: {why}"
+
+
+def gradients_not_reached() -> str:
+    """Say how gradients can be compared where the search was stopped before."""
+    return "gradients were not compared by then: run the same command again, and it goes on from there"
 
 
 def gradients_not_compared(*, known: bool) -> str:

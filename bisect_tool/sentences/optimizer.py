@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.sentences.spelling import counted, listed
+from bisect_tool.sentences.spelling import apart, counted, listed
 
-NEVER_CHANGES = "never changes, since it is in no group of the optimizer"
-CHANGES = "changes, though it is in no group of the reference's optimizer"
-STANDS_STILL = "never changes, though a group has it"
+NEVER_CHANGES = "is in no group of the optimizer and never changes"
+CHANGES = "is in no group of the reference's optimizer and changes"
+STANDS_STILL = "is in a group of the optimizer and never changes"
+OF_SOME = {  # what is said of one parameter, of several
+    NEVER_CHANGES: "are in no group of the optimizer and never change",
+    CHANGES: "are in no group of the reference's optimizer and change",
+    STANDS_STILL: "are in a group of the optimizer and never change",
+}
 NOT_FINITE = "no finite numbers after the step, where the reference has them"
 
 # What a number of an update rule is called.
@@ -21,7 +26,9 @@ SETTINGS = {
     "beta1": "first beta",
     "beta2": "second beta",
     "eps": "eps",
+    "amsgrad": "amsgrad",
 }
+SPELLED = {"betas.0": "beta1", "betas.1": "beta2"}
 # What a choice in an update rule means, when it is true and when it is not.
 CHOICES = {
     "first": ("first step dampened", "first step not dampened"),
@@ -37,6 +44,21 @@ def no_optimizer() -> str:
     )
 
 
+def not_recorded() -> str:
+    """Say that the reference has an optimizer, and the capture no gradients to step along."""
+    return "the optimizer's step was not compared: `bisect capture --grads`, then `bisect run`"
+
+
+def asked_of_one_target() -> str:
+    """Say that the step is compared where every gradient is."""
+    return "the optimizer's step was not compared: `bisect run` without --target does so"
+
+
+def takes_a_closure() -> str:
+    """Say that the reference's optimizer computes the loss anew in its step."""
+    return "the optimizer's step was not compared: the reference's needs a closure"
+
+
 def of_the_framework(found: str) -> str:
     """Say what differs for every port in the framework."""
     return f"the optimizer's step: {found} (not the port's own code: the framework's optimizer does so)"
@@ -49,10 +71,17 @@ def after_two_steps(parameters: int) -> str:
 
 def setting(name: str, port: float, reference: float) -> str:
     """Say that a setting has another value: 'learning rate 0.1, reference 0.01 (10 times)'."""
-    if name == "nesterov":
+    if isinstance(port, bool):
         return f"{SETTINGS[name]} {_switch(port)}, reference {_switch(reference)}"
     times = f" ({port / reference:.4g} times)" if name == "lr" and reference else ""
     return f"{SETTINGS[name]} {port:.4g}, reference {reference:.4g}{times}"
+
+
+def differs(name: str, port: float, reference: float) -> str:
+    """Say that a setting has another value, by the name that the framework gives it: 'betas.1' is Adam's second beta."""
+    called = SETTINGS.get(SPELLED.get(name, name), name)
+    mine, theirs = map(_switch, (port, reference)) if isinstance(port, bool) else apart(port, reference)
+    return f"{called} {mine}, reference {theirs}"
 
 
 def _switch(on: float) -> str:
@@ -82,8 +111,10 @@ def off_by(first: float, second: float) -> str:
     return f"off by up to {sizes}, and the cause is not known"
 
 
-def said_of(words: str, parameters: str, shown: int | None = None) -> str:
-    """Say what is wrong, and for which parameters; ``shown`` is how many of them show it, where not all do."""
+def said_of(words: str, parameters: str, number: int, shown: int | None = None) -> str:
+    """Say what is wrong, and for which ``number`` of parameters; ``shown`` is how many of them show it, where not all do."""
+    if words in OF_SOME:
+        return f"{parameters} {words if number == 1 else OF_SOME[words]}"
     return f"{words}: {parameters}{'' if shown is None else f'; shown by the values of {shown}'}"
 
 

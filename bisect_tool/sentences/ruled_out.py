@@ -24,6 +24,12 @@ def backward_passes_are_right(count: int, *, of: int) -> str:
     )
 
 
+def optimizer_is_right(count: int) -> str:
+    """Clear the optimizer's step of the parameters that it was compared for."""
+    whose = counted(count, "parameter")
+    return f"the optimizer: from the reference's values and gradients {whose} {'is' if count == 1 else 'are'} the reference's after two steps"
+
+
 def _the(count: int, of: int) -> str:
     if count == 1:
         return "the other module call" if of > 1 else "the only module call"

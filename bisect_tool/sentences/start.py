@@ -49,7 +49,8 @@ def seeds_speak(shows: StartShows, initialisations: int) -> str:
 def code_comes_first(targets: Sequence[str], shown: Sequence[str]) -> str:
     """Say that nobody can tell where targets may start; ``shown``: what a probe showed all the same."""
     verb = "starts" if len(targets) == 1 else "start"
-    return "; ".join([f"whether {sentence_list(targets)} {verb} the same can be asked once the code is right", *shown])
+    later = f"not asked yet: whether {sentence_list(targets)} {verb} the same, for which the code must be right first"
+    return "; ".join([later, *shown])
 
 
 def goes_to(target: str, own: float, healed: float, sites: Sequence[str]) -> str:

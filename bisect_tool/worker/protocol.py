@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
 
-VERSION = 2
+VERSION = 3
 ALWAYS = ""  # no capability: what every worker answers
 
 Fields = Mapping[str, str]  # field -> its kind
@@ -90,6 +90,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
+READING_MAY = {"transformed": "names"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",
@@ -105,7 +106,10 @@ FAILED = {"failed": "object"}  # of a run that raised: the reply is what there i
 
 REQUESTS: Dict[str, Request] = {
     "build": Request(
-        ALWAYS, {"folder": "text", "entry": "text", "options": "object", "watch": "names"}, reply=DESCRIPTION
+        ALWAYS,
+        {"folder": "text", "entry": "text", "options": "object", "watch": "names"},
+        reply=DESCRIPTION,
+        reply_may={"optimizer": "list"},
     ),
     "stop": Request(ALWAYS, {}, reply="null"),
     "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object", "called": "names"}),
@@ -117,7 +121,7 @@ REQUESTS: Dict[str, Request] = {
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**FAILED, **LEFT}),
+    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request(
         "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}
@@ -126,9 +130,13 @@ REQUESTS: Dict[str, Request] = {
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
     ),
     "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
-    "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}),
+    "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}, reply_may=READING_MAY),
     "pull_pieces": Request(
-        "gradients", PATCH, may=WITH_VARIABLES, reply={**READING, "pieces": "list"}, reply_may={"unsure": "names"}
+        "gradients",
+        PATCH,
+        may=WITH_VARIABLES,
+        reply={**READING, "pieces": "list"},
+        reply_may={**READING_MAY, "unsure": "names"},
     ),
     "pull_statements": Request(
         "statements",

@@ -31,6 +31,10 @@ RETURN = 'return {"loss": (out**2).mean(), "size": out.abs().sum()}'
         ),
         ((RETURN, "return out.mean()"), "step(batch) returned Tensor, expected a dict of named scalars"),
         ((RETURN, "return (out.mean(),)"), "step(batch) returned tuple, expected a dict of named scalars"),
+        (
+            (RETURN, "return {0: out.mean()}"),
+            "step(batch) returned a dict with the key 0, which is no string, expected",
+        ),
         ((RETURN, "return {}"), "step(batch) returned an empty dict, expected a dict of named scalars"),
         ((RETURN, 'return {"loss": out, "size": None}'), "no scalar among what step(batch) returned: loss has shape"),
         (("def build(", "def builder("), "reference.py has no function build"),

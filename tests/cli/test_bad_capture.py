@@ -98,7 +98,7 @@ def _inside_itself(manifest: Manifest) -> None:
     [
         (lambda m: m.update(format=0), f"format 0, this version reads {FORMAT}"),
         (lambda m: m.pop("format"), f"format None, this version reads {FORMAT}"),
-        (lambda m: (m.pop("noise"), m.update(targets=[])), "targets: Input should be a valid dictionary"),
+        (lambda m: (m.pop("noise"), m.update(targets=[])), "targets: expected a table"),
         (lambda m: m["tensors"]["t000000"].update(file="../../secret"), "tensors.t000000.file"),
         (lambda m: m["tensors"]["t000000"].update(shape=[-1]), "tensors.t000000.shape.0"),
         (lambda m: m["tensors"]["t000000"].update(shape=[7]), "t000000 is float32"),

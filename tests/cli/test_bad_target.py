@@ -44,6 +44,7 @@ def test_a_target_that_is_no_scalar_in_the_reference_is_refused(desk: Desk) -> N
 def test_a_target_that_is_nan_in_the_reference_is_refused(desk: Desk) -> None:
     """There is nothing to compare with; recording already says so, in JSON that any reader takes."""
     desk.write(reference=changed(("(out**2).mean()", "(out**2).mean() * float('nan')")))
+    assert "loss nan: it cannot be compared" in desk.capture().out
     done = desk.capture("--json")
     assert json.loads(done.out, parse_constant=pytest.fail)["targets"]["loss"] == "nan"
     assert "target 'loss' of the reference is nan: there is nothing to compare with" in desk.run().error(2)
@@ -107,7 +108,7 @@ def test_a_random_port_is_inconclusive(recorded: Desk) -> None:
     recorded.port((OUT, OUT + " + int.from_bytes(os.urandom(2), 'big')"))
     error = recorded.run().error(3)
     assert "two identical runs of the port differ: loss " in error
-    assert "next: switch dropout and other randomness off in build" in error
+    assert "next: switch dropout and other randomness off in build, and keep nothing in Python attributes" in error
 
 
 def test_a_shape_that_does_not_fit_is_listed_and_the_search_goes_on(recorded: Desk) -> None:
@@ -134,3 +135,30 @@ def test_no_name_in_common_is_said_with_both_sides_names(recorded: Desk) -> None
     assert "the reference has net.first.weight, " in error
     assert "the port other.enter.weight, other.leave.weight" in error
     assert "next: say which name is which with rename rules" in error
+
+
+@pytest.mark.parametrize(
+    ("reference", "port", "said"),
+    [
+        ("", '"size": out.sum()', "size, which only the port returns"),
+        ('"size": out.sum()', "", "size, which only the reference returns"),
+        ('"size": out.sum() * float("nan")', '"size": out.sum() * float("nan")', "size, which is nan in the reference"),
+        ('"size": out', '"size": out', "size, which is no scalar in the reference"),
+        ('"size": out.sum()', '"size": out', "size, which is no scalar in the port"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_target_that_was_left_out_is_named_in_the_first_sentence(
+    desk: Desk, reference: str, port: str, said: str, first: bool
+) -> None:
+    """Where no target is asked about, any that both sides have will do, in whatever order."""
+    loss = '"loss": (out**2).mean()'
+    sides = (", ".join(filter(None, (side, loss) if first else (loss, side))) for side in (reference, port))
+    ours, theirs = (changed((RETURN, f"return {{{side}}}")) for side in sides)
+    desk.write(reference=ours, port=theirs)
+    assert desk.capture().code == 0
+    done = desk.bisect("run", "--json")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert f"and so does loss (not compared: {said})" in report["sentence"].partition(". ")[0]
+    assert f"not compared: {said}" in report["notes"]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cli.desk import Desk, changed
+from cli.desk import TOML, Desk, changed
 
 IDLE = ("net = Net()", "net = Net(); other = Net()")
 HEAD = "class Free(nn.Module):\n    def forward(self, x):\n        return x\n\n\nclass Net"
@@ -43,3 +43,11 @@ def test_a_root_that_is_not_called_is_said(desk: Desk) -> None:
     desk.write(port=changed(IDLE, ('{"net": net}', '{"net": net, "other": other}')))
     found = rows(desk, 0)
     assert found["step"]["found"] == "targets: loss, size; no module of 'other' is called"
+
+
+def test_what_is_no_python_is_said_to_be_none(desk: Desk) -> None:
+    """Nothing is asked to be installed in it."""
+    desk.write(toml=TOML.replace('entry = "port.py:build"', 'entry = "port.py:build"\npython = "/bin/ls"'))
+    found = rows(desk, 2)["interpreter"]
+    assert found["found"].startswith("/bin/ls is no Python interpreter")
+    assert found["next"] == "set `python` in recipe.toml"

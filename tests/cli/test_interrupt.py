@@ -60,6 +60,18 @@ def test_an_interrupted_capture_leaves_nothing(desk: Desk, place: str, number: i
     assert desk.leftovers() == []
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0])
+def test_a_command_that_is_interrupted_as_it_starts_says_so_in_one_line(desk: Desk, seconds: float) -> None:
+    """While it is imported, too: no traceback, and never exit code 1, which says that a culprit was found."""
+    process = desk.start("doctor")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.code in (130, -signal.SIGINT)  # the latter where Python itself had not begun
+    assert "Traceback" not in done.err or "bisect_tool" not in done.err
+    assert done.code != 130 or done.err.splitlines()[-1].startswith("interrupted: ")
+
+
 def test_a_capture_that_is_interrupted_at_stirred_weights_leaves_nothing(desk: Desk) -> None:
     """The last of its runs is told by its name, and ends as the others do."""
     zeros = "self.last = nn.Linear(8, 2)", "self.last = nn.Linear(8, 2); nn.init.zeros_(self.last.weight)"

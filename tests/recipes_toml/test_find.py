@@ -86,9 +86,9 @@ def test_settings_without_a_default_change_nothing(tiny: Path, tmp_path: Path, w
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("[tool.bisect]\nrecipe = 3\n", "tool.bisect.recipe: Input should be a valid string, found 3"),
-        ('[tool.bisect]\nrecipe = ""\n', "tool.bisect.recipe: String should have at least 1 character"),
-        ('[tool.bisect]\nrecipe = ["tiny"]\n', "tool.bisect.recipe: Input should be a valid string, found ['tiny']"),
+        ("[tool.bisect]\nrecipe = 3\n", "tool.bisect.recipe: expected text, found 3"),
+        ('[tool.bisect]\nrecipe = ""\n', "tool.bisect.recipe: expected a word"),
+        ('[tool.bisect]\nrecipe = ["tiny"]\n', "tool.bisect.recipe: expected text, found ['tiny']"),
         ('[tool.bisect]\nrecipes = "tiny"\n', "tool.bisect.recipes: unknown key"),
         ("[tool]\nbisect = 3\n", "tool.bisect: "),
         ("tool = 3\n", "tool: "),

@@ -120,7 +120,7 @@ def test_a_quantity_has_a_column_of_its_own() -> None:
     """Its heading says what the numbers below it are."""
     printed = drawn(text.draw, loaded("gradient"))
     assert "cls_loss" in printed
-    assert "worst gradient error 6256 times what rounding allows diverges" in " ".join(printed.split())
+    assert "worst gradient error 6256 times what rounding allows: diverges" in " ".join(printed.split())
 
 
 def test_forced_passes_that_only_observe_share_a_row() -> None:

@@ -248,3 +248,12 @@ def test_probes_are_counted_with_what_they_cost() -> None:
 def test_every_verdict_has_an_exit_code() -> None:
     """And a report that is saved has one of these verdicts."""
     assert set(EXIT_CODES) == set(Report.model_fields["verdict"].annotation.__args__)
+
+
+def test_gradients_that_a_stopped_search_did_not_reach_are_asked_by_the_same_command() -> None:
+    """Where nothing was asked about but them, and the capture has some."""
+    stopped = case(target=None)
+    stopped.log.stop.why = "interrupted after 3 s"
+    object.__setattr__(stopped.capture, "manifest", stopped.capture.manifest.model_copy(update={"gradients": object()}))
+    said = report_of(stopped).notes
+    assert "gradients were not compared by then: run the same command again, and it goes on from there" in said

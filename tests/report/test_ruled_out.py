@@ -10,6 +10,7 @@ from manifests import described, module, tensor
 
 from bisect_tool.axes.axis import Answer
 from bisect_tool.axes.gradients.search import GradientAnswer
+from bisect_tool.axes.optimizer.search import OptimizerAnswer
 from bisect_tool.culprit import SilencingStart, WrongCaller
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import TargetQuestion
@@ -117,3 +118,14 @@ def test_other_tensors_are_cleared_by_the_target_that_was_asked() -> None:
     silencing = SilencingStart(sites=STATE[:1], sufficient=HEALED, necessary=ILL)
     silent = report_of(case(own=3.0, start=START, start_answer=Answer(culprits=(silencing,))))
     assert not [said for said in silent.ruled_out if said.startswith("every other")]
+
+
+def test_an_optimizer_that_was_compared_is_ruled_out() -> None:
+    """As far as its parameters were compared, and not where it was not asked about."""
+
+    def said(answer: Answer) -> list[str]:
+        return [words for words in report_of(case().answered("optimizer", answer)).ruled_out if "optimizer" in words]
+
+    right = "from the reference's values and gradients 2 parameters are the reference's after two steps"
+    assert said(OptimizerAnswer(alike=("a", "b"))) == [f"the optimizer: {right}"]
+    assert said(Answer()) == said(OptimizerAnswer()) == []

@@ -46,8 +46,10 @@ def test_parameters_are_said_by_their_kinds(names: list[str], said: str) -> None
 
 def test_the_rest_of_a_sentence() -> None:
     """How many values show a mistake, by how much what nothing explains is off, and what the framework does."""
-    assert sentences.said_of("momentum 0.9", "all 5 parameters") == "momentum 0.9: all 5 parameters"
-    assert sentences.said_of("momentum 0.9", "a.bias", 1) == "momentum 0.9: a.bias; shown by the values of 1"
+    assert sentences.said_of("momentum 0.9", "all 5 parameters", 5) == "momentum 0.9: all 5 parameters"
+    assert sentences.said_of("momentum 0.9", "a.bias", 2, shown=1) == "momentum 0.9: a.bias; shown by the values of 1"
+    lost = "is in no group of the optimizer and never changes"
+    assert sentences.said_of(sentences.NEVER_CHANGES, "a.bias", 1) == f"a.bias {lost}"
     assert sentences.off_by(0.5, 0.25) == (
         "off by up to 0.5 of the reference's update after one step, 0.25 after two, and the cause is not known"
     )

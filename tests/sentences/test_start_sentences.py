@@ -69,10 +69,13 @@ def test_what_could_not_be_settled(sentence, expected):
 
 def test_what_is_said_before_the_code_is_right():
     """What cannot be asked yet, and what a probe showed all the same; it proves nothing."""
-    assert start.code_comes_first(["loss"], []) == "whether loss starts the same can be asked once the code is right"
+    assert (
+        start.code_comes_first(["loss"], [])
+        == "not asked yet: whether loss starts the same, for which the code must be right first"
+    )
     shown = [start.goes_to("a", 7437.0, 1.79, ["p", "q"])]
     assert start.code_comes_first(["a", "b"], shown) == (
-        "whether a and b start the same can be asked once the code is right; "
+        "not asked yet: whether a and b start the same, for which the code must be right first; "
         "with the reference's values of p, q, a goes from 7437 to 1.79"
     )
 

@@ -35,7 +35,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     """The version found and the one expected are said, before anything else is looked at."""
     with (
         worker_that(tmp_path, {"event": "ready", "protocol": 7}) as worker,
-        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 2") as failed,
+        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 3") as failed,
     ):
         worker.ready()
     assert failed.value.hint == "see docs/protocol.md for what a worker has to say"

@@ -84,14 +84,20 @@ def _in_place(suspect: Suspect) -> bool:
 def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
     sites = _roots(group)
     findings = [Finding("output", sites[:1], _output_sentence(trace, group)), *_settings(trace, sites)]
-    words = calls.shown_by_itself(sites[0], worst(group[0].seen.rows[sites[0]].output))
     return WrongCalls(
         sites=sites,
         leaves=_leaves(group),
-        necessary=Proof(words, Verdict.DIVERGES),
+        necessary=_shown_by_itself(group[0], sites[0]),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
     )
+
+
+def _shown_by_itself(suspect: Suspect, site: Site) -> Proof:
+    """Return the probe that shows a call's own output; where it raises instead, that says nothing."""
+    if suspect.region.failed is not None:
+        return Proof(calls.raises_by_itself(site), Verdict.UNRESOLVED)
+    return Proof(calls.shown_by_itself(site, worst(suspect.seen.rows[site].output)), Verdict.DIVERGES)
 
 
 def _leaves(group: Sequence[Suspect]) -> tuple[Site, ...]:
@@ -168,16 +174,17 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     words = calls.one_of(suspect.pieces, suspect.roots) if several else calls.left_of(region.root, suspect.pieces[0])
     kinds = trace.kinds(piece for piece in suspect.pieces if piece != STEP)
     if region.output_off and region.root != STEP:
-        shown = calls.shown_by_itself(region.root, worst(rows[region.root].output))
+        proof = _shown_by_itself(suspect, region.root)
     elif region.handed_off:
         shown = calls.shown_by_its_inputs(region.handed_off[0], worst(rows[region.handed_off[0]].inputs))
+        proof = Proof(shown, Verdict.DIVERGES)
     else:
-        shown = labels.ALL_READ_BY_STEP
+        proof = Proof(labels.ALL_READ_BY_STEP, Verdict.DIVERGES)
     return WrongRegion(
         sites=tuple(site for one in group for site in (one.pieces if kinds == [suspect.pieces] else one.roots)),
         pieces=suspect.pieces,
         shown_at=tuple(site for one in group for site in one.shown_at),
-        necessary=Proof(shown, Verdict.DIVERGES),
+        necessary=proof,
         findings=(
             Finding("code", suspect.pieces, words),
             *(row for kind in kinds for row in _settings(trace, kind)),

@@ -44,7 +44,8 @@ def _finding(mistakes: Sequence[Mistake], kinds: Mapping[str, str]) -> StepFindi
     first = mistakes[0]
     names = tuple(name for mistake in mistakes for name in mistake.names)
     shown = sum(len(mistake.shown) for mistake in mistakes)
-    said = sentences.said_of(first.words, sentences.which(names, kinds), shown=None if shown == len(names) else shown)
+    some = None if shown == len(names) else shown
+    said = sentences.said_of(first.words, sentences.which(names, kinds), len(names), shown=some)
     return StepFinding(first.check, names, said, first.setting)
 
 
@@ -52,7 +53,7 @@ def _without_a_cause(parameters: Sequence[Apart], kinds: Mapping[str, str]) -> S
     names = tuple(parameter.name for parameter in parameters)
     first, second = (max(_finite(p.off[step]) for p in parameters) for step in (0, 1))
     words = sentences.NOT_FINITE if second == math.inf else sentences.off_by(first, second)
-    return StepFinding("step", names, sentences.said_of(words, sentences.which(names, kinds)))
+    return StepFinding("step", names, sentences.said_of(words, sentences.which(names, kinds), len(names)))
 
 
 def _finite(value: float) -> float:

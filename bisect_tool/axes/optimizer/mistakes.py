@@ -28,6 +28,7 @@ CHECKS = {
     "beta2": "step-betas",
     "eps": "step-eps",
     "early": "step-eps",
+    "amsgrad": "step-amsgrad",
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bisect_tool.axes.optimizer.update_rules import Array, Fit, Rule
+from bisect_tool.worker.arrays import slopes
 
 EPSILON = 2.0**-23
 # A side's step may be off by this many roundings of what it adds up. Faithful steps of torch's and Jittor's SGD are
@@ -27,7 +28,7 @@ class Stepped:
     """A parameter before and after the step, on both sides.
 
     name: the reference's.
-    start, gradient: what both sides were given; no gradient says nothing.
+    start, gradient: what both sides were given, see ``slopes``; no gradient says nothing.
     reference, port: the values after each of two steps, None where the optimizer has it in no group.
     """
 
@@ -42,13 +43,13 @@ class Stepped:
 class Apart:
     """Numbers of a parameter that is apart after the step by more than rounding.
 
-    Attributes: ``name``, ``start``, ``gradient``, ``reference`` and ``port`` (after each step), and by how much of the
-    reference's update the whole parameter is ``off`` after each step.
+    Attributes: ``name``, ``start``, ``gradients`` (of each step), ``reference`` and ``port`` (after each step), and by how
+    much of the reference's update the whole parameter is ``off`` after each step.
     """
 
     name: str
     start: Array
-    gradient: Array
+    gradients: list[Array]
     reference: list[Array]
     port: list[Array]
     off: list[float]
@@ -64,13 +65,13 @@ class Apart:
     def taken_by(self, rule: Rule, side: Side) -> bool:
         """Tell whether a rule takes this side's steps."""
         with np.errstate(all="ignore"):
-            expected = rule.steps(self.start, self.gradient, len(self.after(side)))
+            expected = rule.steps(self.start, self.gradients)
         return _close(self.after(side), expected, self.rounding(side))
 
     def tells(self, one: Rule, other: Rule) -> bool:
         """Tell whether two rules' steps differ by more than both sides' rounding."""
         with np.errstate(all="ignore"):
-            left, right = (rule.steps(self.start, self.gradient, len(self.port)) for rule in (one, other))
+            left, right = (rule.steps(self.start, self.gradients) for rule in (one, other))
         return not _close(left, right, [2 * a for a in allowed(self.start, left)])
 
     def unmoved(self, side: Side) -> bool:
@@ -88,14 +89,14 @@ def apart(pair: Stepped) -> Apart | None:
     """Return a parameter's numbers where its two sides are apart by more than rounding."""
     if pair.gradient is None or pair.reference is pair.port is None:
         return None
-    start, gradient = _flat(pair.start), _flat(pair.gradient)
+    start, gradients = _flat(pair.start), [_flat(values) for values in slopes.of_steps(np.asarray(pair.gradient))]
     count = len(pair.reference or pair.port or ())
     ours, theirs = ([_flat(v) for v in side] if side else [start] * count for side in (pair.reference, pair.port))
-    known = np.all(np.abs([start, gradient, *ours]) < HUGE, axis=0)  # false for what is no number, too
+    known = np.all(np.abs([start, *gradients, *ours]) < HUGE, axis=0)  # false for what is no number, too
     if not np.any(known):
         return None
-    start, gradient = start[known], gradient[known]
-    ours, theirs = ([values[known] for values in side] for side in (ours, theirs))
+    start = start[known]
+    gradients, ours, theirs = ([values[known] for values in some] for some in (gradients, ours, theirs))
     with np.errstate(all="ignore"):
         excess = [np.abs(b - a) / (2 * r) for a, b, r in zip(ours, theirs, allowed(start, ours), strict=True)]
         worst = np.nan_to_num(np.max(excess, axis=0), nan=np.inf)
@@ -103,24 +104,25 @@ def apart(pair: Stepped) -> Apart | None:
     if not np.any(worst > 1):
         return None
     chosen = np.union1d(np.argsort(worst)[-MOST:], np.arange(0, worst.size, -(-worst.size // MOST)))
-    ours, theirs = ([values[chosen] for values in side] for side in (ours, theirs))
-    return Apart(pair.name, start[chosen], gradient[chosen], ours, theirs, off)
+    gradients, ours, theirs = ([values[chosen] for values in some] for some in (gradients, ours, theirs))
+    return Apart(pair.name, start[chosen], gradients, ours, theirs, off)
 
 
 def fit(parameters: Iterable[Apart], side: Side) -> Fit | None:
     """Return what a side's steps consist of by least squares, None where they hold what is no number."""
-    rows = [(p.gradient, p.start, p.after(side), p.rounding(side)) for p in parameters]
+    rows = [(p.start, p.gradients, p.after(side), p.rounding(side)) for p in parameters]
     found = []
     with np.errstate(all="ignore"):
-        for step in range(2):
+        for step in range(slopes.STEPS):
             weight = np.concatenate([1 / rounding[step] for _, _, _, rounding in rows])
-            moved = np.concatenate([after[step] - [start, *after][step] for _, start, after, _ in rows])
-            columns = np.stack([np.concatenate([row[i] for row in rows]) for i in (0, 1)], axis=1)
+            moved = np.concatenate([after[step] - [start, *after][step] for start, _, after, _ in rows])
+            parts = ([start, *gradients[: step + 1]] for start, gradients, _, _ in rows)
+            columns = np.concatenate([np.stack(some, axis=1) for some in parts])
             found.append(solved(-columns * weight[:, None], moved * weight))
     if any(each is None for each in found):
         return None
-    (a1, b1), (a2, b2) = ((float(each[0]), float(each[1])) for each in found if each is not None)
-    return Fit((a1, a2), (b1, b2))
+    (b1, *a1), (b2, *a2) = (map(float, each) for each in found if each is not None)
+    return Fit((sum(a1), sum(a2)), (b1, b2))
 
 
 def solved(columns: Array, values: Array) -> Array | None:

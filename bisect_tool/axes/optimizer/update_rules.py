@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -24,10 +24,10 @@ class Sgd:
     nesterov: bool = False
     first: bool = False
 
-    def steps(self, start: Array, gradient: Array, count: int = 2) -> list[Array]:
-        """Return the values after each of some steps with one gradient."""
+    def steps(self, start: Array, gradients: Sequence[Array]) -> list[Array]:
+        """Return the values after each step, from its gradients."""
         velocity, found = np.zeros_like(start), [start]
-        for number in range(count):
+        for number, gradient in enumerate(gradients):
             slope = gradient + self.weight_decay * found[-1]
             kept = 1 - self.dampening if self.first or (number and self.momentum) else 1
             velocity = self.momentum * velocity + kept * slope
@@ -38,7 +38,10 @@ class Sgd:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam; ``decoupled`` as AdamW decays, ``early`` where eps is added before the second moment is corrected."""
+    """Adam; ``decoupled`` as AdamW decays, ``early`` where eps is added before the second moment is corrected.
+
+    ``amsgrad``: the second moment counts as the largest that it was.
+    """
 
     lr: float
     beta1: float
@@ -47,16 +50,18 @@ class Adam:
     weight_decay: float = 0.0
     decoupled: bool = False
     early: bool = False
+    amsgrad: bool = False
 
-    def steps(self, start: Array, gradient: Array, count: int = 2) -> list[Array]:
-        """Return the values after each of some steps with one gradient."""
-        first, second, found = np.zeros_like(start), np.zeros_like(start), [start]
-        for number in range(1, count + 1):
+    def steps(self, start: Array, gradients: Sequence[Array]) -> list[Array]:
+        """Return the values after each step, from its gradients."""
+        first, second, most, found = np.zeros_like(start), np.zeros_like(start), np.zeros_like(start), [start]
+        for number, gradient in enumerate(gradients, 1):
             slope = gradient if self.decoupled else gradient + self.weight_decay * found[-1]
             first = self.beta1 * first + (1 - self.beta1) * slope
             second = self.beta2 * second + (1 - self.beta2) * slope * slope
+            most = np.maximum(most, second) if self.amsgrad else second
             root = math.sqrt(1 - self.beta2**number)
-            scale = (np.sqrt(second) + self.eps) / root if self.early else np.sqrt(second) / root + self.eps
+            scale = (np.sqrt(most) + self.eps) / root if self.early else np.sqrt(most) / root + self.eps
             kept = 1 - self.lr * self.weight_decay if self.decoupled else 1
             found.append(found[-1] * kept - self.lr / (1 - self.beta1**number) * first / scale)
         return found[1:]
@@ -68,10 +73,13 @@ Rule: TypeAlias = Sgd | Adam
 def declared(settings: Mapping[str, float | bool], name: str) -> list[Rule]:
     """Return what a group's settings may mean, torch's reading first; nothing where they are no rule known here."""
     lr, decay = settings.get("lr"), settings.get("weight_decay", 0.0)
-    if lr is None or settings.get("maximize") or settings.get("amsgrad"):
+    if lr is None or settings.get("maximize"):
         return []
     if "eps" in settings and "betas.1" in settings:
-        adam = Adam(lr, settings["betas.0"], settings["betas.1"], settings["eps"], decay, name == "AdamW")
+        betas = settings["betas.0"], settings["betas.1"]
+        decoupled = name == "AdamW" or bool(settings.get("decoupled_weight_decay", False))
+        amsgrad = bool(settings.get("amsgrad", False))
+        adam = Adam(lr, *betas, settings["eps"], decay, decoupled, amsgrad=amsgrad)
         return [adam, replace(adam, early=True)]
     momentum, dampening = settings.get("momentum", 0.0), settings.get("dampening", 0.0)
     sgd = Sgd(lr, momentum, dampening, decay, bool(settings.get("nesterov", False)))
@@ -91,7 +99,10 @@ def with_field(rule: Rule, name: str, other: Rule) -> Rule:
 
 @dataclass(frozen=True)
 class Fit:
-    """What the two steps of a side consist of: minus ``gradient[t]`` gradients and ``start[t]`` starting values."""
+    """What the two steps of a side consist of: minus ``gradient[t]`` gradients and ``start[t]`` starting values.
+
+    The second step counts as if its gradient were the first one's.
+    """
 
     gradient: tuple[float, float]
     start: tuple[float, float]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.preflight.counts import buffers, parameters
+from bisect_tool.checks.preflight.optimizers import optimizer
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair, of_the_users, setting_differences
@@ -216,7 +217,7 @@ def batch(pair: Pair) -> list[Finding]:
 
 # What no value of a forward pass shows comes first.
 CHECKS: list[Callable[[Pair], list[Finding]]] = [
-    trainable, names, tied, parameters, buffers, shapes, dtypes, settings, calls, batch,
+    trainable, names, tied, parameters, buffers, shapes, dtypes, settings, optimizer, calls, batch,
 ]  # fmt: skip
 
 

@@ -165,6 +165,9 @@ class Adapter(Protocol):
     def in_backward(self) -> bool:
         """Tell whether a backward pass runs: what code computes then, to save memory, it has computed before."""
 
+    def in_transform(self) -> bool:
+        """Tell whether code runs inside a functional transform (vmap, grad): its tensors have no values that could be read."""
+
     def with_gradients(self) -> ContextManager[Any]:
         """Return a context in which what is computed keeps a path for gradients."""
 
@@ -212,12 +215,11 @@ class Adapter(Protocol):
     def put_optimizer_back(self, optimizer: Optimizer, state: Any) -> None:
         """Let an optimizer keep what it kept before."""
 
-    def optimizer_steps(
-        self, optimizer: Optimizer, gradients: Mapping[int, Array], count: int
-    ) -> List[Dict[int, Array]]:
-        """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
+    def optimizer_steps(self, optimizer: Optimizer, gradients: Sequence[Mapping[int, Array]]) -> List[Dict[int, Array]]:
+        """Return [{id of a tensor: its values}] after each step, from a fresh state.
 
-        ``gradients`` holds arrays by the tensors' ids. Tensors and optimizer are afterwards as they were before.
+        ``gradients`` holds those of each step, arrays by the tensors' ids. Tensors and optimizer are afterwards as they were
+        before.
         """
 
 

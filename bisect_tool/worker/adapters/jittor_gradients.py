@@ -29,6 +29,11 @@ def in_backward() -> bool:
     return bool(_asking)
 
 
+def in_transform() -> bool:
+    """Jittor has no functional transforms."""
+    return False
+
+
 def with_gradients() -> ContextManager[Any]:
     """Return a context in which what is computed keeps a path for gradients."""
     import jittor

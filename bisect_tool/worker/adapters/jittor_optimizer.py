@@ -56,10 +56,10 @@ def _held(value: Any) -> Any:
     return trees.map_leaves(value, is_tensor, _copy)
 
 
-def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
-    """Return [{id of a Var: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
+def optimizer_steps(optimizer: Optimizer, gradients: Sequence[Mapping[int, Array]]) -> list[dict[int, Array]]:
+    """Return [{id of a Var: its values}] after each step, from a fresh state.
 
-    ``gradients`` holds arrays by the Vars' ids. A Var without one gets zeros, as Jittor's own ``backward`` gives it:
+    ``gradients`` holds those of each step, arrays by the Vars' ids. A Var without one gets zeros, as Jittor's own ``backward`` gives it:
     its optimizers leave out only what is stopped, and decay the rest. The steps are taken by a copy of the optimizer
     with copies of the Vars; all that it holds in lists besides is its state, and starts at zero.
     """
@@ -70,10 +70,10 @@ def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count:
     order = jittor.flags.node_order
     try:
         found = []
-        for number in range(count):
-            twin.n_step = number + 1  # ``backward`` counts, which is not called
+        for number, of_step in enumerate(gradients, 1):
+            twin.n_step = number  # ``backward`` counts, which is not called
             for group, own in zip(twin.param_groups, optimizer.param_groups):
-                group["grads"] = [_gradient(var, gradients.get(id(var))) for var in own["params"]]
+                group["grads"] = [_gradient(var, of_step.get(id(var))) for var in own["params"]]
             twin.step()
             sync([var for _, var in trees.leaves(twin.param_groups, is_tensor)])
             found.append({key: to_numpy(var) for key, var in copies.items()})

@@ -24,6 +24,14 @@ def in_backward() -> bool:
     return torch._C._current_graph_task_id() != -1
 
 
+def in_transform() -> bool:
+    """Tell whether code runs inside ``torch.vmap`` or a transform of ``torch.func``."""
+    import torch
+
+    transforms = getattr(torch._C, "_functorch", None)
+    return transforms is not None and transforms.peek_interpreter_stack() is not None
+
+
 def with_gradients() -> ContextManager[Any]:
     """Return a context in which what is computed keeps a path for gradients."""
     import torch

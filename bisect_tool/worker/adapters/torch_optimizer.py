@@ -46,19 +46,20 @@ def _copied(known: dict[str, Any]) -> dict[str, Any]:
     return {key: v.detach().clone() if torch_tensors.is_tensor(v) else v for key, v in known.items()}
 
 
-def optimizer_steps(optimizer: Optimizer, gradients: Mapping[int, Array], count: int) -> list[dict[int, Array]]:
-    """Return [{id of a tensor: its values}] after each of ``count`` steps with the same gradients, from a fresh state.
+def optimizer_steps(optimizer: Optimizer, gradients: Sequence[Mapping[int, Array]]) -> list[dict[int, Array]]:
+    """Return [{id of a tensor: its values}] after each step, from a fresh state.
 
-    ``gradients`` holds arrays by the tensors' ids; a tensor without one has no gradient, and no step is taken for it.
+    ``gradients`` holds those of each step, arrays by the tensors' ids; a tensor without one has no gradient, and no step is
+    taken for it.
     The tensors, their gradients, the groups and the optimizer's state are afterwards as they were before.
     """
     tensors = {id(tensor): tensor for group in optimizer.param_groups for tensor in group["params"]}
     found = []
     with _left_as_it_is(optimizer, tensors):
         optimizer.state = defaultdict(dict)
-        for _ in range(count):
+        for of_step in gradients:
             for key, tensor in tensors.items():  # anew at each step, which may write into them
-                given = gradients.get(key)
+                given = of_step.get(key)
                 tensor.grad = None if given is None else torch_tensors.from_numpy(given, like=tensor).to(tensor.dtype)
             optimizer.step()
             found.append({key: torch_tensors.to_numpy(tensor) for key, tensor in tensors.items()})

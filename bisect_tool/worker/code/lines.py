@@ -36,15 +36,21 @@ class Lines:
 
     ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
     functions in there, and may add those of an imported module elsewhere. ``in_backward()`` tells whether a backward pass
-    runs: what is assigned then, in code that is computed again to save memory, is no site.
+    runs: what is assigned then, in code that is computed again to save memory, is no site. Neither is what is assigned
+    inside a functional transform, as ``in_transform()`` tells.
     """
 
     def __init__(
-        self, folders: Sequence[str], patterns: Sequence[str], in_backward: Callable[[], bool] = lambda: False
+        self,
+        folders: Sequence[str],
+        patterns: Sequence[str],
+        in_backward: Callable[[], bool] = lambda: False,
+        in_transform: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
         self._in_backward = in_backward
+        self._in_transform = in_transform
         self._elsewhere = _files_of([module for module, _ in self._patterns])
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
@@ -66,7 +72,7 @@ class Lines:
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
-            if not self._is_wanted(place):
+            if self._in_transform() or not self._is_wanted(place):
                 return value
             if self._in_backward():
                 if not place.tracked and place.kind != "parameter":

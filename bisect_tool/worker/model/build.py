@@ -51,6 +51,7 @@ class Model:
         self.owner: dict[str, tuple[Module, str]] = {}  # the module that holds it, and by which key
         self.state_of: dict[int, list[tuple[str, Tensor]]] = {}  # id of a module -> [(name, tensor)]
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
+        self.near: dict[int, list[Module]] = {}  # id of a module -> those whose attributes its code may assign
         self.templates: dict[str, Any] = {}  # site -> its own output with an ``Own`` in place of every tensor
         first: dict[int, str] = {}
         for name, module, _ in self.tree:
@@ -121,7 +122,8 @@ class Model:
             targets = self.step(batch)
         if not isinstance(targets, dict) or not targets or not all(isinstance(k, str) for k in targets):
             raise RecipeError(
-                "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}" % _say(targets)
+                "step(batch) returned %s, expected a dict of named scalars such as {'cls_loss': ...}"
+                % _say_targets(targets)
             )
         return targets
 
@@ -225,6 +227,11 @@ def timed(function: Callable[..., Result], *arguments: Any) -> tuple[Result, flo
     """Return (result, seconds)."""
     start = time.perf_counter()
     return function(*arguments), time.perf_counter() - start
+
+
+def _say_targets(targets: Any) -> str:
+    keys = [key for key in targets if not isinstance(key, str)] if isinstance(targets, dict) else []
+    return "a dict with the key %r, which is no string" % keys[0] if keys else _say(targets)
 
 
 def _say(value: Any) -> str:

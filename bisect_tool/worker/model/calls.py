@@ -30,11 +30,15 @@ class Call:
 
 
 class _Running:
-    """Whose code runs: the ``stack`` of calls, and whether it is the user's ``own`` or that of who looks at a call."""
+    """Whose code runs: the ``stack`` of calls, and whether it is the user's ``own`` or that of who looks at a call.
+
+    ``transformed`` are the modules that were called inside functional transforms since the outermost ``wrapped`` began.
+    """
 
     def __init__(self) -> None:
         self.stack: list[Call | None] | None = None
         self.own = True
+        self.transformed: dict[str, None] = {}
 
 
 _running = _Running()  # of the process, as the code is that runs
@@ -55,12 +59,15 @@ def wrapped(
     is called with a function that tells the call that runs, and gives a context to run in.
 
     Yields the number of calls so far by name: whoever skips a call adds what it would have called inside, so that
-    later calls keep their numbers. Calls that are made again during a backward pass do not count, and are only computed.
+    later calls keep their numbers. Calls that are made again during a backward pass do not count, and are only computed; so
+    are those inside a functional transform, whose values nobody can look at (see ``transformed``).
     """
     counts: dict[str, int] = {}
     stack: list[Call | None] = [None]
     undo = []
     outer, _running.stack = _running.stack, stack
+    if outer is None:
+        _running.transformed = {}
     try:
         for each in _modules(tree):
             module = each[0]
@@ -93,6 +100,11 @@ def running() -> Call | None:
     return _running.stack[-1] if _running.stack else None
 
 
+def transformed() -> list[str]:
+    """Return the modules that the last run called inside functional transforms: these calls were only computed."""
+    return list(_running.transformed)
+
+
 def in_own_code() -> bool:
     """Tell whether it is the user's own code that runs, not that of who looks at a call."""
     return _running.own
@@ -114,6 +126,9 @@ def _method(
 
     def method(*args: Any, **kwargs: Any) -> Any:
         if adapter.in_backward():  # made again, to save memory: that is no further call
+            return original(*args, **kwargs)
+        if adapter.in_transform():
+            _running.transformed[_name_under(stack[-1], aliases)] = None
             return original(*args, **kwargs)
         parent = stack[-1]
         name = _name_under(parent, aliases)

@@ -10,6 +10,7 @@ import numpy as np
 from ..adapters.adapter import Adapter, Module
 from ..arrays import Array, measure, trees
 from ..probing import arguments
+from . import optimizer
 from .build import Model
 from .sources import sources
 
@@ -28,6 +29,7 @@ def describe(model: Model, seconds: float, folders: Sequence[str] = ()) -> dict[
             for path, array in batch_arrays(model.adapter, model.batch)
         ],
         "sources": sources(folders),
+        "optimizer": optimizer.describe(model),
     }
 
 

@@ -55,7 +55,7 @@ class Draws:
         try:
             for owner, name, seen in self.adapter.drawings():
                 original = getattr(owner, name)
-                function = _outermost(original, seen(original, self._drawn), inside)
+                function = self._outermost(original, seen(original, self._drawn), inside)
                 replaced[id(original)] = (original, function)
                 undo.append((owner, name, vars(owner).get(name)))
                 setattr(owner, name, function)
@@ -69,6 +69,20 @@ class Draws:
                     delattr(owner, name)
                 else:
                     setattr(owner, name, before)
+
+    def _outermost(self, original: Function, seen: Function, inside: List[bool]) -> Function:
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            if inside[0] or not calls.in_own_code() or self.adapter.in_transform():
+                return original(*args, **kwargs)
+            inside[0] = True
+            try:
+                return seen(*args, **kwargs)
+            finally:
+                inside[0] = False
+
+        with contextlib.suppress(AttributeError, TypeError):
+            functools.update_wrapper(draw, original)
+        return draw
 
     def begin(self) -> None:
         """Begin a run."""
@@ -142,14 +156,38 @@ class Giving(Draws):
     def begin(self) -> None:
         """Forget the run before."""
         self._given: Dict[Place, bool] = {}
-        self._kept: Dict[Place, Dict[str, Any]] = {}
+        self._kept: Dict[Place, str] = {}  # in words
 
     def reading(self) -> Dict[str, Any]:
         """Return how many draws were given and which were not."""
         given: Dict[str, int] = {}
         for site, _, _ in self._given:
             given[site] = given.get(site, 0) + 1
-        return {"given": given, "kept": list(self._kept.values())}
+        instead = self._instead()
+        kept = [
+            {"site": place.site, "law": place.law, "own": own, "recorded": instead.get(place)}
+            for place, own in self._kept.items()
+        ]
+        return {"given": given, "kept": kept}
+
+    def _instead(self) -> Dict[Place, str]:
+        """Say what the other side drew in place of what was kept: by law and number, else the next that nothing else has."""
+        left = {place: entry for place, entry in self._places() if place not in self._given}
+        found = {place: left.pop(place) for place in self._kept if place in left}
+        for place in self._kept:
+            other = next((one for one in left if one.site == place.site and place not in found), None)
+            if other is not None:
+                found[place] = left.pop(other)
+        return {place: self._said(entry) for place, entry in found.items()}
+
+    def _places(self) -> Iterator[Tuple[Place, Recorded]]:
+        """Yield what the other side drew in the calls where something was kept, in order, and where it was."""
+        for site in dict.fromkeys(place.site for place in self._kept):
+            numbers: Dict[str, int] = {}
+            for entry in self._recorded.get(site, ()):
+                number = numbers.get(entry["law"], 0)
+                numbers[entry["law"]] = number + 1
+                yield Place(site, entry["law"], number), entry
 
     def piece(self, call: Optional[calls.Call]) -> Optional[calls.Call]:
         """Return the innermost call that the other side makes too."""
@@ -159,17 +197,12 @@ class Giving(Draws):
 
     def answer(self, place: Place, parameters: Sequence[Any], value: Any) -> Optional[Array]:
         """Give what the other side drew, where that was drawn by the same law."""
-        here = self._recorded.get(place.site, ())
-        alike = [entry for entry in here if entry["law"] == place.law][place.number :]
+        alike = [entry for entry in self._recorded.get(place.site, ()) if entry["law"] == place.law][place.number :]
         array = self._fitting(alike[0], parameters, value) if alike else None
         if array is not None:
             self._given[place] = True
             return array
-        before = sum(1 for other in (*self._given, *self._kept) if other.site == place.site and other != place)
-        instead = (alike or here[before:])[:1]
-        own = said(place.law, parameters, tuple(np.shape(value)))
-        recorded = self._said(instead[0]) if instead else None
-        self._kept[place] = {"site": place.site, "law": place.law, "own": own, "recorded": recorded}
+        self._kept[place] = said(place.law, parameters, tuple(np.shape(value)))
         self.adapter.sync([value] if self.adapter.is_tensor(value) else [])
         return None
 
@@ -199,21 +232,6 @@ def _imported(functions: Collection[int]) -> List[Tuple[Any, str]]:
     """Return where modules of the user's hold some functions by a name of their own (``from torch import rand``)."""
     names = [(module, name) for module in _own_modules(len(sys.modules)) for name in list(vars(module))]
     return [(module, name) for module, name in names if id(vars(module)[name]) in functions]
-
-
-def _outermost(original: Function, seen: Function, inside: List[bool]) -> Function:
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        if inside[0] or not calls.in_own_code():
-            return original(*args, **kwargs)
-        inside[0] = True
-        try:
-            return seen(*args, **kwargs)
-        finally:
-            inside[0] = False
-
-    with contextlib.suppress(AttributeError, TypeError):
-        functools.update_wrapper(draw, original)
-    return draw
 
 
 def parameter(adapter: Adapter, value: Any) -> Any:

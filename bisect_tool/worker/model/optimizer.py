@@ -6,7 +6,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from ..arrays import Array, trees
+from ..arrays import Array, slopes, trees
 from .build import Model
 
 
@@ -29,18 +29,23 @@ def describe(model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def steps(model: Model, gradients: Mapping[str, Array], count: int = 2) -> dict[str, list[Array]]:
+def steps(model: Model, gradients: Mapping[str, Array]) -> dict[str, list[Array]]:
     """Return {name: [array after step 1, after step 2, ...]} for every parameter that is in a group.
 
-    Each step gets the same ``gradients``, {name: array}: momentum shows at the second. A parameter without one has none
+    Each step gets what ``slopes`` makes of the ``gradients``, {name: array}. A parameter without one has none
     in torch; in Jittor it has zeros, as in Jittor's own training. The steps begin at the values that the tensors hold
     now and at a fresh state; afterwards the tensors and the optimizer are as they were before.
     """
     if model.optimizer is None:
         return {}
     names = _names(model)
-    arrays = {id(model.state[name][0]): np.asarray(array) for name, array in gradients.items() if name in model.state}
-    found = model.adapter.optimizer_steps(model.optimizer, arrays, count)
+    of_steps = {
+        id(model.state[name][0]): slopes.of_steps(np.asarray(array))
+        for name, array in gradients.items()
+        if name in model.state
+    }
+    given = [{key: arrays[step] for key, arrays in of_steps.items()} for step in range(slopes.STEPS)]
+    found = model.adapter.optimizer_steps(model.optimizer, given)
     return {names[key]: [after[key] for after in found] for key in (found[0] if found else ()) if key in names}
 
 

@@ -20,7 +20,7 @@ from .boundaries import ALIKE, Compared, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
 from .guessed import Guessed
-from .left_on import LeftOn, put_back
+from .left_on import LeftOn
 from .made import Begun, Made, are_right
 from .probe import Probe
 from .unknown import Unknowns, no_longer_unknown
@@ -288,12 +288,11 @@ class Forced:
             rows += self._left_on.rows(site, self._left_on.left(call.module, site, before))
             return rows + self._between.rows(call.module, site, ENDS)
 
-        self._probe.aside, self._again, held = True, list(inside), self._left_on.held()
+        self._probe.aside, self._again = True, list(inside)
         try:
             return self._probe.in_float64(call.module, began[0], compared)
         finally:
             self._probe.aside = False
-            put_back(held)
 
     def _once_more(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute a call inside one that is computed in float64; one in place is compared, and gives what it passed on."""

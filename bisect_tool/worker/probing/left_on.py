@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple
 
 from ..adapters.adapter import Module, Tensor
 from ..arrays import trees
@@ -70,13 +70,6 @@ class LeftOn:
                     if name in vars(module):
                         setattr(module, name, trees.decode(tree, lambda key: form(self._tensor(key))))
 
-    def held(self) -> List[Tuple[Module, Mapping[str, Any]]]:
-        """Return what all these modules' attributes are now."""
-        return [(module, attributes.held(module)) for module in {id(m): m for m in self._of_sites()}.values()]
-
-    def _of_sites(self) -> List[Module]:
-        return [self._modules[site.partition("#")[0]] for site in self._sites]
-
     def _tensor(self, key: str) -> Tensor:
         return self._probe.tensor(self._probe.reference.read(key))
 
@@ -90,11 +83,3 @@ class LeftOn:
             found.append(outer)
             outer = self._probe.reference.sites[outer]["around"]
         return found
-
-
-def put_back(held: List[Tuple[Module, Mapping[str, Any]]]) -> None:
-    """Let attributes be what they were before."""
-    for module, before in held:
-        for name, value in before.items():
-            if vars(module).get(name) is not value:
-                setattr(module, name, value)

@@ -14,7 +14,7 @@ import numpy as np
 from ..adapters.adapter import Module, Tensor
 from ..arrays import Array, measure, trees
 from ..code.lines import Lines
-from ..model import calls
+from ..model import attributes, calls
 from ..model.build import Model
 from ..model.state import State
 from ..wire import Wire
@@ -104,6 +104,7 @@ class Probe:
             "watched": self.watched,
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "transformed": calls.transformed(),
             "kernels": None if before is None or after is None else after - before,
             "seconds": time.perf_counter() - start,
             **gradients,
@@ -120,6 +121,7 @@ class Probe:
             "watched": {site: rows for site, rows in self.watched.items() if "output" in rows},
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "transformed": calls.transformed(),
             "kernels": None,
             "seconds": 0.0,
         }
@@ -202,7 +204,7 @@ class Probe:
         now, held = dict(self.counts), self.held(module)
         self._recount(counts)
         try:
-            with self.adapter.in_float64(module):
+            with attributes.kept(self.model, module), self.adapter.in_float64(module):
                 return compute()
         except Exception as error:
             failed(error)

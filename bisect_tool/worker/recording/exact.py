@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..arrays import Array, measure, trees
-from ..model import calls
+from ..model import attributes, calls
 from ..model.build import Model
 from ..probing.comparing import differences
 from ..probing.intervention import Intervention
@@ -16,6 +17,7 @@ from .recorder import Recorder
 
 OTHER_CODE = 1e-2  # relative; a value that float64 moves so far does not merely round better in it
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|unable to allocate|not enough memory", re.I)
+TRAINS = "step trains by gradients of its own, which what is put in a layer's place does not have"
 COMPILES = "its framework would have to compile its kernels anew"
 Began = Tuple[Mapping[str, int], Mapping[str, Array]]
 Measured = Tuple[Dict[str, float], Dict[str, str]]  # the rounding, and why it is not known, each by name
@@ -121,23 +123,28 @@ class Exactly:
         return trees.map_leaves(value, self.probe.adapter.is_tensor, self.probe.adapter.doubled)
 
 
-def measure_loss_exactly(model: Model, targets: Mapping[str, float]) -> Measured:
+def measure_loss_exactly(model: Model, targets: Mapping[str, float], *, trains: bool = False) -> Measured:
     """Return the loss's own rounding: how far each target is off from what float64 makes of the same outermost outputs.
 
     Without those that are further off than rounding alone makes anything: their code asks for the dtype, or chooses
     otherwise. And for each target without one why.
     """
-    if model.adapter.COMPILES:
-        return {}, dict.fromkeys(targets, COMPILES)
+    if model.adapter.COMPILES or trains:
+        return {}, dict.fromkeys(targets, COMPILES if model.adapter.COMPILES else TRAINS)
     try:
-        values = _loss_in_float64(model)
+        with attributes.kept(model):
+            values = _loss_in_float64(model)
     except Exception as error:
         return {}, dict.fromkeys(targets, reason(error))
     finally:
         model.restore()
     off = {name: abs(values.get(name, float("nan")) - value) for name, value in targets.items()}
     rounding = {name: size for name, size in off.items() if size <= OTHER_CODE * abs(targets[name])}
-    return rounding, {name: "it is another value in float64" for name in targets if name not in rounding}
+    return rounding, {
+        name: "it is another value in float64" if math.isfinite(value) else "it is not finite"
+        for name, value in targets.items()
+        if name not in rounding
+    }
 
 
 def _loss_in_float64(model: Model) -> dict[str, float]:

@@ -67,7 +67,7 @@ def measure_at_point(
         "targets": _moved(model, targets, of_a_leaf, wire, look),
         "loss": _moved(model, targets, lambda call: 0.0 if call.parent else LOSS_ROUNDING, wire, nobody),
     }
-    loss, unmeasured_targets = exact.measure_loss_exactly(model, targets)
+    loss, unmeasured_targets = exact.measure_loss_exactly(model, targets, trains=recorder.trains)
     for name, off in loss.items():
         for moved in found.values():
             moved[name] = max(moved[name], off)

@@ -26,7 +26,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 5
+FORMAT = 6
 
 
 def record(
@@ -95,6 +95,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
         "skipped": lines.watcher.skipped,
+        "transformed": recorder.transformed,
         "tensors": recorder.store.table,
         "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
     }
@@ -123,7 +124,9 @@ def _recorded_run(
 
 def _hooked(model: building.Model, recorder: Recorder) -> Read:
     with recorder.state_of(model), calls.wrapped(model.adapter, model.tree, recorder.around, recorder.watching):
-        return model.read_targets(model.run_step(model.fresh_batch()))
+        read = model.read_targets(model.run_step(model.fresh_batch()))
+    recorder.transformed = calls.transformed()
+    return read
 
 
 def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
@@ -131,7 +134,8 @@ def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
         also = ", and return its optimizer from build if step changes weights by one" if rewritten else ""
         raise building.RecipeError(
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
-            "switch dropout and other randomness off in build%s" % (plain[0], hooked[0], also)
+            "switch dropout and other randomness off in build, and keep nothing in Python attributes from one step to the "
+            "next (a counter, a list)%s" % (plain[0], hooked[0], also)
         )
     if not hooked[0]:
         raise building.RecipeError(

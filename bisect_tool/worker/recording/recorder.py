@@ -32,7 +32,7 @@ class Recorder:
     ``excerpts`` of their lines, and the exceptions that were ``caught`` in these functions. ``draws`` notes random numbers;
     ``left`` is what buffers and parameters held at the end of a run that was ``state_of``, by name, of those that were written;
     ``rewritten`` are the parameters among them, and ``strays`` those that were written too, of which nothing is recorded.
-    ``trains``: the step writes parameters, and pulls gradients back through its calls.
+    ``trains``: the step writes parameters, and pulls gradients back through its calls; ``transformed``: see ``calls``.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Recorder:
         self.rewritten: set[str] = set()
         self.strays: set[str] = set()
         self.trains = False
+        self.transformed: list[str] = []
         self._written: Written | None = None
         self._model: Model | None = None
         self._lines = lines

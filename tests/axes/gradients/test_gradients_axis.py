@@ -170,7 +170,9 @@ def test_a_parameter_that_takes_no_gradient_is_named(fault: str, kind: type) -> 
 def test_a_parameter_that_may_be_held_otherwise_accuses_nobody() -> None:
     """The port trains one of its own beside: it may be the reference's, split or put together with another one."""
     port = SimulatedBackward(NET, unregistered=frozenset({"m0.weight"}))
-    own = described(state=[*(e.model_dump(by_alias=True) for e in port.described.state), tensor("m0.kernel", (SIZE, SIZE))])
+    own = described(
+        state=[*(e.model_dump(by_alias=True) for e in port.described.state), tensor("m0.kernel", (SIZE, SIZE))]
+    )
     port.described = Described.model_validate(own)
     answer = search(port.case())
     assert answer.culprits == ()

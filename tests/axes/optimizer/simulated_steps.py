@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bisect_tool.axes.optimizer.cells import Group
+from bisect_tool.worker.arrays import slopes
 
 SGD = {"lr": 0.01, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
 NESTEROV = {**SGD, "momentum": 0.937, "nesterov": True}
@@ -25,8 +26,8 @@ def sgd(start: Values, gradient: Values, *, jittor: bool = False, **chosen: floa
     known = {k: np.float32(chosen[k]) for k in ("lr", "momentum", "weight_decay", "dampening")}
     lr, momentum, decay, dampening = known.values()
     values, velocity, found = start, np.zeros_like(start), []
-    for number in range(2):
-        slope = values * decay + gradient
+    for number, of_step in enumerate(slopes.of_steps(gradient)):
+        slope = values * decay + of_step
         if jittor:
             velocity = momentum * velocity + slope * (1 - dampening)
             values = values - (slope + momentum * velocity if chosen["nesterov"] else velocity) * lr
@@ -49,14 +50,15 @@ def adam(
         chosen["eps"],
         chosen["weight_decay"],
     )
-    values, first, second, found = start, np.zeros_like(start), np.zeros_like(start), []
-    for number in (1, 2):
+    values, first, second, most, found = start, np.zeros_like(start), np.zeros_like(start), np.zeros_like(start), []
+    for number, of_step in enumerate(slopes.of_steps(gradient), 1):
         values = values * np.float32(1 - lr * decay) if decoupled else values
-        slope = gradient if decoupled else gradient + np.float32(decay) * values
+        slope = of_step if decoupled else of_step + np.float32(decay) * values
         first = np.float32(beta1) * first + np.float32(1 - beta1) * slope
         second = np.float32(beta2) * second + np.float32(1 - beta2) * slope * slope
         size, root = np.float32(lr / (1 - beta1**number)), np.float32(np.sqrt(1 - beta2**number))
-        scale = (np.sqrt(second) + np.float32(eps)) / root if jittor else np.sqrt(second) / root + np.float32(eps)
+        most = np.maximum(most, second) if chosen.get("amsgrad") else second
+        scale = (np.sqrt(most) + np.float32(eps)) / root if jittor else np.sqrt(most) / root + np.float32(eps)
         values = values - size * first / scale
         found.append(values)
     return found

@@ -128,16 +128,16 @@ def test_a_parameter_in_the_wrong_group_is_named() -> None:
 
 def test_a_group_that_is_missing_is_named() -> None:
     """Parameters that no group has never change; the other way round they do though they should not."""
-    never = "never changes, since it is in no group of the optimizer: all 2 one-dimensional weights"
+    never = "all 2 one-dimensional weights are in no group of the optimizer and never change"
     assert found(THREE, THREE[1:]) == [("step-missing", never)]
-    extra = "changes, though it is in no group of the reference's optimizer: all 2 one-dimensional weights"
+    extra = "all 2 one-dimensional weights are in no group of the reference's optimizer and change"
     assert found(THREE[1:], THREE) == [("step-extra", extra)]
 
 
 def test_a_parameter_that_is_stopped_is_named() -> None:
     """A parameter that its group leaves as it is."""
     said = found([group(SGD)], [group(SGD)], theirs=lambda start, gradient, **_: [start, start])
-    assert said == [("step-frozen", "never changes, though a group has it: all 8 parameters")]
+    assert said == [("step-frozen", "all 8 parameters are in a group of the optimizer and never change")]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,9 @@ def test_a_kind_of_parameter_that_is_treated_otherwise_is_told_by_its_numbers() 
     ("changes", "check", "words"),
     [
         ({"lr": 0.01}, "step-lr", "learning rate 0.01, reference 0.001 (10 times)"),
+        ({"betas.0": 0.8}, "step-betas", "first beta 0.8, reference 0.9"),
+        ({"betas.1": 0.99}, "step-betas", "second beta 0.99, reference 0.999"),
+        ({"amsgrad": True}, "step-amsgrad", "amsgrad on, reference off"),
         ({"eps": 1e-3}, "step-eps", "eps 0.001, reference 1e-08"),
         ({"weight_decay": 0.01}, "step-decay", "weight decay 0.01, reference 0"),
     ],

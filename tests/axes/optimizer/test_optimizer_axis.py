@@ -17,8 +17,7 @@ from simulated_steps import ADAM, ALL, BIASES, NESTEROV, SGD, WEIGHTS, Steps, Va
 from bisect_tool.axes.axis import Case, ask
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.search import OPTIMIZER
-from bisect_tool.captures.described import Described
-from bisect_tool.captures.manifest import OptimizerGroup
+from bisect_tool.captures.described import Described, OptimizerGroup
 from bisect_tool.culprit import Frozen, WrongStep
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes import handed
@@ -94,6 +93,7 @@ class SimulatedOptimizer(BarePort):
             read=arrays,
             tensors=dict.fromkeys(arrays, entry),
             gradients=_gradients(optimizer if recorded else None),
+            described={**described(), "optimizer": described_groups(groups, name)},
         )
 
 
@@ -140,7 +140,7 @@ def test_a_faithful_optimizer_is_never_blamed(chosen: Mapping[str, float], frame
     port = SimulatedOptimizer(groups=((chosen, ALL),), framework=framework)
     answer = OPTIMIZER.search(port.case(((chosen, ALL),)))
     assert (answer.culprits, answer.notes, answer.open_ends) == ((), (), ())
-    assert port.asked == [EVERY_PARAMETER]
+    assert (port.asked, set(answer.alike)) == ([EVERY_PARAMETER], set(ALL))
 
 
 def test_two_mistakes_are_two_culprits() -> None:
@@ -179,8 +179,16 @@ def test_a_port_without_an_optimizer_is_noted() -> None:
     assert answer.notes[0].startswith("the optimizer's step was not compared: build of the port returns no 'optimizer'")
 
 
-@pytest.mark.parametrize("fault", ["unanswered", "no gradients", "one gradient", "not recorded"])
-def test_nothing_is_said_where_nothing_can_be_compared(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unanswered", ()),
+        ("no gradients", ()),
+        ("one gradient", ("`bisect run` without --target does so",)),
+        ("not recorded", ("the reference's needs a closure",)),
+    ],
+)
+def test_nothing_is_blamed_where_nothing_can_be_compared(fault: str, said: tuple[str, ...]) -> None:
     """The worker does not answer, gradients were not compared, or one alone was asked about, or no optimizer was recorded."""
     port = SimulatedOptimizer(groups=(({**SGD, "lr": 1.0}, ALL),), fails=fault == "unanswered")
     gradients = None if fault == "no gradients" else GradientAnswer()
@@ -188,7 +196,8 @@ def test_nothing_is_said_where_nothing_can_be_compared(fault: str) -> None:
     if fault == "one gradient":
         case = dataclasses.replace(case, gradient_target="grad_norm")
     answer = OPTIMIZER.search(case)
-    assert (answer.culprits, answer.notes, answer.open_ends) == ((), (), ())
+    notes = tuple(f"the optimizer's step was not compared: {words}" for words in said)
+    assert (answer.culprits, answer.notes, answer.open_ends) == ((), notes, ())
 
 
 def test_a_worker_that_takes_no_steps_is_no_open_end() -> None:

@@ -202,7 +202,7 @@ def test_a_start_that_a_finding_explains_is_no_rare_draw():
     assert ask(Interchangeable(), pair=pair_of(*sides, spread=seeds)).notes == ()
 
 
-LATER = "whether loss starts the same can be asked once the code is right"
+LATER = "not asked yet: whether loss starts the same, for which the code must be right first"
 LOSS = WrongLoss(sites=(STEP,))
 UNSETTLED = [CallsAnswer(open_ends=("?",)), CallsAnswer(culprits=(LOSS,))]
 

@@ -205,3 +205,28 @@ def test_a_parameter_that_trains_on_one_side_only_is_said(ours, words):
     (message,) = messages(checks.trainable, pair)
     assert message.startswith(words)
     assert message.endswith("m.weight")
+
+
+def grouped(names, class_="AdamW", **settings):
+    """Return a model with these parameters, all in one group of an optimizer."""
+    model = described(state=[tensor(name) for name in names])
+    given = {"lr": 1e-3, "betas.1": 0.999, "amsgrad": False, "foreach": False, **settings}
+    return {**model, "optimizer": [{"class": class_, "settings": given, "parameters": names}]}
+
+
+def test_settings_of_the_optimizer_are_said_with_their_parameters():
+    """Of those that both have, under the reference's names; how it is computed is no setting."""
+    names = ["a.weight", "b.weight"]
+    port = grouped(["c.weight", "b.weight"], **{"betas.1": 0.99, "amsgrad": True, "foreach": True, "maximize": True})
+    pair = pair_of(grouped(names), port, rules=[("^a", "c")])
+    said = ("second beta 0.99, reference 0.999", "amsgrad on, reference off")
+    assert messages(checks.optimizer, pair) == [
+        f"optimizer of 2 parameters: {words}: a.weight, b.weight" for words in said
+    ]
+    assert messages(checks.optimizer, pair_of(grouped(names), grouped(names))) == []
+
+
+def test_another_optimizer_is_said():
+    """By its class."""
+    pair = pair_of(grouped(["a.weight"]), grouped(["a.weight"], "Adam"))
+    assert messages(checks.optimizer, pair) == ["optimizer of 1 parameter: Adam, reference AdamW: a.weight"]

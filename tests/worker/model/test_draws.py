@@ -201,6 +201,15 @@ def test_what_is_drawn_otherwise_is_kept_and_said(own: Code, said: tuple[str, st
     ]
 
 
+def test_what_is_kept_is_said_beside_what_nobody_was_given(tmp_path: Path) -> None:
+    """The reference's draw of the same law may be given to another one than a reader would; each is said once."""
+    _, recording, store = record(model_of(lambda _x: torch.rand(3) + torch.randn(3)), tmp_path)
+    port = model_of(lambda _x: torch.randn(3) + torch.randn(3) + torch.randn(3))
+    giving = give(port, recording, store)
+    loss(port)
+    assert [row["recorded"] for row in giving.reading()["kept"]] == ["uniform(0, 1) of shape [3]", None]
+
+
 def test_what_the_other_side_never_draws_is_kept_and_said(tmp_path: Path) -> None:
     """There is nothing to give."""
     _, recording, store = record(model_of(lambda x: x), tmp_path)

@@ -18,6 +18,7 @@ from bisect_tool.axes.optimizer.cells import Group
 from bisect_tool.axes.optimizer.findings import step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.worker.adapters import torch_adapter
+from bisect_tool.worker.arrays import slopes
 from bisect_tool.worker.model import build, optimizer
 
 SETTINGS = {"lr": 0.01, "momentum": 0.9, "nesterov": True}
@@ -87,7 +88,7 @@ def test_steps_are_torchs_own() -> None:
     found = optimizer.steps(model, gradients)
     for step in range(2):
         for name, array in gradients.items():
-            other.state[name][0].grad = torch.from_numpy(array.copy())
+            other.state[name][0].grad = torch.from_numpy(slopes.of_steps(array)[step].copy())
         other.optimizer.step()
         assert all(np.array_equal(arrays[step], values(other)[name]) for name, arrays in found.items())
     assert set(found) == {name for group in optimizer.describe(model) for name in group["parameters"]}

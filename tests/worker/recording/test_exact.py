@@ -10,7 +10,7 @@ from small_model import WIRE, lines_of
 
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.worker.adapters import torch_adapter
-from bisect_tool.worker.model import build
+from bisect_tool.worker.model import attributes, build
 from bisect_tool.worker.recording import exact, record
 
 SOURCE = """
@@ -125,6 +125,35 @@ def test_a_loss_that_does_not_run_in_float64_is_said(tmp_path: Path, after: str,
     noise = noise_of(tmp_path, after=after)
     assert noise["unmeasured"] == {"sites": {}, "targets": {"loss": reason}}
     assert noise["loss"]["loss"] > 0
+
+
+def test_it_leaves_nothing_behind_in_modules(tmp_path: Path) -> None:
+    """What a layer keeps on itself for later code to read is the run's own, not float64's; lists too."""
+    kept = "self.last = x; self.all = getattr(self, 'all', []); self.all.append(x)"
+    read = "out = out @ net.odd.last.float().T @ net.odd.all[-1] if net.odd.last.dtype == torch.float32 else 1 / 0"
+    noise = noise_of(tmp_path, inside=kept, after=read)
+    assert noise["unmeasured"]["sites"] == {}
+    assert noise["unmeasured"]["targets"].keys() <= {"loss"}
+
+
+def test_containers_that_code_goes_through_are_left_alone(tmp_path: Path) -> None:
+    """A caller may iterate over its layers while one of them is computed once more; what was added alone is taken out."""
+    (tmp_path / "odd.py").write_text(SOURCE.format(inside="pass", after="pass"))
+    model = build.build(torch_adapter, build.load_entry(str(tmp_path), "odd.py:build"), {})
+    net = model.roots["net"]
+    net.layers, net.seen = {"a": 1, "b": 2}, [1]
+    came_to = []
+    for name in net.layers:
+        with attributes.kept(model, net.odd):
+            net.seen.append(2)
+        came_to.append(name)
+    assert (came_to, net.seen) == (["a", "b"], [1])
+
+
+def test_a_step_that_trains_is_said_to(tmp_path: Path) -> None:
+    """What is put in a layer's place in float64 has no gradient: that is not asked, and said in words."""
+    noise = noise_of(tmp_path, after="out.mean().backward(); net.first.weight.data -= net.first.weight.grad")
+    assert noise["unmeasured"]["targets"] == {"loss": exact.TRAINS}
 
 
 def test_the_manifest_keeps_the_reasons() -> None:
