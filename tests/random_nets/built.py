@@ -310,10 +310,12 @@ def _without_their_own(block: Block, paths: dict[tuple[int, str], str]) -> set[s
 
 
 def _faults(block: Block, paths: dict[tuple[int, str], str], own: set[str], caller: set[str]) -> Iterator[set[str]]:
+    """Yield the modules that may hold each fault. A body of its own may be taken for the part that the port has not: it is inlined."""
     inside = block.fault in ("input", "forgotten", "swap", "gate")
     outside = block.moved_in == 2 if block.fault == "norm" else block.moved_out >= (2 if block.fault == "after" else 1)
     if block.fault:
-        yield own | (caller if outside and not inside else set()) | _without_their_own(block, paths)
+        body = {paths[id(p), ""] for p in block.parts if isinstance(p, Block) and p.inlined and block.wrapped}
+        yield own | (caller if outside and not inside else set()) | _without_their_own(block, paths) | body
     for part in (*block.parts, block.norm):
         if isinstance(part, Layer) and part.fault:
             yield {paths[id(part), ""]}
