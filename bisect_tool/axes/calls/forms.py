@@ -19,11 +19,17 @@ from bisect_tool.finding import Finding
 from bisect_tool.sentences import names as sentences
 from bisect_tool.sites import STEP, Site, module_of
 
+ROUNDED = 1e-5  # relative; what a weight is off by that was drawn alike and scaled by another formula
+
 
 def forms_of(case: Case) -> Forms:
     """Return which tensors the port keeps in another form, as far as that can be told."""
     found = reordered(case.pair, case.capture.read)
     if not found or case.base.failure is not None:
+        return Forms()
+    off = case.port.asides.compare_state(found)
+    found = {name: axes for name, axes in found.items() if off.get(name, 1.0) > ROUNDED}
+    if not found:
         return Forms()
     words = {name: sentences.form(axes) for name, axes in found.items()}
     given, own = (_right(case, left) for left in (frozenset[Site](), frozenset(found)))
