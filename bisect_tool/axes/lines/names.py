@@ -60,7 +60,7 @@ def with_values(
     A function that several pairs take for another one is that one: variables of one name in it are paired, and then what
     alone has its size between two neighbouring pairs.
     """
-    same = _unswapped(same, ours, theirs)
+    same = _unswapped(_assigned_on_both(same, ours, theirs), ours, theirs)
     words = dict(pairs.proposed) | dict.fromkeys(same, sentences.EQUAL_VALUES)
     found = {**pairs.to_port, **same}
     for function, partner in _partners(found).items():
@@ -74,6 +74,18 @@ def with_values(
         words |= dict.fromkeys(placed, sentences.SIZE_AND_ORDER)
         found |= placed
     return paired(found, ours, theirs, words)
+
+
+def _assigned_on_both(
+    same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
+) -> dict[Site, Site]:
+    """Return the pairs of the same values without what the reference only hands a function, and the port assigns.
+
+    The reference may assign it anew outside that function, which a port that never calls it does not.
+    """
+    handed = {variable.site for variable in ours if variable.passed}
+    assigned = {variable.site for variable in theirs if not variable.passed}
+    return {mine: port for mine, port in same.items() if mine not in handed or port not in assigned}
 
 
 def _unswapped(same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]) -> dict[Site, Site]:

@@ -111,10 +111,7 @@ class LineProbes:
         site = self.lines.to_ours.get(variable.site)
         if site is None or variable_of(variable.site) in self.lines.survey.cut:
             return False
-        if site not in self.free.watched or is_off(self.free, site):
-            return False
-        # Under another name it is no more than this value: what the reference assigns anew is no matter of its line.
-        return variable_of(site).partition(":")[2] != variable.name or self.replaced(site) is None
+        return site in self.free.watched and not is_off(self.free, site) and self.replaced(site) is None
 
     def _parts_off(self, variable: Variable) -> Collection[str]:
         """Return the paths of a variable's parts that are off, where all of them compare; else that of the whole."""
