@@ -21,7 +21,7 @@ def named(report: dict[str, Any]) -> dict[str, list[str]]:
 def later(report: dict[str, Any]) -> str:
     """Return what is said of the start that could not be asked about."""
     said = [*report["open_ends"], *report["notes"]]
-    return next((words for words in said if words.startswith("whether loss starts the same can be asked")), "")
+    return next((words for words in said if words.startswith("not asked yet: whether loss starts the same")), "")
 
 
 @TARGETS

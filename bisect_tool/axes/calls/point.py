@@ -117,7 +117,8 @@ def _joined(search: Search, suspects: Sequence[Suspect], linked: Collection[tupl
     """
     found: list[Suspect] = []
     for suspect in suspects:
-        place = next((i for i, other in enumerate(found) if _is_one(other, suspect, linked)), None)
+        runs = [(i, other) for i, other in enumerate(found) if other.region.failed is None]
+        place = next((i for i, other in runs if _is_one(other, suspect, linked)), None)
         if place is None or search.trace.is_library(suspect.region.root) or suspect.region.failed is not None:
             found.append(suspect)
         else:
