@@ -26,7 +26,7 @@ def sharpened(search: Search, found: Pass) -> Pass:
         if handed_right(search, tight, site) and gives_right(search, tight, site)
     }
     tight = search.passes.cut_anew(tight, tight.dissolved - cuts)
-    wrong = [region.root for region in tight.wrong()]
+    wrong = [region.root for region in tight.wrong() if region.failed is None]
     whole = _tried(search, found, wrong)
     if whole is None or any(whole.regions[root].failed is not None for root in wrong):
         return found
