@@ -152,6 +152,11 @@ def gives_right(search: Search, found: Pass, site: Site) -> bool:
     return not any(row.exceeds(floor) for row in found.rows[site].output)
 
 
+def is_the_same(search: Search, found: Pass, site: Site) -> bool:
+    """Tell whether a call means the same in the port: it is handed and gives what the reference's call is and does."""
+    return handed_right(search, found, site) and gives_right(search, found, site)
+
+
 def kinds(search: Search, found: Pass, sites: Collection[Site]) -> list[frozenset[Site]]:
     """Return some calls by their kind, in order: those of one class at like places in the net, with like settings."""
     groups: dict[object, set[Site]] = {}

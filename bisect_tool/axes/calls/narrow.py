@@ -34,14 +34,15 @@ def narrowed(search: Search, found: Pass, region: Region) -> list[Region]:
 
 def _begin(search: Search, found: Pass, region: Region, call: Site) -> Site:
     """Return the innermost call around another one, in a region, that is handed the reference's values, all known."""
-    for site in chain(found.rows, call)[1:]:
-        if site == region.root or not (found.rows[site].unknown_inputs or not handed_right(search, found, site)):
-            return site
-    return region.root
+    return next(
+        site
+        for site in chain(found.rows, call)[1:]
+        if site == region.root or (not found.rows[site].unknown_inputs and handed_right(search, found, site))
+    )
 
 
 def _inside(found: Pass, region: Region, begin: Site) -> frozenset[Site]:
-    return frozenset(site for site in region.pieces if site != region.root and begin in chain(found.rows, site))
+    return frozenset(site for site in region.pieces if begin in chain(found.rows, site))
 
 
 def _apart(own: Mapping[Site, frozenset[Site]]) -> bool:

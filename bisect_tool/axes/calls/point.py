@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bisect_tool.axes.calls.dissolve import Search, close, gives_right, handed_right, spare
+from bisect_tool.axes.calls.dissolve import Search, close, is_the_same, spare
 from bisect_tool.axes.calls.excuse import Excused, excuse
 from bisect_tool.axes.calls.narrow import narrowed
 from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, Passes
@@ -93,7 +93,7 @@ def search_point(
     suspects = _joined(search, suspected, excused.linked)
     loose = found.dissolved | excused.beside.keys() | excused.roots
     misled = {piece for region in wrong for piece in region.pieces} & search.right  # right, and handed what is wrong
-    elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not _is_the_same(search, found, s))
+    elsewhere = frozenset(s for s in loose - misled if s not in found.rows or not is_the_same(search, found, s))
     innocent = search.innocent | excused.roots - {piece for suspect in suspects for piece in suspect.pieces}
     return Found(found, suspects, elsewhere, frozenset(innocent), passes)
 
@@ -144,11 +144,6 @@ def _with(first: Suspect, second: Suspect) -> Suspect:
     unasked = first.unasked or second.unasked
     joined = first.joined if first.region.root == second.region.root else (*first.joined, second)
     return dataclasses.replace(first, region=region, pieces=pieces, unasked=unasked, joined=joined)
-
-
-def _is_the_same(search: Search, found: Pass, site: Site) -> bool:
-    """Tell whether a call means the same in the port: it is handed and gives what the reference's call is and does."""
-    return handed_right(search, found, site) and gives_right(search, found, site)
 
 
 def _pieces(search: Search, found: Pass, region: Region) -> tuple[Site, ...]:

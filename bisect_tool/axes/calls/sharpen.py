@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from bisect_tool.axes.calls.dissolve import Search, gives_right, handed_right, kinds
+from bisect_tool.axes.calls.dissolve import Search, gives_right, handed_right, is_the_same, kinds
 from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.regions import Pass, chain
 from bisect_tool.sites import Site
@@ -20,11 +20,7 @@ def sharpened(search: Search, found: Pass) -> Pass:
     the end, is right: each is wrong with all in it dissolved, too.
     """
     tight = _with_wrong_ones(search, _with_right_ones(search, found))
-    cuts = {
-        site
-        for site in _inside(search, tight)
-        if handed_right(search, tight, site) and gives_right(search, tight, site)
-    }
+    cuts = {site for site in _inside(search, tight) if is_the_same(search, tight, site)}
     tight = search.passes.cut_anew(tight, tight.dissolved - cuts)
     wrong = [region.root for region in tight.wrong() if region.failed is None]
     whole = _tried(search, found, wrong)

@@ -20,7 +20,7 @@ from .boundaries import ALIKE, Compared, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
 from .guessed import Guessed
-from .left_on import LeftOn
+from .left_on import LeftOn, put_inside
 from .made import Begun, Made, are_right
 from .probe import Probe
 from .unknown import Unknowns, no_longer_unknown
@@ -153,9 +153,9 @@ class Forced:
             judged.row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
             if loose:
                 raise
-            self._used.update(one for one in self._sites if site in self._around(one))
+            self._used.update(one for one in self._sites if site in self._probe.reference.around(one))
             self._between.put(call.module, site, ENDS)
-            self._left_on.put_inside(site)
+            put_inside(self._probe, site)
             return self._probe.substitute(site)
         self._values.write_back(handed.by_name, given, before)
         output, inside = self._disturbed(site, output), self._begun[begun:]
@@ -255,15 +255,6 @@ class Forced:
         noisy = trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
         return self._values.noisy_where_off(site, output, noisy) if site in self._probe.asked.aimed else noisy
 
-    def _around(self, site: str) -> list[str]:
-        """Return the recorded calls around one."""
-        found: list[str] = []
-        outer = self._sites[site]["around"]
-        while outer is not None:
-            found.append(outer)
-            outer = self._sites[outer]["around"]
-        return found
-
     def _exactly(
         self,
         call: Call,
@@ -304,7 +295,7 @@ class Forced:
         rows = self._values.compared(found, site, "inputs", type(call.module)).rows()
         self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)
         self._between.put(call.module, site, ENDS)
-        self._left_on.put_inside(site, self._adapter.doubled)
+        put_inside(self._probe, site, self._adapter.doubled)
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
         return trees.map_leaves(

@@ -12,7 +12,7 @@ from ..model.calls import Call
 from . import arguments, assigned, own
 from .comparing import arrays, differences, tensors
 from .given import Values
-from .left_on import LeftOn
+from .left_on import put_inside
 from .probe import Probe
 
 
@@ -37,13 +37,13 @@ def around(probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwa
         return own.recalled(probe.adapter, value)
     if site in probe.sites and expected is None and not probe.trains:
         probe.skip(probe.reference.sites[site]["inside"])
-        LeftOn(probe, Values(probe)).put_inside(site)
+        put_inside(probe, site)
         return probe.substitute(site)
     if site in asked.feed:
         args, kwargs = _fed(probe, site, compute, args, kwargs)
     output = _computed(probe, call, compute, args, kwargs, expected)
     if site in probe.sites:
-        LeftOn(probe, Values(probe)).put_inside(site)
+        put_inside(probe, site)
         return probe.instead_of(site, output)
     return trees.map_leaves(output, probe.adapter.is_tensor, probe.adapter.clone) if asked.echo else output
 

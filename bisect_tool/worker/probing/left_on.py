@@ -28,7 +28,6 @@ class LeftOn:
         self._probe = probe
         self._values = values
         self._sites = probe.reference.leaving
-        self._modules = {name: module for name, module, _ in probe.model.tree} if self._sites else {}
 
     def before(self, module: Module, site: str) -> Mapping[str, Any]:
         """Return what tells later what a call assigned."""
@@ -38,17 +37,15 @@ class LeftOn:
         """Return what a call assigned, compared."""
         if site not in self._sites:
             return Left({}, [])
-        wanted = self._tree(site)
+        wanted = _by_name(self._sites[site])
         found = attributes.assigned(self._probe.model, module, before)
         own = {name: value for name, value in found.items() if name in wanted}
         self._probe.adapter.sync(tensors(self._probe.adapter, own))
         compared = self._values.compared(arrays(self._probe.adapter, own), site, "attributes")
-        same = [part for part in compared.parts if part.path == part.partner.path]
-        odd = {path.partition(".")[0] for path in (*compared.unknown, *(one.path for one in compared.missing))}
-        odd |= {part.path.partition(".")[0] for part in compared.parts if part.path != part.partner.path}
-        odd |= {part.path.partition(".")[0] for part in same if "mismatch" in part.off}
+        unfit = [part.path for part in compared.parts if part.path != part.partner.path or "mismatch" in part.off]
+        odd = set(map(_name, (*unfit, *compared.unknown, *(one.path for one in compared.missing))))
         kept = {name: value for name, value in own.items() if name not in odd}
-        return Left(kept, [part for part in same if part.path.partition(".")[0] in kept])
+        return Left(kept, [part for part in compared.parts if _name(part.path) in kept])
 
     def rows(self, site: str, left: Left) -> Rows:
         """Return how far off is what a call assigned: a row of a reading for each tensor."""
@@ -61,25 +58,20 @@ class LeftOn:
         for name, value in (self._values.filled(left.values, left.parts) if left.parts else {}).items():
             setattr(module, name, value)
 
-    def put_inside(self, site: str, form: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
-        """Let what a call and those in it assign hold what the reference's do, where none of them is computed."""
-        for inner in self._sites:
-            if site in (inner, *self._around(inner)):
-                module = self._modules[inner.partition("#")[0]]
-                for name, tree in self._tree(inner).items():
-                    if name in vars(module):
-                        setattr(module, name, trees.decode(tree, lambda key: form(self._tensor(key))))
 
-    def _tensor(self, key: str) -> Tensor:
-        return self._probe.tensor(self._probe.reference.read(key))
+def put_inside(probe: Probe, site: str, form: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
+    """Let what a call and those in it assign hold what the reference's do, where none of them is computed."""
+    for inner, entry in probe.reference.leaving.items():
+        if site in (inner, *probe.reference.around(inner)):
+            module = next(module for name, module, _ in probe.model.tree if name == inner.partition("#")[0])
+            for name, tree in _by_name(entry).items():
+                if name in vars(module):
+                    setattr(module, name, trees.decode(tree, lambda key: form(probe.tensor(probe.reference.read(key)))))
 
-    def _tree(self, site: str) -> Dict[str, trees.Tree]:
-        return {str(name): tree for name, tree in self._sites[site]["attributes"]["values"]["dict"]}
 
-    def _around(self, site: str) -> List[str]:
-        found: List[str] = []
-        outer = self._sites[site]["around"]
-        while outer is not None:
-            found.append(outer)
-            outer = self._probe.reference.sites[outer]["around"]
-        return found
+def _by_name(entry: Dict[str, Any]) -> Dict[str, trees.Tree]:
+    return {str(name): tree for name, tree in entry["attributes"]["values"]["dict"]}
+
+
+def _name(path: str) -> str:
+    return path.partition(".")[0]

@@ -53,6 +53,15 @@ class Reference:
             self._new[key] = measure.digest(array)
         return array
 
+    def around(self, site: str) -> List[str]:
+        """Return the recorded calls around one, innermost first."""
+        found: List[str] = []
+        outer = self.sites[site]["around"]
+        while outer is not None:
+            found.append(outer)
+            outer = self.sites[outer]["around"]
+        return found
+
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape of a recorded array."""
         return tuple(self._tensors[key]["shape"])
