@@ -49,6 +49,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Scheduling(config, log)
 
 
+# The recipe.toml of a torch reference in ref.py, with a port of it in port.py.
+TORCH_PAIR = """
+[models.ref]
+framework = "torch"
+entry = "ref.py:build"
+[models.port]
+framework = "torch"
+entry = "port.py:build"
+"""
+
+
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the real command line; stdout is 100 columns wide and without colours."""
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}

@@ -6,16 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import run_bisect
-
-RECIPE = """
-[models.ref]
-framework = "torch"
-entry = "ref.py:build"
-[models.port]
-framework = "torch"
-entry = "port.py:build"
-"""
+from conftest import TORCH_PAIR, run_bisect
 
 REFERENCE = """
 import torch
@@ -122,7 +113,7 @@ def build(seed=0):
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe whose reference is captured."""
     folder = tmp_path_factory.mktemp("pair")
-    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "recipe.toml").write_text(TORCH_PAIR)
     (folder / "ref.py").write_text(REFERENCE)
     (folder / "port.py").write_text(PORT)
     done = run_bisect(

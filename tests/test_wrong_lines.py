@@ -7,16 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import run_bisect
-
-RECIPE = """
-[models.ref]
-framework = "torch"
-entry = "ref.py:build"
-[models.port]
-framework = "torch"
-entry = "port.py:build"
-"""
+from conftest import TORCH_PAIR, run_bisect
 
 MODEL = """
 import torch
@@ -173,7 +164,7 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def capture(folder: Path, *edits: tuple[str, str]) -> None:
     """Write and capture a reference."""
-    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "recipe.toml").write_text(TORCH_PAIR)
     write(folder, "ref", *edits)
     write(folder, "port", *edits)
     done = run_bisect("capture", "--captures", "captures", "--seeds", "0", cwd=folder)
