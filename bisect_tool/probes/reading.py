@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -52,7 +52,8 @@ class Watched:
     Attributes: ``exact`` is the output computed in float64, where asked; ``exact_inputs`` are the inputs that the call
     around it hands it in float64, where that was asked. A row of a forced pass has more: ``call`` is the port's own call,
     ``around`` the recorded call that makes it in the port (None: ``step``), ``unknown_inputs`` and ``unknown_output`` are parts
-    without a partner, or in a form that nothing shows, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
+    without a partner, or in a form that nothing shows, ``masks`` says of each input that is a mask of another kind which one it is and how it
+    is read, ``handed_on`` (the unknown inputs are what the code around it was handed itself, on both sides),
     ``failed`` is what it raised; among its inputs and its output are the buffers of its module, and of those in it, when it
     began and when it ended: their paths begin with ``sites.BUFFER``.
     """
@@ -64,9 +65,17 @@ class Watched:
     call: str | None = None
     around: str | None = None
     unknown_inputs: tuple[str, ...] = ()
+    masks: Mapping[str, str] = field(default_factory=dict)
     unknown_output: tuple[str, ...] = ()
     handed_on: bool = False
     failed: str | None = None
+
+    def knowing(self, masks: Collection[str]) -> Watched:
+        """Return it with these masks known, as another call showed them to be read."""
+        known = {path for path, mask in self.masks.items() if mask in masks}
+        return dataclasses.replace(
+            self, unknown_inputs=tuple(name for name in self.unknown_inputs if name not in known)
+        )
 
 
 @dataclass(frozen=True)

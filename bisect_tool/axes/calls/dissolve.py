@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bisect_tool.axes.calls.passes import PassError, Passes
-from bisect_tool.axes.calls.regions import Pass, Region
+from bisect_tool.axes.calls.regions import Pass, Region, chain
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.sites import STEP, Site, module_of
 
@@ -52,7 +52,8 @@ class Search:
 def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site] | None = None) -> Pass:
     """Dissolve what stands between wrong regions and the values around them, the outermost first, until nothing is left to.
 
-    A wrong region in a wrong one waits: once the outer one is settled it may be right. ``only``: no regions but these, and of
+    A wrong region in a wrong one waits: once the outer one is settled it may be right; so does one that takes something unknown
+    from a call that is handed another thing. ``only``: no regions but these, and of
     what lies in them only what is handed something else; nobody is cleared then.
     """
     loose = set(dissolved)
@@ -61,6 +62,7 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         found = search.run(loose) if only is None else search.passes.run(loose, about=only)
         outer: set[Site] = set()
         inner: set[Site] = set()
+        handed = {site for region in found.wrong() for site in region.handed_off}
         for region in found.wrong():
             if (only is not None and region.root not in only) or _is_a_crash(search, region):
                 continue
@@ -68,14 +70,24 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
             if times[region.root]:  # what comes later is handed something else too: not one pass for each
                 inside |= _later(found, region)
             times[region.root] += 1
-            around = found.region_around(region.root) if region.root != STEP else region
-            waits = region.root != STEP and not (around.right or _is_a_crash(search, around))
             inner |= inside
-            outer |= set() if waits else inside
+            outer |= set() if _waits(search, found, region, handed) else inside
         more = outer - loose or inner - loose
         if not more:
             return found
         loose |= more
+
+
+def _waits(search: Search, found: Pass, region: Region, handed: Collection[Site]) -> bool:
+    """Tell whether a wrong region may be right once what is around it is settled."""
+    if region.root == STEP:
+        return False
+    around = found.region_around(region.root)
+    if region.failed is None and not (around.right or _is_a_crash(search, around)):
+        return True
+    return bool(found.rows[region.root].unknown_inputs) and not set(handed).isdisjoint(
+        chain(found.rows, region.root)[1:]
+    )
 
 
 def _is_a_crash(search: Search, region: Region) -> bool:
@@ -94,18 +106,21 @@ def _between(search: Search, found: Pass, region: Region) -> set[Site]:
     """Return the calls that a wrong region and its surroundings may understand otherwise than the reference."""
     rows = found.rows
     inside = {
-        s for s in region.frontier if s in region.handed_off or rows[s].unknown_output or _gives_another(found, s)
+        s
+        for s in region.frontier
+        if s in region.handed_off or rows[s].unknown_output or _gives_another(search, found, s)
     }
     if region.root != STEP and rows[region.root].unknown_inputs:
         inside.add(region.root)
     if region.verdict == "failed":  # what it did not come to
         inside |= {s for s in search.calls if s not in rows and _reference_owner(search, found, s) == region.root}
-    return inside
+    return inside - found.dissolved
 
 
-def _gives_another(found: Pass, site: Site) -> bool:
+def _gives_another(search: Search, found: Pass, site: Site) -> bool:
+    """Tell whether a call gives another thing than the reference's, or fails though all that lies in it is dissolved."""
     region = found.regions[site]
-    return region.output_off or region.failed is not None
+    return region.output_off or (region.failed is not None and not _between(search, found, region))
 
 
 def _reference_owner(search: Search, found: Pass, site: Site) -> Site:

@@ -90,6 +90,7 @@ class Passes:
     made: int = 0
     most: int = MOST_PASSES
     _rows: Rows = field(default_factory=dict)  # of the last pass
+    _masks: set[str] = field(default_factory=set)  # that some call came out right with: it shows how they are read
     _exact: dict[Key, Exact] = field(default_factory=dict)
 
     def run(
@@ -110,7 +111,7 @@ class Passes:
         stirred = self.question.base.point == "stirred"
         what = labels.forced(len(loose), len(disturbed or {}), stirred=stirred)
         reading = self._observed(what, loose, exact=wanted, disturbed=disturbed, aimed=aimed)
-        self._rows = _rows(reading)
+        self._rows = self._known(reading)
         regions = cut(self._rows, loose)
         if disturbed:
             return self._judged(reading, regions, loose, times=CLEARLY)
@@ -212,7 +213,7 @@ class Passes:
     ) -> Pass:
         moved = self._moved(reading, dissolved)
         reading = reading.without_buffers(moved)
-        rows = _rows(reading)
+        rows = self._known(reading)
         judged = {root: self._judge(region, rows, reading, times, moved) for root, region in regions.items()}
         return Pass(rows, dissolved, judged, reading)
 
@@ -285,6 +286,8 @@ class Passes:
             found |= {*ordered[:LEAST], ordered[-1]} if alike else set(kin)
         return tuple(site for site in errors if site in found)
 
-
-def _rows(reading: Reading) -> dict[Site, Watched]:
-    return {Site(site): row for site, row in reading.watched.items()}
+    def _known(self, reading: Reading) -> dict[Site, Watched]:
+        """Return the rows of a pass; what a mask means is known of it wherever it is handed on, once some call showed it."""
+        for row in reading.watched.values():
+            self._masks.update(mask for path, mask in row.masks.items() if path not in row.unknown_inputs)
+        return {Site(site): row.knowing(self._masks) for site, row in reading.watched.items()}

@@ -1,4 +1,4 @@
-"""Whether an array says enough that another one with its values is the same, and not so by chance."""
+"""Whether an array says enough that another one with its values is the same, and not so by chance; or no more than its shape."""
 
 from __future__ import annotations
 
@@ -25,6 +25,31 @@ def is_telling(array: Array) -> bool:
     if flat.dtype.kind != "f":
         return pattern >= ENOUGH
     return pattern + FRACTION * int(np.count_nonzero(_is_long(values.astype(np.float64)))) >= ENOUGH
+
+
+def follows_from_shape(array: Array) -> bool:
+    """Tell whether an array holds nothing but what its shape tells: zeros, ones, positions in order, a causal mask.
+
+    Along its other axes it may be repeated.
+    """
+    if array.dtype.kind not in "fiub" or not array.size:
+        return False
+    if array.min() == array.max():
+        return array.flat[0] in (0, 1)
+    row = array.reshape(-1, array.shape[-1])
+    if array.shape[-1] >= FEWEST and (row == np.arange(array.shape[-1])).all():
+        return True
+    if array.ndim < 2 or array.shape[-1] < FEWEST:
+        return False
+    maps = measure.shut(array).reshape((-1, *array.shape[-2:]))
+    return maps.dtype.kind == "b" and _is_causal(maps)
+
+
+def _is_causal(maps: Array) -> bool:
+    """Tell whether each place has what comes after it marked, or what does not; the last place has all before it."""
+    rows, columns = maps.shape[1:]
+    after = np.triu(np.ones((rows, columns), bool), 1 + columns - rows)
+    return bool((maps == after).all() or (maps == ~after).all())
 
 
 def _is_long(values: Array) -> Array:

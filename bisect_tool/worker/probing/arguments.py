@@ -9,10 +9,14 @@ ALL = "*"  # before the name of the argument that takes all further positions
 
 
 class Arguments(NamedTuple):
-    """The arguments of one call by name; ``call`` turns such a dict back into (args, kwargs)."""
+    """The arguments of one call by name; ``call`` turns such a dict back into (args, kwargs).
+
+    ``full``: the function takes no more than these.
+    """
 
     by_name: Dict[str, Any]
     call: Callable[[Dict[str, Any]], Tuple[Sequence[Any], Dict[str, Any]]]
+    full: bool
 
 
 def parameters(compute: Callable[..., Any]) -> List[str]:
@@ -25,15 +29,24 @@ def parameters(compute: Callable[..., Any]) -> List[str]:
     return names + [ALL + p.name for p in found if p.kind is p.VAR_POSITIONAL]
 
 
-def named(names: Sequence[str], args: Sequence[Any], kwargs: Dict[str, Any]) -> Arguments:
-    """Return the arguments of a call by name; ``names`` are the function's ``parameters``."""
-    count = len(args)
+def named(compute: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, Any]) -> Arguments:
+    """Return the arguments of a call of a function by name."""
+    names, count = parameters(compute), len(args)
     places = [spelled(names, index) for index in range(count)]
 
     def call(arguments: Dict[str, Any]) -> Tuple[Sequence[Any], Dict[str, Any]]:
         return [arguments[place] for place in places], {key: arguments[key] for key in kwargs}
 
-    return Arguments({**dict(zip(places, args)), **kwargs}, call)
+    by_name = {**dict(zip(places, args)), **kwargs}
+    return Arguments(by_name, call, _takes_no_more(compute, by_name))
+
+
+def _takes_no_more(compute: Callable[..., Any], by_name: Dict[str, Any]) -> bool:
+    try:
+        found = inspect.signature(compute).parameters
+    except (TypeError, ValueError):  # one that is not written in Python
+        return False
+    return all(name in by_name for name in found)
 
 
 def spelled(names: Sequence[str], index: int) -> str:

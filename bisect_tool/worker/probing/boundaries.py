@@ -3,7 +3,7 @@
 A part of the port's value is *paired* with one of the reference's: by its path, then by shape and value, then by shape, then
 by size. It may be written in another *form*: its axes in another order, ones more or fewer, neighbours as one axis, a mask of
 booleans where the other side adds infinities, pairs of real numbers where it has complex ones. What finds no partner is *unknown*:
-nothing is said of it, and the port keeps its own.
+nothing is said of it, and the port keeps its own; so it does with angles that turn by what the reference has cosines and sines for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Se
 
 import numpy as np
 
-from ..arrays import Array, measure, pairs
+from ..arrays import Array, angles, measure, pairs, telling
 from ..arrays.layouts import Form, layouts, same
 
 ALIKE = 1e-3  # relative; of values that are paired for being the same
@@ -26,12 +26,16 @@ ReadingOf = Callable[[str, Array, str], Optional[Reading]]  # of a part's path, 
 
 
 class Recorded(NamedTuple):
-    """One tensor of a recorded value: its path by name, its path in the capture, its key, and its shape."""
+    """One tensor of a recorded value: its path by name, its path in the capture, its key, and its shape.
+
+    ``from_shapes``: it has no partner, and holds no more than what shapes tell: positions, a causal mask, zeros.
+    """
 
     name: str
     path: str
     key: str
     shape: Tuple[int, ...]
+    from_shapes: bool = False
 
 
 class Part(NamedTuple):
@@ -57,11 +61,15 @@ class Part(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A whole value compared: its parts, and what has no partner: paths of the port's, and recorded tensors."""
+    """A whole value compared: its parts, and what has no partner: paths of the port's, and recorded tensors.
+
+    ``told`` are recorded tensors that the port has in a form in which it cannot be given them, with how far they are off.
+    """
 
     parts: List[Part]
     unknown: List[str]
     missing: List[Recorded]
+    told: List[Tuple[Recorded, float]]
 
     def off(self) -> float:
         """Return how far the worst part is off, infinity where one does not compare."""
@@ -70,6 +78,7 @@ class Compared(NamedTuple):
     def rows(self) -> List[Dict[str, Any]]:
         """Return a row of a reading for each recorded tensor."""
         rows = [dict(part.off, path=part.partner.path) for part in self.parts]
+        rows += [{"path": one.path, "error": error} for one, error in self.told]
         return rows + [{"path": one.path, "missing": True} for one in self.missing]
 
 
@@ -87,6 +96,11 @@ def compare(
     where that is known.
     """
     arrays = dict(found)
+    turns = _turns(found, wanted, read)
+    told = [(one, turns.error) for one in wanted if one.path in turns.reference] if turns else []
+    if turns:
+        found = [one for one in found if one[0] not in turns.port]
+        wanted = [one for one in wanted if one.path not in turns.reference]
     partners, _ = paired(
         [(path, array.shape) for path, array in found],
         wanted,
@@ -106,8 +120,22 @@ def compare(
     return Compared(
         parts,
         [path for path, _ in found if path not in compared],
-        [one for index, one in enumerate(wanted) if index not in taken],
+        [
+            one._replace(from_shapes=telling.follows_from_shape(read(one.key)))
+            for index, one in enumerate(wanted)
+            if index not in taken
+        ],
+        told,
     )
+
+
+def _turns(found: Found, wanted: Sequence[Recorded], read: Read) -> Optional[angles.Same]:
+    """Return what are the same rotations on both sides, of what names and sizes do not pair."""
+    sizes = {one.name: math.prod(one.shape) for one in wanted}
+    ours = {path: array for path, array in found if sizes.get(path) != array.size}
+    paired = {path for path, _ in found if path not in ours}
+    left = {one.path: one.key for one in wanted if one.name not in paired}
+    return angles.same_turns(ours, {path: read(key) for path, key in left.items()}) if ours else None
 
 
 def recorded(found: Found, parts: Sequence[Part]) -> List[Tuple[str, Array]]:

@@ -23,7 +23,7 @@ from .guessed import Guessed
 from .left_on import LeftOn, put_inside
 from .made import Begun, Made, are_right
 from .probe import Probe
-from .unknown import Unknowns, no_longer_unknown
+from .unknown import Found, Unknowns, no_longer_unknown
 
 MOST_SAID = 200  # characters of what a call raised
 Again = Callable[
@@ -40,7 +40,7 @@ class Judged(NamedTuple):
     call: Call
     site: str
     inputs: Compared
-    found: Sequence[tuple[str, Array]]
+    found: Found
     row: dict[str, Any]
     before: Mapping[str, Any]
 
@@ -85,7 +85,7 @@ class Forced:
         self._probe.wire.event("running", site=call.site)
         self._adapter.sync(tensors(self._adapter, [list(args), kwargs]))
         self._probe.sign(call.module)
-        handed = arguments.named(arguments.parameters(compute), args, kwargs)
+        handed = arguments.named(compute, args, kwargs)
         found = arrays(self._adapter, handed.by_name)
         partner = self._partner(call, found)
         site = None if partner is None else partner[0]
@@ -107,7 +107,7 @@ class Forced:
         self._guessed.settle()
         return {"left": self._between.left()}
 
-    def _partner(self, call: Call, found: Sequence[tuple[str, Array]]) -> tuple[str, Compared] | None:
+    def _partner(self, call: Call, found: Found) -> tuple[str, Compared] | None:
         """Return the recorded call that a call of the port is, and what it is handed compared.
 
         It is the one that was handed the same, else the next one.
@@ -128,13 +128,13 @@ class Forced:
         partner: tuple[str, Compared],
         compute: Callable[..., Any],
         handed: arguments.Arguments,
-        found: Sequence[tuple[str, Array]],
+        found: Found,
     ) -> Any:
         """Compute and compare a call that is a recorded one."""
         site, inputs = partner
         loose = site in self._dissolved
         self._used.add(site)
-        row = self._row(call, site, inputs, handed.by_name)
+        row = self._row(call, site, inputs, handed, found)
         judged = Judged(call, site, inputs, found, row, self._left_on.before(call.module, site))
         self._hand(judged, "inputs", found, inputs.parts)
         if not loose:
@@ -187,7 +187,7 @@ class Forced:
         self._left_on.put(call.module, left)
         return self._values.filled(output, parts)
 
-    def _hand(self, judged: Judged, part: str, found: Sequence[tuple[str, Array]], parts: Sequence[Part]) -> None:
+    def _hand(self, judged: Judged, part: str, found: Found, parts: Sequence[Part]) -> None:
         """Keep what a call is handed or gives, where that is asked for."""
         if judged.site in self._probe.asked.hand:
             state = self._between.arrays(judged.call.module, judged.site)
@@ -221,8 +221,11 @@ class Forced:
         self._values.learn((), known, type(judged.call.module))
         no_longer_unknown(judged.row, [*known, *any_form])
 
-    def _row(self, call: Call, site: str, inputs: Compared, given: dict[str, Any]) -> dict[str, Any]:
+    def _row(
+        self, call: Call, site: str, inputs: Compared, handed: arguments.Arguments, found: Found
+    ) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""
+        given = handed.by_name
         others = [
             {"path": path, "mismatch": "the number %r, reference %r" % (given[name], value)}
             for name, path, value in self._values.plain(site)
@@ -234,7 +237,7 @@ class Forced:
             "inputs": [*inputs.rows(), *others, *self._between.rows(call.module, site, BEGINS)],
             "output": [],
             "unknown_output": [],
-            **self._unknowns.begun(site, self._stack[-1], given, inputs),
+            **self._unknowns.begun(site, self._stack[-1], handed, found, inputs),
         }
         self._probe.watched[site] = row
         return row
@@ -290,7 +293,7 @@ class Forced:
         site, depth = self._again.pop(0)
         if site is None or site in self._dissolved:
             return compute(*args, **kwargs)
-        handed = arguments.named(arguments.parameters(compute), args, kwargs)
+        handed = arguments.named(compute, args, kwargs)
         found = arrays(self._adapter, handed.by_name)
         rows = self._values.compared(found, site, "inputs", type(call.module)).rows()
         self._probe.watched[site]["exact_inputs"] = rows + self._between.rows(call.module, site, BEGINS)

@@ -50,7 +50,7 @@ def around(probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwa
 
 def _fed(probe: Probe, site: str, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Return what a call is given that is computed from the reference's inputs: as in a forced pass, argument by argument."""
-    values, handed = Values(probe), arguments.named(arguments.parameters(compute), args, kwargs)
+    values, handed = Values(probe), arguments.named(compute, args, kwargs)
     inputs = values.compared(arrays(probe.adapter, handed.by_name), site, "inputs")
     return handed.call(values.fed(handed, site, inputs))
 

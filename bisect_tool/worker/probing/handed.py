@@ -31,7 +31,7 @@ class Handed:
         self._entry = reference.sites[site]
         names = arguments.parameters(compute)
         self._ours: List[str] = self._entry.get("arguments", names)  # a model beside itself has its own
-        self._handed = arguments.named(names, args, kwargs)
+        self._handed = arguments.named(compute, args, kwargs)
         self._found = list(trees.leaves(self._handed.by_name, adapter.is_tensor))
         self._wanted = [
             Recorded(arguments.recorded(self._ours, path), path, key, reference.shape(key))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple, Sequence
 
 from ..adapters.adapter import Adapter, Tensor
-from ..arrays import trees
+from ..arrays import Array, measure, trees
+from .arguments import Arguments
 from .boundaries import Compared, Part
+
+Found = Sequence[tuple[str, Array]]
 
 
 class Unknown(NamedTuple):
@@ -36,19 +39,25 @@ class Unknowns:
             str | None, set[str]
         ] = {}  # keys of what may be read in several ways, be it known which or not
 
-    def begun(self, site: str, outer: str | None, given: dict[str, Any], inputs: Compared) -> dict[str, Any]:
-        """Note what a call is handed, by its arguments' names; return what its row says of it. ``outer``: the call around it."""
+    def begun(self, site: str, outer: str | None, handed: Arguments, found: Found, inputs: Compared) -> dict[str, Any]:
+        """Note what a call is handed, by its arguments' names; return what its row says of it. ``outer``: the call around it.
+
+        What shapes alone tell, such as a causal mask, is nothing that a function lacks which takes no such argument.
+        """
+        given, lacks = handed.by_name, [one for one in inputs.missing if not (handed.full and one.from_shapes)]
         opaque = list(trees.opaque(given, self._adapter.is_tensor))
         tensors = dict(trees.leaves(given, self._adapter.is_tensor))
         guessed = {part.path: part for part in inputs.parts if not part.known}
         names = [*inputs.unknown, *guessed]
-        missing = [*inputs.missing, *(part.partner for part in guessed.values())]
+        missing = [*lacks, *(part.partner for part in guessed.values())]
         unknown = Unknown({name: tensors[name] for name in names}, {one.key for one in missing})
         around = self._of.get(outer)
         self._of[site] = unknown
         self._several[site] = {part.partner.key for part in inputs.parts if part.reading is not None}
+        listed = [*names, *(one.name for one in lacks), *opaque]
         return {
-            "unknown_inputs": [*names, *(one.name for one in inputs.missing), *opaque],
+            "unknown_inputs": listed,
+            "masks": _masks(found, inputs.parts),
             "handed_on": not opaque and around is not None and unknown.is_handed_on(around),
         }
 
@@ -56,6 +65,16 @@ class Unknowns:
         """Return what a call was handed that may be read in several ways, and its own code read: not the calls ``inside`` it."""
         keys = {key for site in inside for key in self._several.get(site, ())}
         return [part for part in inputs.parts if part.reading is not None and part.partner.key not in keys]
+
+
+def _masks(found: Found, parts: Iterable[Part]) -> dict[str, str]:
+    """Return of each mask of another kind, by its path, what it is, what it is compared with, and how it is read."""
+    several = {part.path: part for part in parts if part.reading is not None and not part.paired}
+    return {
+        path: "%s %s %s" % (measure.digest(array), several[path].partner.key, several[path].reading)
+        for path, array in found
+        if path in several
+    }
 
 
 def no_longer_unknown(row: dict[str, Any], parts: Iterable[Part]) -> None:

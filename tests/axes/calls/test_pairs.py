@@ -6,13 +6,13 @@ from pathlib import Path
 
 import in_process
 import pytest
-from pairs import norms, places, residuals, scales, statistics, values
+from pairs import interfaces, norms, places, residuals, scales, statistics, values
 from pairs.pair import Pair
 
 from bisect_tool.axes.calls.passes import MOST_AT_BOTH
 from bisect_tool.axes.calls.search import CALLS
 
-PAIRS = [pair for file in (residuals, norms, scales, places, values, statistics) for pair in file.PAIRS]
+PAIRS = [pair for file in (residuals, norms, scales, places, values, interfaces, statistics) for pair in file.PAIRS]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bisect_tool.worker.arrays.telling import is_telling
+from bisect_tool.worker.arrays.telling import follows_from_shape, is_telling
 
 DRAW = np.random.default_rng(0)
 
@@ -38,3 +38,30 @@ DRAW = np.random.default_rng(0)
 def test_zeros_constants_and_few_small_numbers_say_nothing(array: np.ndarray, telling: bool) -> None:
     """A pattern that is long enough does, and so do a few fractions."""
     assert is_telling(array) == telling
+
+
+CAUSAL = np.triu(np.ones((6, 6), bool), 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "follows"),
+    [
+        (np.zeros((2, 6)), True),
+        (np.ones(6, bool), True),
+        (np.arange(6), True),
+        (np.arange(6.0)[None].repeat(2, 0), True),
+        (CAUSAL, True),
+        (~CAUSAL[None, None].repeat(2, 0), True),
+        (np.where(CAUSAL, -np.inf, 0.0), True),
+        (np.where(CAUSAL, -1e9, 0.0)[:, :5], False),
+        (CAUSAL[2:], True),  # the last places, which have all before them
+        (np.full(6, 0.125), False),
+        (np.arange(1, 7), False),
+        (CAUSAL & (np.arange(6) < 4), False),  # and what is padded
+        (np.array([0, 1]), False),
+        (np.zeros(0), False),
+    ],
+)
+def test_positions_and_causal_masks_say_no_more_than_their_shape(array, follows):
+    """A padding, a scale and a short row of numbers say more."""
+    assert follows_from_shape(array) is follows

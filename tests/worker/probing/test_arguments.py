@@ -20,7 +20,7 @@ def rest(x, *others, scale=1.0):
 )
 def test_position_and_keyword_are_the_same(args, kwargs):
     """One side may pass by position what the other passes by keyword; the call is made again as it was made."""
-    found = arguments.named(arguments.parameters(plain), args, kwargs)
+    found = arguments.named(plain, args, kwargs)
     assert found.by_name == {"x": 1, "mask": 2}
     again = found.call({"x": 10, "mask": 20})
     assert (tuple(again[0]), again[1]) == (tuple(10 * a for a in args), {name: 10 * v for name, v in kwargs.items()})
@@ -30,8 +30,8 @@ def test_further_positions_are_numbered_under_the_name_that_takes_them():
     """So are all where the first takes them, and those beyond what the function names."""
     names = arguments.parameters(rest)
     assert names == ["x", "*others"]
-    assert arguments.named(names, (1, 2, 3), {"scale": 4}).by_name == {"x": 1, "others.0": 2, "others.1": 3, "scale": 4}
-    assert arguments.named([], (1, 2), {}).by_name == {"0": 1, "1": 2}
+    assert arguments.named(rest, (1, 2, 3), {"scale": 4}).by_name == {"x": 1, "others.0": 2, "others.1": 3, "scale": 4}
+    assert arguments.named(dict.update, (1, 2), {}).by_name == {"0": 1, "1": 2}
 
 
 def test_what_is_not_written_in_python_names_nothing():
@@ -47,3 +47,12 @@ def test_what_is_not_written_in_python_names_nothing():
 def test_a_recorded_path_is_known_by_the_arguments_name(path, name):
     """The first number says whether it was a position or a keyword."""
     assert arguments.recorded(["x", "mask"], path) == name
+
+
+@pytest.mark.parametrize(
+    ("compute", "args", "full"),
+    [(plain, (1, 2), True), (plain, (1,), False), (rest, (1,), False), (range, (1,), False), (lambda x: x, (1,), True)],
+)
+def test_a_function_that_takes_no_more_is_told(compute, args, full):
+    """What has an argument left, or takes any number, may have been left without something."""
+    assert arguments.named(compute, args, {}).full is full

@@ -1,0 +1,109 @@
+"""Rotations: angles on one side, on the other their cosines and sines, or complex numbers of length one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from . import Array
+
+Keys = Tuple[str, ...]
+ALIKE = 1e-3  # what is further off is something else
+GLANCE = 64  # numbers that tell at once that two arrays are no cosines and sines
+MOST = 8  # arrays on a side that are looked at
+
+
+class Same(NamedTuple):
+    """Arrays of the port, and of the reference, that are the same rotations; ``error`` is relative to the largest angle."""
+
+    port: Keys
+    reference: Keys
+    error: float
+
+
+def same_turns(port: Mapping[str, Array], reference: Mapping[str, Array]) -> Optional[Same]:
+    """Return which arrays of the port, and which of the reference's, are the same rotations, each in a form of its own.
+
+    What the port writes so is right as it is. Its cosines and sines count only where their names say which is which: who
+    reads them the other way round may as well be right.
+    """
+    if not 0 < len(port) <= MOST or not 0 < len(reference) <= MOST:
+        return None
+    ours, theirs = list(_turning(port, named=True)), list(_turning(reference, named=False))
+    pairs = itertools.product(ours, theirs) if any(len(one.keys) == 2 for one in (*ours, *theirs)) else ()
+    angles = itertools.product(_angles(port), theirs) if theirs else ()
+    others = itertools.product(ours, _angles(reference)) if ours else ()
+    for mine, other in itertools.chain(pairs, angles, others):
+        error = _apart(mine, other)
+        if error < ALIKE:
+            return Same(mine.keys, other.keys, error)
+    return None
+
+
+class _Turns(NamedTuple):
+    keys: Keys
+    written: Array  # angles, or complex numbers of length one
+
+    def turned(self) -> Array:
+        return (
+            self.written if self.written.dtype.kind == "c" else np.asarray(np.exp(1j * self.written.astype(np.float64)))
+        )
+
+    def largest(self) -> float:
+        """Return the largest angle that is written as such, 1 at least."""
+        return 1.0 if self.written.dtype.kind == "c" else max(1.0, float(np.abs(self.written).max()))
+
+
+def _turning(arrays: Mapping[str, Array], *, named: bool) -> Iterator[_Turns]:
+    """Yield (names, numbers of length one) of what can be nothing else: complex, or cosines with their sines."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "c" and _is_one(array.reshape(-1).real, array.reshape(-1).imag):
+            yield _Turns((name,), _reduced(array))
+    for first, second in itertools.permutations(_real(arrays), 2):
+        if named and not ("cos" in first.lower() and "sin" in second.lower()):
+            continue
+        cosines, sines = arrays[first], arrays[second]
+        if cosines.shape == sines.shape and _is_one(cosines.reshape(-1), sines.reshape(-1)):
+            yield _Turns((first, second), _reduced(cosines + 1j * sines))
+
+
+def _real(arrays: Mapping[str, Array]) -> Dict[str, Array]:
+    return {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+
+
+def _is_one(cosines: Array, sines: Array) -> bool:
+    for part in (slice(GLANCE), slice(None)):
+        if not np.allclose(cosines[part] ** 2 + sines[part] ** 2, 1.0, atol=ALIKE):
+            return False
+    return bool(cosines.size)
+
+
+def _angles(arrays: Mapping[str, Array]) -> Iterator[_Turns]:
+    """Yield what may be angles: all that is real."""
+    return (_Turns((name,), _reduced(array)) for name, array in _real(arrays).items())
+
+
+def _reduced(array: Array) -> Array:
+    """Return an array without what it repeats: along an axis, or in the second half of its last axis, or in turns there."""
+    array = np.squeeze(array)
+    for axis in range(array.ndim):
+        first = array.take([0], axis)
+        if np.array_equal(np.broadcast_to(first, array.shape), array):
+            array = first
+    array = np.squeeze(array)
+    half = array.shape[-1] // 2 if array.ndim else 0
+    for once, again in ((array[..., :half], array[..., half:]), (array[..., ::2], array[..., 1::2])) if half else ():
+        if once.shape == again.shape and np.array_equal(once, again):
+            return once
+    return array
+
+
+def _apart(one: _Turns, other: _Turns) -> float:
+    """Return how far apart two are, over the largest angle; infinity where they do not compare. A single number tells nothing."""
+    if one.written.shape != other.written.shape or one.written.size < 2:
+        return math.inf
+    apart = float(np.sqrt(np.mean(np.abs(one.turned() - other.turned()) ** 2)))
+    return apart / max(one.largest(), other.largest())
