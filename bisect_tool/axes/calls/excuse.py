@@ -141,14 +141,20 @@ def _disturbed(search: Search, found: Pass, tried: Pass, climbing: Collection[Si
     own = {site: found.regions[site].pieces for site in climbing}
     if not healed and not any(plain.region_of(site).right for site in climbing):
         return Tried(plain, None, own)
-    sizes = {site: min(_error(found, found.regions[site]), 1.0) for site in climbing}
+    sizes = {site: min(_error(search, found, plain, site), 1.0) for site in climbing}
     # Of all that step is given the targets may read little: whether they do read what is off.
     aimed = [site for site in climbing if plain.region_of(site).root == STEP]
     return Tried(plain, search.passes.run(plain.dissolved, disturbed=sizes, aimed=aimed), own)
 
 
-def _error(found: Pass, region: Region) -> float:
-    """Return how far off is what a region gives or hands on."""
+def _error(search: Search, found: Pass, tried: Pass, site: Site) -> float:
+    """Return how far off is what reaches the code around a region once that is dissolved; else what it gives or hands on.
+
+    What it hands on may be off by far more than what it makes of that in the end.
+    """
+    gives, region = largest(tried.rows[site].output), found.regions[site]
+    if gives > search.passes.floors.output(region):
+        return gives
     handed = [largest(found.rows[site].inputs) for site in region.handed_off]
     return max(largest(found.rows[region.root].output), *handed, 0.0)
 

@@ -107,7 +107,9 @@ class LineProbes:
         return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
 
     def is_clear(self, variable: Variable) -> bool:
-        """Tell whether a variable of the port agrees with the reference's, and is not out of date there."""
+        """Tell whether a variable of the port agrees with the reference's, and is not out of date there; or is such an argument."""
+        if variable.passed and variable.function == self.lines.given:
+            return True
         site = self.lines.to_ours.get(variable.site)
         if site is None or variable_of(variable.site) in self.lines.survey.cut:
             return False

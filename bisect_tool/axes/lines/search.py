@@ -87,23 +87,26 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
             found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
         else:
             alone = dataclasses.replace(region, sites=(piece,), findings=())
-            found.append(with_line(alone, _probes_at(case, alone, piece)))
+            found.append(with_line(alone, _probes_at(case, alone, piece, given=False)))
     findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
     line = next((culprit.line for culprit in found if culprit.line), None)
     return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
 
 
-def _probes_at(case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = ()) -> LineProbes:
+def _probes_at(
+    case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = (), *, given: bool = True
+) -> LineProbes:
     """Return the probes about a culprit's lines, judged at a call: by what it is handed, or gives if it is the culprit.
 
-    The calls ``free`` are the port's own, with what lies in them.
+    The calls ``free`` are the port's own, with what lies in them. ``given``: the culprit is a proved one by itself, whose
+    arguments are known.
     """
     question, trace, call = case.question, case.trace, _call(culprit)
     around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
     inside = {site for site in trace.sites if not set(trace.chain(site)).isdisjoint(free)}
     layers = question.base.patching(set(trace.sites) - around - inside).feeding([call] if call else [])
     crashes = case.log.crash is not None
-    lines = look_at(case.port, case.capture, layers, call, seen, to_a_crash=crashes)
+    lines = look_at(case.port, case.capture, layers, call, seen, given=given, to_a_crash=crashes)
     return probes_at(culprit, seen, question, lines, trace)
 
 

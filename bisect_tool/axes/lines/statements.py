@@ -44,6 +44,7 @@ class SharedLines:
     Attributes:
         layers: makes all that the code reads right.
         seen: the call that shows whether the code is right, where no target does.
+        given: the port's name of the call whose arguments are known to be right: given, or compared.
         survey: what the port assigned and caught, anywhere.
         ours, theirs: the variables of this code on both sides, in order.
         pairs: which of them mean the same.
@@ -53,6 +54,7 @@ class SharedLines:
     capture: Capture
     layers: Intervention
     seen: Site | None
+    given: str | None
     survey: Survey
     ours: tuple[Variable, ...]
     theirs: tuple[Variable, ...]
@@ -103,12 +105,13 @@ def look_at(
     around: Site | None = None,
     seen: Site | None = None,
     *,
+    given: bool = False,
     to_a_crash: bool = False,
 ) -> SharedLines:
     """Run the port once to see what it assigns, once more to know by their values what has other names; pair and attach them.
 
-    ``around`` is the module call whose code that is, None for the code of ``step``; see ``SharedLines`` for the rest. With
-    ``to_a_crash`` it is seen as far as the port runs.
+    ``around`` is the module call whose code that is, None for the code of ``step``; ``given``: all its arguments are known to be
+    right; see ``SharedLines`` for the rest. With ``to_a_crash`` it is seen as far as the port runs.
     """
     ours = _recorded(capture, around)
     survey = _left_to_the_port(port, layers, port.asides.survey(layers, to_a_crash=to_a_crash))
@@ -117,7 +120,8 @@ def look_at(
     same = port.asides.identify(layers, named.ours, named.theirs)
     pairs = with_values(named, same, ours, theirs)
     pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
-    return SharedLines(capture, layers, seen, survey, ours, theirs, pairs)
+    call = port.port_call(around) if given and around is not None else None
+    return SharedLines(capture, layers, seen, call, survey, ours, theirs, pairs)
 
 
 def _left_to_the_port(port: Port, layers: Intervention, survey: Survey) -> Survey:

@@ -12,6 +12,7 @@ from bisect_tool.axes.lines.findings import line_before
 from bisect_tool.axes.lines.healing import MOST_TRIED, healing, several, wrong
 from bisect_tool.axes.lines.probes import LineProbes, beside, is_off, open_probes
 from bisect_tool.axes.lines.statements import look_at
+from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.sites import Site
@@ -48,6 +49,19 @@ def test_the_lines_are_tried_in_the_order_in_which_they_are_off() -> None:
     assert labels(probes) == [
         "all that the lines read patched, lines watched", "loss:x alone", "loss:b alone",
     ]  # fmt: skip
+
+
+def test_an_argument_of_a_call_that_is_known_to_be_right_is_clear() -> None:
+    """It may have another name than the reference's; what the code assigns, and what others are passed, is not."""
+    probes, _ = probes_of([A, B])
+    argument = Variable(Site("net:angles"), Site("net"), passed=True, place="port.py:1", parts=())
+    assigned, handed_on = (
+        dataclasses.replace(argument, passed=False),
+        dataclasses.replace(argument, site=Site("turn:angles")),
+    )
+    given = dataclasses.replace(probes, lines=dataclasses.replace(probes.lines, given="net"))
+    assert [given.is_clear(one) for one in (argument, assigned, handed_on)] == [True, False, False]
+    assert not probes.is_clear(argument)
 
 
 def test_a_probe_is_asked_beside_what_else_is_to_blame() -> None:

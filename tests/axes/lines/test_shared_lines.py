@@ -49,7 +49,7 @@ THEIRS = Variable(Site("alone:y"), None, False, "port.py:2", ())
 STATEMENT = Statement((MINE.site,), MINE, THEIRS)
 CONDITIONS = {"port.py:9": (("port.py:8", frozenset({"alone", "crowded"})),)}
 BRANCHED = SharedLines(
-    None, Intervention(), None, Survey(functions=frozenset({"alone", "crowded"}), conditions=CONDITIONS),
+    None, Intervention(), None, None, Survey(functions=frozenset({"alone", "crowded"}), conditions=CONDITIONS),
     (passed("crowded", "ref.py:9"), MINE), (passed("alone", "port.py:9"), THEIRS), paired({}, (), ()),
 )  # fmt: skip
 

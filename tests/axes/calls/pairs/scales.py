@@ -56,7 +56,21 @@ def constant(port: bool, *, wrong: bool = False) -> nn.Module:
     return module(forward, **children)
 
 
+def faint(port: bool, *, wrong: bool = False) -> nn.Module:
+    """Return a net in which a layer makes little of what it is handed, and the block around it less; targets feel next to nothing."""
+
+    def small(self: Any, x: Any) -> Any:
+        return self.o(functional.gelu(self.fc(x)) * (1.005 if port and wrong else 1.0)) + 10.0
+
+    inner = module(small, fc=linear(), o=linear())
+    return module(
+        lambda self, x: self.head(x + 0.01 * self.c(self.norm(x))), c=inner, norm=nn.LayerNorm(SIDE), head=linear()
+    )
+
+
 PAIRS = [
+    Pair("faint_faithful", faint),
+    Pair("faint_inside", lambda p: faint(p, wrong=True), faults("net.c")),
     Pair("caller_and_callee", both, faults(["net", "net.c"]), enclosing=True),
     Pair("caller_and_leaf", both_with_a_leaf, faults(["net", "net.c"]), enclosing=True),
     Pair("scale_moved", moved),
