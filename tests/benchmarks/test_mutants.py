@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-SINGLE, PAIRED = 18, 2
+SINGLE, PAIRED = 10, 2
 
 
 @pytest.mark.parametrize("recipe", ["yolo11n", "gold_yolo"])

@@ -123,11 +123,10 @@ def test_the_extra_branch_adds_up(captured: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *[(f"batch_seed={seed}",) for seed in range(3)],
-        *[("size=500", f"batch_seed={seed}") for seed in range(3)],
-        ("warmup_epochs=1",),
-        ("zero_heads=true",),
-        ("zero_heads=true", "warmup_epochs=1", "size=500"),
+        ("batch_seed=0",),
+        ("size=500", "batch_seed=1"),
+        ("warmup_epochs=1", "batch_seed=2"),
+        ("zero_heads=true", "size=500"),
     ],
     ids=" ".join,
 )

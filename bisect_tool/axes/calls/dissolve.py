@@ -18,7 +18,7 @@ class Search:
 
     Attributes: ``fixed`` (calls that are known to mean another thing in the port: they are never put back), ``known`` (pieces
     that were named at another point: a region that holds one is explained), ``innocent`` (pieces of regions that were right in
-    some pass), ``right`` (those of them that were so by themselves), ``calls`` (every recorded call that may be made, to the
+    some pass), ``right`` (those of them that were so by themselves), ``kept`` (calls that are dissolved no more), ``calls`` (every recorded call that may be made, to the
     one around it).
     """
 
@@ -28,6 +28,7 @@ class Search:
     calls: Mapping[Site, Site]
     innocent: set[Site] = field(default_factory=set)
     right: set[Site] = field(default_factory=set)
+    kept: set[Site] = field(default_factory=set)
 
     def unexplained(self, found: Pass) -> list[Region]:
         """Return the regions that are not right, and hold nothing that was named before."""
@@ -72,7 +73,7 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
             times[region.root] += 1
             inner |= inside
             outer |= set() if _waits(search, found, region, handed) else inside
-        more = outer - loose or inner - loose
+        more = outer - loose - search.kept or inner - loose - search.kept
         if not more:
             return found
         loose |= more

@@ -50,14 +50,15 @@ class Floors:
 
     def output(self, region: Region) -> float:
         """Return how far the output of a region may be off: by what its pieces round together."""
-        return max(call_floor(self.trace, region.root), self._summed(region))
+        return max(call_floor(self.trace, region.root), SAFETY * self.rounds(region))
 
     def inputs(self, region: Region) -> float:
         """Return how far off may be what a region hands on."""
-        return max(SAFETY * self.trace.rounding, self._summed(region))
+        return max(SAFETY * self.trace.rounding, SAFETY * self.rounds(region))
 
-    def _summed(self, region: Region) -> float:
-        return SAFETY * sum(self.trace.exact.get(piece, 0.0) for piece in region.pieces)
+    def rounds(self, region: Region) -> float:
+        """Return by how much the reference rounds the pieces of a region together."""
+        return sum(self.trace.exact.get(piece, 0.0) for piece in region.pieces)
 
     def off_by(self, targets: Mapping[str, float]) -> float:
         """Return how far the worst target is off, over what the loss alone rounds; infinity where there is none."""

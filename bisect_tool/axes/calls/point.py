@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.calls.dissolve import Search, close, is_the_same, spare
 from bisect_tool.axes.calls.excuse import Excused, excuse
+from bisect_tool.axes.calls.faint import with_faint_faults
 from bisect_tool.axes.calls.narrow import narrowed
 from bisect_tool.axes.calls.passes import FOR_EXCUSES, FOR_SHARPENING, Passes
 from bisect_tool.axes.calls.regions import Pass, Region, chain
@@ -77,7 +78,7 @@ def search_point(
     A wrong region that holds a piece which was named at another point (``known``) is explained by it. Raises PassError, SpentError.
     """
     search = Search(passes, frozenset(fixed), frozenset(known), calls)
-    found = spare(search, close(search, fixed))
+    found = with_faint_faults(search, spare(search, close(search, fixed)))
     # A region that was right with others dissolved in it, and is not with them in place, is cleared by nothing yet.
     search.innocent -= {piece for region in found.wrong() if len(region.pieces) == 1 for piece in region.pieces}
     depth = max((len(chain(found.rows, site)) for site in found.rows), default=1)

@@ -56,11 +56,11 @@ def constant(port: bool, *, wrong: bool = False) -> nn.Module:
     return module(forward, **children)
 
 
-def faint(port: bool, *, wrong: bool = False) -> nn.Module:
+def faint(port: bool, *, wrong: bool = False, constant: float = 10.0) -> nn.Module:
     """Return a net in which a layer makes little of what it is handed, and the block around it less; targets feel next to nothing."""
 
     def small(self: Any, x: Any) -> Any:
-        return self.o(functional.gelu(self.fc(x)) * (1.005 if port and wrong else 1.0)) + 10.0
+        return self.o(functional.gelu(self.fc(x)) * (1.005 if port and wrong else 1.0)) + constant
 
     inner = module(small, fc=linear(), o=linear())
     return module(
@@ -71,6 +71,8 @@ def faint(port: bool, *, wrong: bool = False) -> nn.Module:
 PAIRS = [
     Pair("faint_faithful", faint),
     Pair("faint_inside", lambda p: faint(p, wrong=True), faults("net.c")),
+    Pair("fainter_faithful", lambda p: faint(p, constant=200.0)),
+    Pair("fainter_inside", lambda p: faint(p, wrong=True, constant=200.0), faults("net.c")),
     Pair("caller_and_callee", both, faults(["net", "net.c"]), enclosing=True),
     Pair("caller_and_leaf", both_with_a_leaf, faults(["net", "net.c"]), enclosing=True),
     Pair("scale_moved", moved),
