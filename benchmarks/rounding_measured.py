@@ -19,7 +19,7 @@ from bisect_tool.pairing.trace import Trace, state_of, trace_of
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.judging import call_floor, error_of, exact_error_of, largest
+from bisect_tool.questions.judging import call_floor, error_of, largest
 from bisect_tool.questions.log import ProbeLog
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import UNCHECKED, Interval
@@ -199,6 +199,12 @@ def usable(reading: Reading) -> Reading:
     if reading.failure is not None:
         raise SystemExit(f"{reading.failure}\n{reading.detail}")
     return reading
+
+
+def exact_error_of(reading: Reading, site: Site) -> float | None:
+    """Return how far a call's output is off in float64, None where its code does not run in it, or was not asked to."""
+    watched = reading.watched.get(site)
+    return None if watched is None or watched.exact is None else largest(watched.exact)
 
 
 def honest_row(trace: Trace, reading: Reading, site: Site) -> Row:

@@ -1,4 +1,7 @@
-"""What is to blame: one small class for each kind, which knows its sentence and its rule of proof."""
+"""What is to blame: one small class for each kind, which knows its sentence and how many probes prove it.
+
+Here are what all have in common and the kinds of wrong code; `wrong_start` and `wrong_learning` have the others.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from bisect_tool.finding import Finding
 from bisect_tool.questions.proof import Proof, agrees, diverges
 from bisect_tool.sentences import blame, evidence
 from bisect_tool.sentences.blame import Asked, Blame
-from bisect_tool.sentences.evidence import StartShows
 from bisect_tool.sites import STEP, Site, variable_of
 
 Kind = Literal["code", "values", "gradient", "step"]
+Enough = Literal["never", "unfelt", "always"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class Culprit:
     """What is to blame, in the reference's names.
 
     Attributes:
+        necessary_is_enough: whether ``necessary`` alone proves it; or only where it is not felt.
         sites: what is named.
-        sufficient, necessary: the two probes; None where one could not be run.
+        sufficient, necessary: the two probes, with it alone put right and with all but it; None where one could not be run.
         findings: what is wrong, in words.
         doubts: what keeps the probes from proving it, in words; a culprit in doubt is never confirmed.
         felt: whether what was asked about is known to show it; where it is not, its own output is the proof.
@@ -57,6 +61,7 @@ class Culprit:
     """
 
     kind: ClassVar[Kind]
+    necessary_is_enough: ClassVar[Enough] = "never"
     sites: tuple[Site, ...]
     sufficient: Proof | None = None
     necessary: Proof | None = None
@@ -73,13 +78,12 @@ class Culprit:
 
     @property
     def confirmed(self) -> bool:
-        """Tell whether the probes proved it, and all that they rest on was given or compared."""
-        return not self.doubts and self.proved
+        """Tell whether the probes prove it, and all that they rest on was given or compared.
 
-    @property
-    def proved(self) -> bool:
-        """Tell whether the probes said what they must: alone put right it heals, and all but it put right does not."""
-        return agrees(self.sufficient) and diverges(self.necessary)
+        With all but it put right the port must diverge. With it alone put right it must agree, unless the first is enough.
+        """
+        enough = self.necessary_is_enough == "always" or (self.necessary_is_enough == "unfelt" and not self.felt)
+        return not self.doubts and diverges(self.necessary) and (enough or agrees(self.sufficient))
 
     @property
     def blamed(self) -> Blame:
@@ -100,11 +104,7 @@ class WrongCode(Culprit):
     """Code that computes something else from the reference's inputs and weights."""
 
     kind: ClassVar[Kind] = "code"
-
-    @property
-    def proved(self) -> bool:
-        """Tell whether both probes said what they must; one is enough where it is wrong from the reference's own inputs."""
-        return super().proved if self.felt else diverges(self.necessary)
+    necessary_is_enough: ClassVar[Enough] = "unfelt"  # it is wrong from the reference's own inputs
 
     def evidence(self, asked: Asked) -> str:
         """Say by which value it shows."""
@@ -173,17 +173,16 @@ class AfterTheLayers(WrongCode):
 
 
 class WrongLoss(AfterTheLayers):
-    """All of the code after the last layer: nothing in it could be patched, and one probe is the proof."""
+    """All of the code after the last layer."""
+
+    necessary_is_enough: ClassVar[Enough] = (
+        "always"  # nothing in it could be patched: the target diverges from perfect layers
+    )
 
     @property
     def held(self) -> tuple[Site, ...]:
         """Return nothing: there is no call to patch."""
         return ()
-
-    @property
-    def proved(self) -> bool:
-        """Tell whether the target diverges from perfect layers."""
-        return diverges(self.necessary)
 
     @property
     def blamed(self) -> Blame:
@@ -222,125 +221,3 @@ class WrongLine(AfterTheLayers):
         if self.line is None:
             return blame.line(None, variables, None, ())
         return blame.line(self.line.place, variables, self.line.does, self.line.unclear)
-
-
-class WrongStart(Culprit):
-    """Parameters or buffers that start with other values, and so make the target start elsewhere."""
-
-    kind: ClassVar[Kind] = "values"
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the initial values."""
-        return blame.initial_values(self.sites)
-
-    def evidence(self, asked: Asked) -> str:
-        """Say where the target starts that shows it."""
-        target = next((p.quantity for p in (self.sufficient, self.necessary) if p is not None and p.quantity), "")
-        return evidence.start_diverges(target, *asked.own[target]) if target in asked.own else ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OtherStart(WrongStart):
-    """Initial values that are not the reference's at any of its seeds: its own initialisations are the proof.
-
-    ``shows`` says what is otherwise.
-    """
-
-    shows: StartShows
-
-    @property
-    def proved(self) -> bool:
-        """Tell whether the reference's initialisations speak against it."""
-        return diverges(self.necessary)
-
-    def evidence(self, asked: Asked) -> str:
-        """Say in what they differ from the reference's at every seed."""
-        return evidence.start_is_other(self.shows, asked.target if self.unfelt else None)
-
-
-class SilencingStart(WrongStart):
-    """Initial values that keep the gradient from other parameters."""
-
-    def evidence(self, _asked: Asked) -> str:
-        """Say that others get no gradient."""
-        return evidence.start_silences()
-
-
-class WrongBackward(Culprit):
-    """Code that passes other gradients on, although its values are right."""
-
-    kind: ClassVar[Kind] = "gradient"
-
-    @property
-    def proved(self) -> bool:
-        """Tell whether both probes said what they must; one is enough where gradients are off that were not asked about."""
-        return super().proved if self.felt else diverges(self.necessary)
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the code, at its line where that is known."""
-        lines = self.line.places if self.line else ()
-        return blame.backward(self.sites, lines, after_the_layers=self.sites[0] == STEP)
-
-    def evidence(self, asked: Asked) -> str:
-        """Say that the backward pass is wrong, and whether the target of gradients shows it."""
-        return evidence.backward_is_wrong(None if self.felt else asked.gradient)
-
-
-class Untrained(WrongBackward):
-    """Parameters that no gradient reaches."""
-
-    def evidence(self, asked: Asked) -> str:
-        """Say whether the target of gradients shows it."""
-        return evidence.untrained(None if self.felt else asked.gradient)
-
-
-class Frozen(Untrained):
-    """Parameters that take no gradient in the port."""
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the parameters."""
-        return blame.frozen(self.sites)
-
-
-class Unregistered(Untrained):
-    """Parameters that the port does not have among its own, so that nothing trains them."""
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the parameters."""
-        return blame.unregistered(self.sites)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Untied(Untrained):
-    """Parameters that the reference ties to another one, its ``first``, and that the port holds apart."""
-
-    first: Site
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the parameters."""
-        return blame.untied(self.sites, self.first)
-
-
-class WrongStep(Culprit):
-    """A mistake in the optimizer's step, which its first finding describes."""
-
-    kind: ClassVar[Kind] = "step"
-
-    @property
-    def proved(self) -> bool:
-        """Tell whether the parameters are off after the step: there is nothing to patch."""
-        return diverges(self.necessary)
-
-    @property
-    def blamed(self) -> Blame:
-        """Blame the step; the finding says all."""
-        return blame.step(self.findings[0].message)
-
-    def evidence(self, _asked: Asked) -> str:
-        """Say nothing more: the finding has the numbers."""
-        return ""

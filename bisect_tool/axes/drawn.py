@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from bisect_tool.axes.axis import Answer, Case
-from bisect_tool.culprit import AfterTheLayers, Culprit, WrongStart, WrongStep
+from bisect_tool.culprit import AfterTheLayers, Culprit
 from bisect_tool.probes.attachment import call_of_draw
 from bisect_tool.probes.reading import KeptDraw, Reading
 from bisect_tool.sentences import draws
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_learning import WrongStep
+from bisect_tool.wrong_start import WrongStart
 
 DROPOUT = "dropout"  # the name of its law, see ``worker.adapters.drawing``
 

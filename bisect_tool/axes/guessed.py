@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Collection, Iterator
 
 from bisect_tool.axes.axis import Answer, Case
-from bisect_tool.culprit import Culprit, Untied, WrongBackward, WrongCalls, WrongStart, WrongStep, WrongWrites
+from bisect_tool.culprit import Culprit, WrongCalls, WrongWrites
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sentences import names as sentences
 from bisect_tool.sites import STEP, Site, module_of, parent_of
+from bisect_tool.wrong_learning import Untied, WrongBackward, WrongStep
+from bisect_tool.wrong_start import WrongStart
 
 Guess = tuple[str, str]  # the reference's name, the port's
 

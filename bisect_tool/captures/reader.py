@@ -1,4 +1,4 @@
-"""Open a capture: check the manifest, the files and their fit before anything is used."""
+"""Open a capture: check the manifest, the files and their fit (see `problems`) before anything is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,14 @@ from typing import Any
 
 import numpy.typing as npt
 from pydantic import ValidationError
-from safetensors import SafetensorError
 
-from bisect_tool.captures.manifest import FORMAT, Manifest, Point, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.problems import problems_of
 from bisect_tool.errors import BisectError
-from bisect_tool.sites import STEP
 from bisect_tool.validation import explain
 from bisect_tool.worker.arrays import files, trees
 
 AGAIN = "record it again with `bisect capture`"
-STIRRED = " at stirred weights"
 MOST_SAID = 400  # characters of what is wrong with a capture
 
 
@@ -40,38 +37,10 @@ class Capture:
         """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file."""
         folder = Path(place).resolve()
         path = folder / "manifest.json"
-        try:
-            text = path.read_bytes()
-        except FileNotFoundError:
-            raise BisectError(
-                f"no capture in {folder}",
-                hint=f"record one with `bisect capture --recipe {folder.parent.name} --model {folder.name}`",
-            ) from None
-        except OSError as error:
-            raise BisectError(f"cannot read {path}: {error.strerror}") from error
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BisectError(f"{path}: not valid JSON: {error}", hint=AGAIN) from error
-        found = data.get("format") if isinstance(data, dict) else None
-        if found != FORMAT:
-            raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=AGAIN)
-        try:
-            manifest = Manifest.model_validate(data)
-        except ValidationError as error:
-            raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
-        except RecursionError as error:
-            raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
-        problems = [
-            *_dangling(manifest),
-            *_misshapen(manifest, manifest.state),
-            *_unordered(manifest, manifest),
-            *_unwritten(manifest, manifest),
-            *_misplaced(manifest),
-            *_undrawn(manifest),
-            *_stirred(manifest),
-            *_misfits(folder, manifest),
-        ]
+        text = _text(path)
+        data = _data(path, text)
+        manifest = _manifest(path, data)
+        problems = tuple(problems_of(folder, manifest))
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
         if data["checksum"] != checksum(data):
@@ -109,147 +78,38 @@ def has_opaque(tree: dict[str, Any]) -> bool:
     return any(True for _ in trees.opaque_in(tree))
 
 
-def _dangling(manifest: Manifest) -> Iterator[str]:
-    named = [("batch", key) for _, key in tensor_keys(manifest.batch)]
-    named += [(variable.site, key) for variable in manifest.variables for _, key in tensor_keys(variable.value)]
-    named += [*_keys_of(manifest), *_draw_keys(manifest), *_gradient_keys(manifest)]
-    if manifest.stirred is not None:
-        named += [(f"{where}{STIRRED}", key) for where, key in _keys_of(manifest.stirred)]
-    for where, key in named:
-        if key not in manifest.tensors:
-            yield f"{where} names tensor {key!r}, which is not in the manifest"
+def _text(path: Path) -> bytes:
+    folder = path.parent
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BisectError(
+            f"no capture in {folder}",
+            hint=f"record one with `bisect capture --recipe {folder.parent.name} --model {folder.name}`",
+        ) from None
+    except OSError as error:
+        raise BisectError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
-    """Yield (what, tensor key) for the calls and the state of one run."""
-    for site in run.sites:
-        yield from ((f"{site.site} inputs", key) for _, key in tensor_keys(site.inputs))
-        yield from ((f"{site.site} output", key) for _, key in tensor_keys(site.output))
-        yield from ((f"{site.site} attributes", key) for _, key in tensor_keys(site.attributes or {"list": []}))
-        yield from ((f"{name} in {site.site}", key) for name, keys in site.state.items() for key in keys)
-    yield from run.state.items()
-    yield from ((f"{name} after the step", key) for name, key in run.left.items())
+def _data(path: Path, text: bytes) -> dict[str, Any]:
+    """Return what a manifest says, if it is of the format that this version reads."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BisectError(f"{path}: not valid JSON: {error}", hint=AGAIN) from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=AGAIN)
+    return dict(data)
 
 
-def _misshapen(manifest: Manifest, state: Mapping[str, str]) -> Iterator[str]:
-    """Check the parameters and buffers of a run: those that are described, in their shapes."""
-    shapes = {entry.name: entry.shape for entry in manifest.described.state}
-    if shapes.keys() != state.keys():
-        yield f"the parameters described and stored differ: {', '.join(sorted(shapes.keys() ^ state.keys()))}"
-    for name in shapes.keys() & state.keys():
-        entry = manifest.tensors.get(state[name])
-        if entry is not None and entry.shape != shapes[name]:
-            yield f"{name} has shape {list(shapes[name])}, its tensor {list(entry.shape)}"
-
-
-def _stirred(manifest: Manifest) -> Iterator[str]:
-    """Check the run at stirred weights: there with all that belongs to it, or a reason why it is not."""
-    point = manifest.stirred
-    if (point is None) == (manifest.not_stirred is None):
-        yield "there must be a run at stirred weights, or a reason why there is none"
-    if point is None:
-        return
-    problems = (*_misshapen(manifest, point.state), *_unordered(manifest, point), *_unwritten(manifest, point))
-    yield from (f"{problem}{STIRRED}" for problem in problems)
-    changed = {name for name, key in point.state.items() if key != manifest.state.get(name)}
-    if changed != set(point.stirred):
-        yield f"the parameters stirred are others than those said to be: {', '.join(sorted(changed ^ set(point.stirred)))}"
-    for what, targets in (("step", point.targets), ("rounding", point.noise.targets), ("rounding", point.noise.loss)):
-        if targets.keys() != manifest.targets.keys():
-            yield f"the targets of {what}{STIRRED} are others: {', '.join(sorted(targets.keys() ^ manifest.targets.keys()))}"
-    strangers = sorted(point.noise.exact.keys() - {entry.site for entry in point.sites})
-    if strangers:
-        yield f"the rounding of {', '.join(strangers)}{STIRRED} is that of no site"
-
-
-def _draw_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for draw in manifest.draws:
-        keys = [draw.value, *(one for one in draw.parameters if isinstance(one, str))]
-        yield from ((f"a draw in {draw.site}", key) for key in keys)
-
-
-def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    gradients = manifest.gradients
-    if gradients is None:
-        return
-    yield from ((f"the gradient of {name}", key) for name, key in gradients.parameters.items() if key is not None)
-    for name, after in (gradients.optimizer.after if gradients.optimizer else {}).items():
-        yield from ((f"{name} after a step", key) for key in after)
-    for site, keys in gradients.variables.items():
-        yield from ((f"the gradient of {site}", key) for key in keys.values())
-    for site, entry in gradients.sites.items():
-        pairs = [pair for part in (entry.inputs, entry.output, entry.state) for pair in part.items()]
-        yield from ((f"the gradient at {site} {path}", key) for path, (key, _) in pairs if key is not None)
-
-
-def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
-    """Check the calls of a run: each of a module that is described, once, and finished before the call around it."""
-    modules = {entry.name for entry in manifest.described.modules}
-    seen: set[str] = set()
-    for entry in run.sites:
-        if (
-            entry.site in seen
-            or entry.module not in modules
-            or not re.fullmatch(r"(#[1-9]\d*)?", entry.site.removeprefix(entry.module))
-        ):
-            yield f"site {entry.site!r} is no call of a module that is described, or is there twice"
-        if entry.site not in run.calls:
-            yield f"site {entry.site!r} is not among the calls"
-        seen.add(entry.site)
-    for call, around in run.calls.items():
-        outer, passed = around, {call}
-        while outer is not None and outer not in passed:
-            passed.add(outer)
-            outer = run.calls.get(outer, call)
-        if outer is not None:
-            yield f"call {call!r} lies in no call that was recorded, or in itself"
-
-
-def _unwritten(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
-    """Check the buffers and parameters that a run writes: each is described, and all that calls write are there in the end."""
-    described = {entry.name for entry in manifest.described.state}
-    if strangers := sorted(run.left.keys() - described):
-        yield f"{', '.join(strangers)} was written, and is no parameter or buffer that is described"
-    for entry in run.sites:
-        if lost := sorted(entry.state.keys() - run.left.keys()):
-            yield f"{entry.site} writes {', '.join(lost)}, of which nothing is known after the step"
-
-
-def _misplaced(manifest: Manifest) -> Iterator[str]:
-    """Check the variables: each there once, in a call that was made."""
-    seen = {entry.site for entry in manifest.sites}
-    for variable in manifest.variables:
-        if variable.site in seen or not re.fullmatch(r"[^:]*:[^:]+", variable.site):
-            yield f"variable {variable.site!r} is there twice, or is none"
-        if variable.around is not None and variable.around not in manifest.calls:
-            yield f"variable {variable.site!r} lies in a call that is not among the calls"
-        seen.add(variable.site)
-
-
-def _undrawn(manifest: Manifest) -> Iterator[str]:
-    for draw in manifest.draws:
-        if draw.site != STEP and draw.site not in manifest.calls:
-            yield f"a draw lies in {draw.site!r}, which is not among the calls"
-
-
-def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
-    by_file: dict[str, list[str]] = {}
-    for key, entry in manifest.tensors.items():
-        by_file.setdefault(entry.file, []).append(key)
-    for name, keys in sorted(by_file.items()):
-        try:
-            shard = files.ArrayFile(folder / name)
-            present = set(shard.keys())
-            for key in keys:
-                if key not in present:
-                    yield f"{name} does not hold tensor {key}"
-                    continue
-                shape, dtype = shard.described(key)
-                entry = manifest.tensors[key]
-                if shape != entry.shape or dtype != entry.dtype:
-                    yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
-        except (SafetensorError, OSError) as error:
-            yield f"{name}: {error}"
+def _manifest(path: Path, data: dict[str, Any]) -> Manifest:
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
+    except RecursionError as error:
+        raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
 
 
 def _first(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,28 +77,31 @@ def capture(
         spec = loaded.model(model)
         folder = captures / loaded.name / model
         check_replaceable(folder)
-        worker = _start(loaded, model, timeout, progress)
         wanted: dict[str, Any] = {"include": include or [], "exclude": exclude or []}
         wanted["grads"] = {"of": grads_of} if grads or grads_of else None
-        try:
+        with _started(loaded, model, timeout, progress) as worker:
             described = build_model(worker, loaded, model, options)
             wanted["seeds"], why = _seeds(seeds, {**spec.options, **options}, described.options)
             progress.phase(f"recording {model}")
             summary = _record(worker, loaded, model, options, folder, wanted)
-        except BaseException:
-            worker.kill()
-            raise
-        worker.close()
     with common.ending(debug=debug, interrupted=f"the capture {folder} is whole"):
         _print(summary, Capture.open(folder), wanted["seeds"], why, progress, json_=json_)
 
 
-def _start(recipe: Recipe, model: str, timeout: float, progress: Progress) -> Worker:
+@contextlib.contextmanager
+def _started(recipe: Recipe, model: str, timeout: float, progress: Progress) -> Iterator[Worker]:
+    """Start a model's worker, which ends with the block: killed, where the block fails."""
     spec = recipe.model(model)
     progress.phase(f"starting {model} ({spec.framework})")
-    return start_worker(
+    worker = start_worker(
         recipe, spec, silence_limit=timeout, on_event=progress.on_event(model), on_output=progress.on_output(model)
     )
+    try:
+        yield worker
+    except BaseException:
+        worker.kill()
+        raise
+    worker.close()
 
 
 def _record(

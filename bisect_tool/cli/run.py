@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -94,41 +95,53 @@ def run(
     with common.ending(debug=debug, interrupted=KEPT), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)
         options = common.parse_options(option)
-        for name in (model, reference):
-            loaded.model(name)
         home = captures / loaded.name
-        capture = Capture.open(home / reference)
-        check_belongs(capture, loaded, reference)
+        capture = _captured(loaded, home, model, reference)
+        search = partial(
+            session.bisect, target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit
+        )
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
             with Interrupt(progress.note) as interrupt:
-                report = session.bisect(
-                    port, capture,
-                    target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit,
-                    listening=_listening(progress, interrupt, debug=debug),
-                )  # fmt: skip
-            report = _with_kept_probes(report, port)
-        report = report.model_copy(update={"options": options})
-        path = home / "reports" / f"{model}-{_file_name(target)}.json"
-        save_report(report, path)
+                found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
+            report = _completed(found, port, options)
+        path = _saved(report, home / "reports", model, target)
+    _print(report, path, progress, interrupt, json_=json_, debug=debug)
+    raise typer.Exit(report.exit_code)
+
+
+def _captured(recipe: Recipe, home: Path, model: str, reference: str) -> Capture:
+    """Open the capture of the reference, if the recipe has it and the port."""
+    for name in (model, reference):
+        recipe.model(name)
+    capture = Capture.open(home / reference)
+    check_belongs(capture, recipe, reference)
+    return capture
+
+
+def _completed(report: Report, port: WorkerPort, options: dict[str, Any]) -> Report:
+    """Add the options of the port, and how many probes were kept from earlier runs."""
+    cached = sum(kept for _, _, kept in port.asked)
+    probes = report.probes.model_copy(update={"cached": cached})
+    return report.model_copy(update={"probes": probes, "options": options})
+
+
+def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt, *, json_: bool, debug: bool) -> None:
+    """Print the report, and where it is kept; a search that Ctrl-C ended ends so."""
     kept = KEPT if interrupt.heeded else f"the report is kept: `bisect report {path}`"
     with common.ending(debug=debug, interrupted=kept):
         print_report(report, json_=json_)
         progress.note(f"{progress.seconds:.1f} s; {_kept(report.probes)}; saved as {path}")
         if interrupt.heeded:
             raise KeyboardInterrupt
-    raise typer.Exit(report.exit_code)
 
 
-def _with_kept_probes(report: Report, port: WorkerPort) -> Report:
-    """Count the probes that were kept from earlier runs."""
-    cached = sum(kept for _, _, kept in port.asked)
-    return report.model_copy(update={"probes": report.probes.model_copy(update={"cached": cached})})
-
-
-def _file_name(target: str | None) -> str:
-    """Return what stands for a target in its report's name: a path in it leads nowhere, and a long one fits."""
-    return "all" if target is None else re.sub(r"[^\w.+-]", "-", target)[-LONGEST:]
+def _saved(report: Report, folder: Path, model: str, target: str | None) -> Path:
+    """Save a report under a name that holds its target: a path in that leads nowhere, and a long one fits."""
+    name = "all" if target is None else re.sub(r"[^\w.+-]", "-", target)[-LONGEST:]
+    path = folder / f"{model}-{name}.json"
+    save_report(report, path)
+    return path
 
 
 def _kept(probes: Probes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from bisect_tool.pairing.order import Entries, leaf, words
+from bisect_tool.pairing.order import Entries, leaf, told, words
 from bisect_tool.sites import parent_of
 
 
@@ -27,18 +27,18 @@ def alike(
     found = []
     for names in groups.values():
         in_order = sorted(names, key=lambda name: places[state[name]]) == names
-        if len(names) > 1 and in_order and not _told(names, [state[name] for name in names]):
+        theirs = [state[name] for name in names]
+        named = all(told((name, state[name]), names, theirs, _share_a_word) for name in names)
+        if len(names) > 1 and in_order and not named:
             found.append(frozenset(map(parent_of, names)))
     return tuple(dict.fromkeys(found))
 
 
-def _told(names: list[str], port_names: list[str]) -> bool:
-    """Tell whether each name is akin to its partner, and to no other."""
-    return all(_akin(a, b) == (i == j) for i, a in enumerate(names) for j, b in enumerate(port_names))
+def _share_a_word(name: str, port_name: str) -> bool:
+    """Tell whether two modules share a word, or what one is called begins or ends the other: ``q``, ``wq`` and ``q_proj``.
 
-
-def _akin(name: str, port_name: str) -> bool:
-    """Tell whether two modules share a word, or what one is called begins or ends the other."""
+    Sisters lie in one place, and so their names are short: one word in common says which is which, if no other has it.
+    """
     one, other = words(name), words(port_name)
     first, second = sorted(("".join(one), "".join(other)), key=len)
     return bool(first) and (not set(one).isdisjoint(other) or second.startswith(first) or second.endswith(first))

@@ -70,10 +70,8 @@ def match(
     names, port_names = list(reference_modules), set(port_modules)
     ours, theirs = _side(reference, names, known[0]), _side(port, port_names, known[1])
     places = _Places(ours, theirs, names, renamer(rules))
-    modules, how = places.pairs(names, port_names)
-    lost = {name for name, kind in how.items() if kind == "exact" and contradicts(ours, theirs, name, modules[name])}
-    modules = {name: port_name for name, port_name in modules.items() if name not in lost}
-    state, how = places.pairs([name for name, _ in reference], {name for name, _ in port})
+    modules, lost = _modules_by_name(places, ours, theirs, names)
+    state, how = places.pairs(ours.state, set(theirs.state))
     for name in [name for name, kind in how.items() if kind == "exact" and parent_of(name) in lost]:
         del state[name], how[name]
     torn = pair_the_rest(reference, port, (known[0].values, known[1].values), state, how)
@@ -187,6 +185,15 @@ class _Places:
             return place
         before, ruled = self._rename(f"{around}."), self._rename(name)
         return f"{place}.{ruled.removeprefix(before) if ruled.startswith(before) else name[len(around) + 1 :]}"
+
+
+def _modules_by_name(
+    places: _Places, ours: Side, theirs: Side, names: Iterable[str]
+) -> tuple[dict[str, str], set[str]]:
+    """Pair modules by name; return also those that have no partner because class and shape contradict an equal name."""
+    modules, how = places.pairs(names, set(theirs.classes))
+    lost = {name for name, kind in how.items() if kind == "exact" and contradicts(ours, theirs, name, modules[name])}
+    return {name: port_name for name, port_name in modules.items() if name not in lost}, lost
 
 
 def _drop_contradicted(modules: dict[str, str], state: Mapping[str, str]) -> None:

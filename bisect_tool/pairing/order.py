@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
 from bisect_tool.sites import parent_of
 
@@ -13,6 +13,7 @@ Shape = tuple[int, ...]
 Entries = Sequence[tuple[str, Shape]]
 Pairs = Iterator[tuple[str, str, bool]]  # ours, theirs, whether nothing but the order speaks for it
 Key = Callable[[str], Hashable]  # of a name; None for one that has none
+Akin = Callable[[str, str], bool]  # whether a name of ours and one of theirs may be the same thing's
 
 
 def by_order(reference: Entries, port: Entries) -> tuple[dict[str, str], frozenset[str]]:
@@ -60,6 +61,12 @@ def worded(name: str) -> Hashable:
     return (word(name), leaf(name)) if word(name) else None
 
 
+def told(pair: tuple[str, str], ours: Collection[str], theirs: Collection[str], akin: Akin) -> bool:
+    """Tell whether what the two of a pair are called speaks for it: they are akin, and neither is to another one."""
+    one, other = pair
+    return [(a, b) for a in ours for b in theirs if (a == one or b == other) and akin(a, b)] == [pair]
+
+
 def _owner(name: str) -> str:
     return leaf(parent_of(name))
 
@@ -79,7 +86,7 @@ def _in_groups(reference: Entries, port: Entries, key: Key, inside: int) -> Pair
     for group, names in ours.items():
         if len(names) == len(theirs.get(group, ())):
             places = [_places(side, inside) for side in (names, theirs[group])]
-            yield from ((a, b, not _told(a, b, *places)) for a, b in zip(names, theirs[group], strict=True))
+            yield from ((a, b, not _placed(a, b, *places)) for a, b in zip(names, theirs[group], strict=True))
 
 
 def _grouped(entries: Entries, key: Key) -> dict[tuple[Hashable, Shape], list[str]]:
@@ -90,15 +97,13 @@ def _grouped(entries: Entries, key: Key) -> dict[tuple[Hashable, Shape], list[st
     return groups
 
 
-def _told(name: str, port_name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
-    """Tell whether where a pair lies speaks for it: in the only such place, or in one called alike, as no others are.
+def _placed(name: str, port_name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
+    """Tell whether where a pair lies speaks for it: in the only such place, or in one that is called alike.
 
     Two copies of a net, a student and its teacher, have the same names inside.
     """
     left, right = set(ours.values()), set(theirs.values())
-    one, other = ours[name], theirs[port_name]
-    alike = [(a, b) for a in left for b in right if (a == one or b == other) and _akin(a, b)]
-    return len(left) == len(right) == 1 or alike == [(one, other)]
+    return len(left) == len(right) == 1 or told((ours[name], theirs[port_name]), left, right, _begin_alike)
 
 
 def _places(names: Sequence[str], inside: int) -> dict[str, str]:
@@ -115,7 +120,10 @@ def _shared(paths: Sequence[Sequence[str]]) -> int:
     return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, zip(*paths, strict=False)))
 
 
-def _akin(place: str, port_place: str) -> bool:
-    """Tell whether two places are called alike: ``enc`` and ``encoder``."""
+def _begin_alike(place: str, port_place: str) -> bool:
+    """Tell whether two places begin alike: ``enc`` and ``encoder``.
+
+    One word in common is not enough for what is made of many: ``enc.x`` and ``decoder.x`` have one.
+    """
     one, other = place.lower(), port_place.lower()
     return (one.startswith(other) or other.startswith(one)) and bool(one) == bool(other)

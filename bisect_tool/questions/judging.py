@@ -47,12 +47,6 @@ def error_of(reading: Reading, site: Site) -> float:
     return 0.0 if watched is None else largest(watched.output)
 
 
-def exact_error_of(reading: Reading, site: Site) -> float | None:
-    """Return how far a call's output is off in float64, None where its code does not run in it, or was not asked to."""
-    watched = reading.watched.get(site)
-    return None if watched is None or watched.exact is None else largest(watched.exact)
-
-
 def largest(comparisons: Iterable[Comparison]) -> float:
     """Return the largest relative error of some tensors, infinity where one does not compare."""
     errors = (math.inf if c.mismatch else c.error or 0.0 for c in comparisons)

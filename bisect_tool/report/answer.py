@@ -14,7 +14,7 @@ from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.census import census
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
-from bisect_tool.culprit import Culprit, WrongStart
+from bisect_tool.culprit import Culprit
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import Interval
@@ -27,6 +27,7 @@ from bisect_tool.report.started import not_asked, started
 from bisect_tool.report.weights import mostly_the_weights
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, calls, limits, names
+from bisect_tool.wrong_start import WrongStart
 
 
 def report_of(case: Case) -> data.Report:

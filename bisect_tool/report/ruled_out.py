@@ -8,12 +8,13 @@ from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.search import OptimizerAnswer
-from bisect_tool.culprit import AfterTheLayers, WrongCode, WrongStart, held_by
+from bisect_tool.culprit import AfterTheLayers, WrongCode, held_by
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.report.weights import not_the_weights_alone
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import ruled_out as sentences
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_start import WrongStart
 
 
 def ruled_out(case: Case, *, agrees: bool) -> list[str]:

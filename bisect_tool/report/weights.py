@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bisect_tool.axes.axis import Case
-from bisect_tool.culprit import WrongStart
 from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.share import NEARLY_ALL, share_of_weights
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import ruled_out, start
+from bisect_tool.wrong_start import WrongStart
 
 MOST_TARGETS = 3
 

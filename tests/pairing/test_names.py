@@ -344,11 +344,12 @@ def test_numbers_that_are_fixed_go_before_last_words_of_names():
         (("student", "teacher"), ("ema", "net"), "guess"),
         (("enc", "dec"), ("encoder", "decoder"), "shape"),
         (("enc", "dec"), ("decoder", "encoder"), "guess"),
+        (("enc.x.net", "dec.y.net"), ("decoder.x.ema", "encoder.y.ema"), "guess"),
         (("stage1", "stage2"), ("layer0", "layer1"), "shape"),
     ],
 )
 def test_of_two_copies_of_a_net_the_order_alone_does_not_tell(ours, theirs, how):
-    """Both have the same names inside: which is which is known where they are called alike, or but numbered."""
+    """Both have the same names inside: which is which is known where they begin alike, or are but numbered."""
     left, right = (
         entries(*(f"m.{copy}.{name}.weight" for copy in copies for name in "ab")) for copies in (ours, theirs)
     )
@@ -359,8 +360,13 @@ def test_of_two_copies_of_a_net_the_order_alone_does_not_tell(ours, theirs, how)
 
 @pytest.mark.parametrize(
     ("prefixes", "order", "doubted"),
-    [("abc", "qkv", True), (("wq", "wk", "wv"), "qkv", False), ("abc", "vkq", False)],
-    ids=["chance", "told by name", "loaded, in another order"],
+    [
+        ("abc", "qkv", True),
+        (("wq", "wk", "wv"), "qkv", False),
+        (("w_q", "w_k", "v_k"), "qkv", True),
+        ("abc", "vkq", False),
+    ],
+    ids=["chance", "told by name", "two have a word of one", "loaded, in another order"],
 )
 def test_sisters_that_drawn_numbers_alone_tell_apart_are_known(prefixes, order, doubted):
     """Drawn in one order from one seed, the layers of any two nets hold the same numbers."""

@@ -11,7 +11,6 @@ from bisect_tool.questions.judging import (
     call_floor,
     deviation,
     error_of,
-    exact_error_of,
     inputs_off,
     largest,
     worst,
@@ -40,11 +39,9 @@ def test_a_call_may_be_off_by_rounding_or_three_times_the_reference_s_own(exact,
 
 
 def test_errors_are_read_off_what_was_watched():
-    """A call that was not watched is off by nothing, and has no error in float64."""
+    """A call that was not watched is off by nothing."""
     reading = Reading(watched={"net": Watched((RIGHT,), (RIGHT, OFF), (RIGHT,))})
-    assert (error_of(reading, NET), exact_error_of(reading, NET)) == (0.5, 1e-6)
-    assert (error_of(reading, ELSEWHERE), exact_error_of(reading, ELSEWHERE)) == (0.0, None)
-    assert exact_error_of(Reading(watched={"net": Watched()}), NET) is None
+    assert (error_of(reading, NET), error_of(reading, ELSEWHERE)) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize(

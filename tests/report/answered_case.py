@@ -10,7 +10,7 @@ from simulated_case import BarePort, case_of
 from bisect_tool.axes.axis import Answer, Case
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.captures.described import Described
-from bisect_tool.culprit import Culprit, WrongCalls, WrongStart
+from bisect_tool.culprit import Culprit, WrongCalls
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
@@ -18,6 +18,7 @@ from bisect_tool.questions.proof import Proof
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_start import WrongStart
 
 CALLS = tuple(map(Site, ("a", "b", "c")))
 STATE = tuple(map(Site, ("a.w", "b.w", "c.w")))

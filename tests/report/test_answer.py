@@ -11,11 +11,12 @@ from answered_case import CALLS, HEALED, ILL, START, case, code, wrong_start
 from bisect_tool.axes.axis import Answer
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.captures.manifest import Excerpt
-from bisect_tool.culprit import Line, WrongBackward, WrongLine, WrongLoss
+from bisect_tool.culprit import Line, WrongLine, WrongLoss
 from bisect_tool.finding import Finding
 from bisect_tool.report.answer import report_of
 from bisect_tool.report.data import EXIT_CODES, Report
 from bisect_tool.sites import Site
+from bisect_tool.wrong_learning import WrongBackward
 
 NOT_ASKED = (
     "whether it starts the same was not asked: the capture has 0 other initialisations, 3 are needed "

@@ -11,11 +11,12 @@ from manifests import described, module, tensor
 from bisect_tool.axes.axis import Answer
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.search import OptimizerAnswer
-from bisect_tool.culprit import SilencingStart, WrongCaller
+from bisect_tool.culprit import WrongCaller
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.report.answer import report_of
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_start import SilencingStart
 
 
 @pytest.mark.parametrize(

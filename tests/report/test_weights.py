@@ -8,8 +8,8 @@ import pytest
 from answered_case import START, case, code, wrong_start
 
 from bisect_tool.axes.axis import Answer
-from bisect_tool.culprit import WrongStart
 from bisect_tool.report.answer import report_of
+from bisect_tool.wrong_start import WrongStart
 
 MOST = "Most of it is the weights: loss is 7437 as it is, 1.178 with the reference's weights, 1 in the reference."
 

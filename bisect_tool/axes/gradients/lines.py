@@ -16,7 +16,7 @@ from bisect_tool.axes.gradients.pieces import Pieces
 from bisect_tool.axes.gradients.places import Places
 from bisect_tool.axes.lines.statements import SharedLines, look_at
 from bisect_tool.captures.reader import Capture
-from bisect_tool.culprit import Culprit, Line, WrongBackward
+from bisect_tool.culprit import Culprit, Line
 from bisect_tool.finding import Finding
 from bisect_tool.probes.handed import PulledStatements
 from bisect_tool.probes.intervention import Intervention
@@ -24,6 +24,7 @@ from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sites import STEP, Edge, Site
+from bisect_tool.wrong_learning import WrongBackward
 
 MOST_TRIED = 2  # calls of one culprit: what the first hands back may reach nothing that learns, and is not judged then
 

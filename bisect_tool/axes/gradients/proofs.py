@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from bisect_tool.axes.gradients.passes import Backward, Repair, whole_pass
 from bisect_tool.axes.gradients.suspects import Suspect
-from bisect_tool.culprit import WrongBackward
 from bisect_tool.probes.reading import PulledAt, Reading
 from bisect_tool.questions.proof import Proof, agrees
 from bisect_tool.questions.question import Question
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sites import Site
+from bisect_tool.wrong_learning import WrongBackward
 
 
 def proved(asked: Backward, suspects: Sequence[Suspect]) -> tuple[WrongBackward, ...]:

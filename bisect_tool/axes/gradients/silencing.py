@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bisect_tool.axes.gradients.passes import Backward, own_pass
 from bisect_tool.axes.gradients.triage import port_kinds, reference_kinds, silent
-from bisect_tool.culprit import Culprit, OtherStart, SilencingStart
+from bisect_tool.culprit import Culprit
 from bisect_tool.finding import Finding
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import learning as sentences
 from bisect_tool.sites import Site
+from bisect_tool.wrong_start import OtherStart, SilencingStart
 
 
 def silencing(asked: Backward, whole: Reading, own: Reading, constants: Sequence[Finding]) -> Iterator[SilencingStart]:

@@ -9,7 +9,6 @@ from bisect_tool.axes.gradients.findings import gradient_findings
 from bisect_tool.axes.gradients.passes import Backward, Repair, of_calls
 from bisect_tool.axes.gradients.pieces import Pieces
 from bisect_tool.captures.described import StateEntry
-from bisect_tool.culprit import Frozen, Unregistered, Untied, WrongBackward
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.pairing.trace import Trace
@@ -17,6 +16,7 @@ from bisect_tool.probes.reading import PulledAt, Reading
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sentences import learning
 from bisect_tool.sites import STEP, Site, module_of
+from bisect_tool.wrong_learning import Frozen, Unregistered, Untied, WrongBackward
 
 DESCRIBED = 2  # calls of one culprit whose gradients are described, where there are more
 

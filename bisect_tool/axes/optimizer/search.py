@@ -12,13 +12,13 @@ from bisect_tool.axes.optimizer.findings import StepFinding, step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.captures.described import OptimizerGroup
 from bisect_tool.captures.manifest import Gradients, Optimizer
-from bisect_tool.culprit import WrongStep
 from bisect_tool.frameworks import known_framework
 from bisect_tool.probes.handed import Steps
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import optimizer as sentences
 from bisect_tool.sites import Site
+from bisect_tool.wrong_learning import WrongStep
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from bisect_tool.axes.axis import Answer
 from bisect_tool.axes.start.state_tree import StateTree
-from bisect_tool.culprit import WrongStart
 from bisect_tool.finding import Finding
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.questions.question import Question
@@ -16,6 +15,7 @@ from bisect_tool.search.ddmin import ddmin, descend
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import labels, start
 from bisect_tool.sites import Site, parent_of
+from bisect_tool.wrong_start import WrongStart
 
 
 def search_start(

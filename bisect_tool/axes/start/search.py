@@ -13,7 +13,7 @@ from bisect_tool.axes.start.felt import search_start
 from bisect_tool.axes.start.seeds import others, told_by_seeds
 from bisect_tool.axes.start.shown import shown_by, with_what_is_felt
 from bisect_tool.checks.initial.start import unlike
-from bisect_tool.culprit import AfterTheLayers, OtherStart, held_by
+from bisect_tool.culprit import AfterTheLayers, held_by
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
@@ -22,6 +22,7 @@ from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import start
 from bisect_tool.sites import Site
+from bisect_tool.wrong_start import OtherStart
 
 
 def _search(case: Case) -> Answer:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.checks.initial.seeds import told_by_name
-from bisect_tool.culprit import OtherStart
 from bisect_tool.finding import Finding
 from bisect_tool.questions.proof import Proof
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import start
 from bisect_tool.sentences.evidence import StartShows
 from bisect_tool.sites import Site
+from bisect_tool.wrong_start import OtherStart
 
 
 def told_by_seeds(case: Case) -> dict[StartShows, tuple[Finding, ...]]:

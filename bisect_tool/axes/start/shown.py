@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from bisect_tool.axes.axis import Case
 from bisect_tool.checks.initial.seeds import told_by_name
 from bisect_tool.checks.initial.start import unlike
-from bisect_tool.culprit import Culprit, OtherStart
+from bisect_tool.culprit import Culprit
 from bisect_tool.finding import Finding
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import start
 from bisect_tool.sites import Site
+from bisect_tool.wrong_start import OtherStart
 
 
 def with_what_is_felt(case: Case, culprits: Sequence[OtherStart], *, code_is_right: bool) -> list[Culprit]:

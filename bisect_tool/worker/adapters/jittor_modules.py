@@ -8,6 +8,7 @@ from typing import Any, Iterator, Mapping
 from . import attributes
 from .adapter import Module, Tensor, Tree
 from .jittor_tensors import doubled, is_tensor
+from .walk import walked
 
 _NO_SETTINGS = frozenset(["is_train", "sync"])
 # Jittor names its activation classes after the functions; "Conv" alone is its Conv2d.
@@ -30,17 +31,7 @@ def module_tree(roots: Mapping[str, Module]) -> Tree:
 
     Modules in plain lists and dicts are found too: Jittor's own ``named_modules`` misses them.
     """
-    found: Tree = []
-
-    def visit(name: str, module: Module) -> None:
-        children = list(_children(module)) if _opens(module) else []
-        found.append((name, module, not children))
-        for key, child in children:
-            visit("%s.%s" % (name, key) if name else key, child)
-
-    for name, module in roots.items():
-        visit(name, module)
-    return found
+    return walked(roots, lambda module: list(_children(module)) if _opens(module) else [])
 
 
 def _children(module: Module) -> Iterator[tuple[str, Module]]:

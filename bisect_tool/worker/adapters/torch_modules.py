@@ -8,6 +8,7 @@ from typing import Any, Iterator, Mapping
 from . import attributes
 from .adapter import Module, Tensor, Tree
 from .torch_tensors import doubled, is_tensor
+from .walk import walked
 
 _NO_SETTINGS = frozenset(["training", "inplace"])
 
@@ -21,17 +22,7 @@ def is_module(value: Any) -> bool:
 
 def module_tree(roots: Mapping[str, Module]) -> Tree:
     """Return (name, module, leaf) for every module, a shared one under each of its names, in definition order."""
-    found: Tree = []
-
-    def visit(name: str, module: Module) -> None:
-        children = [(key, child) for key, child in module._modules.items() if child is not None]
-        found.append((name, module, not children))
-        for key, child in children:
-            visit("%s.%s" % (name, key) if name else key, child)
-
-    for name, module in roots.items():
-        visit(name, module)
-    return found
+    return walked(roots, lambda module: [pair for pair in module._modules.items() if pair[1] is not None])
 
 
 def is_library(module: Module) -> bool:

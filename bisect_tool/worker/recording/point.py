@@ -27,8 +27,8 @@ Before = Mapping[str, float]  # the targets of the run at the reference's own we
 
 def record(
     model: Model, own: Recorder, state: Mapping[str, str], targets: Before, folder: str, batch: Any, wire: Wire
-) -> tuple[dict[str, Any] | None, str | None]:
-    """Return (what the manifest says of the run at stirred weights, None), or (None, why there is none).
+) -> dict[str, Any]:
+    """Return what the manifest says of the run at stirred weights, ``stirred``, or why there is none, ``not_stirred``.
 
     ``own`` recorded the run at the model's own weights, ``state`` are the keys of these. Weights are stirred less where the
     model gives something there that is not finite, or fails.
@@ -38,7 +38,7 @@ def record(
     for strength in STRENGTHS:
         values = stirring.stirred(model, strength)
         if not values:
-            return None, NOTHING
+            return {"stirred": None, "not_stirred": NOTHING}
         wire.event("stirred", every=0.0, strength=strength)
         with model.holding(values) as changed:
             try:
@@ -46,12 +46,13 @@ def record(
                 if why is None:
                     keys = {name: own.store.add(model.own[name]) for name in changed}
                     found = _recorded(model, own.another(), plain, folder, batch, wire)
-                    return {"state": {**state, **keys}, "stirred": list(keys), "strength": strength, **found}, None
+                    there = {"state": {**state, **keys}, "stirred": list(keys), "strength": strength, **found}
+                    return {"stirred": there, "not_stirred": None}
             except DiskError:
                 raise
             except Exception as error:  # a model may refuse any weights but its own, and the capture is good without
                 why = "at stirred weights the model fails: %s: %s" % (type(error).__name__, _first_line(error))
-    return None, why
+    return {"stirred": None, "not_stirred": why}
 
 
 def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch: Any, wire: Wire) -> dict[str, Any]:

@@ -47,17 +47,15 @@ def record(
     run's targets are not those of a plain run, bit for bit.
     """
     recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
-    draws = recorder.draws.found
     state = {name: recorder.store.add(array) for name, array in model.own.items()}
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
-    noise = measure_noise(model, recorder, read[0], folder, batch, wire)
-    spread = measure_spread(model, rebuild, seeds, wire)
-    pulled = None
-    if grads is not None:
-        _check_trains(recorder)
-        pulled = gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
-    stirred, not_stirred = point.record(model, recorder, state, read[0], folder, batch, wire)
+    again = {
+        "noise": measure_noise(model, recorder, read[0], folder, batch, wire),
+        "spread": measure_spread(model, rebuild, seeds, wire),
+        "gradients": _gradients(model, recorder, lines, read, grads, wire, folder, batch),
+        **point.record(model, recorder, state, read[0], folder, batch, wire),
+    }
     recorder.store.flush()
     manifest = {
         "format": FORMAT,
@@ -65,12 +63,7 @@ def record(
         **_found(recorder, read, lines),
         "state": state,
         "batch": batch,
-        "draws": draws,
-        "noise": noise,
-        "spread": spread,
-        "gradients": pulled,
-        "stirred": stirred,
-        "not_stirred": not_stirred,
+        **again,
         "seconds": seconds,
     }
     _write(folder, manifest)
@@ -94,6 +87,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "variables": recorder.variables,
         "excerpts": recorder.excerpts,
         "caught": recorder.caught,
+        "draws": recorder.draws.found,
         "skipped": lines.watcher.skipped,
         "transformed": recorder.transformed,
         "tensors": recorder.store.table,
@@ -143,12 +137,25 @@ def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
         )
 
 
-def _check_trains(recorder: Recorder) -> None:
+def _gradients(
+    model: building.Model,
+    recorder: Recorder,
+    lines: Lines,
+    read: Read,
+    grads: dict[str, Any] | None,
+    wire: Wire,
+    folder: str,
+    batch: Any,
+) -> dict[str, Any] | None:
+    """Record gradients, if they are wanted, of a step that makes none of its own."""
+    if grads is None:
+        return None
     if recorder.trains:
         raise building.RecipeError(
             "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
             % ", ".join(sorted(recorder.rewritten))
         )
+    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:

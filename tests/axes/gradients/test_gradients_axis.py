@@ -17,12 +17,14 @@ from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer
 from bisect_tool.axes.gradients.targets import WORST_GRADIENT
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.initial.start import InitialFinding
-from bisect_tool.culprit import Frozen, SilencingStart, Unregistered, WrongBackward, WrongCalls
+from bisect_tool.culprit import WrongCalls
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.report.answer import report_of
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_learning import Frozen, Unregistered, WrongBackward
+from bisect_tool.wrong_start import SilencingStart
 
 TREES = MODELS.map(lambda tops: tuple(map(_in_chains, tops)))  # one call after the other: gradients do not add up
 FACTORS = st.sampled_from([0.0, 0.5, 2.0, 1.01])

@@ -18,13 +18,13 @@ from bisect_tool.axes.axis import Case, ask
 from bisect_tool.axes.gradients.search import GradientAnswer
 from bisect_tool.axes.optimizer.search import OPTIMIZER
 from bisect_tool.captures.described import Described, OptimizerGroup
-from bisect_tool.culprit import Frozen, WrongStep
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes import handed
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import Site
+from bisect_tool.wrong_learning import Frozen, WrongStep
 
 EVERY_PARAMETER = tuple(map(Site, ALL))
 Groups = Sequence[tuple[Mapping[str, float], Sequence[str]]]  # settings and parameters of each

@@ -11,13 +11,14 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.start.search import START
 from bisect_tool.checks.initial.laws import LawFinding
 from bisect_tool.checks.initial.start import InitialFinding
-from bisect_tool.culprit import OtherStart, WrongCalls, WrongLoss, WrongStart
+from bisect_tool.culprit import WrongCalls, WrongLoss
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.reading import Failed, Reading
 from bisect_tool.questions.crash import Crash
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sites import STEP, Site
+from bisect_tool.wrong_start import OtherStart, WrongStart
 
 LAYERS = ("net.a", "net.b", "net.c")
 STATE = tuple(Site(f"{layer}.{leaf}") for layer in LAYERS for leaf in ("weight", "bias"))
