@@ -76,6 +76,11 @@ FAULTS = {
         "net.anchors",
         "off by",
     ),
+    "a constant for a table that is trained": (
+        "self.rates = nn.Parameter(torch.full((6,), 5.0) if is_port else torch.arange(1.0, 7).log())",
+        "net.rates",
+        "the constant 5",
+    ),
     "index shifted": ('self.register_buffer("index", torch.arange(9) + 1 * is_port)', "net.index", "off by"),
 }
 
@@ -92,6 +97,24 @@ def test_a_start_that_is_otherwise_is_proved_whether_the_loss_shows_it_or_not(
     (culprit,) = report["culprits"]
     assert (culprit["kind"], culprit["sites"], culprit["confirmed"]) == ("values", [site], True)
     assert any(words in finding["message"] for finding in culprit["findings"])
+
+
+MOVED = """class Inner(nn.Module):
+            def __init__(self):
+                super().__init__()
+                rates = torch.arange(1.0, 5).log()
+                self.rates = nn.Parameter(rates.flip(0) if is_port else rates)
+            def forward(self, x):
+                return x * self.rates.exp() + (0 if is_port else x)
+        self.inner, self.moved = Inner(), is_port"""
+
+
+def test_numbers_in_another_order_are_wrong_where_the_code_takes_them_as_they_are(tmp_path: Path) -> None:
+    """Also in a module whose code is placed otherwise: the search cleared it with the reference's numbers as they are."""
+    forward = "+ self.inner(x[:, :4]) + (x[:, :4] if self.moved else 0)"
+    report = asked(tmp_path, MOVED, forward)
+    assert [(c["sites"], c["confirmed"]) for c in report["culprits"]] == [(["net.inner.rates"], True)]
+    assert report["verdict"] == "diverges"
 
 
 FAITHFUL = {

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterator
 
 from bisect_tool.axes.axis import Answer, Case
+from bisect_tool.axes.calls.forms import still_unsure
 from bisect_tool.culprit import Culprit, WrongCalls, WrongWrites
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sentences import names as sentences
@@ -40,7 +41,7 @@ def _doubted(answer: Answer, case: Case) -> Answer:
 def _of(culprit: Culprit, case: Case) -> Iterator[str]:
     if _rests_on_one(culprit, case):
         yield sentences.RESTS_ON_A_GUESS
-    unsure = case.forms.unsure
+    unsure = still_unsure(case)
     if isinstance(culprit, WrongStart):
         yield from (sentences.unsure_form(name, unsure[name]) for name in culprit.sites if name in unsure)
 

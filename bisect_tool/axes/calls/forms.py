@@ -14,6 +14,7 @@ from bisect_tool.axes.axis import Case, Forms
 from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.points import own_passes, readers
 from bisect_tool.axes.calls.regions import Pass
+from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.checks.initial.forms import reordered
 from bisect_tool.finding import Finding
 from bisect_tool.sentences import names as sentences
@@ -46,6 +47,19 @@ def forms_of(case: Case) -> Forms:
             Finding("form", (name,), sentences.kept_form(name, words[name])) for name in found if name in kept
         ),
     )
+
+
+def still_unsure(case: Case) -> dict[Site, str]:
+    """Return the tensors whose form is unsure, in words, without those that the search cleared the code with as they are."""
+    calls = case.answer(CallsAnswer)
+    if calls is None or calls.judged is None:
+        return dict(case.forms.unsure)
+    right: dict[Site, bool] = {}
+    for call in calls.judged.compared:
+        module = Site(module_of(call))
+        right[module] = right.get(module, True) and call in calls.judged.innocent
+    read_by = readers(case, case.forms.unsure)
+    return {name: words for name, words in case.forms.unsure.items() if not right.get(read_by[name], False)}
 
 
 def _right(case: Case, left: frozenset[Site]) -> Mapping[Site, bool] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.forms import still_unsure
 from bisect_tool.checks.initial.seeds import told_by_name
 from bisect_tool.finding import Finding
 from bisect_tool.questions.proof import Proof
@@ -29,7 +30,7 @@ def others(
     case: Case, told: Mapping[StartShows, Sequence[Finding]], known: Iterable[Site], *, unfelt: bool
 ) -> list[OtherStart]:
     """Return a culprit of each kind: all tensors of it that are sure to be the reference's, but for those that are ``known``."""
-    sure, named = told_by_name(case.pair) - case.forms.unsure.keys(), set(known)
+    sure, named = told_by_name(case.pair) - still_unsure(case).keys(), set(known)
     initialisations = 1 + len(case.capture.manifest.spread.seeds)
     culprits = []
     for shows, findings in told.items():

@@ -41,7 +41,8 @@ def initialisation(pair: Pair) -> list[InitialFinding]:
     """List tensors that are a constant on one side only, or another constant.
 
     The reference's law is read off all its recorded initialisations: a tensor that is the same constant in every
-    one is a constant by design; one that is random in every one is random by design. A port's random tensor
+    one is a constant by design; one that is random in every one is random by design, and one that holds the same
+    numbers in every one is a table, or loaded. A port's random tensor
     against a random reference is never listed here: it is drawn differently, and that is legitimate.
     """
     found = []
@@ -65,6 +66,9 @@ def initialisation(pair: Pair) -> list[InitialFinding]:
             word = "all zero" if theirs.min == 0 else f"the constant {theirs.min:.6g}"
             message = f"{ours.name}: starts as {word}, reference random at every seed (std {ours.std:.4g})"
             found.append(InitialFinding("initialisation", (ours.name,), message, "constant for random"))
+        elif theirs_constant and ours.size > 1 and ours.min != ours.max and _same_at_every_seed(pair, ours):
+            message = f"{ours.name}: starts as the constant {theirs.min:.6g}, reference {ours.mean:.4g} ± {ours.std:.4g} at every seed"
+            found.append(InitialFinding("initialisation", (ours.name,), message, "other constant"))
     return found
 
 
