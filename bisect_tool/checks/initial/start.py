@@ -66,7 +66,7 @@ def initialisation(pair: Pair) -> list[InitialFinding]:
             word = "all zero" if theirs.min == 0 else f"the constant {theirs.min:.6g}"
             message = f"{ours.name}: starts as {word}, reference random at every seed (std {ours.std:.4g})"
             found.append(InitialFinding("initialisation", (ours.name,), message, "constant for random"))
-        elif theirs_constant and ours.size > 1 and ours.min != ours.max and _same_at_every_seed(pair, ours):
+        elif drawn and theirs_constant and ours.size > 1 and ours.min != ours.max and _same_at_every_seed(pair, ours):
             message = f"{ours.name}: starts as the constant {theirs.min:.6g}, reference {ours.mean:.4g} ± {ours.std:.4g} at every seed"
             found.append(InitialFinding("initialisation", (ours.name,), message, "other constant"))
     return found
