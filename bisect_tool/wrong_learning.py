@@ -11,8 +11,14 @@ from bisect_tool.sentences.blame import Asked, Blame
 from bisect_tool.sites import STEP, Site
 
 
+@dataclass(frozen=True, kw_only=True)
 class WrongBackward(Culprit):
-    """Code that passes other gradients on, although its values are right."""
+    """Code that passes other gradients on, although its values are right.
+
+    ``inside``: calls whose code is part of it, since they are written otherwise in the port and could not be taken apart.
+    """
+
+    inside: tuple[Site, ...] = ()
 
     kind: ClassVar[Kind] = "gradient"
     necessary_is_enough: ClassVar[Enough] = "unfelt"  # gradients are off that were not asked about
@@ -21,7 +27,7 @@ class WrongBackward(Culprit):
     def blamed(self) -> Blame:
         """Blame the code, at its line where that is known."""
         lines = self.line.places if self.line else ()
-        return blame.backward(self.sites, lines, after_the_layers=self.sites[0] == STEP)
+        return blame.backward(self.sites, lines, self.inside, after_the_layers=self.sites[0] == STEP)
 
     def evidence(self, asked: Asked) -> str:
         """Say that the backward pass is wrong, and whether the target of gradients shows it."""

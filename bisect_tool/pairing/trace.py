@@ -14,7 +14,7 @@ from bisect_tool.captures.manifest import Manifest, SiteEntry
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair, setting_differences
-from bisect_tool.sites import Site, calls_around, module_of
+from bisect_tool.sites import STEP, Site, calls_around, module_of
 from bisect_tool.worker.arrays import pairs
 
 
@@ -78,6 +78,10 @@ class Trace:
     def chain(self, site: Site) -> list[Site]:
         """Return a site and the calls around it, innermost first."""
         return [site, *calls_around(self.parents, site)]
+
+    def owner(self, site: Site) -> Site:
+        """Return the innermost call around a site that can be cut out: its own code holds what cannot be."""
+        return next((outer for outer in self.chain(site)[1:] if outer in self.members), STEP)
 
     def is_library(self, site: Site) -> bool:
         """Tell whether a call is that of a framework's own layer."""

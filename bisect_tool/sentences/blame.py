@@ -97,9 +97,13 @@ def line(place: str | None, variables: Sequence[str], does: str | None, unclear:
     return Blame(f"{where}, {does or f'which computes {sentence_list(variables)}'}{also},")
 
 
-def backward(sites: Sequence[str], lines: Sequence[str], *, after_the_layers: bool) -> Blame:
-    """Blame the backward pass of some code, at ``lines`` where they are known."""
+def backward(
+    sites: Sequence[str], lines: Sequence[str], inside: Sequence[str] = (), *, after_the_layers: bool
+) -> Blame:
+    """Blame the backward pass of some code, at ``lines`` where they are known; calls ``inside`` could not be taken apart from it."""
     what = "the loss code after the last layer" if after_the_layers else sentence_list(sites)
+    if inside and not lines:
+        what = f"{'step' if after_the_layers else what}, or of {sentence_list(inside)} inside it,"
     return Blame(f"the backward pass of {what}{f', at {places(lines)},' if lines else ''}")
 
 

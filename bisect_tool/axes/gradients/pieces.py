@@ -121,7 +121,7 @@ def owner_of(row: PulledAt | Edge, trace: Trace) -> Site:
     """
     if row.part not in ("output", "call"):
         return Site(row.site)
-    return next((site for site in trace.chain(Site(row.site))[1:] if site in trace.members), STEP)
+    return trace.owner(Site(row.site))
 
 
 def floor_of(row: PulledAt, trace: Trace, gradients: Gradients) -> float:

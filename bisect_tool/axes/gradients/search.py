@@ -6,7 +6,7 @@ The backward pass by pieces says whose own code it is; whole backward passes pro
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -33,12 +33,13 @@ from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, refer
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.culprit import Culprit
 from bisect_tool.finding import Finding
+from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.question import Question
 from bisect_tool.sentences import gradients as sentences
 from bisect_tool.sentences import names
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 
 class Norms(NamedTuple):
@@ -74,7 +75,9 @@ def _search(case: Case) -> Answer:
     calls = case.answer(CallsAnswer)
     if calls is None or calls.judged is None:
         return GradientAnswer(open_ends=(sentences.not_before_the_layers(),))
-    wrong = {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}
+    wrong = _wrong(
+        {*calls.judged.suspected, *(site for culprit in calls.culprits for site in culprit.sites)}, case.trace
+    )
     elsewhere, kept = held_elsewhere(case.pair, recorded), case.forms.kept & recorded.parameters.keys()
     lost = known.unpaired(case, recorded) | elsewhere | kept
     if is_about(case.gradient_target, lost):
@@ -88,6 +91,11 @@ def _search(case: Case) -> Answer:
     notes += [names.gradients_of_other_forms(sorted(kept))] if kept else []
     open_ends = not_compared(case.pair, recorded, elsewhere)
     return replace(found, open_ends=(*found.open_ends, *open_ends), notes=(*found.notes, *notes))
+
+
+def _wrong(calls: Collection[Site], trace: Trace) -> set[Site]:
+    """Return calls that are wrong, with those whose piece holds the code of one that is cut out of no run."""
+    return {*calls, *(trace.owner(call) for call in calls if call != STEP and call not in trace.members)}
 
 
 def _question(case: Case, manifest: Manifest, gradients: Gradients) -> Question:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.axes.gradients.findings import gradient_findings
@@ -44,7 +44,15 @@ def wrong_calls(asked: Backward, pieces: Pieces) -> Iterator[Suspect]:
     for owners in alike.values():
         rows = tuple(row for owner in owners for row in pieces.off[owner])
         findings = tuple(_findings(owners, pieces, _batch_size(asked.pair)))
-        yield Suspect(WrongBackward(sites=tuple(owners), findings=findings), of_calls(asked.trace, owners), rows)
+        culprit = WrongBackward(sites=tuple(owners), findings=findings, inside=tuple(_inside(asked.trace, owners)))
+        yield Suspect(culprit, of_calls(asked.trace, owners), rows)
+
+
+def _inside(trace: Trace, owners: Collection[Site]) -> Iterator[Site]:
+    """Yield the calls of own modules that could not be cut out, and so are part of the code of others."""
+    for call in map(Site, trace.parents):
+        if call not in trace.members and not trace.is_library(call) and trace.owner(call) in owners:
+            yield call
 
 
 def _kind_of(trace: Trace, owner: Site, rows: Sequence[PulledAt]) -> Hashable:

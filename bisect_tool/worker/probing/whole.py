@@ -89,7 +89,7 @@ class Whole:
         if (call.site in self._pulled or inside) and not severed:  # else its own code would give that once more
             self._end(call.site, "output", named(self._adapter, self._reference, entry["output"], output))
         if call.site in self._pulled or severed or inside:
-            return self._anew(call.site, entry["output"], self._probe.substitute(call.site))
+            return self._anew(call.site, entry["output"], self._filled(entry["output"], output))
         return self._straightened(entry["output"], output) if call.site in self._straight else output
 
     def _is_inside(self, call: Call) -> bool:
@@ -132,6 +132,18 @@ class Whole:
             return self._adapter.leaf(tensor)[1] if known else tensor
 
         return trees.map_leaves(output, self._adapter.is_tensor, begin)
+
+    def _filled(self, tree: dict[str, Any], output: Any) -> Any:
+        """Return an output with the reference's values, and no graph behind it; in the port's own structure, which its code reads."""
+        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
+
+        def fill(tensor: Tensor) -> Tensor:
+            _, key = next(left)
+            array = None if key is None else self._reference.fitting(key, tensor)
+            mine = self._adapter.detached(tensor)
+            return mine if array is None else self._probe.put_at(mine, array.reshape(tuple(map(int, tensor.shape))))
+
+        return trees.map_leaves(output, self._adapter.is_tensor, fill)
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
         left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
