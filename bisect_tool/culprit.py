@@ -151,10 +151,11 @@ class WrongRegion(WrongCode):
     """Code of several ``pieces`` that values cannot tell apart, or the one of them that is left.
 
     Attributes: ``pieces`` of the first of ``sites``, those of the others being of the same kinds; ``shown_at``, the calls at which
-    it shows.
+    it shows; ``feeds``, the pieces that hand something wrong to calls in place, each with the first of these.
     """
 
     pieces: tuple[Site, ...]
+    feeds: tuple[tuple[Site, Site], ...]
     shown_at: tuple[Site, ...]
 
     @property

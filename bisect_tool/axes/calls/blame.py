@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.point import Suspect
+from bisect_tool.axes.calls.regions import around
 from bisect_tool.axes.calls.values import Blamed
 from bisect_tool.culprit import WrongCaller, WrongCalls, WrongCode, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.finding import Finding
@@ -183,6 +184,7 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     return WrongRegion(
         sites=tuple(site for one in group for site in (one.pieces if kinds == [suspect.pieces] else one.roots)),
         pieces=suspect.pieces,
+        feeds=_feeds(suspect),
         shown_at=tuple(site for one in group for site in one.shown_at),
         necessary=proof,
         findings=(
@@ -192,6 +194,14 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
         ),
         doubts=_doubts(suspect),
     )
+
+
+def _feeds(suspect: Suspect) -> tuple[tuple[Site, Site], ...]:
+    """Return the pieces of a region that hand something wrong to calls in place, each with the first of these."""
+    found: dict[Site, Site] = {}
+    for site in suspect.region.handed_off:
+        found.setdefault(around(suspect.seen.rows, site), site)
+    return tuple(found.items())
 
 
 def _roots(group: Sequence[Suspect]) -> tuple[Site, ...]:
@@ -205,14 +215,16 @@ def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
 
 
 def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
-    """Say which call is the first in a region that is handed something wrong, in execution order."""
-    region, floor = suspect.region, suspect.passes.floors.inputs(suspect.region)
+    """Say which call is the first in a region that is handed something wrong, in execution order.
+
+    One in place, if there is any: what those inside are handed may be meant so.
+    """
+    region, floor, rows = suspect.region, suspect.passes.floors.inputs(suspect.region), suspect.seen.rows
     meant = {region.root, *(suspect.pieces if suspect.otherwise else ())}
-    for site, row in suspect.seen.rows.items():
-        inside = site in region.pieces - meant and any(c.exceeds(floor) for c in row.inputs)
-        if inside or site in region.handed_off:
-            yield Finding("first", (site,), calls.first_wrong(site, worst(row.inputs)))
-            return
+    off = (site for site in rows if site in region.pieces - meant and any(c.exceeds(floor) for c in rows[site].inputs))
+    first = next((site for site in rows if site in region.handed_off), None) or next(off, None)
+    if first is not None:
+        yield Finding("first", (first,), calls.first_wrong(first, worst(rows[first].inputs)))
 
 
 def _doubts(suspect: Suspect) -> tuple[str, ...]:

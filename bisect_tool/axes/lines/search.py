@@ -75,10 +75,16 @@ def _with_all_layers(case: Case) -> Intervention:
 
 
 def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
-    """Return code of several pieces with the line that makes each wrong by itself, while all around it is the reference's."""
+    """Return code of several pieces with the lines that make wrong what is seen of it, while all around each is the reference's.
+
+    What pieces hand to calls in place, where they do. Else what each gives; but one that lacks a known operation, or has one more,
+    may have it elsewhere.
+    """
     found: list[Culprit] = []
-    for piece in [one for one in region.pieces if one == STEP or one in case.trace.members][:MOST_PIECES]:
-        if piece == STEP:
+    feeds = dict(region.feeds)
+    pieces = [one for one in feeds or region.pieces if one == STEP or one in case.trace.members]
+    for piece in pieces[:MOST_PIECES]:
+        if piece == STEP and STEP not in feeds:
             layers = _with_all_layers(case)
             count = len(layers.patched - case.question.base.patched)
             perfect = case.question.run(
@@ -86,11 +92,18 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
             )
             found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
         else:
-            alone = dataclasses.replace(region, sites=(piece,), findings=())
-            found.append(with_line(alone, _probes_at(case, alone, piece, given=False)))
+            feed = feeds.get(piece)
+            alone = dataclasses.replace(region, sites=(piece,), findings=()) if feed is None else _caller(piece, feed)
+            culprit = with_line(alone, _probes_at(case, alone, piece if feed is None else feed, given=False))
+            known = feed is None and any(finding.check == "values" for finding in culprit.findings)
+            found += [] if known else [culprit]
     findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
     line = next((culprit.line for culprit in found if culprit.line), None)
     return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
+
+
+def _caller(piece: Site, feed: Site) -> WrongCaller:
+    return WrongCaller(sites=(piece,), feeds=(feed,), gives=())
 
 
 def _probes_at(
