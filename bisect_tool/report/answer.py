@@ -9,6 +9,7 @@ from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer, Norms
+from bisect_tool.axes.gradients.targets import reference_rms
 from bisect_tool.axes.guessed import guesses
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.census import census
@@ -139,8 +140,18 @@ def _agreement(case: Case) -> str:
         weights_lost=case.lost,
         rounded=rounded,
         unpaired=unpaired,
+        silent=_silent(case),
         not_compared=left_out(case),
     )
+
+
+def _silent(case: Case) -> str:
+    """Return how many gradients of the reference are zero, where most are: that they agree says little."""
+    gradients = case.capture.manifest.gradients
+    if gradients is None:
+        return ""
+    zero = [name for name in gradients.parameters if not reference_rms(case.capture.manifest, gradients, name)]
+    return f"{len(zero)} of {len(gradients.parameters)}" if 2 * len(zero) > len(gradients.parameters) else ""
 
 
 def _questions(case: Case, base: float | None, own: float | None) -> dict[data.QuestionName, data.Range]:

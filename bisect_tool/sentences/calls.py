@@ -138,7 +138,10 @@ def stopped_after(culprits: int) -> str:
 
 def outermost_not_given(calls: Sequence[str]) -> str:
     """Say that the fault may lie in calls that could not be patched."""
-    return f"{listed(calls)} could not be given the reference's value, so that the fault may lie there too"
+    return (
+        f"no call of the port is known to be {listed(calls)} (a rename rule may say which module is), so that the fault may "
+        "lie there too"
+    )
 
 
 def batch_not_given(parts: Sequence[str]) -> str:

@@ -27,8 +27,13 @@ def not_before_the_layers() -> str:
 
 
 def backward_fails(why: str) -> str:
-    """Say that a whole backward pass fails."""
+    """Say that the port's own backward pass fails."""
     return f"the port's backward pass fails ({why.rstrip('.')})"
+
+
+def straight_fails(why: str) -> str:
+    """Say that the port's backward pass fails only where its layers give the reference's values: that is no fault of the port's."""
+    return f"gradients could not be compared: with the reference's values in its place the port's backward pass stops ({why.rstrip('.')})"
 
 
 def pieces_fail(why: str) -> str:

@@ -88,19 +88,21 @@ def all_agree(
     weights_lost: Sequence[str] = (),
     rounded: int = 0,
     unpaired: int = 0,
+    silent: str = "",
     not_compared: Sequence[str] = (),
 ) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
     ``lost`` calls of the reference could not be compared, and ``weights_lost`` not be given; in the gradients of ``rounded``
-    parameters rounding adds up, and those of ``unpaired`` ones could not be compared; ``not_compared`` are targets with why.
+    parameters rounding adds up, and those of ``unpaired`` ones could not be compared; ``silent`` says how many are zero; ``not_compared`` are targets with why.
     """
     which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
     verb = "does" if len(targets) == 1 else "do"
     which_pulled = "Every call's gradient" if rounded else "Every gradient"
     of = " + ".join(gradients_of) + (" that could be compared" if unpaired else "")
     by_itself = f", by itself; in {counted(rounded, 'parameter')} rounding adds up" if rounded else ""
-    pulled = f" {which_pulled} of {of} agrees too{by_itself}." if gradients_of else ""
+    zero = f", and {silent} are zero on both sides" if silent else ""
+    pulled = f" {which_pulled} of {of} agrees too{by_itself}{zero}." if gradients_of else ""
     within = [target for target in start.within if target in targets]
     verb_within = "starts" if len(within) == 1 else "start"
     also = (

@@ -126,7 +126,7 @@ def test_what_could_not_be_settled(sentence, expected):
 
 def test_what_could_not_be_given():
     """Calls, parts of the batch and tensors; a guess is shown with its partner."""
-    assert calls.outermost_not_given(["a", "b"]).startswith("a, b could not be given the reference's value")
+    assert calls.outermost_not_given(["a", "b"]).startswith("no call of the port is known to be a, b")
     assert calls.batch_not_given(["x"]) == "the port did not get the reference's batch: x is on one side only"
     assert calls.state_not_given(["w"]) == (
         "w could not be given the reference's value (no partner or another shape in the port)"

@@ -109,9 +109,10 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     """Compare every gradient, and find what makes them wrong."""
     whole = whole_pass(asked, Repair(), sentences.STRAIGHT)
     own = own_pass(asked)
-    failure = whole.failure or own.failure
-    if failure is not None:
-        return GradientAnswer(open_ends=(sentences.backward_fails(failure),))
+    if own.failure is not None:
+        return GradientAnswer(open_ends=(sentences.backward_fails(own.failure),))
+    if whole.failure is not None:
+        return GradientAnswer(open_ends=(sentences.straight_fails(whole.failure),))
     pieces = pull_pieces(asked)
     if pieces.failure is not None:
         return GradientAnswer(open_ends=(sentences.pieces_fail(pieces.failure),))

@@ -9,6 +9,7 @@ fault can be put right, or be the only one that is not, and no other fault is hi
 from __future__ import annotations
 
 import contextlib
+import math
 from types import MappingProxyType
 from typing import Any, Callable, Collection, Iterable, Mapping, Tuple
 
@@ -157,7 +158,10 @@ class Whole:
 
     def _end(self, site: str, part: str, tensors: Iterable[Tuple[str, Tensor]]) -> None:
         for path, tensor in tensors:
-            gradient = self._reference.gradient((site, part, path))
+            gradient, shape = self._reference.gradient((site, part, path)), tuple(map(int, tensor.shape))
+            if gradient is not None and gradient.size != math.prod(shape):
+                said = "the %s of %s has shape %s here, and the reference's gradient there %s"
+                raise build.RecipeError(said % (part, site, list(shape), list(gradient.shape)))
             if gradient is not None:
                 self._roots.append((tensor, gradient))
 
