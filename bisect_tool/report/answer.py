@@ -86,7 +86,8 @@ def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[
     elif why:
         sentence = limits.nothing_proved_by_then(case.target, why)
     else:
-        sentence = limits.inconclusive(case.target, off, _reasons(case, open_ends), lost_calls(case))
+        suspects = [c.blamed.who for c in case.culprits] if all(c.kind == "gradient" for c in case.culprits) else []
+        sentence = limits.inconclusive(case.target, off, _reasons(case, open_ends), lost_calls(case), suspects)
     sentence = " ".join(filter(None, (sentence, mostly_the_weights(case))))
     return verdict, limits.ended_early(sentence, why) if proved and why else sentence
 

@@ -20,8 +20,14 @@ def status(probes: int, *, confirmed: bool) -> str:
     return "proved by two probes" if probes == 2 else "proved"
 
 
-def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str], lost: int = 0) -> str:
-    """Say that no culprit could be proved, and why; ``off`` are the targets that diverge, ``lost`` calls were not compared."""
+def inconclusive(
+    target: str | None, off: Sequence[str], reasons: Sequence[str], lost: int = 0, of_gradients: Sequence[str] = ()
+) -> str:
+    """Say that no culprit could be proved, and why.
+
+    ``off`` are the targets that diverge, ``lost`` calls were not compared; ``of_gradients`` are suspects, where all are for their
+    gradients.
+    """
     if reasons:
         why = "; ".join(reasons)
     elif target is None and off:
@@ -30,6 +36,9 @@ def inconclusive(target: str | None, off: Sequence[str], reasons: Sequence[str],
             f"every call{' that could be compared' if lost else ''} is right by itself, yet {sentence_list(off)} {verb}; "
             f"--target {off[0]} says what was ruled out"
         )
+    elif of_gradients:
+        who = sentence_list([one.rstrip(",") for one in of_gradients])
+        why = f"values agree where they were compared, gradients do not, and no pass proves whose doing that is; suspected is {who}"
     else:
         why = "the probes that should prove it do not agree with each other"
     return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."

@@ -118,3 +118,11 @@ def test_what_a_worker_lacks_is_named() -> None:
 def test_a_failure_beside_the_probes_says_what_the_report_lacks(operation: str) -> None:
     """And why it failed."""
     assert limits.unanswered(operation, "out of memory").endswith(": out of memory")
+
+
+def test_gradients_alone_that_are_off_are_said_to_be_so() -> None:
+    """With who is suspected, and what is known: that values agree."""
+    assert limits.inconclusive(None, [], [], of_gradients=["the backward pass of net.a, at line 3 of port.py,"]) == (
+        "No culprit could be proved: values agree where they were compared, gradients do not, and no pass proves whose doing that is; "
+        "suspected is the backward pass of net.a, at line 3 of port.py."
+    )
