@@ -11,12 +11,13 @@ ALL = "*"  # before the name of the argument that takes all further positions
 class Arguments(NamedTuple):
     """The arguments of one call by name; ``call`` turns such a dict back into (args, kwargs).
 
-    ``full``: the function takes no more than these.
+    ``full``: the function ``compute`` takes no more than these.
     """
 
     by_name: Dict[str, Any]
     call: Callable[[Dict[str, Any]], Tuple[Sequence[Any], Dict[str, Any]]]
     full: bool
+    compute: Callable[..., Any]
 
 
 def parameters(compute: Callable[..., Any]) -> List[str]:
@@ -38,7 +39,7 @@ def named(compute: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, An
         return [arguments[place] for place in places], {key: arguments[key] for key in kwargs}
 
     by_name = {**dict(zip(places, args)), **kwargs}
-    return Arguments(by_name, call, _takes_no_more(compute, by_name))
+    return Arguments(by_name, call, _takes_no_more(compute, by_name), compute)
 
 
 def _takes_no_more(compute: Callable[..., Any], by_name: Dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from ..adapters.adapter import Adapter, Tensor
 from ..arrays import Array, measure, trees
 from .arguments import Arguments
 from .boundaries import Compared, Part
+from .hidden import may_read_more
 
 Found = Sequence[tuple[str, Array]]
 
@@ -44,7 +45,8 @@ class Unknowns:
 
         What shapes alone tell, such as a causal mask, is nothing that a function lacks which takes no such argument.
         """
-        given, lacks = handed.by_name, [one for one in inputs.missing if not (handed.full and one.from_shapes)]
+        given = handed.by_name
+        lacks = [one for one in inputs.missing if not (one.from_shapes and self._gets_no_more(handed))]
         opaque = list(trees.opaque(given, self._adapter.is_tensor))
         tensors = dict(trees.leaves(given, self._adapter.is_tensor))
         guessed = {part.path: part for part in inputs.parts if not part.known}
@@ -60,6 +62,10 @@ class Unknowns:
             "masks": _masks(found, inputs.parts),
             "handed_on": not opaque and around is not None and unknown.is_handed_on(around),
         }
+
+    def _gets_no_more(self, handed: Arguments) -> bool:
+        """Tell whether a call can have nothing but its arguments, so that it makes itself what the reference's is handed."""
+        return handed.full and not may_read_more(handed.compute, self._adapter.METHOD, self._adapter.is_tensor)
 
     def read(self, inputs: Compared, inside: Iterable[str | None]) -> list[Part]:
         """Return what a call was handed that may be read in several ways, and its own code read: not the calls ``inside`` it."""

@@ -105,7 +105,30 @@ def routed(port: bool, fault: str) -> nn.Module:
     )
 
 
+def held(port: bool, *, wrong: bool = False) -> nn.Module:
+    """Return two blocks that are handed a causal mask, and in the port read the one that the net left for them."""
+    kept: dict[str, Any] = {}
+
+    def attended(self: Any, x: Any, mask: Any) -> Any:
+        return x + self.o((self.q(x) @ self.k(x).mT + mask).softmax(-1) @ self.v(x))
+
+    def mine(self: Any, x: Any) -> Any:
+        return attended(self, x, kept["mask"])
+
+    def forward(self: Any, x: Any) -> Any:
+        mask = torch.full((TOKENS, TOKENS), -1e9).triu(1)
+        if not port:
+            return self.head(self.last(self.first(x, mask), mask))
+        kept["mask"] = mask.mT if wrong else mask
+        return self.head(self.last(self.first(x)))
+
+    first, last = (module(mine if port else attended, **{name: linear() for name in "qkvo"}) for _ in range(2))
+    return module(forward, first=first, last=last, head=linear())
+
+
 PAIRS = [
+    Pair("held_faithful", held),
+    Pair("held_wrong", lambda p: held(p, wrong=True), faults("net"), enclosing=True),
     Pair("left_out_faithful", lambda p: left_out(p, "")),
     Pair(
         "left_out_values",
