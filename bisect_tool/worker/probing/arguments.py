@@ -47,7 +47,7 @@ def _takes_no_more(compute: Callable[..., Any], by_name: Dict[str, Any]) -> bool
         found = inspect.signature(compute).parameters
     except (TypeError, ValueError):  # one that is not written in Python
         return False
-    return all(name in by_name for name in found)
+    return all(by_name.get(name) is not None for name in found)  # None is handed for what is left out
 
 
 def spelled(names: Sequence[str], index: int) -> str:

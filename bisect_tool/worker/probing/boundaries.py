@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import Array, angles, measure, pairs, telling
 from ..arrays.layouts import Form, layouts, same
 
+NOTHING = -1e9  # what an additive mask that shuts nothing would add where it did
 ALIKE = 1e-3  # relative; of values that are paired for being the same
 Reading = Hashable  # a way to read a value that the two sides write in other kinds
 Found = Sequence[Tuple[str, Array]]  # path, value
@@ -238,6 +239,7 @@ def _readings(array: Array, expected: Array) -> Dict[Reading, Form]:
         return {0: lambda e: e == 0, 1: lambda e: e != 0}
     if array.dtype.kind == "f" and expected.dtype.kind == "b":
         low = array.min() if array.size else 0.0  # what the port adds where it masks
+        low = low if low < 0 else NOTHING
         return {
             0: lambda e: e.astype(array.dtype),
             1: lambda e: np.where(e, 0.0, low),

@@ -51,7 +51,14 @@ def test_a_recorded_path_is_known_by_the_arguments_name(path, name):
 
 @pytest.mark.parametrize(
     ("compute", "args", "full"),
-    [(plain, (1, 2), True), (plain, (1,), False), (rest, (1,), False), (range, (1,), False), (lambda x: x, (1,), True)],
+    [
+        (plain, (1, 2), True),
+        (plain, (1,), False),
+        (plain, (1, None), False),
+        (rest, (1,), False),
+        (range, (1,), False),
+        (lambda x: x, (1,), True),
+    ],
 )
 def test_a_function_that_takes_no_more_is_told(compute, args, full):
     """What has an argument left, or takes any number, may have been left without something."""

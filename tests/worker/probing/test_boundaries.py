@@ -178,3 +178,14 @@ def test_a_form_that_shapes_do_not_tell_is_guessed_until_it_is_known():
     turns = np.stack((value.real, value.imag), -1).reshape(3, 8)
     (wrong,) = compare([("x", turns)], wanted, read, reading_of=lambda *_part: part.reading).parts
     assert (wrong.off["error"] > 0.1, wrong.known) == (True, True)
+
+
+def test_a_mask_that_shuts_nothing_is_not_one_that_shuts_something():
+    """Zeros are added where nothing is left out; the reference leaves out some places."""
+    keep = np.array([True, True, False, True])
+    parts = {}
+    for name, handed in {"shut": np.where(keep, 0.0, -1e9).astype(np.float32), "open": np.zeros(4, np.float32)}.items():
+        wanted = [Recorded("mask", "0.0", "k", (4,))]
+        parts[name] = compare([("mask", handed)], wanted, lambda _key: keep).parts[0].off["error"]
+    assert parts["shut"] == 0
+    assert parts["open"] > 0.5
