@@ -155,8 +155,7 @@ def _error(search: Search, found: Pass, tried: Pass, site: Site) -> float:
     gives, region = largest(tried.rows[site].output), found.regions[site]
     if gives > search.passes.floors.output(region):
         return gives
-    handed = [largest(found.rows[site].inputs) for site in region.handed_off]
-    return max(largest(found.rows[region.root].output), *handed, 0.0)
+    return found.error(region, region.handed_off)
 
 
 def _groups(search: Search, found: Pass, wrong: Mapping[Site, Region], depth: int) -> list[tuple[frozenset[Site], int]]:

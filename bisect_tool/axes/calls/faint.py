@@ -38,7 +38,7 @@ def _led_astray(search: Search, found: Pass, region: Region) -> Iterator[Site]:
     """Yield what is dissolved in a right region, is handed something else and gives it, where that may be seen around it."""
     if region.root == STEP or not region.right:
         return
-    if not _rest(found, region) > max(LEAST, TIMES * search.passes.floors.rounds(region)):
+    if not found.error(region, region.frontier) > max(LEAST, TIMES * search.passes.floors.rounds(region)):
         return
     for site in region.pieces - search.fixed - {region.root}:
         row = found.rows[site]
@@ -47,12 +47,7 @@ def _led_astray(search: Search, found: Pass, region: Region) -> Iterator[Site]:
             yield site
 
 
-def _rest(found: Pass, region: Region) -> float:
-    """Return what is off of all that a region gives and hands on."""
-    handed = [largest(found.rows[site].inputs) for site in region.frontier]
-    return max(largest(found.rows[region.root].output), *handed, 0.0)
-
-
 def _comes_through(found: Pass, noisy: Pass, root: Site) -> bool:
     """Tell whether a region gives as much of its own error as of noise of that size."""
-    return _rest(found, found.regions[root]) >= SHARE * _rest(noisy, noisy.regions[root])
+    plain, loud = (one.error(one.regions[root], one.regions[root].frontier) for one in (found, noisy))
+    return plain >= SHARE * loud

@@ -8,12 +8,11 @@ first. One that means to is right with the second alone, and then they are left 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bisect_tool.axes.axis import Case, Forms
 from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.points import own_passes, readers
-from bisect_tool.axes.calls.regions import Pass
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.checks.initial.forms import reordered
 from bisect_tool.finding import Finding
@@ -54,10 +53,7 @@ def still_unsure(case: Case) -> dict[Site, str]:
     calls = case.answer(CallsAnswer)
     if calls is None or calls.judged is None:
         return dict(case.forms.unsure)
-    right: dict[Site, bool] = {}
-    for call in calls.judged.compared:
-        module = Site(module_of(call))
-        right[module] = right.get(module, True) and call in calls.judged.innocent
+    right = _by_module((call, call in calls.judged.innocent) for call in calls.judged.compared)
     read_by = readers(case, case.forms.unsure)
     return {name: words for name, words in case.forms.unsure.items() if not right.get(read_by[name], False)}
 
@@ -70,12 +66,13 @@ def _right(case: Case, left: frozenset[Site]) -> Mapping[Site, bool] | None:
         found = own_passes(case, question).run(())
     except (PassError, SpentError):
         return None
-    return _by_module(found)
+    return _by_module((root, region.right) for root, region in found.regions.items())
 
 
-def _by_module(found: Pass) -> dict[Site, bool]:
+def _by_module(calls: Iterable[tuple[Site, bool]]) -> dict[Site, bool]:
+    """Return for each module, and for ``step``, whether all of its calls are right."""
     right: dict[Site, bool] = {}
-    for root, region in found.regions.items():
-        module = root if root == STEP else Site(module_of(root))
-        right[module] = right.get(module, True) and region.right
+    for call, is_right in calls:
+        module = call if call == STEP else Site(module_of(call))
+        right[module] = right.get(module, True) and is_right
     return right

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bisect_tool.probes.reading import Reading, Watched
+from bisect_tool.questions.judging import largest
 from bisect_tool.sites import STEP, Site
 
 Rows = Mapping[Site, Watched]
@@ -114,6 +115,11 @@ class Pass:
     def wrong(self) -> Iterator[Region]:
         """Yield the regions that are not right, in order."""
         return (region for region in self.regions.values() if not region.right)
+
+    def error(self, region: Region, handed: Collection[Site]) -> float:
+        """Return how far off is what a region gives, and hands some of its calls: the worst of it, infinity where it does not compare."""
+        off = [largest(self.rows[site].inputs) for site in handed]
+        return max(largest(self.rows[region.root].output), *off, 0.0)
 
     def innocent(self) -> frozenset[Site]:
         """Return the pieces of regions that are right, with all that they make for others compared.

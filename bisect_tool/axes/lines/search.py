@@ -93,17 +93,15 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
             found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
         else:
             feed = feeds.get(piece)
-            alone = dataclasses.replace(region, sites=(piece,), findings=()) if feed is None else _caller(piece, feed)
-            culprit = with_line(alone, _probes_at(case, alone, piece if feed is None else feed, given=False))
+            alone: Culprit = dataclasses.replace(region, sites=(piece,), findings=())
+            if feed is not None:
+                alone = WrongCaller(sites=(piece,), feeds=(feed,))
+            culprit = with_line(alone, _probes_at(case, alone, feed or piece, given=False))
             known = feed is None and any(finding.check == "values" for finding in culprit.findings)
             found += [] if known else [culprit]
     findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
     line = next((culprit.line for culprit in found if culprit.line), None)
     return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
-
-
-def _caller(piece: Site, feed: Site) -> WrongCaller:
-    return WrongCaller(sites=(piece,), feeds=(feed,), gives=())
 
 
 def _probes_at(

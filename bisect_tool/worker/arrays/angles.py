@@ -12,9 +12,8 @@ from . import Array
 
 Keys = Tuple[str, ...]
 ALIKE = 1e-3  # what is further off is something else
-LARGE = (
-    0.01  # of an angle: what float32 rounds of so much is no more than it rounds of a value of one, in any framework
-)
+# Of an angle: what float32 rounds of so much, in any framework, is no more than it rounds of a value of one.
+LARGE = 0.01
 GLANCE = 64  # numbers that tell at once that two arrays are no cosines and sines
 MOST = 8  # arrays on a side that are looked at
 

@@ -9,15 +9,20 @@ ALL = "*"  # before the name of the argument that takes all further positions
 
 
 class Arguments(NamedTuple):
-    """The arguments of one call by name; ``call`` turns such a dict back into (args, kwargs).
-
-    ``full``: the function ``compute`` takes no more than these.
-    """
+    """The arguments of one call of ``compute`` by name; ``call`` turns such a dict back into (args, kwargs)."""
 
     by_name: Dict[str, Any]
     call: Callable[[Dict[str, Any]], Tuple[Sequence[Any], Dict[str, Any]]]
-    full: bool
     compute: Callable[..., Any]
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the function takes no more than these; what is None was left out."""
+        try:
+            found = inspect.signature(self.compute).parameters
+        except (TypeError, ValueError):  # one that is not written in Python
+            return False
+        return all(self.by_name.get(name) is not None for name in found)
 
 
 def parameters(compute: Callable[..., Any]) -> List[str]:
@@ -38,16 +43,7 @@ def named(compute: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, An
     def call(arguments: Dict[str, Any]) -> Tuple[Sequence[Any], Dict[str, Any]]:
         return [arguments[place] for place in places], {key: arguments[key] for key in kwargs}
 
-    by_name = {**dict(zip(places, args)), **kwargs}
-    return Arguments(by_name, call, _takes_no_more(compute, by_name), compute)
-
-
-def _takes_no_more(compute: Callable[..., Any], by_name: Dict[str, Any]) -> bool:
-    try:
-        found = inspect.signature(compute).parameters
-    except (TypeError, ValueError):  # one that is not written in Python
-        return False
-    return all(by_name.get(name) is not None for name in found)  # None is handed for what is left out
+    return Arguments({**dict(zip(places, args)), **kwargs}, call, compute)
 
 
 def spelled(names: Sequence[str], index: int) -> str:

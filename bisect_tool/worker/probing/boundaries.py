@@ -109,25 +109,16 @@ def compare(
         lambda path, one: _is_as_large(arrays[path], one, read),
     )
     parts = []
-    for path, array in found:
-        expected = read(wanted[partners[path]].key) if path in partners else None
-        if expected is None:
-            continue
+    for path, array in ((path, array) for path, array in found if path in partners):
+        expected = read(wanted[partners[path]].key)
         part = _part(path, array, wanted[partners[path]], expected, reading_of)
         if holds(expected) or holds(part.form(expected)):
             parts.append(part)
     compared = {part.path for part in parts}
     taken = {partners[path] for path in compared}
-    return Compared(
-        parts,
-        [path for path, _ in found if path not in compared],
-        [
-            one._replace(from_shapes=telling.follows_from_shape(read(one.key)))
-            for index, one in enumerate(wanted)
-            if index not in taken
-        ],
-        told,
-    )
+    left = (one for index, one in enumerate(wanted) if index not in taken)
+    missing = [one._replace(from_shapes=telling.follows_from_shape(read(one.key))) for one in left]
+    return Compared(parts, [path for path, _ in found if path not in compared], missing, told)
 
 
 def _turns(found: Found, wanted: Sequence[Recorded], read: Read) -> Optional[angles.Same]:
@@ -238,8 +229,7 @@ def _readings(array: Array, expected: Array) -> Dict[Reading, Form]:
     if array.dtype.kind == "b" and expected.dtype.kind == "f":
         return {0: lambda e: e == 0, 1: lambda e: e != 0}
     if array.dtype.kind == "f" and expected.dtype.kind == "b":
-        low = array.min() if array.size else 0.0  # what the port adds where it masks
-        low = low if low < 0 else NOTHING
+        low = array.min() if array.size and array.min() < 0 else NOTHING  # what the port adds where it masks
         return {
             0: lambda e: e.astype(array.dtype),
             1: lambda e: np.where(e, 0.0, low),

@@ -16,14 +16,14 @@ from ..code.watching import Caught
 from ..model.calls import Call
 from . import arguments, assigned, own
 from .between import BEGINS, ENDS, Between, Rows
-from .boundaries import ALIKE, Compared, Part, recorded
+from .boundaries import ALIKE, Compared, Found, Part, recorded
 from .comparing import arrays, tensors
 from .given import Values
 from .guessed import Guessed
 from .left_on import LeftOn, put_inside
 from .made import Begun, Made, are_right
 from .probe import Probe
-from .unknown import Found, Unknowns, no_longer_unknown
+from .unknown import Unknowns, no_longer_unknown
 
 MOST_SAID = 200  # characters of what a call raised
 Again = Callable[
@@ -153,10 +153,7 @@ class Forced:
             judged.row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
             if loose:
                 raise
-            self._used.update(one for one in self._sites if site in self._probe.reference.around(one))
-            self._between.put(call.module, site, ENDS)
-            put_inside(self._probe, site)
-            return self._probe.substitute(site)
+            return self._instead(call, site)
         self._values.write_back(handed.by_name, given, before)
         output, inside = self._disturbed(site, output), self._begun[begun:]
         self._probe.computed(call.site, output)
@@ -167,6 +164,13 @@ class Forced:
             return self._exactly(call, site, compute, anew, began, inside)
 
         return self._passed(judged, output, inside, again)
+
+    def _instead(self, call: Call, site: str) -> Any:
+        """Return the reference's output of a call that raised, and leave what the reference's leaves."""
+        self._used.update(one for one in self._sites if site in self._probe.reference.around(one))
+        self._between.put(call.module, site, ENDS)
+        put_inside(self._probe, site)
+        return self._probe.substitute(site)
 
     def _passed(self, judged: Judged, output: Any, inside: Sequence[Begun], again: Again) -> Any:
         """Compare what a call gave; return what it passes on: its own value if it is dissolved, else the reference's."""
@@ -225,12 +229,7 @@ class Forced:
         self, call: Call, site: str, inputs: Compared, handed: arguments.Arguments, found: Found
     ) -> dict[str, Any]:
         """Note what a call is handed; return its row of the reading."""
-        given = handed.by_name
-        others = [
-            {"path": path, "mismatch": "the number %r, reference %r" % (given[name], value)}
-            for name, path, value in self._values.plain(site)
-            if name in given and given[name] != value
-        ]
+        others = self._values.other_numbers(site, handed.by_name)
         row: dict[str, Any] = {
             "call": call.site,
             "around": self._stack[-1],

@@ -65,6 +65,14 @@ class Values:
         for path, value in trees.recorded_numbers(entry["inputs"]):
             yield self._name(entry, "inputs", path), path, value
 
+    def other_numbers(self, site: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return a row for each number that a call is handed otherwise than the reference's."""
+        return [
+            {"path": path, "mismatch": "the number %r, reference %r" % (given[name], value)}
+            for name, path, value in self.plain(site)
+            if name in given and given[name] != value
+        ]
+
     def fed(self, handed: arguments.Arguments, site: str, inputs: Compared) -> dict[str, Any]:
         """Return what a call is given: the reference's value of every part that has a partner, the port's own of the rest."""
         theirs = handed.by_name

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, NamedTuple
 
 from ..adapters.adapter import Adapter, Tensor
-from ..arrays import Array, measure, trees
+from ..arrays import measure, trees
 from .arguments import Arguments
-from .boundaries import Compared, Part
+from .boundaries import Compared, Found, Part
 from .hidden import may_read_more
-
-Found = Sequence[tuple[str, Array]]
 
 
 class Unknown(NamedTuple):

@@ -90,7 +90,7 @@ class Whole:
         if (call.site in self._pulled or inside) and not severed:  # else its own code would give that once more
             self._end(call.site, "output", named(self._adapter, self._reference, entry["output"], output))
         if call.site in self._pulled or severed or inside:
-            return self._anew(call.site, entry["output"], self._filled(entry["output"], output))
+            return self._anew(call.site, entry["output"], output)
         return self._straightened(entry["output"], output) if call.site in self._straight else output
 
     def _is_inside(self, call: Call) -> bool:
@@ -105,56 +105,49 @@ class Whole:
 
         What a severed call hands over may be off, and would give what is handed it another gradient.
         """
-        values = self._value(tensor, partner)
+        values = self._value(tensor, partner and partner.key)
         if self._adapter.has_path(tensor):
             return self._adapter.leaf(tensor, values)[1]
         return self._adapter.detached(tensor) if values is None else self._probe.put_at(tensor, values)
 
     def _put(self, tensor: Tensor, partner: Recorded | None) -> Tensor:
         """Return the reference's value of an input, whose gradient goes its own way."""
-        values = self._value(tensor, partner)
+        values = self._value(tensor, partner and partner.key)
         if values is None:
             return tensor
         if self._adapter.has_path(tensor) and values.dtype.kind in "fc":
             return self._adapter.through(tensor, values)
         return self._probe.put_at(tensor, values)
 
-    def _value(self, tensor: Tensor, partner: Recorded | None) -> Array | None:
-        values = None if partner is None else self._reference.fitting(partner.key, tensor)
+    def _value(self, tensor: Tensor, key: str | None) -> Array | None:
+        values = None if key is None else self._reference.fitting(key, tensor)
         return None if values is None else values.reshape(tuple(map(int, tensor.shape)))
 
     def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
-        """Return the reference's output of a call as where another graph begins, if a gradient is known there."""
-        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
+        """Return the reference's output of a call, in the port's own structure, which its code reads.
 
-        def begin(tensor: Tensor) -> Tensor:
-            path, _ = next(left)
+        Another graph begins there if a gradient is known; there is none behind it.
+        """
+
+        def begin(tensor: Tensor, path: str | None, key: str | None) -> Tensor:
+            mine, values = self._adapter.detached(tensor), self._value(tensor, key)
+            given = mine if values is None else self._probe.put_at(mine, values)
             known = path is not None and self._reference.has_gradient((site, "output", path))
-            return self._adapter.leaf(tensor)[1] if known else tensor
+            return self._adapter.leaf(given)[1] if known else given
 
-        return trees.map_leaves(output, self._adapter.is_tensor, begin)
-
-    def _filled(self, tree: dict[str, Any], output: Any) -> Any:
-        """Return an output with the reference's values, and no graph behind it; in the port's own structure, which its code reads."""
-        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
-
-        def fill(tensor: Tensor) -> Tensor:
-            _, key = next(left)
-            array = None if key is None else self._reference.fitting(key, tensor)
-            mine = self._adapter.detached(tensor)
-            return mine if array is None else self._probe.put_at(mine, array.reshape(tuple(map(int, tensor.shape))))
-
-        return trees.map_leaves(output, self._adapter.is_tensor, fill)
+        return self._each(tree, output, begin)
 
     def _straightened(self, tree: dict[str, Any], output: Any) -> Any:
-        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
-
-        def through(tensor: Tensor) -> Tensor:
-            _, key = next(left)
+        def through(tensor: Tensor, _path: str | None, key: str | None) -> Tensor:
             array = None if key is None else self._reference.fitting(key, tensor)
             return tensor if array is None or array.dtype.kind not in "fc" else self._adapter.through(tensor, array)
 
-        return trees.map_leaves(output, self._adapter.is_tensor, through)
+        return self._each(tree, output, through)
+
+    def _each(self, tree: dict[str, Any], output: Any, change: Callable[..., Tensor]) -> Any:
+        """Return an output with a change made to each tensor: of it, and the recorded path and key that it stands for."""
+        left = iter(self._reference.partners(tree, list(trees.leaves(output, self._adapter.is_tensor))))
+        return trees.map_leaves(output, self._adapter.is_tensor, lambda tensor: change(tensor, *next(left)))
 
     def _end(self, site: str, part: str, tensors: Iterable[Tuple[str, Tensor]]) -> None:
         for path, tensor in tensors:
