@@ -35,6 +35,7 @@ class Intervention:
         straight: calls whose value is the reference's on the way forward, while gradients go the port's own way.
         pulled: calls whose output takes the reference's gradient, whatever comes after.
         severed: calls whose own code passes the reference's gradients on: to its inputs, and to the calls inside it.
+        corrected: calls, or ``step``, to whose own code is added what it lacks of the reference's gradients if it gets these.
         thawed: parameters that take gradients although the port froze them.
         tied: pairs of parameters that the port holds apart: the second is given the gradient of the first too.
         echo: every output is replaced by a copy of itself; nothing may change.
@@ -56,6 +57,7 @@ class Intervention:
     straight: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
     severed: frozenset[Site] = frozenset()
+    corrected: frozenset[Site] = frozenset()
     thawed: frozenset[Site] = frozenset()
     tied: frozenset[tuple[Site, Site]] = frozenset()
     echo: bool = False
@@ -99,6 +101,7 @@ class Intervention:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
         loose = () if self.dissolved is None else ("forced", *self.dissolved, *self.drifting)
-        groups = (*forward, self.aimed, loose, self.straight, self.pulled, self.severed, self.thawed, self.tied)
+        backward = (self.straight, self.pulled, self.severed, self.corrected, self.thawed, self.tied)
+        groups = (*forward, self.aimed, loose, *backward)
         text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Draws, Reading, Watched
-from bisect_tool.sites import BUFFER, Site, buffer_of
+from bisect_tool.sites import BUFFER, STEP, Site, buffer_of
 
 
 class Naming:
@@ -75,6 +75,10 @@ class Naming:
             "straight": self.in_port(intervention.straight),
             "pulled": self.in_port(intervention.pulled),
             "severed": self.in_port(intervention.severed),
+            "corrected": [
+                *self.in_port(intervention.corrected - {STEP}),
+                *(site for site in intervention.corrected if site == STEP),
+            ],
             "thawed": self.in_port(intervention.thawed),
             "tied": {self.to_port[copy]: self.to_port[first] for copy, first in sorted(intervention.tied)},
         }

@@ -112,10 +112,9 @@ def in_float64(calls: int) -> str:
     return f"the same, {calls} in float64 too"
 
 
-def put_right(sites: Sequence[str], pulled: Sequence[str] = ()) -> str:
-    """Name a whole backward pass by what is put right in it, and the calls that get the reference's gradient."""
-    what = f"{listed(sites)} put right" if sites else "nothing put right"
-    return f"{what}, {listed(sorted(pulled))} pulled" if pulled else what
+def put_right(sites: Sequence[str]) -> str:
+    """Name a whole backward pass by what is put right in it."""
+    return f"{listed(sites)} put right" if sites else "nothing put right"
 
 
 def passing_on(sites: Sequence[str]) -> str:
@@ -123,10 +122,9 @@ def passing_on(sites: Sequence[str]) -> str:
     return f"{listed(sites)} passing the reference's gradients on"
 
 
-def only_wrong(others: Sequence[str], pulled: Sequence[str]) -> str:
-    """Say that all but one culprit is put right, and where that one gets the reference's gradient."""
-    rest = f"{listed(others)} put right" if others else "all else as it is"
-    return f"{rest}, the reference's gradient at the output of {listed(pulled)}" if pulled else rest
+def only_wrong(others: Sequence[str]) -> str:
+    """Say that all but one culprit is put right."""
+    return f"{listed(others)} put right" if others else "all else as it is"
 
 
 def also_off(what: str, parameters: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from .failures import failure
 from .model import build, calls, describe, optimizer
 from .model.draws import Giving
 from .probing import compared, forced, forward, own, statements, survey, whole
+from .probing.corrections import corrections
 from .probing.intervention import Intervention
 from .probing.probe import Probe
 from .probing.reference import Reference
@@ -121,12 +122,14 @@ class Session:
         straight: Sequence[str] = (),
         pulled: Sequence[str] = (),
         severed: Sequence[str] = (),
+        corrected: Sequence[str] = (),
         thawed: Sequence[str] = (),
         tied: Optional[Dict[str, str]] = None,
         **how: Any,
     ) -> Data:
         """Run one probe whose backward pass is a whole one, and return its reading."""
-        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed, tied or {})
+        added = corrections(self._probe(patch, **dict(how, watch=list(straight))), corrected) if corrected else {}
+        return whole.read(self._probe(patch, **how), straight, pulled, severed, thawed, tied or {}, added)
 
     def pull_pieces(self, patch: List[str], **how: Any) -> Data:
         """Run one probe whose backward pass is in pieces, and return its reading."""

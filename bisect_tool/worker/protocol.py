@@ -75,6 +75,7 @@ BACKWARD = {
     "straight": "names",
     "pulled": "names",
     "severed": "names",
+    "corrected": "names",
     "thawed": "names",
     "tied": "object",
 }

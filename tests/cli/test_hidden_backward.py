@@ -1,4 +1,4 @@
-"""Code whose wrong gradients go only to other code that is put right: no pass shows it, and it is not cleared."""
+"""Code whose wrong gradients go only to other wrong code, and code that does what another call does in the reference."""
 
 from __future__ import annotations
 
@@ -21,11 +21,20 @@ class Block(nn.Module):
         return self.fc(seen) + x
 
 
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem, self.blocks = nn.Linear(4, 4), nn.Sequential(Block(), Block())
-        self.one, self.two = nn.Linear(4, 1), nn.Linear(4, 1)
+        self.one, self.two = nn.Linear(4, 1), Head()
 
     def forward(self, x):
         x = self.blocks(self.stem(x))
@@ -47,18 +56,35 @@ TURN = ("(1.3 * x).detach() - 0.3 * x", "(0.7 * x).detach() + 0.3 * x")
 HALF = ("seen = torch.tanh(x)", "seen = torch.tanh(x)\n        seen = 0.5 * seen + (0.5 * seen).detach()")
 
 
-def test_who_is_put_right_beside_the_culprits_is_neither_ruled_out_nor_silent(desk: Desk) -> None:
-    """The net turns a gradient the wrong way that reaches wrong blocks alone; by itself it is a culprit."""
+# The net's reversal in the head.
+MOVED = (
+    ("turned = (1.3 * x).detach() - 0.3 * x", "turned = x"),
+    ("return self.fc(x)\n", "x = (1.3 * x).detach() - 0.3 * x\n        return self.fc(x)\n"),
+)
+
+
+def test_wrong_code_behind_other_wrong_code_is_named_too(desk: Desk) -> None:
+    """The net turns a gradient the wrong way that reaches wrong blocks alone: both are proved."""
     desk.write(reference=REFERENCE, port=changed(TURN, HALF, model=REFERENCE))
     assert desk.bisect("capture", "--seeds", "0", "--grads").code == 0
     report = json.loads(desk.bisect("run", "--json").out)
-    named = {site for culprit in report["culprits"] for site in culprit["sites"]}
-    assert named == {"net.blocks.0", "net.blocks.1"}
+    assert {tuple(culprit["sites"]) for culprit in report["culprits"]} == {("net.blocks.0", "net.blocks.1"), ("net",)}
+    assert all(culprit["confirmed"] and culprit["sufficient"] for culprit in report["culprits"])
     (cleared,) = [words for words in report["ruled_out"] if words.startswith("the backward pass of ")]
-    assert cleared.startswith("the backward pass of the other 6 module calls: ")
-    assert [note for note in report["notes"] if "the own code of net passes on other gradients too" in note]
-    (culprit,) = report["culprits"]
-    assert culprit["sufficient"]["what"] == "net.blocks.0, net.blocks.1 passing the reference's gradients on"
+    assert cleared.startswith("the backward pass of the other 7 module calls: ")
     desk.write(reference=REFERENCE, port=changed(TURN, model=REFERENCE))
     (alone,) = json.loads(desk.bisect("run", "--json").out)["culprits"]
     assert (alone["sites"], alone["confirmed"]) == (["net"], True)
+
+
+def test_what_another_call_does_in_the_reference_is_no_fault(desk: Desk) -> None:
+    """By itself the port agrees; beside wrong blocks these alone are blamed, and a note says what was seen."""
+    desk.write(reference=REFERENCE, port=changed(*MOVED, model=REFERENCE))
+    assert desk.bisect("capture", "--seeds", "0", "--grads").code == 0
+    report = json.loads(desk.bisect("run", "--json").out)
+    assert (report["verdict"], report["culprits"]) == ("agrees", [])
+    desk.write(reference=REFERENCE, port=changed(*MOVED, HALF, model=REFERENCE))
+    report = json.loads(desk.bisect("run", "--json").out)
+    (culprit,) = report["culprits"]
+    assert (culprit["sites"], culprit["confirmed"]) == (["net.blocks.0", "net.blocks.1"], True)
+    assert [note for note in report["notes"] if "the own code of net.two, net passes on other gradients too" in note]

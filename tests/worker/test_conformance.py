@@ -17,7 +17,7 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.port import WorkerPort
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.recipes.load import load_recipe
-from bisect_tool.sites import BUFFER, Site
+from bisect_tool.sites import BUFFER, STEP, Site
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import build_model, start_worker
 
@@ -278,6 +278,7 @@ def test_a_whole_backward_pass_agrees(asked: Asked) -> None:
         {"pulled": frozenset({Site("net.second#2")})},
         {"severed": frozenset({Site("net.first"), Site("net.head.box")})},
         {"severed": frozenset({Site("net")}), "pulled": frozenset({Site("net.second")})},
+        {"corrected": frozenset({Site("net"), Site("net.first"), STEP})},
     ):
         reading = run(asked, asked.state, backward="whole", straight=straight, **more)
         assert worst_gradient(asked, reading) <= 1

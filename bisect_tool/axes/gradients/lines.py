@@ -60,7 +60,7 @@ def _line_in(owner: Site, code: Code) -> tuple[Line, str] | None:
     if layers is None:
         return None
     question, port = code.asked.question, code.asked.question.port
-    lines = look_at(port, code.capture, layers, None if owner == STEP else owner)
+    lines = look_at(port, code.capture, layers, (owner,))
     alike = _alike(lines, question)
     pulled = port.asides.statements(question.base.watching(code.asked.trace.sites), owner, alike)
     wrong = _wrong_edge(owner, code, pulled)
@@ -87,8 +87,9 @@ def _layers_right(owner: Site, code: Code) -> Intervention | None:
 
 
 def _alike(lines: SharedLines, question: Question) -> list[Site]:
-    """Return the variables that have the same values on both sides: under one name another thing may be meant."""
-    layers, shared = lines.layers, list(lines.pairs.to_port)
+    """Return the variables that have the same values on both sides, part by part: under one name another thing may be meant."""
+    ours, theirs = ({v.site: [path for path, _, _ in v.parts] for v in side} for side in (lines.ours, lines.theirs))
+    layers, shared = lines.layers, [mine for mine, port in lines.pairs.to_port.items() if ours[mine] == theirs[port]]
     reading = question.run(layers.watching(shared), "lines", sentences.VARIABLES_COMPARED, patched=len(layers.patched))
     seen = {site: reading.watched[site].output for site in shared if site in reading.watched}
     return [site for site, parts in seen.items() if not any(part.exceeds(SAFETY * ROUNDING) for part in parts)]

@@ -21,13 +21,15 @@ from bisect_tool.sites import STEP, Site
 class Repair:
     """What is put right in a whole backward pass.
 
-    Attributes: ``severed`` calls have their own code pass the reference's gradients on; ``pulled`` ones get the reference's
-    gradient at their output; ``thawed`` parameters take gradients though the port froze them; of ``tied`` pairs that the port
+    Attributes: ``severed`` calls have their own code pass the reference's gradients on, whatever it gets; ``corrected`` ones do
+    if they get the reference's, and show what is off in these; ``pulled`` ones get the reference's gradient at their output;
+    ``thawed`` parameters take gradients though the port froze them; of ``tied`` pairs that the port
     holds apart, the second is given the gradient of the first too; ``given`` are parameters that the port does not have, which
     are only counted as right.
     """
 
     severed: frozenset[Site] = frozenset()
+    corrected: frozenset[Site] = frozenset()
     pulled: frozenset[Site] = frozenset()
     thawed: frozenset[Site] = frozenset()
     tied: frozenset[tuple[Site, Site]] = frozenset()
@@ -41,7 +43,8 @@ class Repair:
 def of_calls(trace: Trace, owners: Iterable[Site]) -> Repair:
     """Return what makes the own code of some calls pass the reference's gradients on; of ``step``: all that it calls get them."""
     among = frozenset(owners)
-    return Repair(among & trace.members, trace.outermost(trace.sites) if STEP in among else frozenset())
+    pulled = trace.outermost(trace.sites) if STEP in among else frozenset()
+    return Repair(severed=among & trace.members, pulled=pulled)
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,11 @@ def whole_pass(asked: Backward, repair: Repair, what: str) -> Reading:
         straight=asked.trace.members,
         pulled=repair.pulled,
         severed=repair.severed,
+        corrected=repair.corrected,
         thawed=repair.thawed,
         tied=repair.tied,
     )
-    patched = len(repair.severed | repair.pulled)
+    patched = len(repair.severed | repair.corrected | repair.pulled)
     return question.run(intervention, "backward", what, patched=patched, verdict=question.verdict)
 
 

@@ -18,6 +18,7 @@ from bisect_tool.sentences import learning
 from bisect_tool.sites import STEP, Site, module_of
 from bisect_tool.wrong_learning import Frozen, Unregistered, Untied, WrongBackward
 
+MOST_TIMES = 100.0  # as large as the reference's gradient is
 DESCRIBED = 2  # calls of one culprit whose gradients are described, where there are more
 
 
@@ -45,7 +46,14 @@ def wrong_calls(asked: Backward, pieces: Pieces) -> Iterator[Suspect]:
         rows = tuple(row for owner in owners for row in pieces.off[owner])
         findings = tuple(_findings(owners, pieces, _batch_size(asked.pair)))
         culprit = WrongBackward(sites=tuple(owners), findings=findings, inside=tuple(_inside(asked.trace, owners)))
-        yield Suspect(culprit, of_calls(asked.trace, owners), rows)
+        large = [owner for owner in owners if not _is_moderate(pieces.off[owner])]
+        yield Suspect(culprit, of_calls(asked.trace, large) | Repair(corrected=frozenset(owners) - set(large)), rows)
+
+
+def _is_moderate(rows: Sequence[PulledAt]) -> bool:
+    """Tell whether what makes up for some gradients are numbers, and none so large that it rounds as much as these are."""
+    scale = max(row.gradient.reference or 0.0 for row in rows)
+    return all(row.gradient.mismatch is None and row.gradient.rms <= MOST_TIMES * scale for row in rows)
 
 
 def _inside(trace: Trace, owners: Collection[Site]) -> Iterator[Site]:

@@ -2,8 +2,9 @@
 
 A call that is *severed* has its own code pass the reference's gradients on: its inputs get what the reference's call
 contributes to them, its parameters too, and each call inside it gets the reference's gradient at its output, from where
-its own code pulls back. At a call that is *pulled* all that comes after is given the reference's gradient. So whoever is at
-fault can be put right, or be the only one that is not, and no other fault is hidden.
+its own code pulls back. At a call that is *pulled* all that comes after is given the reference's gradient. To code that is
+*corrected* is added what it lacks of the reference's gradients, see ``corrections``. So whoever is at fault can be put right,
+or be the only one that is not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from . import assigned, forward
 from .boundaries import Recorded
 from .comparing import named
 from .handed import Handed
+from .names import Name
 from .pieces import of_one
 from .probe import Probe
 
@@ -34,14 +36,15 @@ def read(
     severed: Collection[str] = (),
     thawed: Collection[str] = (),
     tied: Mapping[str, str] = MappingProxyType({}),
+    corrections: Mapping[Name, Array] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Run once and return the reading, with ``gradients``: {parameter: its gradient compared}.
 
     ``straight``: calls whose value is replaced by the reference's, while gradients go their own way. ``thawed``: parameters
     that take gradients although the port froze them. ``tied``: a parameter to another one, which is given its gradient too.
-    ``pulled`` and ``severed``: see above.
+    ``pulled``, ``severed`` and ``corrections``: see above.
     """
-    whole = Whole(probe, straight, pulled, severed, thawed, tied)
+    whole = Whole(probe, straight, pulled, severed, thawed, tied, corrections)
     with contextlib.ExitStack() as stack:
         stack.enter_context(probe.adapter.numpy_reads_all())
         for name in thawed:
@@ -60,6 +63,7 @@ class Whole:
         severed: Collection[str],
         thawed: Collection[str],
         tied: Mapping[str, str],
+        corrections: Mapping[Name, Array],
     ) -> None:
         self._probe = probe
         self._adapter = probe.adapter
@@ -69,8 +73,13 @@ class Whole:
         self._severed = set(severed)
         self._thawed = set(thawed)
         self._tied = tied
+        self._corrections = corrections
         self._roots: list[tuple[Tensor, Array]] = []
-        self._given: dict[str, Any] = {}  # parameter -> the reference's gradient, of the calls that are severed
+        # Parameter -> what is added: the reference's gradient of the calls that are severed, what corrected ones lack of it.
+        self._given: dict[str, Any] = {}
+        for (_, part, name), array in corrections.items():
+            if part == "state":
+                self._given[name] = self._given.get(name, 0.0) + array
 
     def around(self, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute or replace one call, and let it pass on what is asked of it; see ``calls.wrapped``."""
@@ -82,6 +91,8 @@ class Whole:
                 self._end(call.site, "inputs", handed.tensors())
                 self._give(call.site)
             args, kwargs = handed.call(self._cut if severed or inside else self._put)
+        if not severed and not inside:
+            self._correct(call.site, "inputs", lambda: self._handed(call.site, compute, args, kwargs))
         # Code that switches gradients off around a call is severed: its calls pull back all the same.
         with self._adapter.with_gradients() if inside else contextlib.nullcontext():
             output = forward.around(self._probe, call, compute, args, kwargs)
@@ -91,7 +102,19 @@ class Whole:
             self._end(call.site, "output", named(self._adapter, self._reference, entry["output"], output))
         if call.site in self._pulled or severed or inside:
             return self._anew(call.site, entry["output"], output)
+        self._correct(call.site, "output", lambda: named(self._adapter, self._reference, entry["output"], output))
         return self._straightened(entry["output"], output) if call.site in self._straight else output
+
+    def _handed(self, site: str, compute: Callable[..., Any], args: Any, kwargs: Any) -> Iterable[Tuple[str, Tensor]]:
+        return Handed(self._adapter, self._reference, site, compute, args, kwargs).tensors()
+
+    def _correct(self, site: str, part: str, tensors: Callable[[], Iterable[Tuple[str, Tensor]]]) -> None:
+        """Let what the code at fault lacks be added to the gradient of each tensor that it passes one to."""
+        wanted = [path for own, kind, path in self._corrections if (own, kind) == (site, part)]
+        for path, tensor in tensors() if wanted else ():
+            if path in wanted and self._adapter.has_path(tensor):
+                array = self._corrections[site, part, path]
+                self._roots.append((tensor, array.reshape(tuple(map(int, tensor.shape)))))
 
     def _is_inside(self, call: Call) -> bool:
         """Tell whether the code that makes a call is that of a severed one, or of what only the port has in it."""

@@ -87,17 +87,21 @@ class SimulatedBackward(BarePort):
         """Return each parameter's in a whole backward pass."""
         found: dict[str, float] = {}
 
+        def through(owner: str, given: float) -> float:
+            factor = self.factors.get(owner, 1.0)
+            return factor * given + (1.0 - factor if owner in intervention.corrected else 0.0)
+
         def back(node: Node, arriving: float) -> float:
             given = 0.0 if node.name in self.off else 1.0 if node.name in intervention.pulled else arriving
             severed = node.name in intervention.severed
-            passed = 1.0 if severed else given * self.factors.get(node.name, 1.0)
+            passed = 1.0 if severed else through(node.name, given)
             if not node.children:
                 found[weight(node.name)] = passed
             for child in reversed(node.children):
                 passed = back(child, passed)
             return 1.0 if severed else passed
 
-        passed = self.factors.get(STEP, 1.0)
+        passed = through(STEP, 1.0)
         for top in reversed(self.tops):
             passed = back(top, passed)
         silent = {n for own, names in self.silenced.items() for n in names if own not in intervention.patched}

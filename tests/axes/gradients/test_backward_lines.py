@@ -76,7 +76,7 @@ def test_the_line_that_passes_no_gradient_is_named(stopped: frozenset[str], line
     """By what it assigns and what it reads; what is stopped after it was assigned, at its assignment."""
     port = SimulatedBackward(NET, {STEP: 0.0}, capabilities=ALL_CAN)
     names = {"f:x": "port.py:5", "f:loss": "port.py:6"}
-    theirs = tuple(Variable(Site(n), None, False, place, (("", (4,), "float32"),)) for n, place in names.items())
+    theirs = tuple(Variable(Site(n), STEP, False, place, (("", (4,), "float32"),)) for n, place in names.items())
     excerpts = {"port.py:5": excerpt(5), "port.py:6": excerpt(6)}
     port.asides = Asides(
         PulledStatements({"f:loss|value": {}, "f:x|value": {}}, stopped=stopped), Survey(theirs, excerpts)

@@ -118,7 +118,7 @@ def test_two_calls_do_not_hide_each_other(tops: tuple[Node, ...], data: st.DataO
     names = [STEP, *(node.name for top in tops for node in top.walk())]
     wrong = data.draw(st.sets(st.sampled_from(names), min_size=2, max_size=2))
     port = SimulatedBackward(tops, dict.fromkeys(wrong, 0.0))
-    assume(wrong.isdisjoint(name for site in wrong for name in port.below(site)[1:]))
+    assume(wrong.isdisjoint(name for site in wrong for name in port.below(site)[1:]))  # of what passes nothing on
     answer = search(port.case())
     assert blamed(answer) == wrong
     assert all(culprit.confirmed for culprit in answer.culprits)
@@ -215,7 +215,7 @@ def test_a_culprit_that_the_target_does_not_feel_is_proved_by_what_does() -> Non
     (culprit,) = search(dataclasses.replace(case, gradient_target="grad:m2.weight")).culprits
     assert (culprit.sites, culprit.felt, culprit.confirmed, culprit.sufficient) == (("m0",), False, True, None)
     assert culprit.necessary is not None
-    assert culprit.necessary.what.endswith("at the output of m0: the gradients of m0.weight are off")
+    assert culprit.necessary.what.endswith("all else as it is: the gradients of m0.weight are off")
 
 
 @pytest.mark.parametrize(("target", "value"), [("grad_norm", 12**0.5), ("grad:m0.weight", 1.0)])
@@ -248,11 +248,11 @@ def test_a_pass_that_fails_is_an_open_end(backward: str, said: str) -> None:
 
 def test_a_proof_that_fails_confirms_nothing() -> None:
     """The culprit is named, and not proved."""
-    port = SimulatedBackward(NET, {"m1.a": 0.0}, crashes=lambda intervention: bool(intervention.pulled))
+    port = SimulatedBackward(NET, {"m1.a": 0.0}, crashes=lambda intervention: bool(intervention.corrected))
     (culprit,) = search(port.case()).culprits
     assert (culprit.sites, culprit.confirmed) == (("m1.a",), False)
-    assert culprit.necessary is not None
-    assert culprit.necessary.verdict is Verdict.UNRESOLVED
+    assert culprit.sufficient is not None
+    assert culprit.sufficient.verdict is Verdict.UNRESOLVED
 
 
 def test_nothing_is_compared_before_the_layers_run() -> None:
@@ -273,6 +273,22 @@ def test_how_a_gradient_is_split_is_no_fault() -> None:
     """Where every parameter's gradient agrees nobody is to blame, whatever a call by itself shows."""
     answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5}).case())
     assert (answer.culprits, answer.open_ends) == ((), ())
+
+
+@pytest.mark.parametrize("wrong", ["m0", "m2", STEP])
+def test_a_factor_that_one_call_has_for_another_is_none_beside_a_fault(wrong: Site) -> None:
+    """A gradient reversal that the port has in the head instead of around it, say, and a fault elsewhere: that alone is blamed."""
+    answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5, wrong: 3.0}).case())
+    assert [(culprit.sites, culprit.confirmed) for culprit in answer.culprits] == [((wrong,), True)]
+    assert "the own code of m1.b, m1 passes on other gradients too" in answer.notes[0]
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.25, 3.0])
+def test_what_code_gets_wrong_shows_behind_other_wrong_code(factor: float) -> None:
+    """Also where all of it goes through that: put right, it passes on what is off before it."""
+    answer = search(SimulatedBackward(NET, {STEP: factor, "m2": 2.0}).case())
+    assert blamed(answer) == {STEP, "m2"}
+    assert all(culprit.confirmed and culprit.sufficient for culprit in answer.culprits)
 
 
 def test_a_capture_without_gradients_asks_nothing() -> None:

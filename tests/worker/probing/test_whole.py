@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from small_model import SITES, Small, record_small
 
 from bisect_tool.worker.model import build
 from bisect_tool.worker.probing import whole
+from bisect_tool.worker.probing.corrections import corrections
+from bisect_tool.worker.probing.names import Name
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +19,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return record_small(tmp_path_factory.mktemp("small"))
 
 
-def off(small: Small, fault: str, **passing: tuple[str, ...]) -> set[str]:
+def off(small: Small, fault: str, **passing: Any) -> set[str]:
     """Return the parameters whose gradients are not the reference's, with its values at every call."""
     reading = whole.read(small.probe(*small.manifest["state"], seed=1, fault=fault), straight=SITES, **passing)
     rows = reading["gradients"]
@@ -38,6 +42,19 @@ def test_a_severed_call_passes_the_references_gradients_on(small: Small, fault: 
     assert off(small, fault, severed=("net.block",)) == set()
     assert off(small, fault, severed=("net.before", "net.out")) == INNER
     assert off(small, fault, severed=("net.block", "net.block.inner")) == set()  # what it is given counts once
+
+
+@pytest.mark.parametrize("fault", ["twice", "detach"])
+def test_a_corrected_call_shows_what_is_off_before_it(small: Small, fault: str) -> None:
+    """Its own fault is made up for; what another call gets wrong before it still shows behind it, if it passes anything on."""
+
+    def corrected(*owners: str) -> dict[Name, Any]:
+        probe = small.probe(*small.manifest["state"], seed=1, fault=fault, watch=SITES)
+        return corrections(probe, owners)
+
+    assert off(small, fault, corrections=corrected("net.block")) == set()
+    assert off(small, fault, corrections=corrected("net.before", "net.out")) == BEFORE | INNER
+    assert off(small, fault, corrections=corrected("step", *SITES)) == set()
 
 
 def test_a_pulled_call_hides_what_comes_after_it(small: Small) -> None:
