@@ -86,7 +86,10 @@ def test_without_a_target_everything_wrong_by_itself_is_named(fault: str, captur
     assert named(report) == ([FAULTS[fault].line] if fault == "divided_by_count" else sorted(FAULTS[fault].sites))
 
 
-@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.kind == "loss"])
+ONE_A_LINE = {fault.line: name for name, fault in reversed(FAULTS.items()) if fault.kind == "loss"}
+
+
+@pytest.mark.parametrize("fault", sorted(ONE_A_LINE.values()))
 def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Callable[..., Path]) -> None:
     """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
     options = SHOWN_WITH.get(fault, ("warmup_epochs=1",) if fault in IN_ATSS else ())

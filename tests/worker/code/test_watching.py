@@ -1159,7 +1159,7 @@ class Oracle:
 
 
 @given(st.binary(min_size=1000, max_size=1000).map(lambda choices: Writer(choices).module()))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_function_runs_as_it_is_and_each_of_its_assignments_is_seen(text: str) -> None:
     """Result, exception and changed arguments are the plain function's; the values are those that the bytecode stores."""
     file = f"/generated/{next(NUMBERS)}.py"
