@@ -130,10 +130,14 @@ class WrongCalls(WrongCode):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongCaller(WrongCode):
-    """The own code of containers, or of ``step``, which hand the calls ``feeds`` other inputs than the reference's."""
+    """The own code of containers, or of ``step``, which hand the calls ``feeds`` other inputs than the reference's.
+
+    ``begins_with``: the buffer or parameter that the first of these begins with otherwise, where that is what it is handed.
+    """
 
     feeds: tuple[Site, ...]
     gives: tuple[Site, ...] = ()
+    begins_with: str | None = None
 
     @property
     def held(self) -> tuple[Site, ...]:
@@ -150,11 +154,16 @@ class WrongCaller(WrongCode):
 class WrongRegion(WrongCode):
     """Code of several ``pieces`` that values cannot tell apart, or the one of them that is left.
 
-    Attributes: ``pieces`` of the first of ``sites``, those of the others being of the same kinds; ``shown_at``, the calls at which
-    it shows; ``feeds``, the pieces that hand something wrong to calls in place, each with the first of these.
+    Attributes: ``pieces`` of the first of ``sites``, those of the others being of the same kinds; ``root``, the call around these
+    whose arguments are known, and ``loose``, all whose code ran where it shows; ``shown_at``, the calls at which it shows;
+    ``feeds``, the pieces that hand something wrong to calls in place, each with the first of these; ``one_sided``, those that are
+    handed something which has no partner.
     """
 
     pieces: tuple[Site, ...]
+    root: Site
+    loose: frozenset[Site]
+    one_sided: frozenset[Site]
     feeds: tuple[tuple[Site, Site], ...]
     shown_at: tuple[Site, ...]
 

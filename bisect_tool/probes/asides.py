@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -155,8 +156,10 @@ class Asides:
         }
 
     def _surveyed(self, found: Any) -> Survey:
+        ended = list(map(str, found["ended"]))
+        variables = tuple(Variable.from_json(row, ended, self._shared) for row in found["variables"])
         return Survey(
-            tuple(Variable.from_json(self._naming.in_reference, row) for row in found["variables"]),
+            variables,
             _excerpts(found),
             tuple(Caught.model_validate(row) for row in found["caught"]),
             {str(name): str(why) for name, why in found["skipped"].items()},
@@ -167,7 +170,20 @@ class Asides:
                 for call, conditions in found["conditions"].items()
             },
             _raised(found.get("raised")),
+            self._next_after(ended, variables, [int(row["after"]) for row in found["variables"]]),
         )
+
+    def _shared(self, call: str) -> str | None:
+        """Return the reference's name of a call of the port that it makes too."""
+        name = self._naming.in_reference(call)
+        return name if name in self._capture.manifest.calls else None
+
+    def _next_after(
+        self, ended: Sequence[str], variables: Sequence[Variable], after: Sequence[int]
+    ) -> dict[str, Variable]:
+        """Return for each call that both sides make the next variable; so many calls had ended ``after`` which each came."""
+        following = ((self._shared(call), bisect.bisect_right(after, place)) for place, call in enumerate(ended))
+        return {call: variables[number] for call, number in following if call and number < len(variables)}
 
     def _pulled(self, found: Any, owner: str) -> PulledStatements:
         def renamed(name: str) -> str:

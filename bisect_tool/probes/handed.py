@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bisect_tool.captures.described import OptimizerGroup
 from bisect_tool.captures.manifest import Caught, Excerpt
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.sites import STEP, Site, variable_of
 
 Part = tuple[str, tuple[int, ...], str]  # path in the nested value, shape, dtype
 Arrays = list[tuple[str, "npt.NDArray[Any]"]]
@@ -19,32 +19,37 @@ Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 
 @dataclass(frozen=True)
 class Variable:
-    """One assignment: its site, the module call around it (in the reference's names), its line, and its parts.
+    """One assignment: its site, the call around it that both sides make (in the reference's names), its line, and its parts.
 
-    ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known.
+    ``around`` is ``step`` outside any call; ``after``: the call of both sides that ended last before it. ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known.
     """
 
     site: Site
-    around: str | None
+    around: Site
     passed: bool
     place: str
     parts: tuple[Part, ...]
     type: str = ""
+    after: str | None = None
 
     @classmethod
-    def from_json(cls, call: Callable[[str], str], data: Mapping[str, Any]) -> Variable:
-        """Read one as a worker says it; ``call`` renames a module call. Raises KeyError, TypeError or ValueError."""
-        around, place = data["around"], str(data["place"])
+    def from_json(cls, data: Mapping[str, Any], ended: Sequence[str], shared: Callable[[str], str | None]) -> Variable:
+        """Read one as a worker says it. Raises KeyError, TypeError or ValueError.
+
+        ``ended`` are the port's calls as they ended; ``shared`` gives the reference's name of a call that it makes too.
+        """
+        place = str(data["place"])
         if not re.fullmatch(r".+:\d{1,9}", place):
             raise ValueError(f"{place!r} is no line, spelled file:number")
         parts = [(str(path), tuple(int(n) for n in shape), str(dtype)) for path, shape, dtype in data["parts"]]
         return cls(
             Site(str(data["site"])),
-            None if around is None else call(str(around)),
+            Site(next(filter(None, map(shared, data["around"])), STEP)),
             data["kind"] == "parameter",
             place,
             tuple(parts),
             str(data.get("type", "")),
+            next(filter(None, map(shared, reversed(ended[: int(data["after"])]))), None),
         )
 
     @property
@@ -73,7 +78,7 @@ class Survey:
     ``skipped`` says which functions could not be watched, and why; ``cut`` has the variables that were assigned too often
     to look at every time; ``functions`` all that are watched, called or not; ``conditions`` each ``if`` that a call stands
     under, by the call's line: its own line and what is called in it, the innermost first; ``raised``, where it ended so, at
-    which line and in which function.
+    which line and in which function; ``next_after`` the variable that is assigned next after each call that both sides make.
     """
 
     variables: tuple[Variable, ...] = ()
@@ -84,6 +89,7 @@ class Survey:
     functions: frozenset[str] = frozenset()
     conditions: Mapping[str, tuple[tuple[str, frozenset[str]], ...]] = field(default_factory=dict)
     raised: Raised | None = None
+    next_after: Mapping[str, Variable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,11 @@ def left_of(root: str, piece: str) -> str:
     return f"{root} is wrong, and of all the code that makes it so only that of {piece} was not right elsewhere"
 
 
+def without_partner(site: str, names: Sequence[str]) -> str:
+    """Say what a call is handed that could not be set beside what it is handed on the other side."""
+    return f"{site} is handed {listed(names)} on one side only, or of another kind: nothing of that was compared"
+
+
 def first_wrong(site: str, value: str) -> str:
     """Say which value is the first that is wrong in a region, in execution order."""
     return f"the first wrong value in it, in execution order: {site} is handed {value}"

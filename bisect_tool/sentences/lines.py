@@ -55,6 +55,12 @@ def name_in(function: str) -> str:
     return f"the name, in {function}"
 
 
+def called_at(call: str, place: str, inputs: Sequence[tuple[str, str]]) -> str:
+    """Say which line hands a layer something wrong, and what it reads that nothing clears: each variable and its place."""
+    also = f", or where this is computed: {_placed(inputs)}" if inputs else ""
+    return f"{place} calls {call}: what it is handed is made wrong there{also}"
+
+
 def taken_for(theirs: str, ours: str, why: str) -> str:
     """Say which variable of the port was compared with one of the reference, and on what that rests."""
     return f"the port's {theirs} is taken for {ours}, by {why}"
@@ -114,8 +120,11 @@ def value_of(site: str) -> str:
 
 def unchecked(name: str, inputs: Sequence[tuple[str, str]]) -> str:
     """List what a line reads that nothing clears: each variable and its place."""
-    placed = [f"{variable} ({place})" for variable, place in inputs]
-    return f"inputs of {name} that could not be checked: {sentence_list(placed, 6)}"
+    return f"inputs of {name} that could not be checked: {_placed(inputs)}"
+
+
+def _placed(inputs: Sequence[tuple[str, str]]) -> str:
+    return sentence_list([f"{variable} ({place})" for variable, place in inputs], 6)
 
 
 def out_of_date(name: str, read: str, place: str, anew: str) -> str:

@@ -212,6 +212,7 @@ class Session:
             "cut": sorted(self._lines.cut),
             "functions": sorted(self._lines.functions()),
             "conditions": seen.conditions,
+            "ended": list(calls.ended()),
         }
         return found if error is None else dict(found, failed=failure("survey", error), raised=raised)
 

@@ -100,6 +100,7 @@ SURVEY = {
     "cut": "names",
     "functions": "names",
     "conditions": "object",
+    "ended": "names",
 }
 LEFT = {"left": "list"}  # of a forced pass
 PATCH = {"patch": "names"}

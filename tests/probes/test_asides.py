@@ -91,8 +91,16 @@ def test_steps_that_are_not_whole_blame_nobody(after: dict[str, list[str]], shap
 @pytest.mark.parametrize("place", ["nowhere", "port.py:", "port.py:x", "port.py:1,2"])
 def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
     """A line is a file and a number, wherever a report speaks of it."""
-    row = {"site": "f:x", "kind": "assigned", "around": None, "place": place, "parts": []}
-    empty: dict[str, Any] = {"excerpts": {}, "caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}}
+    row = {"site": "f:x", "kind": "assigned", "around": [], "after": 0, "place": place, "parts": []}
+    empty: dict[str, Any] = {
+        "excerpts": {},
+        "caught": [],
+        "skipped": {},
+        "cut": [],
+        "functions": [],
+        "conditions": {},
+        "ended": [],
+    }
     worker = Answering({"variables": [row], **empty})
     asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
     assert asides.survey(Intervention()).variables == ()
@@ -103,7 +111,7 @@ def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
 def test_an_excerpt_without_its_line_shows_nothing(line: int, text: list[str]) -> None:
     """The rest of the answer stands: a file that cannot be read has no lines to show."""
     excerpt = {"file": "port.py", "line": line, "first": 3, "text": text}
-    empty: dict[str, Any] = {"caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}}
+    empty: dict[str, Any] = {"caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}, "ended": []}
     worker = Answering({"variables": [], "excerpts": {"port.py:3": excerpt}, **empty})
     asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
     assert asides.survey(Intervention()).excerpts == {}

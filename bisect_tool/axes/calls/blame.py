@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.point import Suspect
@@ -131,15 +131,16 @@ def _unseen(suspect: Suspect, trace: Trace) -> list[str]:
 def _wrong_caller(group: Sequence[Suspect]) -> WrongCaller:
     region, rows = group[0].region, group[0].seen.rows
     first = region.handed_off[0]
-    handed = worst(rows[first].inputs)
+    handed, buffer = worst(rows[first].inputs), deviation(rows[first].inputs).buffer
     if region.root == STEP:
-        findings = [Finding("inputs", (first,), calls.step_hands_on(first, deviation(rows[first].inputs).buffer))]
+        findings = [Finding("inputs", (first,), calls.step_hands_on(first, buffer))]
     else:
         findings = [Finding("own code", (region.root,), calls.hands_on(region.root, first, handed))]
     return WrongCaller(
         sites=_roots(group),
         feeds=tuple(site for suspect in group for site in suspect.region.handed_off),
         gives=_roots(group) if region.output_off and region.root != STEP else (),
+        begins_with=buffer,
         necessary=Proof(calls.shown_by_its_inputs(first, handed), Verdict.DIVERGES),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
@@ -174,6 +175,7 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     several = len(suspect.pieces) > 1
     words = calls.one_of(suspect.pieces, suspect.roots) if several else calls.left_of(region.root, suspect.pieces[0])
     kinds = trace.kinds(piece for piece in suspect.pieces if piece != STEP)
+    one_sided = frozenset(s for s in region.pieces if s not in (STEP, region.root) and rows[s].unknown_inputs)
     if region.output_off and region.root != STEP:
         proof = _shown_by_itself(suspect, region.root)
     elif region.handed_off:
@@ -184,12 +186,16 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     return WrongRegion(
         sites=tuple(site for one in group for site in (one.pieces if kinds == [suspect.pieces] else one.roots)),
         pieces=suspect.pieces,
+        root=region.root,
+        loose=frozenset(region.pieces),
+        one_sided=one_sided,
         feeds=_feeds(suspect),
         shown_at=tuple(site for one in group for site in one.shown_at),
         necessary=proof,
         findings=(
             Finding("code", suspect.pieces, words),
             *(row for kind in kinds for row in _settings(trace, kind)),
+            *(row for kind in kinds for row in _handed_on_one_side(suspect, one_sided, kind)),
             *_first_wrong(suspect),
         ),
         doubts=_doubts(suspect),
@@ -199,9 +205,23 @@ def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
 def _feeds(suspect: Suspect) -> tuple[tuple[Site, Site], ...]:
     """Return the pieces of a region that hand something wrong to calls in place, each with the first of these."""
     found: dict[Site, Site] = {}
-    for site in suspect.region.handed_off:
-        found.setdefault(around(suspect.seen.rows, site), site)
+    rows = suspect.seen.rows
+    for site in _as_far_as_told(suspect, suspect.region.handed_off):
+        if deviation(rows[site].inputs).buffer is None:
+            found.setdefault(around(rows, site), site)
     return tuple(found.items())
+
+
+def _as_far_as_told(suspect: Suspect, handed: Collection[Site]) -> Iterator[Site]:
+    """Yield the calls that a region hands something else, in execution order, as long as values tell that it is wrong.
+
+    One that merged code hands another shape is called otherwise, which may be meant so: what follows is made of what it gives.
+    """
+    rows = suspect.seen.rows
+    for site in (site for site in rows if site in handed):
+        if len(suspect.pieces) > 1 and any(c.mismatch for c in rows[site].inputs):
+            return
+        yield site
 
 
 def _roots(group: Sequence[Suspect]) -> tuple[Site, ...]:
@@ -214,6 +234,13 @@ def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
         yield Finding("setting", tuple(sites), calls.other_setting(key, theirs, ours, sites[0], len(sites) - 1))
 
 
+def _handed_on_one_side(suspect: Suspect, one_sided: Collection[Site], kind: Sequence[Site]) -> Iterator[Finding]:
+    """Say what the first of some pieces inside a region is handed that has no partner: that may be the fault."""
+    site = next((site for site in kind if site in one_sided), None)
+    if site is not None:
+        yield Finding("arguments", (site,), calls.without_partner(site, suspect.seen.rows[site].unknown_inputs))
+
+
 def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
     """Say which call is the first in a region that is handed something wrong, in execution order.
 
@@ -222,7 +249,7 @@ def _first_wrong(suspect: Suspect) -> Iterator[Finding]:
     region, floor, rows = suspect.region, suspect.passes.floors.inputs(suspect.region), suspect.seen.rows
     meant = {region.root, *(suspect.pieces if suspect.otherwise else ())}
     off = (site for site in rows if site in region.pieces - meant and any(c.exceeds(floor) for c in rows[site].inputs))
-    first = next((site for site in rows if site in region.handed_off), None) or next(off, None)
+    first = next(_as_far_as_told(suspect, region.handed_off or tuple(off)), None)
     if first is not None:
         yield Finding("first", (first,), calls.first_wrong(first, worst(rows[first].inputs)))
 

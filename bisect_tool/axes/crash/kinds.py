@@ -15,7 +15,7 @@ from bisect_tool.captures.manifest import Manifest, VariableEntry
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.probes.handed import Part, Survey, Variable
 from bisect_tool.sentences import crash as sentences
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.sites import STEP, Site, variable_of
 
 NUMBERS = {"u": "i"}  # kinds of dtypes that frameworks choose between for the same values
 NONE = "None"
@@ -48,7 +48,7 @@ def read_where_it_raises(survey: Survey) -> list[Variable]:
     raised = survey.raised
     if raised is None:
         return []
-    end = Variable(Site(f"{raised.function}:"), None, False, raised.place, ())
+    end = Variable(Site(f"{raised.function}:"), STEP, False, raised.place, ())
     return unclear_before(
         end, [*survey.variables, end], survey.excerpts, lambda variable: variable.function != raised.function
     )

@@ -63,7 +63,8 @@ def with_values(
     same = _unswapped(_assigned_on_both(same, ours, theirs), ours, theirs)
     words = dict(pairs.proposed) | dict.fromkeys(same, sentences.EQUAL_VALUES)
     found = {**pairs.to_port, **same}
-    for function, partner in _partners(found).items():
+    partners = _partners(found)
+    for function, partner in partners.items():
         left = [v for v in ours if v.function == function]
         right = [v for v in theirs if v.function == partner]
         if function != partner:
@@ -71,6 +72,11 @@ def with_values(
             words |= dict.fromkeys(named, sentences.name_in(partner))
             found |= named
         placed = _in_the_gaps(left, right, found)
+        # What one side writes where it is needed may be a function of its own on the other.
+        more_left = [v for v in ours if v.function == function or v.function not in partners]
+        more_right = [v for v in theirs if v.function == partner or v.function not in partners.values()]
+        for one, other in ((left, more_right), (more_left, right)):
+            placed |= _in_the_gaps(one, other, found | placed, alone=True)
         words |= dict.fromkeys(placed, sentences.SIZE_AND_ORDER)
         found |= placed
     return paired(found, ours, theirs, words)
@@ -151,8 +157,13 @@ def _by_key(
     }
 
 
-def _in_the_gaps(ours: Sequence[Variable], theirs: Sequence[Variable], known: Mapping[Site, Site]) -> dict[Site, Site]:
-    """Pair, between two neighbouring pairs of one function, what is alone of its size on both sides."""
+def _in_the_gaps(
+    ours: Sequence[Variable], theirs: Sequence[Variable], known: Mapping[Site, Site], *, alone: bool = False
+) -> dict[Site, Site]:
+    """Pair, between two neighbouring pairs of one function, what is as often of one size on both sides after the same call.
+
+    With ``alone`` only where that is once.
+    """
     places = {variable.site: number for number, variable in enumerate(theirs)}
     found: dict[Site, Site] = {}
     gap: list[Variable] = []
@@ -163,17 +174,15 @@ def _in_the_gaps(ours: Sequence[Variable], theirs: Sequence[Variable], known: Ma
             gap.append(variable)
             continue
         end = places[partner] if partner is not None else len(theirs)
-        found |= {
-            mine: port
-            for mine, port in _by_key(gap, theirs[start:end], known, _sizes).items()
-            if [_sizes(v) for v in gap].count(_sizes(next(v for v in gap if v.site == mine))) == 1
-        }
+        sizes = Counter(map(_size_and_place, gap))
+        among = [one for one in gap if not alone or sizes[_size_and_place(one)] == 1]
+        found |= _by_key(among, theirs[start:end], known, _size_and_place)
         gap, start = [], end + 1
     return found
 
 
-def _sizes(variable: Variable) -> Hashable:
-    return variable.passed, tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
+def _size_and_place(variable: Variable) -> Hashable:
+    return variable.passed, variable.after, tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
 
 
 def paired(

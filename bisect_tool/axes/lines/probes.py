@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.lines.reads import unclear_before
 from bisect_tool.axes.lines.statements import SharedLines, Statement
-from bisect_tool.axes.lines.text import WHOLE
+from bisect_tool.axes.lines.text import WHOLE, only_called
 from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.judging import largest
@@ -17,7 +17,7 @@ from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import lines as sentences
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.sites import Site, module_of, variable_of
 
 Judge = Callable[[Reading], Verdict]
 
@@ -100,20 +100,35 @@ class LineProbes:
 
     def unclear_before(self, statement: Statement) -> list[Variable]:
         """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
-        survey = self.lines.survey
         first = self.lines.pairs.to_port[self.first_off(statement)]
-        variable = next(v for v in survey.variables if v.site == first)
-        found = unclear_before(variable, survey.variables, survey.excerpts, self.is_clear, self._parts_off)
+        found = self.unclear_to(next(v for v in self.lines.survey.variables if v.site == first))
         return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
+
+    def unclear_to(self, variable: Variable, is_clear: Callable[[Variable], bool] | None = None) -> list[Variable]:
+        """Return the same of the line of any variable of the port."""
+        survey = self.lines.survey
+        return unclear_before(variable, survey.variables, survey.excerpts, is_clear or self.is_clear, self._parts_off)
+
+    def is_given(self, variable: Variable) -> bool:
+        """Tell whether a variable is an argument of a call whose arguments are known to be right."""
+        return variable.passed and variable.function == self.lines.given
 
     def is_clear(self, variable: Variable) -> bool:
         """Tell whether a variable of the port agrees with the reference's, and is not out of date there; or is such an argument."""
-        if variable.passed and variable.function == self.lines.given:
+        if self.is_given(variable) or self._is_a_patched_call_s(variable):
             return True
         site = self.lines.to_ours.get(variable.site)
         if site is None or variable_of(variable.site) in self.lines.survey.cut:
             return False
         return site in self.free.watched and not is_off(self.free, site) and self.replaced(site) is None
+
+    def _is_a_patched_call_s(self, variable: Variable) -> bool:
+        """Tell whether a variable is nothing but what a call gave that gives the reference's value."""
+        if variable.after is None or variable.after not in self.lines.layers.patched or variable.passed:
+            return False
+        called = only_called(variable.place, variable.name, self.lines.survey.excerpts)
+        module = module_of(self.question.port.port_call(variable.after) or "")
+        return called is not None and called == module.rpartition(".")[2]
 
     def _parts_off(self, variable: Variable) -> Collection[str]:
         """Return the paths of a variable's parts that are off, where all of them compare; else that of the whole."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from bisect_tool.axes.lines.text import WHOLE, only_called, reads
+from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, reads
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
 
@@ -57,8 +58,8 @@ def _read_by(
     excerpts: Mapping[str, Excerpt],
 ) -> Iterator[Variable]:
     """Yield what the line of a variable reads for some of its parts; ``now`` is its place among all that is ``assigned``."""
-    function = _caller(variable, assigned) if variable.passed else variable.function
-    read = reads(variable.place, variable.name, excerpts, WHOLE if variable.passed else paths)
+    function = _caller(variable, now, assigned) if variable.passed else variable.function
+    read = _reads(variable, now, paths, assigned, excerpts)
     # What ran since the function's last statement was called by this one, or by a condition before it.
     begun = _begun(now, assigned)
     since = max((n for n in range(begun) if assigned[n].function == function), default=-1)
@@ -69,6 +70,26 @@ def _read_by(
         own = number > entered and other.function == function and other.name in read.names
         if own or (called and other.function.rpartition(".")[2] not in read.elsewhere):
             yield other
+
+
+def _reads(
+    variable: Variable,
+    now: int,
+    paths: Collection[str],
+    assigned: Sequence[Variable],
+    excerpts: Mapping[str, Excerpt],
+) -> Reads:
+    """Return what makes some parts of a variable; for a parameter, what the function is handed for it."""
+    if not variable.passed:
+        return reads(variable.place, variable.name, excerpts, paths)
+
+    def beside(other: Variable) -> bool:
+        return (other.passed, other.function, other.place) == (True, variable.function, variable.place)
+
+    before = list(itertools.takewhile(beside, reversed(assigned[:now])))
+    passed = [*reversed(before), *itertools.takewhile(beside, assigned[now:])]
+    handed = argument(variable.place, variable.function, [v.name for v in passed], variable.name, excerpts)
+    return handed or reads(variable.place, variable.name, excerpts)
 
 
 def _begun(now: int, assigned: Sequence[Variable]) -> int:
@@ -83,13 +104,15 @@ def _begun(now: int, assigned: Sequence[Variable]) -> int:
     return now
 
 
-def _caller(passed: Variable, assigned: Sequence[Variable]) -> str:
-    """Return the function that passes a parameter: of those whose statements stand around its line, the shortest."""
+def _caller(passed: Variable, now: int, assigned: Sequence[Variable]) -> str:
+    """Return the function that passes a parameter: of those whose statements stand around its line, the shortest, run last."""
     file, _, line = passed.place.rpartition(":")
     spans: dict[str, list[int]] = {}
-    for variable in assigned:
+    last: dict[str, int] = {}
+    for place, variable in enumerate(assigned):
         own, _, number = variable.place.rpartition(":")
         if own == file and not variable.passed:
             spans.setdefault(variable.function, []).append(int(number))
+            last[variable.function] = max(last.get(variable.function, -1), place if place < now else -1)
     around = {name: max(lines) - min(lines) for name, lines in spans.items() if min(lines) <= int(line) <= max(lines)}
-    return min(around, key=lambda name: around[name], default="")
+    return min(around, key=lambda name: (around[name], -last[name]), default="")

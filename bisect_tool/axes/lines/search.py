@@ -8,14 +8,15 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.lines.after_layers import lines_after_layers
+from bisect_tool.axes.lines.calling import with_callers_of, with_calling_line
 from bisect_tool.axes.lines.inside import probes_at, with_line
 from bisect_tool.axes.lines.probes import LineProbes
-from bisect_tool.axes.lines.statements import look_at
+from bisect_tool.axes.lines.statements import look_at, recorded
 from bisect_tool.axes.lines.writes import with_writing_line
 from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.probes.intervention import Intervention
@@ -31,14 +32,14 @@ def _search(case: Case) -> Answer:
     calls = case.answer(CallsAnswer)
     if calls is None or calls.judged is None:
         return Answer()
-    coded = {variable.around for variable in case.capture.manifest.variables}
+    coded = {variable.around for variable in recorded(case.port, case.capture)}
     sure = [culprit for culprit in calls.culprits if not culprit.doubts and not isinstance(culprit, WrongWrites)]
     sharper: dict[Culprit, tuple[Culprit, ...]] = {}
     with handing_over(lambda: Answer(sharper=sharper)):
         for culprit in sure:
             if isinstance(culprit, WrongCalls) and culprit.leaves:
                 sharper[culprit] = (with_writing_line(case, culprit),)
-            elif _call(culprit) in coded:
+            elif coded.intersection(culprit.pieces if isinstance(culprit, WrongRegion) else culprit.sites[:1]):
                 sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
     return Answer(sharper=sharper)
 
@@ -52,15 +53,19 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
         )
     if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
         return (_with_lines_of_pieces(case, culprit),)
-    probes = _probes_at(case, culprit, culprit.sites[0] if not isinstance(culprit, WrongCaller) else culprit.feeds[0])
+    site = culprit.sites[0]
+    seen = culprit.feeds[0] if isinstance(culprit, WrongCaller) else site
+    probes = _probes_at(case, culprit, seen, [site], site)
     found = with_line(culprit, probes)
-    if isinstance(culprit, WrongCaller) and found.line is None and culprit.sites[0] in trace.members:
+    if isinstance(culprit, WrongCaller) and found.line is None and site in trace.members:
         # What is handed on may have no name of its own; what the code makes of it has.
         sites = trace.sites
-        later = sites[sites.index(culprit.feeds[0]) :] if culprit.feeds[0] in trace.members else culprit.feeds
-        free = [s for s in later if culprit.sites[0] in trace.chain(s)[1:]]
+        later = sites[sites.index(seen) :] if seen in trace.members else culprit.feeds
+        free = [s for s in later if site in trace.chain(s)[1:]]
         given = probes.lines.layers.patching(site for site in culprit.feeds if case.port.can_patch(site))
-        found = with_line(culprit, _probes_at(case, culprit, culprit.sites[0], free), given)
+        found = with_line(culprit, _probes_at(case, culprit, site, [site], site, free=free), given)
+    if isinstance(culprit, WrongCaller) and found.line is None and culprit.begins_with is None:
+        found = with_calling_line(culprit, seen, probes)
     return (found,)
 
 
@@ -78,52 +83,61 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
     """Return code of several pieces with the lines that make wrong what is seen of it, while all around each is the reference's.
 
     What pieces hand to calls in place, where they do. Else what each gives; but one that lacks a known operation, or has one more,
-    may have it elsewhere.
+    may have it elsewhere, unless one line does so for all.
     """
-    found: list[Culprit] = []
     feeds = dict(region.feeds)
-    pieces = [one for one in feeds or region.pieces if one == STEP or one in case.trace.members]
-    for piece in pieces[:MOST_PIECES]:
-        if piece == STEP and STEP not in feeds:
-            layers = _with_all_layers(case)
-            count = len(layers.patched - case.question.base.patched)
-            perfect = case.question.run(
-                layers, "lines", labels.EVERY_LAYER, patched=count, verdict=case.question.verdict
-            )
-            found += _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
-        else:
-            feed = feeds.get(piece)
-            alone: Culprit = dataclasses.replace(region, sites=(piece,), findings=())
-            if feed is not None:
-                alone = WrongCaller(sites=(piece,), feeds=(feed,))
-            culprit = with_line(alone, _probes_at(case, alone, feed or piece, given=False))
-            known = feed is None and any(finding.check == "values" for finding in culprit.findings)
-            found += [] if known else [culprit]
-    findings = [finding for culprit in found if culprit.line for finding in culprit.findings]
-    line = next((culprit.line for culprit in found if culprit.line), None)
-    return dataclasses.replace(region, findings=(*region.findings, *findings), line=line)
+    pieces = [*feeds] or [one for one in region.pieces if one == STEP or one in case.trace.members]
+    found = [line for one in pieces[:MOST_PIECES] for line in _lines_of_piece(case, region, one, feeds.get(one))]
+    placed = [culprit for culprit in found if culprit.line]
+    places = {culprit.line.place for culprit in placed if culprit.line}
+    coded = {variable.around for variable in recorded(case.port, case.capture)}
+    if not feeds and not (len(places) == 1 and len(placed) == len(coded.intersection(region.pieces))):
+        placed = [culprit for culprit in placed if all(finding.check != "values" for finding in culprit.findings)]
+    shown = list({culprit.line.place: culprit for culprit in reversed(placed) if culprit.line}.values())[::-1]
+    findings = [finding for culprit in shown for finding in culprit.findings]
+    return dataclasses.replace(region, findings=(*region.findings, *findings), line=shown[0].line if shown else None)
+
+
+def _lines_of_piece(case: Case, region: WrongRegion, piece: Site, feed: Site | None) -> tuple[Culprit, ...]:
+    """Return one piece of a region with its line: of what it hands the call ``feed``, or else of what it gives."""
+    if piece == STEP and feed is None:
+        layers = _with_all_layers(case)
+        count = len(layers.patched - case.question.base.patched)
+        perfect = case.question.run(layers, "lines", labels.EVERY_LAYER, patched=count, verdict=case.question.verdict)
+        return _lines_of(case, WrongLoss(sites=(STEP,)), perfect)
+    if feed is None:  # it is fed itself, and what it is fed may not be all that it takes
+        alone = dataclasses.replace(region, sites=(piece,), findings=())
+        return (with_line(alone, _probes_at(case, alone, piece, [piece], loose=region.loose)),)
+    caller = WrongCaller(sites=(piece,), feeds=(feed,))
+    probes = _probes_at(case, caller, feed, region.pieces, region.root, loose=region.loose)
+    found = with_line(caller, probes)
+    found = with_calling_line(found, feed, probes) if found.line is None else found
+    return (with_callers_of(found, region.one_sided.intersection(case.trace.chain(feed)), probes),)
 
 
 def _probes_at(
-    case: Case, culprit: Culprit, seen: Site, free: Collection[Site] = (), *, given: bool = True
+    case: Case,
+    culprit: Culprit,
+    seen: Site,
+    code: Sequence[Site],
+    given: Site | None = None,
+    loose: Collection[Site] = (),
+    free: Collection[Site] = (),
 ) -> LineProbes:
-    """Return the probes about a culprit's lines, judged at a call: by what it is handed, or gives if it is the culprit.
+    """Return the probes about the lines of some ``code``, judged at a call: by what it is handed, or gives if it is the culprit.
 
-    The calls ``free`` are the port's own, with what lies in them. ``given``: the culprit is a proved one by itself, whose
-    arguments are known.
+    The arguments of the call ``given`` are known. The own code of the calls ``loose`` is the port's too, and all that lies in those
+    that are ``free``.
     """
-    question, trace, call = case.question, case.trace, _call(culprit)
-    around = {*(trace.chain(call) if call else ()), *trace.chain(seen)[1:]}
+    question, trace = case.question, case.trace
+    fed = code[0] if given is None else given
+    outer = () if fed == STEP else trace.chain(fed)
     inside = {site for site in trace.sites if not set(trace.chain(site)).isdisjoint(free)}
-    layers = question.base.patching(set(trace.sites) - around - inside).feeding([call] if call else [])
+    own = {*outer, *trace.chain(seen)[1:], *inside, *code, *loose}
+    layers = question.base.patching(set(trace.sites) - own).feeding([] if fed == STEP else [fed])
     crashes = case.log.crash is not None
-    lines = look_at(case.port, case.capture, layers, call, seen, given=given, to_a_crash=crashes)
+    lines = look_at(case.port, case.capture, layers, code, seen, given=given, to_a_crash=crashes)
     return probes_at(culprit, seen, question, lines, trace)
-
-
-def _call(culprit: Culprit) -> Site | None:
-    """Return the call whose own code is to blame, None for the code of ``step``."""
-    return None if culprit.sites[0] == STEP else culprit.sites[0]
 
 
 LINES = Axis("lines", frozenset({"survey"}), "lines of code were not looked for", _search)

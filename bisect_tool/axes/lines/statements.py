@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
@@ -11,7 +11,7 @@ from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.probes.handed import Survey, Variable
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.sites import Site, variable_of
+from bisect_tool.sites import STEP, Site, calls_around, variable_of
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,25 @@ def look_at(
     port: Port,
     capture: Capture,
     layers: Intervention,
-    around: Site | None = None,
+    code: Collection[Site] = (STEP,),
     seen: Site | None = None,
     *,
-    given: bool = False,
+    given: Site | None = None,
     to_a_crash: bool = False,
 ) -> SharedLines:
     """Run the port once to see what it assigns, once more to know by their values what has other names; pair and attach them.
 
-    ``around`` is the module call whose code that is, None for the code of ``step``; ``given``: all its arguments are known to be
-    right; see ``SharedLines`` for the rest. With ``to_a_crash`` it is seen as far as the port runs.
+    ``code`` are the calls whose own code that is, or ``step``; all arguments of the call ``given`` are known to be right; see
+    ``SharedLines`` for the rest. With ``to_a_crash`` it is seen as far as the port runs.
     """
-    ours = _recorded(capture, around)
+    ours = tuple(variable for variable in recorded(port, capture) if variable.around in code)
     survey = _left_to_the_port(port, layers, port.asides.survey(layers, to_a_crash=to_a_crash))
-    theirs = tuple(variable for variable in survey.variables if variable.around == around)
+    theirs = tuple(variable for variable in survey.variables if variable.around in code)
     named = pair_by_name(ours, theirs, port.port_call, port.rename)
     same = port.asides.identify(layers, named.ours, named.theirs)
     pairs = with_values(named, same, ours, theirs)
     pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
-    call = port.port_call(around) if given and around is not None else None
+    call = None if given is None else port.port_call(given)
     return SharedLines(capture, layers, seen, call, survey, ours, theirs, pairs)
 
 
@@ -129,23 +129,31 @@ def _left_to_the_port(port: Port, layers: Intervention, survey: Survey) -> Surve
     loose = layers.dissolved
     if loose is None:
         return survey
-    kept = tuple(v for v in survey.variables if v.around is None or v.around in loose or not port.can_patch(v.around))
+    kept = tuple(v for v in survey.variables if v.around == STEP or v.around in loose or not port.can_patch(v.around))
     return replace(survey, variables=kept)
 
 
-def _recorded(capture: Capture, around: Site | None) -> tuple[Variable, ...]:
-    """Return the reference's variables of one piece of code."""
-    tensors = capture.manifest.tensors
+def recorded(port: Port, capture: Capture) -> tuple[Variable, ...]:
+    """Return the reference's variables; what a module computes that the port does not call is its caller's code."""
+    manifest = capture.manifest
+    tensors, ended = manifest.tensors, [entry.site for entry in manifest.sites]
+
+    def shared(calls: Iterable[str]) -> str | None:
+        return next((call for call in calls if port.port_call(call) is not None), None)
+
+    def around(call: str | None) -> Site:
+        return Site(shared((call, *calls_around(manifest.calls, call))) or STEP) if call else STEP
+
     return tuple(
         Variable(
             Site(entry.site),
-            entry.around,
+            around(entry.around),
             entry.kind == "parameter",
             entry.place,
             tuple((path, tensors[key].shape, tensors[key].dtype) for path, key in tensor_keys(entry.value)),
+            after=shared(reversed(ended[: entry.after])),
         )
-        for entry in capture.manifest.variables
-        if entry.around == around
+        for entry in manifest.variables
     )
 
 

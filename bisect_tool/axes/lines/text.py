@@ -6,7 +6,7 @@ import ast
 import contextlib
 import re
 import textwrap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisect_tool.captures.manifest import Excerpt
@@ -35,9 +35,25 @@ def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collect
         return Reads()
     every = list(_read(parsed))
     parts = list(_making(parsed[0], name, paths)) or every
-    names = {node.id for node in _within(parts) if isinstance(node, ast.Name)}
-    names |= {ast.unparse(node) for node in _within(parts) if isinstance(node, ast.Attribute)}
-    return Reads(frozenset(names), frozenset(_called(every) - _called(parts)))
+    return Reads(_names(parts), frozenset(_called(every) - _called(parts)))
+
+
+def argument(
+    place: str, function: str, parameters: Sequence[str], name: str, excerpts: Mapping[str, Excerpt]
+) -> Reads | None:
+    """Return what a statement reads to hand a function one of its ``parameters``; None where that cannot be told."""
+    _, parsed = _parsed(place, excerpts)
+    every = _within(parsed or ())
+    called = function.rpartition(".")[2]
+    calls = [
+        node for node in every if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == called
+    ]
+    if len(calls) != 1 or any(isinstance(one, ast.Starred) for one in calls[0].args):
+        return None
+    handed = dict(zip(parameters, calls[0].args, strict=False))
+    handed |= {keyword.arg: keyword.value for keyword in calls[0].keywords if keyword.arg is not None}
+    given = handed.get(name)
+    return None if given is None else Reads(_names([given]), frozenset(_called(every) - _called([given])))
 
 
 def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:
@@ -108,6 +124,13 @@ def _named(value: ast.expr) -> dict[str, ast.expr] | None:
         return None
     keys = [str(key.value) if isinstance(key, ast.Constant) else "." for key in value.keys]
     return None if any("." in key for key in keys) else dict(zip(keys, value.values, strict=True))
+
+
+def _names(nodes: Collection[ast.AST]) -> frozenset[str]:
+    """Return the variables that some expressions read, and the attributes."""
+    every = _within(nodes)
+    names = {node.id for node in every if isinstance(node, ast.Name)}
+    return frozenset(names | {ast.unparse(node) for node in every if isinstance(node, ast.Attribute)})
 
 
 def _called(nodes: Collection[ast.AST]) -> set[str]:

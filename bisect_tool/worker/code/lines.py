@@ -84,7 +84,7 @@ class Lines:
                 self.cut.add(name)
                 return value
             site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
-            where = line if isinstance(line, tuple) and self._is_watched(line[0]) else (place.file, place.line)
+            where = line if isinstance(line, tuple) else (place.file, place.line)
             new = assigned(site, place, where, value)
             return new if place.replaceable else value
 

@@ -60,7 +60,7 @@ class Watcher:
         """Call ``assigned(place, value, line)`` after every assignment, ``caught(place, error)`` in every handler.
 
         What ``assigned`` returns takes the variable's place where ``place.replaceable``. ``line`` is the statement's;
-        for a parameter it is the (file, line) of the call. Whatever the two call themselves is not watched. Every
+        for a parameter it is the (file, line) of the watched code that makes the call, be it through a framework's. Whatever the two call themselves is not watched. Every
         function that was there before gets its code back in the end, however the block ends.
         """
         swapped = []
@@ -69,7 +69,7 @@ class Watcher:
             for function, hooked in self._functions():
                 swapped.append((function, function.__code__))
                 function.__code__ = hooked
-            _running[0] = _Block(self._numbers, assigned, caught)
+            _running[0] = _Block(self._numbers, assigned, caught, self._in_watched_file)
             yield
         finally:
             _running[0] = outer
@@ -132,7 +132,10 @@ class Watcher:
 class _Block:
     """A block that runs: the places that report, and to whom."""
 
-    def __init__(self, numbers: dict[int, Place], assigned: Assigned, caught: Caught) -> None:
+    def __init__(
+        self, numbers: dict[int, Place], assigned: Assigned, caught: Caught, is_watched: Callable[[str], bool]
+    ) -> None:
+        self.is_watched = is_watched
         self.numbers = numbers
         self.assigned = assigned
         self.caught = caught
@@ -140,7 +143,7 @@ class _Block:
 
 
 # Of the process, as are the hooks: code with hooks outlives its Watcher, and its numbers must keep their meaning.
-_running = [_Block({}, lambda _place, value, _line: value, lambda _place, _error: None)]
+_running = [_Block({}, lambda _place, value, _line: value, lambda _place, _error: None, lambda _file: False)]
 
 
 def _assigned(number: int, value: Any, path: str = "") -> Any:
@@ -152,6 +155,8 @@ def _assigned(number: int, value: Any, path: str = "") -> Any:
     line: Line = place.line
     if place.kind == "parameter":
         caller = sys._getframe(1).f_back
+        while caller is not None and not block.is_watched(caller.f_code.co_filename):
+            caller = caller.f_back
         line = (caller.f_code.co_filename, caller.f_lineno) if caller else (place.file, place.line)
     block.busy = True
     try:

@@ -29,15 +29,23 @@ class Call:
         self.drawn: dict[str, int] = {}
 
 
+def chain(call: Call | None) -> Iterator[Call]:
+    """Yield a call and those around it, the innermost first."""
+    while call is not None:
+        yield call
+        call = call.parent
+
+
 class _Running:
     """Whose code runs: the ``stack`` of calls, and whether it is the user's ``own`` or that of who looks at a call.
 
-    ``transformed`` are the modules that were called inside functional transforms since the outermost ``wrapped`` began.
+    ``ended`` are the calls that are over since the outermost ``wrapped`` began, in order; ``transformed`` are the modules that were called inside functional transforms since the outermost ``wrapped`` began.
     """
 
     def __init__(self) -> None:
         self.stack: list[Call | None] | None = None
         self.own = True
+        self.ended: list[str] = []
         self.transformed: dict[str, None] = {}
 
 
@@ -67,7 +75,7 @@ def wrapped(
     undo = []
     outer, _running.stack = _running.stack, stack
     if outer is None:
-        _running.transformed = {}
+        _running.ended, _running.transformed = [], {}
     try:
         for each in _modules(tree):
             module = each[0]
@@ -98,6 +106,11 @@ def _computed(_call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) 
 def running() -> Call | None:
     """Return the call that runs, None in the code of ``step`` and where nobody looks at calls."""
     return _running.stack[-1] if _running.stack else None
+
+
+def ended() -> list[str]:
+    """Return the calls that are over in this run, or were in the last one, in the order in which they ended."""
+    return _running.ended
 
 
 def transformed() -> list[str]:
@@ -149,6 +162,7 @@ def _method(
                 return around(call, compute, args, kwargs)
         finally:
             stack.pop()
+            _running.ended.append(call.site)
 
     return method
 

@@ -13,7 +13,7 @@ from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..code.variables import Parts
-from ..model.calls import Call
+from ..model.calls import Call, chain, ended
 from .reference import Reference
 
 
@@ -48,7 +48,8 @@ class Survey:
             {
                 "site": site,
                 "kind": kind,
-                "around": call.site if call else None,
+                "around": [one.site for one in chain(call)],
+                "after": len(ended()),
                 "place": place,
                 "type": type(value).__name__,
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],

@@ -10,7 +10,7 @@ from manifests import described, manifest
 from bisect_tool.axes.crash.kinds import of_another_kind, read_where_it_raises
 from bisect_tool.captures.manifest import Excerpt, Manifest
 from bisect_tool.probes.handed import Part, Raised, Survey, Variable
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 ONE = {"tensor": "x"}
 PAIR = {"tuple": [{"tensor": "x"}, {"tensor": "y"}]}
@@ -25,7 +25,7 @@ def reference(value: dict[str, Any], dtype: str, shape: tuple[int, ...], site: s
 
 def port(*parts: Part, class_: str = "Tensor", site: str = "step:best", passed: bool = False) -> Variable:
     """Return the port's assignment."""
-    return Variable(Site(site), None, passed, "port.py:3", parts, class_)
+    return Variable(Site(site), STEP, passed, "port.py:3", parts, class_)
 
 
 def said(ours: Manifest, *theirs: Variable) -> list[str]:
@@ -96,7 +96,7 @@ def test_a_variable_of_a_module_is_found_by_the_ports_name_of_it_and_said_once()
 
 def assigned(site: str, line: int) -> Variable:
     """Return an assignment at a line of the port."""
-    return Variable(Site(site), None, False, f"port.py:{line}", (one(),))
+    return Variable(Site(site), STEP, False, f"port.py:{line}", (one(),))
 
 
 def test_what_a_line_reads_is_followed_back_in_its_function_alone() -> None:

@@ -102,7 +102,7 @@ class LinesPort(BarePort):
     def survey(self, _layers: Intervention, *, to_a_crash: bool = False) -> Survey:
         """Return what the port assigns."""
         variables = tuple(
-            Variable(self.site(line.name), self.around, False, f"port.py:{at}", (("", (), "float32"),))
+            Variable(self.site(line.name), self.around or STEP, False, f"port.py:{at}", (("", (), "float32"),))
             for at, line in numbered(self.lines)
         )
         return Survey(variables, {f"port.py:{at}": excerpt("port.py", at, line) for at, line in numbered(self.lines)})

@@ -8,14 +8,16 @@ import pytest
 
 from bisect_tool.axes.lines.names import pair_by_name, paired, with_values
 from bisect_tool.probes.handed import Variable
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 ONE = (("", (2,), "float32"),)
 
 
-def variable(site: str, *, passed: bool = False, around: str | None = None, parts: tuple = ONE) -> Variable:
+def variable(
+    site: str, *, passed: bool = False, around: Site = STEP, parts: tuple = ONE, after: str | None = None
+) -> Variable:
     """Return one assignment."""
-    return Variable(Site(site), around, passed, f"loss.py:{len(site)}", parts)
+    return Variable(Site(site), around, passed, f"loss.py:{len(site)}", parts, after=after)
 
 
 def pairs(
@@ -163,7 +165,7 @@ def test_most_of_a_function_s_variables_say_which_it_is() -> None:
 
 
 def test_what_is_alone_between_two_pairs_is_a_pair() -> None:
-    """Another name for the same thing, of the same size, at the same place: where several would fit, none does."""
+    """Another name for the same thing, of the same size, at the same place; several, where both sides have as many in order."""
     three = (("", (3, 1), "float32"),)
     ours = [*several("f:a", "f:quality"), variable("f:weights", parts=three), *several("f:z")]
     theirs = [*several("f:a", "f:metric"), variable("f:strength", parts=three), *several("f:z")]
@@ -178,7 +180,25 @@ def test_what_is_alone_between_two_pairs_is_a_pair() -> None:
     assert proposed(ours, twice, {}) == {"f:weights": ("f:strength", "size and order")}
     assert proposed(ours, [theirs[1], theirs[0], *theirs[2:]], {}).keys() == {"f:weights"}
     two = [ours[0], variable("f:other"), *ours[1:]]
-    assert proposed(two, twice, {}) == {"f:weights": ("f:strength", "size and order")}
+    assert {site: port for site, (port, _) in proposed(two, twice, {}).items()} == {
+        "f:other": "f:metric", "f:quality": "f:more", "f:weights": "f:strength",
+    }  # fmt: skip
+
+
+def test_what_comes_before_a_call_is_nothing_that_comes_after_it() -> None:
+    """An argument that the port writes where it calls has no name there: what it makes of the output is another thing."""
+    ours = [*several("f:a"), variable("f:argument"), variable("f:end", after="net")]
+    theirs = [*several("f:a"), variable("f:made", after="net"), variable("f:end", after="net")]
+    assert proposed(ours, theirs, {}) == {}
+
+
+def test_what_one_side_has_in_a_function_of_its_own_the_other_may_write_where_it_is_needed() -> None:
+    """If it is alone of its size there; two functions that have no partner tell nothing of each other."""
+    ours = several("f:a", "f:sample", "f:b")
+    theirs = [*several("f:a"), variable("helper:given", passed=True), *several("helper:return", "f:b")]
+    assert proposed(ours, theirs, {}) == {"f:sample": ("helper:return", "size and order")}
+    assert proposed(theirs, ours, {}) == {"helper:return": ("f:sample", "size and order")}
+    assert proposed(several("f:a", "mine:x", "f:b"), several("f:a", "other:x", "f:b"), {}) == {}
 
 
 def test_a_variable_is_read_as_a_worker_says_it() -> None:
@@ -186,17 +206,22 @@ def test_a_variable_is_read_as_a_worker_says_it() -> None:
     row = {
         "site": "model.0:y",
         "kind": "parameter",
-        "around": "model.0",
+        "around": ["model.0.act", "model.0"],
+        "after": 2,
         "place": "net.py:3",
         "parts": [["", [2], "f4"]],
     }
-    assert Variable.from_json({"model.0": "net.a"}.__getitem__, row) == Variable(
-        Site("model.0:y"), "net.a", True, "net.py:3", (("", (2,), "f4"),)
+    ended, shared = (
+        ["model.0.first", "model.0.act", "model.0"],
+        {"model.0": "net.a", "model.0.first": "net.a.first"}.get,
     )
-    assert Variable.from_json(str, {**row, "around": None, "kind": "changed"}).around is None
-    assert not Variable.from_json(str, {**row, "kind": "changed"}).passed
-    assert Variable.from_json(str, row).function == "model.0"
+    assert Variable.from_json(row, ended, shared) == Variable(
+        Site("model.0:y"), Site("net.a"), True, "net.py:3", (("", (2,), "f4"),), after="net.a.first"
+    )
+    outside = Variable.from_json({**row, "around": ["model.0.act"], "after": 0, "kind": "changed"}, ended, shared)
+    assert (outside.around, outside.after, outside.passed) == (STEP, None, False)
+    assert Variable.from_json(row, ended, shared).function == "model.0"
     with pytest.raises(KeyError):
-        Variable.from_json(str, {key: value for key, value in row.items() if key != "place"})
+        Variable.from_json({key: value for key, value in row.items() if key != "place"}, ended, shared)
     with pytest.raises((TypeError, ValueError)):
-        Variable.from_json(str, {**row, "parts": [["", 3]]})
+        Variable.from_json({**row, "parts": [["", 3]]}, ended, shared)

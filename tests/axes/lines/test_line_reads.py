@@ -7,7 +7,7 @@ import pytest
 from bisect_tool.axes.lines.reads import unclear_before
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 SOURCE = """\
 def helper(x):
@@ -30,7 +30,7 @@ def loss(out):
 
 def variable(site: str, line: int, *, passed: bool = False) -> Variable:
     """An assignment at a line of the source above."""
-    return Variable(Site(site), None, passed, f"f.py:{line}", (("", (), "float32"),))
+    return Variable(Site(site), STEP, passed, f"f.py:{line}", (("", (), "float32"),))
 
 
 ASSIGNED = [

@@ -11,7 +11,7 @@ from bisect_tool.axes.lines.names import paired
 from bisect_tool.axes.lines.statements import SharedLines, Statement, look_at
 from bisect_tool.probes.handed import Survey, Variable
 from bisect_tool.probes.intervention import Intervention
-from bisect_tool.sites import Site
+from bisect_tool.sites import STEP, Site
 
 
 def test_what_both_sides_assign_is_paired_and_taken_as_sites() -> None:
@@ -34,18 +34,18 @@ def test_only_variables_of_the_code_that_is_asked_about_are_shared() -> None:
     """A module's own are others than those after the last layer; the survey keeps all of them."""
     port = LinesPort([Line("x")], around=NET)
     capture = port.case().capture
-    assert look_at(port, capture, Intervention(), NET).sites == ["net:x"]
+    assert look_at(port, capture, Intervention(), (NET,)).sites == ["net:x"]
     outside = look_at(port, capture, Intervention())
     assert (outside.sites, len(outside.survey.variables)) == ([], 1)
 
 
 def passed(function: str, place: str) -> Variable:
     """The first parameter of a function."""
-    return Variable(Site(f"{function}:x"), None, True, place, ())
+    return Variable(Site(f"{function}:x"), STEP, True, place, ())
 
 
-MINE = Variable(Site("crowded:y"), None, False, "ref.py:2", ())
-THEIRS = Variable(Site("alone:y"), None, False, "port.py:2", ())
+MINE = Variable(Site("crowded:y"), STEP, False, "ref.py:2", ())
+THEIRS = Variable(Site("alone:y"), STEP, False, "port.py:2", ())
 STATEMENT = Statement((MINE.site,), MINE, THEIRS)
 CONDITIONS = {"port.py:9": (("port.py:8", frozenset({"alone", "crowded"})),)}
 BRANCHED = SharedLines(
