@@ -12,10 +12,6 @@ SHOWN = 4  # names of gradients
 STRAIGHT = "the port's own backward pass"
 AS_IT_IS = "a backward pass as it is"
 BY_PIECES = "each call's gradients computed separately"
-STAYS_INSIDE = (
-    "computed by itself from the reference's values and gradients, since all that it gets wrong goes to other code that is "
-    "put right: what it passes on"
-)
 
 
 # Where gradients cannot be compared, or nobody is to blame for what is off.
@@ -130,6 +126,11 @@ def only_wrong(others: Sequence[str]) -> str:
 def also_off(what: str, parameters: Sequence[str]) -> str:
     """Add to what was put right which gradients are off then."""
     return f"{what}: the gradients of {listed(parameters)} are off"
+
+
+def not_the_fewest() -> str:
+    """Say that the search for the fewest culprits ended early."""
+    return "too much code passes on other gradients than the reference's to tell which of it need not be put right"
 
 
 def not_shown(sites: Sequence[str]) -> str:

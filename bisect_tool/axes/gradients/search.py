@@ -14,6 +14,7 @@ from bisect_tool.axes.axis import Answer, Axis, Case
 from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients import known
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
+from bisect_tool.axes.gradients.fewest import fewest
 from bisect_tool.axes.gradients.lines import Code, with_backward_lines
 from bisect_tool.axes.gradients.partners import held_elsewhere, not_compared
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
@@ -148,8 +149,14 @@ def _culprits(
     asked: Backward, whole: Reading, own: Reading, pieces: Pieces, constants: Sequence[Finding]
 ) -> tuple[Culprit, ...]:
     """Return who is to blame, where any gradient is off; for what is silent at the start only if all of these are proved."""
-    suspects = [*wrong_calls(asked, pieces), *left_out(asked, whole), *untied(asked, whole)] if asked.off(whole) else []
-    doubts = known.doubts(asked, suspects, pieces)
+    if not asked.off(whole):
+        return tuple(silencing(asked, whole, own, constants))
+    others = [*left_out(asked, whole), *untied(asked, whole)]
+    found = fewest(asked, [*wrong_calls(asked, pieces), *others])
+    named = {site for suspect in found.suspects for site in suspect.sites}
+    left = replace(pieces, off={owner: rows for owner, rows in pieces.off.items() if owner in named})
+    suspects = [*wrong_calls(asked, left), *(one for one in others if one in found.suspects)]
+    doubts = [*known.doubts(asked, suspects, pieces), *(() if found.told else (sentences.not_the_fewest(),))]
     culprits: list[Culprit] = [
         replace(culprit, doubts=(*culprit.doubts, *doubts)) for culprit in proved(asked, suspects)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bisect_tool.axes.gradients.findings import gradient_findings
 from bisect_tool.axes.gradients.passes import Backward, Repair, of_calls
@@ -48,6 +48,20 @@ def wrong_calls(asked: Backward, pieces: Pieces) -> Iterator[Suspect]:
         culprit = WrongBackward(sites=tuple(owners), findings=findings, inside=tuple(_inside(asked.trace, owners)))
         large = [owner for owner in owners if not _is_moderate(pieces.off[owner])]
         yield Suspect(culprit, of_calls(asked.trace, large) | Repair(corrected=frozenset(owners) - set(large)), rows)
+
+
+def split(suspect: Suspect) -> tuple[Suspect, ...]:
+    """Return the calls of a suspect each by itself; what is no code of a call as it is."""
+    repair, calls = suspect.repair, suspect.repair.severed | suspect.repair.corrected
+    if not calls.issuperset(suspect.sites):
+        return (suspect,)
+    return tuple(
+        Suspect(
+            replace(suspect.culprit, sites=(site,)),
+            Repair(severed=repair.severed & {site}, corrected=repair.corrected & {site}),
+        )
+        for site in suspect.sites
+    )
 
 
 def _is_moderate(rows: Sequence[PulledAt]) -> bool:

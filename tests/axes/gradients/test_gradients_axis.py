@@ -117,11 +117,16 @@ def test_two_calls_do_not_hide_each_other(tops: tuple[Node, ...], data: st.DataO
     """Wherever they stand: both are named, nobody else, and all is proved."""
     names = [STEP, *(node.name for top in tops for node in top.walk())]
     wrong = data.draw(st.sets(st.sampled_from(names), min_size=2, max_size=2))
-    port = SimulatedBackward(tops, dict.fromkeys(wrong, 0.0))
-    assume(wrong.isdisjoint(name for site in wrong for name in port.below(site)[1:]))  # of what passes nothing on
-    answer = search(port.case())
+    answer = search(SimulatedBackward(tops, dict.fromkeys(wrong, 3.0)).case())
     assert blamed(answer) == wrong
     assert all(culprit.confirmed for culprit in answer.culprits)
+
+
+def test_what_ends_in_a_call_that_passes_nothing_on_is_noted() -> None:
+    """No pass shows it, and what the code before it does may be another way of writing: nobody is blamed for that."""
+    answer = search(SimulatedBackward(NET, {STEP: 3.0, "m2": 0.0}).case())
+    assert [(culprit.sites, culprit.confirmed) for culprit in answer.culprits] == [(("m2",), True)]
+    assert "the own code of step passes on other gradients too" in answer.notes[0]
 
 
 @given(TREES, st.data())
@@ -281,6 +286,29 @@ def test_a_factor_that_one_call_has_for_another_is_none_beside_a_fault(wrong: Si
     answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5, wrong: 3.0}).case())
     assert [(culprit.sites, culprit.confirmed) for culprit in answer.culprits] == [((wrong,), True)]
     assert "the own code of m1.b, m1 passes on other gradients too" in answer.notes[0]
+
+
+def test_a_factor_that_one_call_has_for_another_is_none_beside_two_faults() -> None:
+    """Neither of the two can be left out alone."""
+    answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5, "m0": 3.0, STEP: 3.0}).case())
+    assert blamed(answer) == {"m0", STEP}
+
+
+def test_a_call_is_not_blamed_with_another_of_its_class() -> None:
+    """One of them has a factor for the code around it, the other is at fault."""
+    tops = (Node("a", "Conv"), Node("b", "Block", (Node("b.c", "Conv"),)), Node("d", "Conv"))
+    answer = search(SimulatedBackward(tops, {"a": 3.0, "b": 0.5, "b.c": 2.0}).case())
+    assert [(culprit.sites, culprit.confirmed) for culprit in answer.culprits] == [(("a",), True)]
+
+
+def test_where_too_much_is_wrong_by_itself_nobody_is_proved() -> None:
+    """The search for the fewest ends, and says so; what it was left with is suspected."""
+    names = [f"m{number}" for number in range(40)]
+    factors = {name: 2.0 if number % 2 else 0.5 for number, name in enumerate(names)}
+    tops = tuple(Node(name, f"Class{number}") for number, name in enumerate(names))
+    answer = search(SimulatedBackward(tops, {**factors, "m0": 3.0, "m21": 5.0}).case())
+    assert answer.culprits
+    assert not any(culprit.confirmed for culprit in answer.culprits)
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.25, 3.0])
