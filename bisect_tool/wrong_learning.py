@@ -16,9 +16,11 @@ class WrongBackward(Culprit):
     """Code that passes other gradients on, although its values are right.
 
     ``inside``: calls whose code is part of it, since they are written otherwise in the port and could not be taken apart.
+    ``either``: what one of ``sites`` does may be meant for another, so that a fault lies in one of them at least.
     """
 
     inside: tuple[Site, ...] = ()
+    either: bool = False
 
     kind: ClassVar[Kind] = "gradient"
     necessary_is_enough: ClassVar[Enough] = "unfelt"  # gradients are off that were not asked about
@@ -27,7 +29,8 @@ class WrongBackward(Culprit):
     def blamed(self) -> Blame:
         """Blame the code, at its line where that is known."""
         lines = self.line.places if self.line else ()
-        return blame.backward(self.sites, lines, self.inside, after_the_layers=self.sites[0] == STEP)
+        after = self.sites[0] == STEP
+        return blame.backward(self.sites, lines, self.inside, after_the_layers=after, either=self.either)
 
     def evidence(self, asked: Asked) -> str:
         """Say that the backward pass is wrong, and whether the target of gradients shows it."""

@@ -98,11 +98,21 @@ def line(place: str | None, variables: Sequence[str], does: str | None, unclear:
 
 
 def backward(
-    sites: Sequence[str], lines: Sequence[str], inside: Sequence[str] = (), *, after_the_layers: bool
+    sites: Sequence[str],
+    lines: Sequence[str],
+    inside: Sequence[str] = (),
+    *,
+    after_the_layers: bool,
+    either: bool = False,
 ) -> Blame:
-    """Blame the backward pass of some code, at ``lines`` where they are known; calls ``inside`` could not be taken apart from it."""
+    """Blame the backward pass of some code, at ``lines`` where they are known; calls ``inside`` could not be taken apart from it.
+
+    With ``either`` of one of ``sites`` at least.
+    """
     what = "the loss code after the last layer" if after_the_layers else sentence_list(sites)
-    if inside and not lines:
+    if either:
+        what = f"{'the loss code after the last layer' if after_the_layers else sites[0]}, or of {sentence_list(sites[1:])},"
+    elif inside and not lines:
         what = f"{'step' if after_the_layers else what}, or of {sentence_list(inside)} inside it,"
     return Blame(f"the backward pass of {what}{f', at {places(lines)},' if lines else ''}")
 

@@ -128,6 +128,14 @@ def also_off(what: str, parameters: Sequence[str]) -> str:
     return f"{what}: the gradients of {listed(parameters)} are off"
 
 
+def one_of(sites: Sequence[str]) -> str:
+    """Say that values cannot tell which of some code is wrong: what one does may be meant for another."""
+    return (
+        f"{listed(sites)}: a fault lies in the backward pass of one of them at least. Gradients cannot tell in which: where they "
+        "meet, one may do what another does in the reference"
+    )
+
+
 def not_the_fewest() -> str:
     """Say that the search for the fewest culprits ended early."""
     return "too much code passes on other gradients than the reference's to tell which of it need not be put right"

@@ -6,6 +6,7 @@ Every statement is pulled back by itself on both sides; where what it contribute
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,18 +41,24 @@ class Code:
 
 def with_backward_lines(culprits: Sequence[Culprit], code: Code) -> tuple[Culprit, ...]:
     """Return the culprits with the line whose backward pass is wrong, where their own code has one."""
-    return tuple(_with_line(culprit, code) if type(culprit) is WrongBackward else culprit for culprit in culprits)
+    return tuple(
+        _with_line(culprit, code) if isinstance(culprit, WrongBackward) and type(culprit) is WrongBackward else culprit
+        for culprit in culprits
+    )
 
 
-def _with_line(culprit: Culprit, code: Code) -> Culprit:
-    for owner in culprit.sites[:MOST_TRIED]:
-        found = _line_in(owner, code)
-        if found is not None:
-            line, said = found
-            return dataclasses.replace(
-                culprit, line=line, findings=(*culprit.findings, Finding("line", (owner,), said))
-            )
-    return culprit
+def _with_line(culprit: WrongBackward, code: Code) -> WrongBackward:
+    """Return a culprit with the line of the first of its calls that has one; where any may be at fault, with those of all."""
+    tried = culprit.sites if culprit.either else culprit.sites[:MOST_TRIED]
+    lines = ((owner, found) for owner in tried if (found := _line_in(owner, code)) is not None)
+    kept = list(lines) if culprit.either else list(itertools.islice(lines, 1))
+    if not kept:
+        return culprit
+    said = tuple(Finding("line", (owner,), words) for owner, (_, words) in kept)
+    first, *others = (line for _, (line, _) in kept)
+    unclear = tuple(dict.fromkeys((*first.unclear, *(place for line in others for place in line.places))))
+    line = dataclasses.replace(first, unclear=unclear)
+    return dataclasses.replace(culprit, line=line, findings=(*culprit.findings, *said))
 
 
 def _line_in(owner: Site, code: Code) -> tuple[Line, str] | None:

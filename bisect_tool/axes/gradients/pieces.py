@@ -7,6 +7,7 @@ reach the next. A gradient that is off is asked for again in float64 (docs/toler
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -28,13 +29,14 @@ class Pieces:
 
     Attributes: ``failure`` (why it could not be run); ``off``: whose own code makes wrong gradients, to those gradients. STEP
     stands for the code around the layers. ``count`` of all pieces; ``uncompared``: gradients of the
-    reference that the port gave none to compare with; ``unsure``: whose gradients cannot be set beside the reference's.
+    reference that the port gave none to compare with; ``known``: how many each code gave, by its call; ``unsure``: whose gradients cannot be set beside the reference's.
     """
 
     failure: str | None = None
     off: Off = field(default_factory=dict)
     count: int = 0
     uncompared: tuple[Edge, ...] = ()
+    known: Mapping[Site, int] = field(default_factory=dict)
     unsure: frozenset[Site] = frozenset()
 
 
@@ -51,7 +53,9 @@ def pull_pieces(asked: Backward) -> Pieces:
     }
     wrong = {owner: rows for owner, rows in confirmed.items() if rows}
     unsure = {*first.unsure, *(Site(site) for site in asked.gradients.sites if asked.unpaired_in(Site(site)))}
-    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, tuple(_uncompared(asked, first)), frozenset(unsure))
+    known = Counter(owner_of(row, asked.trace) for row in _known(asked, first))
+    uncompared = tuple(_uncompared(asked, first))
+    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, uncompared, known, frozenset(unsure))
 
 
 def right_by_pieces(asked: Backward, pieces: Pieces) -> tuple[Site, ...]:

@@ -30,6 +30,7 @@ from bisect_tool.axes.gradients.targets import (
     norm_of,
     reference_norm,
 )
+from bisect_tool.axes.gradients.together import together
 from bisect_tool.axes.gradients.triage import ModuleGradients, port_kinds, reference_kinds, silent, table, who_learns
 from bisect_tool.captures.manifest import Gradients, Manifest
 from bisect_tool.culprit import Culprit
@@ -155,7 +156,11 @@ def _culprits(
     found = fewest(asked, [*wrong_calls(asked, pieces), *others])
     named = {site for suspect in found.suspects for site in suspect.sites}
     left = replace(pieces, off={owner: rows for owner, rows in pieces.off.items() if owner in named})
-    suspects = [*wrong_calls(asked, left), *(one for one in others if one in found.suspects)]
+    calls = [owner for owner in left.off if owner not in asked.wrong]
+    suspects = [
+        *wrong_calls(asked, left, together(asked.trace, left, calls)),
+        *(one for one in others if one in found.suspects),
+    ]
     doubts = [*known.doubts(asked, suspects, pieces), *(() if found.told else (sentences.not_the_fewest(),))]
     culprits: list[Culprit] = [
         replace(culprit, doubts=(*culprit.doubts, *doubts)) for culprit in proved(asked, suspects)

@@ -24,11 +24,10 @@ DESCRIBED = 2  # calls of one culprit whose gradients are described, where there
 
 @dataclass(frozen=True)
 class Suspect:
-    """What may be one culprit, still without proofs: ``repair`` puts it right, ``rows`` are the gradients it gets wrong."""
+    """What may be one culprit, still without proofs: ``repair`` puts it right."""
 
     culprit: WrongBackward
     repair: Repair
-    rows: tuple[PulledAt, ...] = ()
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -36,18 +35,24 @@ class Suspect:
         return self.culprit.sites
 
 
-def wrong_calls(asked: Backward, pieces: Pieces) -> Iterator[Suspect]:
-    """Put calls together whose own code is wrong, where they are of the same classes and lose the same kinds of gradients."""
-    alike: dict[Hashable, list[Site]] = {}
+def wrong_calls(asked: Backward, pieces: Pieces, either: Collection[tuple[Site, ...]] = ()) -> Iterator[Suspect]:
+    """Put calls together whose own code is wrong, where they are of the same classes and lose the same kinds of gradients.
+
+    Of each group of ``either`` one at least is wrong: they are one suspect.
+    """
+    alike: dict[Hashable, list[Site]] = {group: list(group) for group in either}
+    grouped = {owner for group in either for owner in group}
     for owner, rows in pieces.off.items():
-        if owner not in asked.wrong:
+        if owner not in asked.wrong and owner not in grouped:
             alike.setdefault(_kind_of(asked.trace, owner, rows), []).append(owner)
-    for owners in alike.values():
-        rows = tuple(row for owner in owners for row in pieces.off[owner])
-        findings = tuple(_findings(owners, pieces, _batch_size(asked.pair)))
-        culprit = WrongBackward(sites=tuple(owners), findings=findings, inside=tuple(_inside(asked.trace, owners)))
+    for kind, owners in alike.items():
+        findings = [*_findings(owners, pieces, _batch_size(asked.pair))]
+        if kind in either:
+            findings.insert(0, Finding("code", tuple(owners), sentences.one_of(owners)))
+        inside = tuple(_inside(asked.trace, owners))
+        culprit = WrongBackward(sites=tuple(owners), findings=tuple(findings), inside=inside, either=kind in either)
         large = [owner for owner in owners if not _is_moderate(pieces.off[owner])]
-        yield Suspect(culprit, of_calls(asked.trace, large) | Repair(corrected=frozenset(owners) - set(large)), rows)
+        yield Suspect(culprit, of_calls(asked.trace, large) | Repair(corrected=frozenset(owners) - set(large)))
 
 
 def split(suspect: Suspect) -> tuple[Suspect, ...]:

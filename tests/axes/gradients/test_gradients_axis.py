@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests import described, tensor
 from simulated_backward import NET, ROUNDING, SIZE, SimulatedBackward, search
@@ -292,6 +292,18 @@ def test_a_factor_that_one_call_has_for_another_is_none_beside_two_faults() -> N
     """Neither of the two can be left out alone."""
     answer = search(SimulatedBackward(NET, {"m1": 2.0, "m1.b": 0.5, "m0": 3.0, STEP: 3.0}).case())
     assert blamed(answer) == {"m0", STEP}
+
+
+def test_a_fault_in_code_that_another_call_does_something_for_is_in_one_of_them() -> None:
+    """Neither is innocent by any pass; the report says that one of them at least is wrong."""
+    (culprit,) = search(SimulatedBackward(NET, {"m1": 6.0, "m1.b": 0.5}).case()).culprits
+    assert (culprit.sites, culprit.confirmed) == (("m1", "m1.b"), True)
+    assert "a fault lies in the backward pass of one of them at least" in culprit.findings[0].message
+    assert culprit.blamed.who == "the backward pass of m1, or of m1.b,"
+    apart = search(
+        SimulatedBackward(NET, {"m1": 6.0, "m1.a": 0.5}).case()
+    ).culprits  # it is handed nothing of what is wrong
+    assert {culprit.sites for culprit in apart} == {("m1",), ("m1.a",)}
 
 
 def test_a_call_is_not_blamed_with_another_of_its_class() -> None:
