@@ -134,7 +134,7 @@ def out_of_date(name: str, read: str, place: str, anew: str) -> str:
 
 def right_when_given(name: str) -> str:
     """Say that a line is right where the calls before it are, so that what these are handed must be wrong."""
-    return f"{name} is right once the calls before it give the reference's values: the fault lies before these"
+    return f"{name} is right once the calls before it give the reference's values: what these are handed is wrong"
 
 
 def calls_another(port: str, reference: str) -> str:

@@ -46,13 +46,14 @@ class Places:
 
     def _unclear(self, name: Site) -> tuple[str, ...]:
         """Return the port's lines that a statement's value comes from, as far as the reference has no such variable."""
-        survey, variable = self.lines.survey, self._variable(name)
+        survey = self.lines.survey
+        variable = self._variable(name) or survey.next_after.get(name)  # a call's line assigns what comes next
         if variable is None:
             return ()
         clear = {self.lines.pairs.to_port[site] for site in self.alike}
         found = unclear_before(variable, survey.variables, survey.excerpts, lambda v: v.site in clear)
         passing = [v for v in found if any(dtype.startswith("float") for _, _, dtype in v.parts)]
-        return tuple(dict.fromkeys(v.place for v in passing))
+        return tuple(dict.fromkeys(v.place for v in passing if v.place != self._port_place(name)))
 
     def _variable(self, name: Site) -> Variable | None:
         """Return the port's variable that is the reference's."""

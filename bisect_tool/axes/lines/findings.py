@@ -42,10 +42,15 @@ def line_before(probes: LineProbes, statement: Statement, given: LineProbes) -> 
     """
     if probes.lines.other_branch(statement) is not None or not given.agrees(statement.sites):
         return None
-    unclear = [variable for variable in probes.unclear_before(statement) if not given.is_clear(variable)]
+    more = given.lines.layers.patched - probes.lines.layers.patched
+    calling = {variable.place for call, variable in probes.lines.survey.next_after.items() if call in more}
+    before = probes.unclear_before(statement)
+    unclear = [variable for variable in before if variable.place in calling or not given.is_clear(variable)]
     places = list(dict.fromkeys(place for v in unclear for place in _own_place(probes, statement, v)))
     if not places:
         return None
+    if statement.theirs.place in calling:
+        places.append(statement.theirs.place)
     ours, theirs = probes.lines.capture.manifest.excerpts, probes.lines.survey.excerpts
     return Line(ours.get(statement.ours.place), theirs.get(places[-1]), tuple(places[:-1]))
 

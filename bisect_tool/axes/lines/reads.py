@@ -66,7 +66,7 @@ def _read_by(
     returned = (n for n in range(now) if assigned[n].function == function and assigned[n].name == "return")
     entered = max(returned, default=-1)
     for number, other in enumerate(assigned[:now]):
-        called = number > since and other.name == "return" and other.function != variable.function
+        called = read.calls and number > since and other.name == "return" and other.function != variable.function
         own = number > entered and other.function == function and other.name in read.names
         if own or (called and other.function.rpartition(".")[2] not in read.elsewhere):
             yield other

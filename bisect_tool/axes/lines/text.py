@@ -16,10 +16,14 @@ WHOLE = ("",)  # the path of a value as a whole
 
 @dataclass(frozen=True)
 class Reads:
-    """The names that a statement reads (attributes as ``self.x``), and the functions that only its other parts call."""
+    """The names that a statement reads (attributes as ``self.x``), and the functions that only its other parts call.
+
+    ``calls``: whether what is read may be what some function returns.
+    """
 
     names: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    calls: bool = True
 
 
 def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE) -> Reads:
@@ -41,7 +45,10 @@ def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collect
 def argument(
     place: str, function: str, parameters: Sequence[str], name: str, excerpts: Mapping[str, Excerpt]
 ) -> Reads | None:
-    """Return what a statement reads to hand a function one of its ``parameters``; None where that cannot be told."""
+    """Return what a statement reads to hand a function one of its ``parameters``; None where that cannot be told.
+
+    Nothing for one that it leaves to its default.
+    """
     _, parsed = _parsed(place, excerpts)
     every = _within(parsed or ())
     called = function.rpartition(".")[2]
@@ -52,8 +59,13 @@ def argument(
         return None
     handed = dict(zip(parameters, calls[0].args, strict=False))
     handed |= {keyword.arg: keyword.value for keyword in calls[0].keywords if keyword.arg is not None}
+    if any(keyword.arg is None for keyword in calls[0].keywords):
+        return None
     given = handed.get(name)
-    return None if given is None else Reads(_names([given]), frozenset(_called(every) - _called([given])))
+    if given is None:
+        return Reads(calls=False)
+    own = _called([given])
+    return Reads(_names([given]), frozenset(_called(every) - own), calls=bool(own))
 
 
 def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:
