@@ -64,7 +64,7 @@ class Net(nn.Module):
         if self.port:
             x = self.inside(x) + positions(n, self.fault)
             allowed = torch.ones(n, n).tril().bool() if self.fault != "nothing" else None
-            return self.out(x + self.attend(x, allowed))
+            return self.out((x + self.attend(x, allowed)) * (1.5 if self.fault == "times" else 1.0))
         x = self.inside(x) + self.position(x)
         mask = torch.full((n, n), float("-inf")).triu(1)
         return self.out(x + self.attend(x, mask=mask))
@@ -124,6 +124,7 @@ def test_the_port_agrees(folder: Path) -> None:
         ("first", "first = ", 5),  # in a function, for a module that the port does not have
         ("share", "return kept + ", 4),  # in a function of the port's own
         ("scale", "near = ", 4),  # with a name that the reference has nothing for
+        ("times", "return self.out((x", 3),  # in the argument of a call, which makes right what it gives
         ("nothing", "self.attend(x, allowed)", 4),  # at the line that hands nothing over
     ],
 )

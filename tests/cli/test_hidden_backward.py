@@ -88,3 +88,15 @@ def test_what_another_call_does_in_the_reference_is_no_fault(desk: Desk) -> None
     (culprit,) = report["culprits"]
     assert (culprit["sites"], culprit["confirmed"]) == (["net.blocks.0", "net.blocks.1"], True)
     assert [note for note in report["notes"] if "the own code of net.two, net passes on other gradients too" in note]
+
+
+def test_the_lines_before_the_call_that_lacks_a_gradient_are_shown_with_it(desk: Desk) -> None:
+    """What the port assigns on the way may be the mistake as well as the line that calls."""
+    stopped = ("seen = torch.tanh(x)", "seen = torch.tanh(x)\n        seen = seen.detach()")
+    desk.write(reference=REFERENCE, port=changed(stopped, model=REFERENCE))
+    assert desk.bisect("capture", "--seeds", "0", "--grads").code == 0
+    (culprit,) = json.loads(desk.bisect("run", "--json").out)["culprits"]
+    text = (desk.recipe / "port.py").read_text().splitlines()
+    places = [f"port.py:{culprit['line']['port']['line']}", *culprit["line"]["unclear"]]
+    shown = [text[int(place.rpartition(":")[2]) - 1].strip() for place in places]
+    assert shown == ["return self.fc(seen) + x", "seen = seen.detach()"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.lines.text import WHOLE, only_called, reads
+from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, reads
 from bisect_tool.captures.manifest import Excerpt
 
 
@@ -64,3 +64,22 @@ def test_a_variable_that_is_nothing_but_what_a_function_returns(text: str, name:
     """Then its line does no more than to call that."""
     excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(text.splitlines()))}
     assert only_called("f.py:7", name, excerpts) == function
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("y = turn(a, g(b), k=c)", "first", Reads(frozenset({"a"}), frozenset({"turn", "g"}), calls=False)),
+        ("y = turn(a, g(b), k=c)", "second", Reads(frozenset({"g", "b"}), frozenset({"turn"}), calls=True)),
+        ("y = turn(a, g(b), k=c)", "k", Reads(frozenset({"c"}), frozenset({"turn", "g"}), calls=False)),
+        ("y = turn(a, g(b), k=c)", "eps", Reads(calls=False)),  # its default
+        ("y = turn(turn(a, b), c)", "first", None),
+        ("y = turn(*all)", "first", None),
+        ("y = turn(a, **more)", "eps", None),
+        ("y = other(a)", "first", None),
+    ],
+)
+def test_a_parameter_is_made_by_what_the_function_is_handed_for_it(text: str, name: str, found: Reads | None) -> None:
+    """By its place or its name; where it cannot be told, by all that the statement reads."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=(text,))}
+    assert argument("f.py:7", "Net.turn", ["first", "second", "k", "eps"], name, excerpts) == found
