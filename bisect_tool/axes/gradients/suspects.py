@@ -40,10 +40,12 @@ def wrong_calls(asked: Backward, pieces: Pieces, either: Collection[tuple[Site, 
 
     Of each group of ``either`` one at least is wrong: they are one suspect.
     """
-    alike: dict[Hashable, list[Site]] = {group: list(group) for group in either}
-    grouped = {owner for group in either for owner in group}
+    alike: dict[Hashable, list[Site]] = {}
+    grouped = {owner: group for group in either for owner in group}
     for owner, rows in pieces.off.items():
-        if owner not in asked.wrong and owner not in grouped:
+        if owner in grouped:
+            alike.setdefault(grouped[owner], [*grouped[owner]])
+        elif owner not in asked.wrong:
             alike.setdefault(_kind_of(asked.trace, owner, rows), []).append(owner)
     for kind, owners in alike.items():
         findings = [*_findings(owners, pieces, _batch_size(asked.pair))]
