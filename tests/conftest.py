@@ -74,6 +74,29 @@ def capture_recipe(recipe: str, folder: Path, *options: str, words: Sequence[str
     return folder
 
 
+def record_switched(folder: Path, pair: str) -> Path:
+    """Write a recipe whose two sides are one source, ``%s`` of which says whether it is the port; record its reference."""
+    (folder / "ref.py").write_text(pair % "False")
+    (folder / "port.py").write_text(pair % "True")
+    (folder / "recipe.toml").write_text(TORCH_PAIR)
+    assert run_bisect("capture", "--recipe", str(folder), "--captures", str(folder / "captures")).returncode == 0
+    return folder
+
+
+def report_on(folder: Path, fault: str) -> dict:
+    """Return what is said of the port of such a recipe with a fault."""
+    where = ("--recipe", str(folder), "--captures", str(folder / "captures"))
+    return json.loads(run_bisect("run", *where, "--json", "--option", f"fault={fault}").stdout)
+
+
+def lines_shown(folder: Path, culprit: dict) -> list[str]:
+    """Return the lines of such a port that a culprit names, with those that it cannot tell from them."""
+    assert culprit["line"] is not None
+    text = (folder / "port.py").read_text().splitlines()
+    places = [culprit["line"]["port"]["line"], *(int(one.rpartition(":")[2]) for one in culprit["line"]["unclear"])]
+    return [text[number - 1] for number in places]
+
+
 def report_of(recipe: str, captures: Path, *options: str, target: str | None = "cls_loss") -> tuple[int, dict]:
     """Run a port against a capture and return exit code and report."""
     wanted = [] if target is None else ["--target", target]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import TORCH_PAIR, run_bisect
+from conftest import lines_shown, record_switched, report_on
 
 PAIR = """
 import torch
@@ -60,19 +58,7 @@ def build(seed=0, fault="", port=%s):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe whose port adds the identity outside, and gives logits; its reference is recorded."""
-    made = tmp_path_factory.mktemp("merged")
-    (made / "ref.py").write_text(PAIR % "False")
-    (made / "port.py").write_text(PAIR % "True")
-    (made / "recipe.toml").write_text(TORCH_PAIR)
-    assert run_bisect("capture", "--recipe", str(made), "--captures", str(made / "captures")).returncode == 0
-    return made
-
-
-def report_on(folder: Path, fault: str) -> dict[str, Any]:
-    """Return what is said of the port with a fault."""
-    where = ("--recipe", str(folder), "--captures", str(folder / "captures"))
-    report: dict[str, Any] = json.loads(run_bisect("run", *where, "--json", "--option", f"fault={fault}").stdout)
-    return report
+    return record_switched(tmp_path_factory.mktemp("merged"), PAIR)
 
 
 def test_the_port_agrees(folder: Path) -> None:
@@ -85,9 +71,6 @@ def test_only_lines_that_lead_to_the_wrong_value_are_shown(fault: str, line: str
     """That the net gives logits is no fault, and its return is not shown for it."""
     (culprit,) = report_on(folder, fault)["culprits"]
     assert culprit["confirmed"]
-    text = (folder / "port.py").read_text().splitlines()
-    assert culprit["line"] is not None
-    shown = [culprit["line"]["port"]["line"], *(int(place.rpartition(":")[2]) for place in culprit["line"]["unclear"])]
-    lines = [text[number - 1] for number in shown]
+    lines = lines_shown(folder, culprit)
     assert any(line in one for one in lines)
     assert not any("return logits" in one for one in lines)

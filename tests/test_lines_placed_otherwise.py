@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import TORCH_PAIR, run_bisect
+from conftest import lines_shown, record_switched, report_on
 
 PAIR = """
 import torch
@@ -98,19 +96,7 @@ def build(seed=0, fault="", port=%s):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe whose port is written otherwise throughout; its reference is recorded."""
-    made = tmp_path_factory.mktemp("otherwise")
-    (made / "ref.py").write_text(PAIR % "False")
-    (made / "port.py").write_text(PAIR % "True")
-    (made / "recipe.toml").write_text(TORCH_PAIR)
-    assert run_bisect("capture", "--recipe", str(made), "--captures", str(made / "captures")).returncode == 0
-    return made
-
-
-def report_on(folder: Path, fault: str) -> dict[str, Any]:
-    """Return what is said of the port with a fault."""
-    where = ("--recipe", str(folder), "--captures", str(folder / "captures"))
-    report: dict[str, Any] = json.loads(run_bisect("run", *where, "--json", "--option", f"fault={fault}").stdout)
-    return report
+    return record_switched(tmp_path_factory.mktemp("otherwise"), PAIR)
 
 
 def test_the_port_agrees(folder: Path) -> None:
@@ -132,8 +118,6 @@ def test_the_wrong_line_is_among_few(fault: str, text: str, most: int, folder: P
     """Wherever the reference has what it computes."""
     (culprit,) = report_on(folder, fault)["culprits"]
     assert culprit["confirmed"]
-    lines = (folder / "port.py").read_text().splitlines()
-    assert culprit["line"] is not None
-    shown = [culprit["line"]["port"]["line"], *(int(place.rpartition(":")[2]) for place in culprit["line"]["unclear"])]
-    assert any(text in lines[number - 1] for number in shown)
+    shown = lines_shown(folder, culprit)
+    assert any(text in line for line in shown)
     assert len(shown) <= most

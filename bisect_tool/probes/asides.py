@@ -16,7 +16,7 @@ from bisect_tool.captures.described import OptimizerGroup
 from bisect_tool.captures.manifest import Caught, Excerpt
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable
+from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable, last_shared
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming, renamed_buffer
@@ -157,7 +157,8 @@ class Asides:
 
     def _surveyed(self, found: Any) -> Survey:
         ended = list(map(str, found["ended"]))
-        variables = tuple(Variable.from_json(row, ended, self._shared) for row in found["variables"])
+        after = last_shared(ended, self._shared)
+        variables = tuple(Variable.from_json(row, after, self._shared) for row in found["variables"])
         return Survey(
             variables,
             _excerpts(found),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +33,12 @@ class Variable:
     after: str | None = None
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], ended: Sequence[str], shared: Callable[[str], str | None]) -> Variable:
+    def from_json(
+        cls, data: Mapping[str, Any], after: Sequence[str | None], shared: Callable[[str], str | None]
+    ) -> Variable:
         """Read one as a worker says it. Raises KeyError, TypeError or ValueError.
 
-        ``ended`` are the port's calls as they ended; ``shared`` gives the reference's name of a call that it makes too.
+        ``after`` is as of ``last_shared``; ``shared`` gives the reference's name of a call that it makes too.
         """
         place = str(data["place"])
         if not re.fullmatch(r".+:\d{1,9}", place):
@@ -49,7 +51,7 @@ class Variable:
             place,
             tuple(parts),
             str(data.get("type", "")),
-            next(filter(None, map(shared, reversed(ended[: int(data["after"])]))), None),
+            after[min(max(int(data["after"]), 0), len(after) - 1)],
         )
 
     @property
@@ -61,6 +63,14 @@ class Variable:
     def name(self) -> str:
         """Return what it is called in its function."""
         return variable_of(self.site).partition(":")[2]
+
+
+def last_shared(ended: Iterable[str], shared: Callable[[str], str | None]) -> list[str | None]:
+    """Return, for each number of calls that ended, the last of them that both sides make, in the reference's names."""
+    found: list[str | None] = [None]
+    for call in ended:
+        found.append(shared(call) or found[-1])
+    return found
 
 
 @dataclass(frozen=True)

@@ -49,14 +49,14 @@ def _passing_on(asked: Backward, suspects: Sequence[Suspect]) -> Proof:
 
 def pass_with(asked: Backward, suspects: Sequence[Suspect]) -> Reading:
     """Run a whole backward pass with some suspects put right."""
-    return whole_pass(asked, repair_of(suspects), sentences.put_right(_sites(suspects)))
+    return whole_pass(asked, _repair(suspects), sentences.put_right(_sites(suspects)))
 
 
 def _question(asked: Backward, suspects: Sequence[Suspect]) -> Question:
-    return asked.counting(repair_of(suspects))
+    return asked.counting(_repair(suspects))
 
 
-def repair_of(suspects: Sequence[Suspect]) -> Repair:
+def _repair(suspects: Sequence[Suspect]) -> Repair:
     """Return what puts some suspects right together."""
     return functools.reduce(operator.or_, (suspect.repair for suspect in suspects), Repair())
 

@@ -32,7 +32,7 @@ def _search(case: Case) -> Answer:
     calls = case.answer(CallsAnswer)
     if calls is None or calls.judged is None:
         return Answer()
-    coded = {variable.around for variable in recorded(case.port, case.capture)}
+    coded = _coded(case)
     sure = [culprit for culprit in calls.culprits if not culprit.doubts and not isinstance(culprit, WrongWrites)]
     sharper: dict[Culprit, tuple[Culprit, ...]] = {}
     with handing_over(lambda: Answer(sharper=sharper)):
@@ -42,6 +42,11 @@ def _search(case: Case) -> Answer:
             elif coded.intersection(culprit.pieces if isinstance(culprit, WrongRegion) else culprit.sites[:1]):
                 sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
     return Answer(sharper=sharper)
+
+
+def _coded(case: Case) -> set[Site]:
+    """Return the calls, and ``step``, whose own code has variables that are recorded."""
+    return {variable.around for variable in recorded(case.port, case.capture)}
 
 
 def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, ...]:
@@ -90,8 +95,7 @@ def _with_lines_of_pieces(case: Case, region: WrongRegion) -> WrongRegion:
     found = [line for one in pieces[:MOST_PIECES] for line in _lines_of_piece(case, region, one, feeds.get(one))]
     placed = [culprit for culprit in found if culprit.line]
     places = {culprit.line.place for culprit in placed if culprit.line}
-    coded = {variable.around for variable in recorded(case.port, case.capture)}
-    if not feeds and not (len(places) == 1 and len(placed) == len(coded.intersection(region.pieces))):
+    if not feeds and not (len(places) == 1 and len(placed) == len(_coded(case).intersection(region.pieces))):
         placed = [culprit for culprit in placed if all(finding.check != "values" for finding in culprit.findings)]
     shown = list({culprit.line.place: culprit for culprit in reversed(placed) if culprit.line}.values())[::-1]
     findings = [finding for culprit in shown for finding in culprit.findings]

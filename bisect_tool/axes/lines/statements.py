@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
 from bisect_tool.captures.reader import Capture, tensor_keys
-from bisect_tool.probes.handed import Survey, Variable
+from bisect_tool.probes.handed import Survey, Variable, last_shared
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.sites import STEP, Site, calls_around, variable_of
@@ -136,13 +136,16 @@ def _left_to_the_port(port: Port, layers: Intervention, survey: Survey) -> Surve
 def recorded(port: Port, capture: Capture) -> tuple[Variable, ...]:
     """Return the reference's variables; what a module computes that the port does not call is its caller's code."""
     manifest = capture.manifest
-    tensors, ended = manifest.tensors, [entry.site for entry in manifest.sites]
+    tensors = manifest.tensors
 
-    def shared(calls: Iterable[str]) -> str | None:
-        return next((call for call in calls if port.port_call(call) is not None), None)
+    def shared(call: str) -> str | None:
+        return None if port.port_call(call) is None else call
 
     def around(call: str | None) -> Site:
-        return Site(shared((call, *calls_around(manifest.calls, call))) or STEP) if call else STEP
+        calls = () if call is None else (call, *calls_around(manifest.calls, call))
+        return Site(next(filter(None, map(shared, calls)), STEP))
+
+    after = last_shared((entry.site for entry in manifest.sites), shared)
 
     return tuple(
         Variable(
@@ -151,7 +154,7 @@ def recorded(port: Port, capture: Capture) -> tuple[Variable, ...]:
             entry.kind == "parameter",
             entry.place,
             tuple((path, tensors[key].shape, tensors[key].dtype) for path, key in tensor_keys(entry.value)),
-            after=shared(reversed(ended[: entry.after])),
+            after=after[min(entry.after, len(after) - 1)],
         )
         for entry in manifest.variables
     )

@@ -57,10 +57,10 @@ def argument(
     ]
     if len(calls) != 1 or any(isinstance(one, ast.Starred) for one in calls[0].args):
         return None
-    handed = dict(zip(parameters, calls[0].args, strict=False))
-    handed |= {keyword.arg: keyword.value for keyword in calls[0].keywords if keyword.arg is not None}
-    if any(keyword.arg is None for keyword in calls[0].keywords):
+    keywords = {keyword.arg: keyword.value for keyword in calls[0].keywords}
+    if None in keywords:  # ``**more``
         return None
+    handed: dict[str | None, ast.expr] = {**dict(zip(parameters, calls[0].args, strict=False)), **keywords}
     given = handed.get(name)
     if given is None:
         return Reads(calls=False)

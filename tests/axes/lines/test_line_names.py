@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from bisect_tool.axes.lines.names import pair_by_name, paired, with_values
-from bisect_tool.probes.handed import Variable
+from bisect_tool.probes.handed import Variable, last_shared
 from bisect_tool.sites import STEP, Site
 
 ONE = (("", (2,), "float32"),)
@@ -211,10 +211,9 @@ def test_a_variable_is_read_as_a_worker_says_it() -> None:
         "place": "net.py:3",
         "parts": [["", [2], "f4"]],
     }
-    ended, shared = (
-        ["model.0.first", "model.0.act", "model.0"],
-        {"model.0": "net.a", "model.0.first": "net.a.first"}.get,
-    )
+    shared = {"model.0": "net.a", "model.0.first": "net.a.first"}.get
+    ended = last_shared(["model.0.first", "model.0.act", "model.0"], shared)
+    assert ended == [None, "net.a.first", "net.a.first", "net.a"]
     assert Variable.from_json(row, ended, shared) == Variable(
         Site("model.0:y"), Site("net.a"), True, "net.py:3", (("", (2,), "f4"),), after="net.a.first"
     )
