@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bisect_tool.errors import BisectError
-from bisect_tool.frameworks import FRAMEWORKS
+from bisect_tool.frameworks import FRAMEWORKS, LIBTORCH
 from bisect_tool.recipes.options import as_words
 from bisect_tool.validation import mistakes
 
@@ -19,18 +19,22 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover
     import tomli as tomllib
 
+PYTHON = r"[^:]+\.py:[A-Za-z_]\w*"
+COMPILED = r"[^:]+\.(cpp|cc|cxx|so):[A-Za-z_]\w*(::\w+)*"  # of C++, or a library that was built from it
 TAKEN = ("probes", "reports")  # folders beside the captures
 
 
 def _is_framework(value: str) -> str:
     if value not in FRAMEWORKS:
-        raise ValueError(f"expected {' or '.join(map(repr, FRAMEWORKS))}")
+        raise ValueError(f"expected {', '.join(map(repr, FRAMEWORKS))}")
     return value
 
 
 def _is_entry(value: str, info: ValidationInfo) -> str:
-    if not re.fullmatch(r"[^:]+\.py:[A-Za-z_]\w*", value):
-        raise ValueError(f"expected 'file.py:function', found {value!r}")
+    compiled = info.data.get("framework") == LIBTORCH.name
+    form, example = (COMPILED, "file.cpp:function") if compiled else (PYTHON, "file.py:function")
+    if not re.fullmatch(form, value):
+        raise ValueError(f"expected {example!r}, found {value!r}")
     name = value.partition(":")[0]
     if info.context and not (info.context["folder"] / name).is_file():
         raise ValueError(f"there is no file {name} in {info.context['folder']}, found {value!r}")
@@ -83,6 +87,7 @@ class ModelSpec(_Strict):
 
     framework: Annotated[str, AfterValidator(_is_framework)]
     entry: Annotated[str, AfterValidator(_is_entry)]
+    sources: tuple[str, ...] = ()
     python: str | None = None
     path: tuple[str, ...] = ()
     env: dict[str, str] = {}

@@ -7,6 +7,10 @@ import traceback
 from typing import Any, Dict
 
 
+class RecipeError(Exception):
+    """A mistake in the recipe's own code or in what it returns; the message is for the user."""
+
+
 def failure(phase: str, error: BaseException) -> Dict[str, Any]:
     """Return the last frame in the user's own code, what the exception says, and the traceback for --debug."""
     frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import wire
 from .adapters.adapter import Adapter
+from .adapters.entry import Compiling
 from .arrays import files, measure, shards
 from .code import lines
 from .failures import failure
@@ -47,9 +48,15 @@ class Session:
         sys.stderr.flush()
         os._exit(0)
 
-    def build(self, folder: str, entry: str, options: Data, watch: List[str]) -> Data:
-        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites."""
-        function = build.load_entry(folder, entry)
+    def build(
+        self, folder: str, entry: str, options: Data, watch: List[str], sources: Sequence[str] = ()
+    ) -> Data:
+        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites.
+
+        ``sources`` are patterns of more files of an entry that is compiled.
+        """
+        compiling = Compiling(sources, self._path, lambda name: self._line.event("compiling", file=name))
+        function = self._adapter.load_entry(folder, entry, compiling)
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)

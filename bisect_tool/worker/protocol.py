@@ -110,6 +110,7 @@ REQUESTS: Dict[str, Request] = {
     "build": Request(
         ALWAYS,
         {"folder": "text", "entry": "text", "options": "object", "watch": "names"},
+        may={"sources": "names"},
         reply=DESCRIPTION,
         reply_may={"optimizer": "list"},
     ),
@@ -152,6 +153,7 @@ CAPABILITIES: FrozenSet[str] = frozenset(request.capability for request in REQUE
 
 EVENTS: Dict[str, Fields] = {
     "ready": {"protocol": "whole", "version": "text", "capabilities": "names"},
+    "compiling": {"file": "text"},
     "running": {"site": "text"},
     "recording": {"sites": "whole", "bytes": "whole"},
     "noise": {"done": "whole", "of": "whole"},

@@ -72,6 +72,7 @@ def build_model(worker: Worker, recipe: Recipe, name: str, options: dict[str, An
             "entry": spec.entry,
             "options": {**spec.options, **options},
             "watch": recipe.watch.functions,
+            **({"sources": list(spec.sources)} if spec.sources else {}),
         }
         return Described.model_validate(ask_of(worker, recipe, name, "build", **request))
     except ValidationError as error:

@@ -20,6 +20,7 @@ from typing import (
 
 from ..arrays import Array
 from .drawing import Drawing
+from .entry import Compiling
 
 Tensor = Any
 Module = Any
@@ -45,6 +46,9 @@ class Adapter(Protocol):
 
     def kernels(self) -> int | None:
         """Return how many kernels were compiled or loaded so far, None where the framework makes none or nobody knows."""
+
+    def load_entry(self, folder: str, entry: str, compiling: Compiling | None = None) -> Callable[..., Any]:
+        """Return the function that a recipe's entry names. Raises RecipeError where there is none, or none can be made."""
 
     # Modules and their state.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from . import jittor_setup
+from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (
     distinct,
@@ -99,6 +100,7 @@ __all__ = [
     "kernels",
     "layout",
     "leaf",
+    "load_entry",
     "memory",
     "module_tree",
     "mutation",

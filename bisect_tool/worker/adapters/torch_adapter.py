@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .entry import load_entry
 from .torch_checkpoint import compute_once
 from .torch_draws import drawings
 from .torch_gradients import (
@@ -94,6 +95,7 @@ __all__ = [
     "kernels",
     "layout",
     "leaf",
+    "load_entry",
     "memory",
     "module_tree",
     "mutation",

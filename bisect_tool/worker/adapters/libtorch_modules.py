@@ -1,0 +1,91 @@
+"""libtorch's modules as modules of PyTorch: each stands for one in C++, whose calls come through its ``forward``."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from typing import Any, Dict, Iterator, List, Tuple
+
+import torch
+
+from .torch_tensors import doubled
+
+PORT = "port"  # the module that classes of the user's own are said to come from
+
+
+class CppModule(torch.nn.Module):
+    """A module of a port in C++: its tensors are the port's very own.
+
+    ``called(compute, args)`` is what the runtime calls when the module is called there; ``compute`` is its own code.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        super().__init__()
+        self.__dict__.update(_handle=handle, _computing=[], training=handle.training)
+        self._parameters.update(handle.parameters)
+        self._buffers.update(handle.buffers)
+
+    def called(self, compute: Any, args: Tuple[Any, ...]) -> Any:
+        """Return what a call in C++ is to give."""
+        self._computing.append(compute)
+        try:
+            return self.forward(*args)
+        finally:
+            self._computing.pop()
+
+    def forward(self, *args: Any) -> Any:
+        """Run the module's own code."""
+        return self._computing[-1](*args)
+
+
+def proxies(roots: List[Tuple[str, Any]]) -> Dict[str, CppModule]:
+    """Return a module of Python's for each of the named ones, with all that lie inside; one that is shared has one."""
+    known: Dict[int, CppModule] = {}
+
+    def proxy(handle: Any) -> CppModule:
+        if handle.address not in known:
+            module = known[handle.address] = _class_of(handle.type)(handle)
+            handle.bind(module)
+            module._modules.update({name: proxy(child) for name, child in handle.children})
+        return known[handle.address]
+
+    return {name: proxy(handle) for name, handle in roots}
+
+
+@functools.lru_cache(maxsize=None)
+def _class_of(type_name: str) -> type[CppModule]:
+    """Return a class named as PyTorch has it: ``torch::nn::Conv2dImpl`` is torch's ``Conv2d``."""
+    plain = re.sub(r"<.*>$", "", type_name)
+    name = plain.rpartition("::")[2]
+    name = name[: -len("Impl")] if name.endswith("Impl") and name != "Impl" else name
+    return type(name, (CppModule,), {"__module__": "torch.nn" if type_name.startswith("torch::nn::") else PORT})
+
+
+def settings(module: CppModule) -> Dict[str, Any]:
+    """Return the settings of one of libtorch's own modules; what the user's keep, nobody can see."""
+    return dict(module._handle.settings)
+
+
+def hold(module: CppModule, key: str, tensor: torch.Tensor) -> None:
+    """Let the tensor that a module holds hold the values of another one, of whatever shape: the port keeps its own."""
+    held = module._parameters.get(key)
+    held = module._buffers[key] if held is None else held
+    if held is not None and held is not tensor:
+        held.data = tensor.detach()
+
+
+@contextlib.contextmanager
+def in_float64(module: CppModule) -> Iterator[None]:
+    """Hold the floating parameters and buffers of a module, and of all inside it, in float64 while the block runs."""
+    stores = [store for part in module.modules() for store in (part._parameters, part._buffers)]
+    found = {id(tensor): tensor for store in stores for tensor in store.values() if tensor is not None}
+    floating = [tensor for tensor in found.values() if tensor.is_floating_point() or tensor.is_complex()]
+    before = [(tensor, tensor.data) for tensor in floating]
+    try:
+        for tensor, data in before:
+            tensor.data = doubled(data)
+        yield
+    finally:
+        for tensor, data in before:
+            tensor.data = data
