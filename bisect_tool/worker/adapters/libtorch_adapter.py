@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .libtorch_draws import drawings
 from .libtorch_entry import load_entry
 from .libtorch_modules import hold, in_float64, settings
 from .libtorch_optimizer import is_optimizer, optimizer_groups, optimizer_state, optimizer_steps, put_optimizer_back
@@ -15,7 +16,6 @@ from .torch_adapter import (
     detached,
     distinct,
     doubled,
-    drawings,
     dtype,
     from_numpy,
     gradients_on,

@@ -14,7 +14,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..failures import RecipeError
-from . import libtorch_compile, libtorch_modules
+from . import libtorch_compile, libtorch_draws, libtorch_modules
 from .entry import Compiling
 from .libtorch_optimizer import CppOptimizer
 
@@ -63,6 +63,7 @@ def _runtime(path: str) -> Any:
         assert spec is not None
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
+        module.draw_by(["aten::" + name for name in libtorch_draws.NAMES], libtorch_draws.draw)
     finally:
         sys.setdlopenflags(flags)
     return module

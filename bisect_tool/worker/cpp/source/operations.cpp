@@ -11,33 +11,37 @@ namespace bisect {
 namespace {
 constexpr auto KEY = c10::DispatchKey::TESTING_ONLY_GenericMode;  // before autograd: a replaced value is the graph's too
 
+const std::unordered_set<std::string> FORM{"dtype", "layout", "device", "pin_memory", "generator", "memory_format"};
+
 thread_local bool own_code = false;
 std::unordered_map<const c10::TensorImpl*, bool> looked_at;  // and whether an operation has read it
 std::unordered_set<std::string> drawing;                     // names of operations that draw
-py::object drawer;                                           // Python's, for these
+std::optional<py::object> drawer;                           // Python's, for these
 
 void note_read(const at::Tensor& tensor) {
   auto found = looked_at.find(tensor.unsafeGetTensorImpl());
   if (found != looked_at.end()) found->second = true;
 }
 
-// Lets Python call an operation that draws; it answers with what takes the place of the result.
+// Lets Python call an operation that draws, as `drawer(name, original, *arguments)`; what that returns is the result.
 void draw(const c10::OperatorHandle& op, torch::jit::Stack* stack, const std::string& name) {
   py::gil_scoped_acquire acquire;
   OwnCode tool(false);
-  size_t n = op.schema().arguments().size();
-  py::list arguments;
-  for (const auto& value : torch::jit::last(*stack, n)) arguments.append(to_python(value));
+  auto arguments = torch::jit::pop(*stack, op.schema().arguments().size());
+  py::list shown;
+  for (size_t i = 0; i < arguments.size(); i++)
+    if (!FORM.count(op.schema().arguments()[i].name())) shown.append(to_python(arguments[i]));
   auto original = py::cpp_function([&](const py::args& given) {
-    for (size_t i = 0; i < given.size() && i < n; i++)
-      if (THPVariable_Check(given[i].ptr())) torch::jit::peek(*stack, i, n) = from_python(given[i]);
-    py::gil_scoped_release release;
-    op.callBoxed(stack);
-    py::gil_scoped_acquire back;
-    return to_python(stack->back());
+    torch::jit::Stack own = arguments;
+    for (size_t i = 0; i < given.size() && i < own.size(); i++)
+      if (THPVariable_Check(given[i].ptr())) own[i] = from_python(given[i]);
+    {
+      py::gil_scoped_release release;
+      op.callBoxed(own);
+    }
+    return to_python(own.back());
   });
-  py::object value = drawer(name, original, *py::tuple(arguments));
-  if (!stack->empty()) stack->back() = from_python(value);
+  stack->push_back(from_python((*drawer)(name, original, *py::tuple(shown))));
 }
 
 void seen(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
@@ -49,7 +53,9 @@ void seen(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
       else if (value.isTensorList())
         for (const at::Tensor& tensor : value.toTensorList()) note_read(tensor);
     }
-  op.callBoxed(stack);
+  const std::string& name = op.schema().name();  // "aten::rand"
+  if (drawer && drawing.count(name)) draw(op, stack, name.substr(name.rfind(':') + 1));
+  else op.callBoxed(stack);
 }
 
 TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&seen>()); }
@@ -68,6 +74,10 @@ void define_operations(py::module_& m) {
   m.def("look_at", [](const std::vector<at::Tensor>& tensors) {
     looked_at.clear();
     for (const auto& tensor : tensors) looked_at.emplace(tensor.unsafeGetTensorImpl(), false);
+  });
+  m.def("draw_by", [](const std::vector<std::string>& names, py::object function) {
+    drawing = {names.begin(), names.end()};
+    drawer = std::move(function);
   });
   m.def("was_read", [](const at::Tensor& tensor) {
     auto found = looked_at.find(tensor.unsafeGetTensorImpl());
