@@ -13,7 +13,7 @@ from .adapters.adapter import Adapter
 from .adapters.entry import Compiling
 from .arrays import files, measure, shards
 from .code import lines
-from .failures import failure
+from .failures import RecipeError, failure
 from .model import build, calls, describe, optimizer
 from .model.draws import Giving
 from .probing import compared, forced, forward, own, statements, survey, whole
@@ -48,9 +48,7 @@ class Session:
         sys.stderr.flush()
         os._exit(0)
 
-    def build(
-        self, folder: str, entry: str, options: Data, watch: List[str], sources: Sequence[str] = ()
-    ) -> Data:
+    def build(self, folder: str, entry: str, options: Data, watch: List[str], sources: Sequence[str] = ()) -> Data:
         """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites.
 
         ``sources`` are patterns of more files of an entry that is compiled.
@@ -246,7 +244,7 @@ def _tried(run: Callable[[], Data]) -> Tuple[Optional[Exception], Data]:
     """Return the exception that the model's own code raised, if it did, and else what a run gave."""
     try:
         return None, run()
-    except (build.RecipeError, shards.DiskError):
+    except (RecipeError, shards.DiskError):
         raise
     except Exception as error:
         return error, {}

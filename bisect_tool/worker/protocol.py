@@ -91,7 +91,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
-READING_MAY = {"transformed": "names"}
+READING_MAY = {"transformed": "names", "unread": "names"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",

@@ -141,6 +141,9 @@ class Adapter(Protocol):
     def mutation(self, tensor: Tensor) -> int | None:
         """Return a counter that grows whenever the tensor is overwritten in place, None when it is unknown."""
 
+    def looking_at(self, tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
+        """Begin to look which of some tensors operations read; return who tells of one, None where nobody can."""
+
     def perturb(self, tensor: Tensor, size: float, draw: int) -> Tensor:
         """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""
 

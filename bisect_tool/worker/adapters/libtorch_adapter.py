@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .libtorch_draws import drawings
 from .libtorch_entry import load_entry
-from .libtorch_modules import hold, in_float64, settings
+from .libtorch_modules import hold, in_float64, looking_at, settings
 from .libtorch_optimizer import is_optimizer, optimizer_groups, optimizer_state, optimizer_steps, put_optimizer_back
 from .torch_adapter import (
     COMPILES,
@@ -86,6 +86,7 @@ __all__ = [
     "layout",
     "leaf",
     "load_entry",
+    "looking_at",
     "memory",
     "module_tree",
     "mutation",

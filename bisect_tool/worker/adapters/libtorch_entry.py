@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import glob
-import importlib.machinery
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..failures import RecipeError
-from . import libtorch_compile, libtorch_draws, libtorch_modules
+from . import libtorch_compile, libtorch_modules, libtorch_runtime
 from .entry import Compiling
 from .libtorch_optimizer import CppOptimizer
 
@@ -26,7 +22,7 @@ def load_entry(folder: str, entry: str, compiling: Optional[Compiling] = None) -
     sources, folders, say = compiling or Compiling((), (), lambda _file: None)
     file_name, _, function = entry.partition(":")
     path = os.path.join(folder, file_name)
-    runtime = _runtime(libtorch_compile.runtime(say))
+    runtime = libtorch_runtime.load(libtorch_compile.runtime(say))
     if not path.endswith(BUILT):
         path = libtorch_compile.library([path, *_found(folder, sources)], [folder, *folders], say)
     address = _address(path, file_name, function)
@@ -51,22 +47,6 @@ def _as_python(built: Dict[str, Any]) -> Dict[str, Any]:
     if built["optimizer"] is not None:
         found["optimizer"] = CppOptimizer(built["optimizer"])
     return found
-
-
-@functools.lru_cache(maxsize=None)
-def _runtime(path: str) -> Any:
-    flags = sys.getdlopenflags()
-    sys.setdlopenflags(flags | os.RTLD_GLOBAL)  # ports find its functions by their names
-    try:
-        loader = importlib.machinery.ExtensionFileLoader("bisect_libtorch", path)
-        spec = importlib.util.spec_from_file_location("bisect_libtorch", path, loader=loader)
-        assert spec is not None
-        module = importlib.util.module_from_spec(spec)
-        loader.exec_module(module)
-        module.draw_by(["aten::" + name for name in libtorch_draws.NAMES], libtorch_draws.draw)
-    finally:
-        sys.setdlopenflags(flags)
-    return module
 
 
 def _found(folder: str, sources: Sequence[str]) -> List[str]:
@@ -120,6 +100,6 @@ def _symbol(function: str) -> str:
 
 def _demangled(text: str) -> str:
     try:
-        return subprocess.run(["c++filt"], input=text, capture_output=True, text=True).stdout.strip() or text
+        return subprocess.run(["c++filt"], input=text, capture_output=True, text=True).stdout.strip() or text  # noqa: S607
     except OSError:
         return text

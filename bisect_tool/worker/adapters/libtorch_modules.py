@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 
+from . import libtorch_runtime
 from .torch_tensors import doubled
 
 PORT = "port"  # the module that classes of the user's own are said to come from
@@ -20,9 +21,13 @@ class CppModule(torch.nn.Module):
     ``called(compute, args)`` is what the runtime calls when the module is called there; ``compute`` is its own code.
     """
 
+    _handle: Any
+    _computing: List[Callable[..., Any]]  # the own code of its calls that run, the innermost last
+
     def __init__(self, handle: Any) -> None:
         super().__init__()
-        self.__dict__.update(_handle=handle, _computing=[], training=handle.training)
+        self._handle, self._computing = handle, []
+        self.training = handle.training
         self._parameters.update(handle.parameters)
         self._buffers.update(handle.buffers)
 
@@ -69,10 +74,17 @@ def settings(module: CppModule) -> Dict[str, Any]:
 
 def hold(module: CppModule, key: str, tensor: torch.Tensor) -> None:
     """Let the tensor that a module holds hold the values of another one, of whatever shape: the port keeps its own."""
-    held = module._parameters.get(key)
+    held: Optional[torch.Tensor] = module._parameters.get(key)
     held = module._buffers[key] if held is None else held
     if held is not None and held is not tensor:
         held.data = tensor.detach()
+
+
+def looking_at(tensors: Sequence[torch.Tensor]) -> Callable[[torch.Tensor], bool]:
+    """Begin to look which of some tensors operations read: a member that another one was assigned to is not registered."""
+    runtime = libtorch_runtime.loaded()
+    runtime.look_at(tensors)
+    return runtime.was_read
 
 
 @contextlib.contextmanager

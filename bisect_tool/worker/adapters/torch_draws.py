@@ -40,6 +40,7 @@ def drawings() -> List[Drawing]:
 
 
 def put(tensor: Tensor, values: Tensor) -> Tensor:
+    """Fill a tensor with others' values, and return it."""
     import torch
 
     with torch.no_grad():

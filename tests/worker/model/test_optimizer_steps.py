@@ -19,6 +19,7 @@ from bisect_tool.axes.optimizer.findings import step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import slopes
+from bisect_tool.worker.failures import RecipeError
 from bisect_tool.worker.model import build, optimizer
 
 SETTINGS = {"lr": 0.01, "momentum": 0.9, "nesterov": True}
@@ -135,7 +136,7 @@ def test_a_recipe_needs_no_optimizer() -> None:
 
 def test_something_else_for_an_optimizer_is_a_mistake_of_the_recipe() -> None:
     """The message says what was returned."""
-    with pytest.raises(build.RecipeError, match="'optimizer' is str 'SGD', expected an optimizer of this framework"):
+    with pytest.raises(RecipeError, match="'optimizer' is str 'SGD', expected an optimizer of this framework"):
         tiny(lambda _net: "SGD")
 
 
