@@ -58,7 +58,8 @@ class Session:
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
-        self._lines = lines.Lines([folder] + self._path, watch, self._adapter.in_backward, self._adapter.in_transform)
+        adapter, folders = self._adapter, [folder, *self._path]
+        self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 

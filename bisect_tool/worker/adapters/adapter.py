@@ -50,6 +50,9 @@ class Adapter(Protocol):
     def load_entry(self, folder: str, entry: str, compiling: Compiling | None = None) -> Callable[..., Any]:
         """Return the function that a recipe's entry names. Raises RecipeError where there is none, or none can be made."""
 
+    def watcher(self, is_watched: Callable[[str], bool]) -> Any:
+        """Return who looks at the variables of functions in watched files, see ``code.watching.Watcher``."""
+
     # Modules and their state.
 
     def is_module(self, value: Any) -> bool:

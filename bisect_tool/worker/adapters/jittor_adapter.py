@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from . import jittor_setup
+from ..code.watching import Watcher as watcher
 from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (
@@ -127,6 +128,7 @@ __all__ = [
     "training",
     "unfrozen",
     "version",
+    "watcher",
     "with_gradients",
     "write",
     "write_apart",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .libtorch_code import watcher
 from .libtorch_draws import drawings
 from .libtorch_entry import load_entry
 from .libtorch_modules import hold, in_float64, looking_at, settings
@@ -111,6 +112,7 @@ __all__ = [
     "training",
     "unfrozen",
     "version",
+    "watcher",
     "with_gradients",
     "write",
     "write_apart",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..code.watching import Watcher as watcher
 from .entry import load_entry
 from .torch_checkpoint import compute_once
 from .torch_draws import drawings
@@ -122,6 +123,7 @@ __all__ = [
     "training",
     "unfrozen",
     "version",
+    "watcher",
     "with_gradients",
     "write",
     "write_apart",

@@ -1,6 +1,8 @@
 // Every operation of libtorch that the user's own code calls: which tensors it reads, and what it draws.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <torch/library.h>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,6 +19,51 @@ thread_local bool own_code = false;
 std::unordered_map<const c10::TensorImpl*, bool> looked_at;  // and whether an operation has read it
 std::unordered_set<std::string> drawing;                     // names of operations that draw
 std::optional<py::object> drawer;                           // Python's, for these
+
+std::optional<py::object> tracer;                           // Python's, told of every operation
+std::vector<std::string> foreign;                            // where libraries lie whose code nobody wants to see
+
+// The addresses of the user's own code that runs, the innermost first, up to where the tool called it; and a number for the way
+// from there to the operation: what one function of libtorch calls has the same frames, by another way.
+std::pair<std::vector<size_t>, size_t> own_frames() {
+  static std::unordered_map<void*, char> kinds;  // of a library: its own, another's, the runtime
+  static const void* runtime = [] {
+    Dl_info info;
+    return dladdr(reinterpret_cast<void*>(&own_frames), &info) ? info.dli_fbase : nullptr;
+  }();
+  void* frames[128];
+  std::vector<size_t> found;
+  size_t way = 0;
+  for (int i = 0, depth = backtrace(frames, 128); i < depth; i++) {
+    Dl_info info;
+    if (!dladdr(frames[i], &info) || info.dli_fname == nullptr) continue;
+    auto [kind, fresh] = kinds.emplace(info.dli_fbase, 'o');
+    if (fresh) {
+      std::string path = info.dli_fname;
+      for (const auto& folder : foreign) kind->second = path.rfind(folder, 0) == 0 ? 'f' : kind->second;
+      if (info.dli_fbase == runtime) kind->second = 'r';
+    }
+    if (kind->second == 'o') found.push_back(reinterpret_cast<size_t>(frames[i]) - 1);
+    else if (kind->second == 'r' && !found.empty()) break;
+    else if (found.empty()) way = way * 31 + reinterpret_cast<size_t>(frames[i]) / 4;
+  }
+  return {found, way >> 8};
+}
+
+// Tells Python of an operation that is over; what that answers takes the place of what it gave.
+void trace(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  auto [frames, way] = own_frames();
+  if (frames.empty()) return;
+  py::gil_scoped_acquire acquire;
+  OwnCode tool(false);
+  size_t n = op.schema().returns().size();
+  py::list given;
+  for (const auto& value : torch::jit::last(*stack, n)) given.append(to_python(value));
+  py::object other = tracer->attr("operation")(op.schema().name(), frames, way, given);
+  if (other.is_none()) return;
+  torch::jit::drop(*stack, n);
+  for (const auto& value : other) stack->push_back(from_python(value));
+}
 
 void note_read(const at::Tensor& tensor) {
   auto found = looked_at.find(tensor.unsafeGetTensorImpl());
@@ -56,10 +103,17 @@ void seen(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const std::string& name = op.schema().name();  // "aten::rand"
   if (drawer && drawing.count(name)) draw(op, stack, name.substr(name.rfind(':') + 1));
   else op.callBoxed(stack);
+  if (tracer) trace(op, stack);
 }
 
 TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&seen>()); }
 }  // namespace
+
+py::object trace_call(py::object value) {
+  if (!tracer) return value;
+  auto frames = own_frames().first;
+  return frames.empty() ? value : tracer->attr("called")(frames, value);
+}
 
 OwnCode::OwnCode(bool own) : before_(own_code) {
   own_code = own;
@@ -79,6 +133,14 @@ void define_operations(py::module_& m) {
     drawing = {names.begin(), names.end()};
     drawer = std::move(function);
   });
+  m.def("trace_by", [](py::object one) { tracer = one.is_none() ? std::nullopt : std::optional<py::object>(std::move(one)); });
+  m.def("foreign", [](std::vector<std::string> folders) { foreign = std::move(folders); });
+  m.def("place_of", [](size_t address) {
+    Dl_info info;
+    if (!dladdr(reinterpret_cast<void*>(address), &info)) return std::make_pair(std::string(), size_t(0));
+    return std::make_pair(std::string(info.dli_fname), address - reinterpret_cast<size_t>(info.dli_fbase));
+  });
+  m.def("holders", [](const at::Tensor& tensor) { return tensor.use_count(); });
   m.def("was_read", [](const at::Tensor& tensor) {
     auto found = looked_at.find(tensor.unsafeGetTensorImpl());
     return found != looked_at.end() && found->second;

@@ -15,6 +15,7 @@ py::dict settings_of(torch::nn::Module& module);
 void define_values(py::module_& m);
 void define_optimizers(py::module_& m);
 void define_operations(py::module_& m);
+py::object trace_call(py::object value);
 void print_crashes();  // where the program stands when it dies
 
 // Marks the user's own code, as against that of the tool, which the operations do not look at.
