@@ -17,10 +17,11 @@ inline Tensor keep_best_box(const Tensor& chosen, const Tensor& overlap) {
 inline std::pair<Tensor, Tensor> assign_task_aligned(const Tensor& scores, const Tensor& pred_boxes,
                                                      const Tensor& centres, const Tensor& labels, const Tensor& boxes,
                                                      int64_t topk = 10, double alpha = 0.5, double beta = 6.0) {
-  auto overlap = ciou(boxes.unsqueeze(2), pred_boxes.unsqueeze(1)).clamp_min(0) * inside(centres, boxes);  // (B, M, A)
+  auto overlap = ciou(boxes.unsqueeze(2), pred_boxes.unsqueeze(1)).clamp_min(0);  // (B, M, A)
+  overlap = overlap * inside(centres, boxes);
   auto score = scores.transpose(1, 2).gather(1, labels.unsqueeze(2).expand({-1, -1, scores.size(1)}));
-  if (fault("exponents_swapped")) std::swap(alpha, beta);
-  auto metric = score.pow(alpha) * overlap.pow(beta);
+  auto metric =
+      fault("exponents_swapped") ? score.pow(beta) * overlap.pow(alpha) : score.pow(alpha) * overlap.pow(beta);
 
   auto best = std::get<1>(metric.topk(topk, -1, /*largest=*/!fault("least_aligned")));
   // Where fewer than k anchors overlap a box, no other is taken to fill up the k.

@@ -29,10 +29,10 @@ inline std::pair<Tensor, Tensor> columns(const Tensor& x) { return {x.select(-1,
 // The cell centres (A, 2) as x, y in strides, and each anchor's stride (A, 1).
 inline std::pair<Tensor, Tensor> anchor_points(const std::vector<Tensor>& feats, const std::vector<int64_t>& strides) {
   std::vector<Tensor> points, sizes;
-  const double offset = fault("cells_corners") ? 1 / 2 : 0.5;
+  auto cells = [](int64_t count) { return torch::arange(count) + (fault("cells_corners") ? 1 / 2 : 0.5); };
   for (size_t i = 0; i < feats.size(); i++) {
     const auto h = feats[i].size(2), w = feats[i].size(3);
-    auto grid = torch::meshgrid({torch::arange(h) + offset, torch::arange(w) + offset}, "ij");
+    auto grid = torch::meshgrid({cells(h), cells(w)}, "ij");
     auto y = grid[0], x = grid[1];
     points.push_back(torch::stack({x, y}, -1).view({-1, 2}));
     sizes.push_back(torch::full({h * w, 1}, double(strides[i])));
@@ -41,7 +41,8 @@ inline std::pair<Tensor, Tensor> anchor_points(const std::vector<Tensor>& feats,
 }
 
 // Sort rows of boxes by image: labels (B, M) and boxes (B, M, 4) in pixels; empty slots are all zero.
-// Takes each row's image (n,), label (n,) and cx, cy, w, h in fractions of the image (n, 4), and the images (B, 3, H, W).
+// Takes each row's image (n,), label (n,) and cx, cy, w, h in fractions of the image (n, 4), and the images
+// (B, 3, H, W).
 inline std::pair<Tensor, Tensor> pad_targets(Tensor image, const Tensor& labels, const Tensor& bboxes,
                                              const Tensor& img) {
   const auto images = img.size(0), height = img.size(2), width = img.size(3);
@@ -50,14 +51,14 @@ inline std::pair<Tensor, Tensor> pad_targets(Tensor image, const Tensor& labels,
   auto padded_labels = torch::zeros({images, slots}, torch::kLong);
   auto boxes = torch::zeros({images, slots, 4}).to(img);
   auto [centre, extent] = halves(bboxes.to(img));
-  auto low = fault("corners_as_given") ? centre : centre - extent / 2;
-  auto high = fault("corners_as_given") ? extent : centre + extent / 2;
-  auto corners = torch::cat({low, high}, 1) * torch::tensor({width, height, width, height});
+  auto corners = fault("corners_as_given") ? bboxes.to(img) : torch::cat({centre - extent / 2, centre + extent / 2}, 1);
+  corners = corners * torch::tensor({width, height, width, height});
   for (int64_t i = 0; i < images; i++) {
     auto rows = image == i;
     const auto count = rows.sum().item<int64_t>();
     padded_labels.index_put_({i, Slice(None, count)}, labels.index({rows}).to(torch::kLong));
-    boxes.index_put_({i, Slice(None, count)}, corners.index({rows}));
+    auto of_image = fault("first_images_boxes") ? corners.slice(0, 0, count) : corners.index({rows});
+    boxes.index_put_({i, Slice(None, count)}, of_image);
   }
   return {padded_labels, boxes};
 }
@@ -90,15 +91,15 @@ inline Tensor ciou(const Tensor& a, const Tensor& b, double eps = 1e-7) {
   auto [a_w, a_h] = columns(a_max - a_min);
   auto [b_w, b_h] = columns(b_max - b_min);
   auto shared = intersection(a, b);
-  auto both = a_w * a_h + b_w * b_h;
-  auto overlap = shared / ((fault("union_without_shared") ? both : both - shared) + eps);
+  auto areas = a_w * a_h + b_w * b_h;
+  auto overlap = shared / ((fault("union_without_shared") ? areas : areas - shared) + eps);
 
   auto hull = torch::maximum(a_max, b_max) - torch::minimum(a_min, b_min);
   auto shift = (a_min + a_max - b_min - b_max) / (fault("shift_not_halved") ? 1 : 2);
   auto distance = shift.square().sum(-1) / (hull.square().sum(-1) + eps);
 
-  const double scale = fault("pi_not_squared") ? 4 / M_PI : 4 / (M_PI * M_PI);
-  auto shape = scale * (torch::atan(a_w / (a_h + eps)) - torch::atan(b_w / (b_h + eps))).square();
+  auto angle = torch::atan(a_w / (a_h + eps)) - torch::atan(b_w / (b_h + eps));
+  auto shape = (fault("pi_not_squared") ? 4 / M_PI : 4 / (M_PI * M_PI)) * angle.square();
   Tensor alpha;
   {
     torch::AutoGradMode no_grad(fault("alpha_with_gradient"));

@@ -24,7 +24,7 @@ inline const std::vector<std::string> FAULTS{
     "skips_detached", "pools_detached", "attention_stopped", "class_branch_detached", "alpha_with_gradient",
     "guard_to_the_end",
     // in the optimizer
-    "nesterov_lost", "decay_on_biases"};
+    "nesterov_lost", "decay_on_everything"};
 
 inline std::string chosen_fault = "none";
 

@@ -81,8 +81,8 @@ struct DetectImpl : nn::Module {
 
   Predictions forward(const std::vector<Tensor>& feats) {
     std::vector<Tensor> boxes, scores;
+    for (size_t i = 0; i < feats.size(); i++) boxes.push_back(box[i]->forward(feats[i]).flatten(2));
     for (size_t i = 0; i < feats.size(); i++) {
-      boxes.push_back(box[i]->forward(feats[i]).flatten(2));
       scores.push_back(cls[i]->forward(fault("class_branch_detached") ? feats[i].detach() : feats[i]).flatten(2));
     }
     return {torch::cat(boxes, 2), torch::cat(scores, 2), feats};

@@ -43,16 +43,15 @@ struct DetectionLoss {
     auto [labels, boxes] = pad_targets(batch.at("batch_idx"), cls, batch.at("bboxes"), batch.at("img"));
     auto pred_boxes = from_sides(anchors, expected_sides(bins));
 
-    auto scores = logits.detach().sigmoid();
-    if (fault("sigmoid_twice")) scores = scores.sigmoid();
+    auto scores = fault("sigmoid_twice") ? logits.detach().sigmoid().sigmoid() : logits.detach().sigmoid();
     auto in_pixels = fault("boxes_in_strides") ? pred_boxes.detach() : pred_boxes.detach() * strides;
     auto [target_boxes, target_scores] = assign_task_aligned(scores, in_pixels, anchors * strides, labels, boxes);
     target_boxes = fault("targets_multiplied") ? target_boxes * strides : target_boxes / strides;
     auto weight = fault("weight_of_ones") ? (target_scores.sum(-1) > 0).to(logits) : target_scores.sum(-1);  // (B, A)
     auto total = weight.sum().clamp_min(1);
 
-    const auto reduction = fault("mean_for_sum") ? at::Reduction::Mean : at::Reduction::Sum;
-    auto cls_loss = torch::binary_cross_entropy_with_logits(logits, target_scores, {}, {}, reduction) / total;
+    auto bce = torch::binary_cross_entropy_with_logits(logits, target_scores, {}, {}, at::Reduction::None);
+    auto cls_loss = (fault("mean_for_sum") ? bce.mean(-1).sum() : bce.sum()) / total;
     auto box_loss = ((1 - ciou(pred_boxes, target_boxes)) * weight).sum() / total;
     auto dfl_loss = (side_loss(bins, anchors, target_boxes) * weight).sum() / total;
     return {{"box_loss", box_gain * box_loss},

@@ -35,11 +35,11 @@ inline std::shared_ptr<torch::optim::SGD> make_optimizer(YOLO11n& net) {
       else (is_norm ? norms : weights).push_back(parameter.value());
     }
   }
-  const double decay = 5e-4;
+  const double decay = 5e-4, others = fault("decay_on_everything") ? decay : 0;
   std::vector<torch::optim::OptimizerParamGroup> groups;
-  groups.push_back(group(norms, 0));
+  groups.push_back(group(norms, others));
   groups.push_back(group(weights, decay));
-  groups.push_back(group(biases, fault("decay_on_biases") ? decay : 0));
+  groups.push_back(group(biases, others));
   return std::make_shared<torch::optim::SGD>(groups, torch::optim::SGDOptions(0.01));
 }
 
