@@ -11,7 +11,9 @@ NO_CODE = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|^[ \t]*\#(?:[^\n]*\\\n)*[^\n]*',
     re.S | re.M,
 )
-LAMBDA = re.compile(r"(?:([\w.>-]+)\s*=\s*)?\[[^\[\]]*\]\s*(\([^()]*(\([^()]*\)[^()]*)*\))?\s*(mutable|noexcept)?\s*(->[^{};]*)?$")
+LAMBDA = re.compile(
+    r"(?:([\w.>-]+)\s*=\s*)?\[[^\[\]]*\]\s*(\([^()]*(\([^()]*\)[^()]*)*\))?\s*(mutable|noexcept)?\s*(->[^{};]*)?$"
+)
 HEADER = re.compile(r"(\)|\belse|\bdo|\btry|\bconst|\boverride|\bfinal|\bnoexcept|->\s*[\w:<>, ]+)\s*$")
 NAMED = re.compile(r"\b(namespace|struct|class|union|enum|extern)\b[^=()]*$")
 NAME = r"[A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*)*"
