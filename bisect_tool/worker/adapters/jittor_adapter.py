@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
+from ..code import watching
 from . import jittor_setup
-from ..code.watching import Watcher as watcher
 from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (
@@ -134,6 +134,7 @@ __all__ = [
     "write_apart",
 ]
 
+watcher = watching.Watcher
 FRAMEWORK = "jittor"
 METHOD = "execute"
 COMPILES = True  # each kernel at its first use

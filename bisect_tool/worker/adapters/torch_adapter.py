@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..code.watching import Watcher as watcher
+from ..code import watching
 from .entry import load_entry
 from .torch_checkpoint import compute_once
 from .torch_draws import drawings
@@ -129,6 +129,7 @@ __all__ = [
     "write_apart",
 ]
 
+watcher = watching.Watcher
 FRAMEWORK = "torch"
 METHOD = "forward"
 COMPILES = False

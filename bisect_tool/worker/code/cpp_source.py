@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 # What is no code: comments, words in quotes, what the preprocessor reads.
 NO_CODE = re.compile(
@@ -20,6 +20,10 @@ NAME = r"[A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*)*"
 ASSIGNED = re.compile(r"^(?:[\w:<>,&*\s]+?[\s&*>])?(%s)\s*(?:[-+*/]?=)(?!=)" % NAME)
 SEVERAL = re.compile(r"^(?:const\s+)?(?:auto\s*&{0,2}\s*\[([\w\s,]+)\]|std::tie\(([\w\s.,>-]+)\))\s*=(?!=)")
 CHANGED = re.compile(r"^(%s)(?:\.|->)\w+_\(" % NAME)
+UNKNOWN = -1
+LISTED = re.compile(
+    r"^(return\b|.*?=)\s*(std::(make_)?(tuple|pair)\b|[\w:<>, ]*\{)"
+)  # of several values: no operation gives it
 GUARD = re.compile(r"^(?:if\s*(?:constexpr\s*)?|for\s*|while\s*)\(|^else\b|^do\b|^case\b[^:]*:|^default\s*:")
 
 
@@ -40,7 +44,7 @@ class Statement(NamedTuple):
 @functools.lru_cache(maxsize=None)
 def statements(text: str) -> Sequence[Statement]:
     """Return the statements of a source, heads of blocks included, in the order in which they end."""
-    return list(_split(NO_CODE.sub(_blank, text)))
+    return _Splitter(NO_CODE.sub(_blank, text)).run()
 
 
 def statement_at(text: str, line: int) -> Statement | None:
@@ -55,48 +59,81 @@ def _blank(found: re.Match[str]) -> str:
     return '""' if text.startswith(('"', "R")) else "0" if text.startswith("'") else "\n" * text.count("\n")
 
 
-def _split(code: str) -> Iterator[Statement]:
-    start, line, first, depth = 0, 1, 0, 0
-    # Of each open brace: is it a block; and of a block where the statement around it began, its depth, and a lambda's name.
-    opened: List[Tuple[bool, int, int, int, str]] = []
+class _Open(NamedTuple):
+    """An open brace: whether it begins a block, and of a lambda where the statement around began, and its name."""
 
-    def statement(end: int) -> Iterator[Statement]:
-        text = code[start:end].strip()
-        if text and first:
-            yield _read(first, line, text, next((name for *_, name in reversed(opened) if name), ""))
+    block: bool
+    start: int
+    first: int
+    depth: int
+    name: str
 
-    for at, char in enumerate(code):
-        if not first and not char.isspace() and char not in "{};":
-            first = line
-        if char == "\n":
-            line += 1
-        elif char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-        elif char == "{":
-            before = code[start:at]
-            is_lambda = LAMBDA.search(before)
-            block = bool(is_lambda or not before.strip() or HEADER.search(before) or NAMED.search(before.strip()))
-            name = "" if not is_lambda else (is_lambda[1] or "lambda").rpartition(".")[2].rpartition(">")[2]
-            if block and not is_lambda:
-                yield from statement(at)
-            opened.append((block, start if is_lambda else -1, first, depth, name))
+
+class _Splitter:
+    """Goes through code bracket by bracket; ``found`` are the statements so far."""
+
+    def __init__(self, code: str) -> None:
+        self.found: List[Statement] = []
+        self._code = code
+        self._start, self._first, self._line, self._depth = 0, 0, 1, 0
+        self._opened: List[_Open] = []
+
+    def run(self) -> List[Statement]:
+        """Return the statements of the code."""
+        for token in re.finditer(r"[\n()\[\]{};]|[^\s()\[\]{};]+", self._code):
+            what = token.group()
+            if not self._first and what not in "\n{};":
+                self._first = self._line
+            self._line += what == "\n"
+            self._depth += (what in "([") - (what in ")]")
+            if what == "{":
+                self._open(token.start())
+            elif what == "}" and self._opened:
+                self._close(token.end())
+            elif what == ";" and self._depth == 0 and not (self._opened and not self._opened[-1].block):
+                self._end(token.start())
+                self._begin(token.end())
+        return self.found
+
+    def _begin(self, at: int) -> None:
+        self._start, self._first = at, 0
+
+    def _end(self, at: int) -> None:
+        text = self._code[self._start : at].strip()
+        if text and self._first:
+            within = next((one.name for one in reversed(self._opened) if one.name), "")
+            self.found.append(_read(self._first, self._line, text, within))
+
+    def _open(self, at: int) -> None:
+        before = self._code[self._start : at]
+        lambda_ = LAMBDA.search(before)
+        block = bool(lambda_ or not before.strip() or HEADER.search(before) or NAMED.search(before.strip()))
+        if lambda_ is not None:
+            name = re.split(r"\.|->", lambda_[1] or "lambda")[-1]
+            self._opened.append(_Open(True, self._start, self._first, self._depth, name))
+        else:
             if block:
-                start, first, depth = at + 1, 0, 0
-        elif char == "}" and opened:
-            block, outer, began, deep, _ = opened.pop()
-            if block:
-                depth = deep
-                start, first = (outer, began) if outer >= 0 else (at + 1, 0)
-        elif char == ";" and depth == 0 and not (opened and not opened[-1][0]):
-            yield from statement(at)
-            start, first = at + 1, 0
+                self._end(at)
+            self._opened.append(_Open(block, UNKNOWN, 0, self._depth, ""))
+        if block:
+            self._begin(at + 1)
+            self._depth = 0
+
+    def _close(self, at: int) -> None:
+        over = self._opened.pop()
+        if not over.block:
+            return
+        self._begin(at)
+        self._depth = over.depth
+        if over.start != UNKNOWN:  # a lambda's: the statement that it stands in goes on
+            self._start, self._first = over.start, over.first
 
 
 def _read(first: int, last: int, code: str, within: str) -> Statement:
     plain = _unguarded(" ".join(code.split()))
     several = SEVERAL.match(plain)
+    if LISTED.match(plain):
+        return Statement(first, last, code, within, "return" if plain.startswith("return") else "none", ())
     if plain.startswith("return"):
         return Statement(first, last, code, within, "return", ("return",))
     if several:

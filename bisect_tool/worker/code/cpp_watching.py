@@ -87,8 +87,6 @@ class CppWatcher:
         running.seen.add(step)
         running.latest = step
         running.values = values
-        for around in self._open[:-1]:  # what a function gave is what its caller's statement has, unless more comes
-            around.values = values
         if self._last.get(running.key) != running.count or not self._fits(running):
             return None
         running.told = True
@@ -112,6 +110,8 @@ class CppWatcher:
             known = self._last.setdefault(over.key, over.count)
             if known != over.count:
                 self._last[over.key] = UNKNOWN
+            if self._open:  # what a function returns is what its caller's statement has, unless more comes
+                self._open[-1].values = over.values if over.key[2].kind == "return" else None
             if not over.told and over.values is not None and self._fits(over) and self._is_held(over.values):
                 self._tell(over)
 
@@ -132,7 +132,7 @@ class CppWatcher:
         new = [self._assigned(self._place(running.key, n), v, running.key[2].first) for n, v in zip(names, found)]
         if all(one is other for one, other in zip(new, found)):
             return False
-        nested = whole and len(values) > 1 or not whole and len(values) == 1
+        nested = whole == (len(values) > 1)
         running.values = ([tuple(new)] if not whole else list(new[0])) if nested else new
         return True
 
