@@ -133,7 +133,7 @@ def _read(first: int, last: int, code: str, within: str) -> Statement:
     plain = _unguarded(" ".join(code.split()))
     several = SEVERAL.match(plain)
     if LISTED.match(plain):
-        return Statement(first, last, code, within, "return" if plain.startswith("return") else "none", ())
+        return Statement(first, last, code, within, "none", ())
     if plain.startswith("return"):
         return Statement(first, last, code, within, "return", ("return",))
     if several:

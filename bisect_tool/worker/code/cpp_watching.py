@@ -52,20 +52,32 @@ class CppWatcher:
         self._chains: Dict[Tuple[int, ...], List[Key]] = {}
         self._of: Dict[Tuple[Key, str], Place] = {}
         self._last: Dict[Key, int] = {}  # which of its operations is a statement's last
-        self._open: List[_Open] = []
+        self._open: List[_Open] = []  # in the call that runs, the outermost first
+        self._around: List[List[_Open]] = []
         self._assigned: Assigned = lambda _place, value, _line: value
 
     @contextlib.contextmanager
     def watching(self, assigned: Assigned, _caught: Caught) -> Iterator[None]:
         """Call ``assigned(place, value, line)`` after every assignment that can be seen; see ``watching.Watcher``."""
-        before, self._open, self._assigned = self._assigned, [], assigned
+        before, self._assigned = self._assigned, assigned
+        self._open, self._around = [], []
         self._runtime.trace_by(self)
         try:
             yield
             self._close(0)
         finally:
             self._runtime.trace_by(None)
-            self._assigned, self._open = before, []
+            self._assigned, self._open, self._around = before, [], []
+
+    def enter(self) -> None:
+        """Take note that a module call begins: what runs in it is no part of the statement that makes it."""
+        self._around.append(self._open)
+        self._open = []
+
+    def leave(self) -> None:
+        """Take note that it is over."""
+        self._close(0)
+        self._open = self._around.pop()
 
     def operation(self, name: str, addresses: Sequence[int], way: int, values: List[Any]) -> Optional[List[Any]]:
         """Take note of an operation that is over; return what is to take the place of what it gave, None where that stays."""

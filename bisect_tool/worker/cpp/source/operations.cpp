@@ -109,6 +109,16 @@ void seen(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&seen>()); }
 }  // namespace
 
+InCall::InCall() : traced_(tracer.has_value()) {
+  if (traced_) tracer->attr("enter")();
+}
+InCall::~InCall() {
+  try {
+    if (traced_ && tracer) tracer->attr("leave")();
+  } catch (const py::error_already_set&) {  // one is on its way already
+  }
+}
+
 py::object trace_call(py::object value) {
   if (!tracer) return value;
   auto frames = own_frames().first;

@@ -90,7 +90,12 @@ c10::IValue call(const Module* module, const Values& arguments, const Compute& c
     for (const auto& argument : args) own.push_back(from_python(argument));
     return to_python(translated([&] { return compute(own); }));
   });
-  return from_python(trace_call(proxy.attr("called")(again, given)));
+  py::object value;
+  {
+    InCall inside;
+    value = proxy.attr("called")(again, given);
+  }
+  return from_python(trace_call(value));
 }
 
 at::Tensor site(const char*, const at::Tensor& value) { return value; }

@@ -16,6 +16,17 @@ void define_values(py::module_& m);
 void define_optimizers(py::module_& m);
 void define_operations(py::module_& m);
 py::object trace_call(py::object value);
+// While a module's call runs: its operations are none of the statement's that made it.
+class InCall {
+ public:
+  InCall();
+  ~InCall();
+  InCall(const InCall&) = delete;
+
+ private:
+  bool traced_;
+};
+
 void print_crashes();  // where the program stands when it dies
 
 // Marks the user's own code, as against that of the tool, which the operations do not look at.
