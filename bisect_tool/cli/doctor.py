@@ -69,7 +69,9 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
         rows.append(_built(name, described))
         what = "step"
         progress.phase(f"running one step of {name}")
-        rows.append(_stepped(name, described, worker.ask("step")))
+        reply = worker.ask("step")
+        rows.append(_stepped(name, described, reply))
+        rows += [_row(name, "calls", words) for words in reply.get("hidden", [])]
     except BisectError as error:
         rows.append(_row(name, what, error=error))
     finally:

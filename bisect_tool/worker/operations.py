@@ -102,14 +102,18 @@ class Session:
         }
 
     def step(self) -> Data:
-        """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls."""
+        """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls.
+
+        ``hidden`` says in sentences what of its calls nobody can see, and how they can be shown.
+        """
         model = self._model
+        hidden = self._adapter.hidden(model.tree)
         with calls.wrapped(
             self._adapter, model.tree, lambda _call, compute, args, kwargs: compute(*args, **kwargs)
         ) as called:
             values, problems = model.read_targets(model.run_step(model.fresh_batch()))
         model.restore()
-        return {"targets": values, "not_scalar": problems, "called": list(called)}
+        return {"targets": values, "not_scalar": problems, "called": list(called), "hidden": hidden(called)}
 
     def remember(self, patch: List[str], sites: List[str]) -> None:
         """Run once with the model's own parameters and keep some calls' values for later runs."""

@@ -115,7 +115,12 @@ REQUESTS: Dict[str, Request] = {
         reply_may={"optimizer": "list"},
     ),
     "stop": Request(ALWAYS, {}, reply="null"),
-    "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object", "called": "names"}),
+    "step": Request(
+        "step",
+        {},
+        reply={"targets": "object", "not_scalar": "object", "called": "names"},
+        reply_may={"hidden": "names"},
+    ),
     "record": Request(
         "record",
         {"folder": "text", "include": "names", "exclude": "names", "seeds": "list", "grads": "object or null"},

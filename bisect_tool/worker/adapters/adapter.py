@@ -6,6 +6,7 @@ import importlib
 from typing import (
     Any,
     Callable,
+    Collection,
     ContextManager,
     Dict,
     Iterable,
@@ -146,6 +147,9 @@ class Adapter(Protocol):
 
     def looking_at(self, tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
         """Begin to look which of some tensors operations read; return who tells of one, None where nobody can."""
+
+    def hidden(self, tree: Tree) -> Callable[[Collection[str]], list[str]]:
+        """Begin to look for calls that nobody sees; return who says of a run, given the names of those that were seen, which."""
 
     def perturb(self, tensor: Tensor, size: float, draw: int) -> Tensor:
         """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""

@@ -31,6 +31,7 @@ from .jittor_gradients import (
 from .jittor_modules import (
     class_name,
     held,
+    hidden,
     hold,
     in_float64,
     is_library,
@@ -89,6 +90,7 @@ __all__ = [
     "gradients_on",
     "has_path",
     "held",
+    "hidden",
     "hold",
     "holds",
     "in_backward",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .libtorch_code import watcher
 from .libtorch_draws import drawings
 from .libtorch_entry import load_entry
+from .libtorch_hidden import hidden
 from .libtorch_modules import hold, in_float64, looking_at, settings
 from .libtorch_optimizer import is_optimizer, optimizer_groups, optimizer_state, optimizer_steps, put_optimizer_back
 from .torch_adapter import (
@@ -73,6 +74,7 @@ __all__ = [
     "gradients_on",
     "has_path",
     "held",
+    "hidden",
     "hold",
     "holds",
     "in_backward",

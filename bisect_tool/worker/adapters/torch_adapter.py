@@ -26,6 +26,7 @@ from .torch_gradients import (
 from .torch_modules import (
     class_name,
     held,
+    hidden,
     hold,
     in_float64,
     is_library,
@@ -84,6 +85,7 @@ __all__ = [
     "gradients_on",
     "has_path",
     "held",
+    "hidden",
     "hold",
     "holds",
     "in_backward",

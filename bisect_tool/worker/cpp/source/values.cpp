@@ -1,4 +1,5 @@
 // IValues as Python's objects, and back.
+#include <set>
 #include "runtime.h"
 
 namespace bisect {
@@ -8,9 +9,11 @@ struct Capsule {  // what is opaque travels through Python as it is
   c10::IValue value;
   std::string type;
 };
+std::set<std::string> opaque_types;  // that were met
 }  // namespace
 
 void define_values(py::module_& m) {
+  m.def("opaque_types", [] { return std::exchange(opaque_types, {}); });
   py::class_<Capsule>(m, "Opaque", py::module_local())
       .def_readonly("type", &Capsule::type)
       .def("__repr__", [](const Capsule& self) { return self.type; });
@@ -41,6 +44,7 @@ py::object to_python(const c10::IValue& value) {
     return found;
   }
   auto opaque = c10::dynamic_intrusive_pointer_cast<Opaque>(value.isCapsule() ? value.toCapsule() : nullptr);
+  if (opaque) opaque_types.insert(opaque->type);
   return py::cast(Capsule{value, opaque ? opaque->type : value.tagKind()});
 }
 
