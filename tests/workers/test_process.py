@@ -13,7 +13,7 @@ import pytest
 from scripted_worker import READY, scripted
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
-from bisect_tool.workers.failures import model_error
+from bisect_tool.workers.failures import model_error, of_python
 from bisect_tool.workers.process import Worker
 
 STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
@@ -23,7 +23,7 @@ STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
 def worker_that(folder: Path, ready: Mapping[str, Any] = READY, **replies: list[Any]) -> Iterator[Worker]:
     """Start a worker that says what it is told to say."""
     seen: list[dict[str, Any]] = []
-    worker = Worker(python=scripted(folder, ready, replies), framework="torch", silence_limit=20, on_event=seen.append)
+    worker = Worker(program=of_python(scripted(folder, ready, replies)), framework="torch", silence_limit=20, on_event=seen.append)
     worker.seen = seen  # type: ignore[attr-defined]
     try:
         yield worker
@@ -142,7 +142,7 @@ def test_a_worker_that_does_not_read_is_stopped(tmp_path: Path) -> None:
         f"sock = socket.socket(fileno=int(sys.argv[-1]))\nsock.sendall({said.encode()!r})\ntime.sleep(100)\n"
     )
     program.chmod(0o755)
-    worker = Worker(python=str(program), framework="torch", silence_limit=1)
+    worker = Worker(program=of_python(str(program)), framework="torch", silence_limit=1)
     worker.ready()
     with pytest.raises(WorkerError, match="no sign of life for 1 s during 'step'"):
         worker.ask("step", more="x" * 4_000_000)
