@@ -106,10 +106,11 @@ class _Strict(BaseModel):
 class ModelSpec(_Strict):
     """How to build one model: framework, entry, and the environment it runs in.
 
-    It runs in ``python`` (None: the tool's own), or ``command`` starts a worker of the user's own.
+    It runs in ``python`` (None: the tool's own), or ``command`` starts a worker of the user's own. That stands first here:
+    what the others may be rests on it.
     """
 
-    command: Annotated[tuple[str, ...] | None, AfterValidator(_is_command)] = None  # first: what else may be rests on it
+    command: Annotated[tuple[str, ...] | None, AfterValidator(_is_command)] = None
     framework: Annotated[str, AfterValidator(_is_framework)]
     entry: Annotated[str, AfterValidator(_is_entry)] = Field(default="", validate_default=True)
     python: Annotated[str | None, AfterValidator(_is_alone)] = None

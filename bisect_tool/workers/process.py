@@ -94,7 +94,8 @@ class Worker:
         needed = protocol.REQUESTS[operation].capability
         if needed not in self.capabilities | {protocol.ALWAYS}:
             able = ", ".join(sorted(self.capabilities)) or "nothing"
-            raise ModelError(f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}")
+            found = f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}"
+            raise ModelError(found, hint="docs/protocol.md says what each capability asks of a worker")
         self._send(operation, (json.dumps({"op": operation, **request}) + "\n").encode())
         while "event" in (message := self._receive(operation)):
             self._take_event(message)

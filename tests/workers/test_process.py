@@ -23,7 +23,9 @@ STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
 def worker_that(folder: Path, ready: Mapping[str, Any] = READY, **replies: list[Any]) -> Iterator[Worker]:
     """Start a worker that says what it is told to say."""
     seen: list[dict[str, Any]] = []
-    worker = Worker(program=of_python(scripted(folder, ready, replies)), framework="torch", silence_limit=20, on_event=seen.append)
+    worker = Worker(
+        program=of_python(scripted(folder, ready, replies)), framework="torch", silence_limit=20, on_event=seen.append
+    )
     worker.seen = seen  # type: ignore[attr-defined]
     try:
         yield worker
