@@ -25,7 +25,10 @@ NOTES = {
 CULPRITS_NOTES = {
     ("activation", "values"): "what the culprits compute was not looked at: the port's worker does not announce values",
     **{
-        ("detached", lacking): f"the lines of the backward pass were not looked for: the port's worker does not announce {lacking}"
+        (
+            "detached",
+            lacking,
+        ): f"the lines of the backward pass were not looked for: the port's worker does not announce {lacking}"
         for lacking in ("statements", "survey")
     },
 }

@@ -15,12 +15,8 @@ from safetensors.numpy import load_file
 
 LAYERS = {"net.first": (8, 4), "net.last": (2, 8)}
 BATCH = np.linspace(-1, 1, 12, dtype="f").reshape(3, 4)
-own, kept, told, arrays = (
-    {},
-    {},
-    {},
-    {},
-)  # weights as built; what ``remember`` kept; what ``attach`` told, and its arrays
+own, kept = {}, {}  # the weights as built; the values of calls that ``remember`` keeps
+told, arrays = {}, {}  # what ``attach`` said; the reference's arrays
 
 
 def build(folder, entry, options, watch):
