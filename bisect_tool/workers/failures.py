@@ -37,7 +37,7 @@ class Program:
     def not_there(self) -> str:
         """What to do where it cannot be started."""
         if self.own:
-            return "`command` of this model in recipe.toml names it: build it first, or mend its path"
+            return "`command` of this model in recipe.toml names it: see that it is there and may be run"
         return "set `python` of this model in recipe.toml to the interpreter of its environment"
 
     @property

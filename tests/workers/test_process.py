@@ -196,7 +196,7 @@ def test_a_command_that_cannot_be_started_is_told() -> None:
     """Which setting names it."""
     with pytest.raises(BisectError, match="cannot start the command '/no/such/worker': No such file") as failed:
         Worker(program=Program(("/no/such/worker",), own=True), framework="numpy")
-    assert failed.value.hint == "`command` of this model in recipe.toml names it: build it first, or mend its path"
+    assert failed.value.hint == "`command` of this model in recipe.toml names it: see that it is there and may be run"
 
 
 @pytest.mark.parametrize("where", [None, "a.py:1"])
