@@ -27,7 +27,7 @@ def runtime(say: Say) -> str:
         raise RecipeError("there is no Python.h in %s: install the headers of this Python (python3-dev)" % python)
     flags = ["-std=c++20", "-O1", *_included(), "-isystem", python]
     source = os.path.join(HERE, "source", "all.cpp")
-    return _built([source], flags, ["-ltorch_python"], say)
+    return _built([source], flags, ["-ltorch_python"], lambda _name: say("what sees its calls, once for this torch"))
 
 
 def library(sources: Sequence[str], includes: Sequence[str], say: Say) -> str:
