@@ -13,6 +13,7 @@ from . import jittor_setup
 from .jittor_draws import drawings
 from .jittor_gradients import (
     distinct,
+    given_pass_none,
     gradients_on,
     has_path,
     in_backward,
@@ -22,6 +23,7 @@ from .jittor_gradients import (
     numpy_reads_all,
     pull,
     starting,
+    taking_gradients,
     through,
     unfrozen,
     with_gradients,
@@ -83,6 +85,7 @@ __all__ = [
     "drawings",
     "dtype",
     "from_numpy",
+    "given_pass_none",
     "gradients_on",
     "has_path",
     "held",
@@ -118,6 +121,7 @@ __all__ = [
     "settings",
     "starting",
     "sync",
+    "taking_gradients",
     "through",
     "to_numpy",
     "training",

@@ -8,6 +8,7 @@ from .torch_checkpoint import compute_once
 from .torch_draws import drawings
 from .torch_gradients import (
     distinct,
+    given_pass_none,
     gradients_on,
     has_path,
     in_backward,
@@ -17,6 +18,7 @@ from .torch_gradients import (
     numpy_reads_all,
     pull,
     starting,
+    taking_gradients,
     through,
     unfrozen,
     with_gradients,
@@ -78,6 +80,7 @@ __all__ = [
     "drawings",
     "dtype",
     "from_numpy",
+    "given_pass_none",
     "gradients_on",
     "has_path",
     "held",
@@ -113,6 +116,7 @@ __all__ = [
     "settings",
     "starting",
     "sync",
+    "taking_gradients",
     "through",
     "to_numpy",
     "training",
