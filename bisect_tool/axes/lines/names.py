@@ -182,7 +182,12 @@ def _in_the_gaps(
 
 
 def _size_and_place(variable: Variable) -> Hashable:
-    return variable.passed, variable.after, tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
+    return variable.passed, variable.after, sizes(variable)
+
+
+def sizes(variable: Variable) -> tuple[int, ...]:
+    """Return of how many numbers each part of a variable is, the fewest first."""
+    return tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
 
 
 def paired(

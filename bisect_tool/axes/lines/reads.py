@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, reads
+from bisect_tool.axes.lines.text import LEFT_OUT, WHOLE, Reads, argument, only_called, passed_on, reads
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
 
@@ -72,6 +73,47 @@ def _read_by(
             yield other
 
 
+def is_passed_on(
+    variable: Variable,
+    assigned: Sequence[Variable],
+    excerpts: Mapping[str, Excerpt],
+    parts_right: Callable[[Variable], Collection[str]],
+) -> bool:
+    """Tell whether what is right later is a variable as it is, or was divided by it or multiplied with it, a single number.
+
+    ``parts_right`` returns which parts of a variable agree and are not all zero: a name that does not may mean something else.
+    Such a number is right: were it wrong, only the line that reads it there could undo that, and who else reads it is not cleared.
+    """
+    now = next((number for number, one in enumerate(assigned) if one.site == variable.site), len(assigned))
+    for other in (one for one in assigned[now + 1 :] if one.function == variable.function):
+        if other.passed:  # another call of the function
+            return False
+        right = parts_right(other)
+        read = passed_on(other.place, other.name, excerpts, right or WHOLE)
+        if (
+            variable.name in read
+            and (read[variable.name] or _is_number(variable))
+            and (right or is_passed_on(other, assigned, excerpts, parts_right))
+        ):
+            return True
+        if other.name in (variable.name, "return"):
+            return False
+    return False
+
+
+def _is_number(variable: Variable) -> bool:
+    return [math.prod(shape) for _, shape, _ in variable.parts] == [1]
+
+
+def default_at(variable: Variable, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt]) -> str | None:
+    """Return the line that has the value of a parameter, where the call leaves it to its default."""
+    if not variable.passed or not variable.declared:
+        return None
+    now = next((number for number, one in enumerate(assigned) if one.site == variable.site), len(assigned))
+    handed = _handed(variable, now, assigned, excerpts)
+    return variable.declared if handed == LEFT_OUT else None
+
+
 def _reads(
     variable: Variable,
     now: int,
@@ -82,14 +124,20 @@ def _reads(
     """Return what makes some parts of a variable; for a parameter, what the function is handed for it."""
     if not variable.passed:
         return reads(variable.place, variable.name, excerpts, paths)
+    return _handed(variable, now, assigned, excerpts) or reads(variable.place, variable.name, excerpts)
+
+
+def _handed(
+    variable: Variable, now: int, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt]
+) -> Reads | None:
+    """Return what a function is handed for a parameter, None where that cannot be told."""
 
     def beside(other: Variable) -> bool:
         return (other.passed, other.function, other.place) == (True, variable.function, variable.place)
 
     before = list(itertools.takewhile(beside, reversed(assigned[:now])))
     passed = [*reversed(before), *itertools.takewhile(beside, assigned[now:])]
-    handed = argument(variable.place, variable.function, [v.name for v in passed], variable.name, excerpts)
-    return handed or reads(variable.place, variable.name, excerpts)
+    return argument(variable.place, variable.function, [v.name for v in passed], variable.name, excerpts)
 
 
 def _begun(now: int, assigned: Sequence[Variable]) -> int:

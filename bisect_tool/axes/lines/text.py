@@ -26,6 +26,9 @@ class Reads:
     calls: bool = True
 
 
+LEFT_OUT = Reads(calls=False)  # of a parameter that is left to its default
+
+
 def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE) -> Reads:
     """Return what the statement at a place reads to make some parts (``paths``) of the variable ``name``.
 
@@ -63,9 +66,35 @@ def argument(
     handed: dict[str | None, ast.expr] = {**dict(zip(parameters, calls[0].args, strict=False)), **keywords}
     given = handed.get(name)
     if given is None:
-        return Reads(calls=False)
+        return LEFT_OUT
     own = _called([given])
     return Reads(_names([given]), frozenset(_called(every) - own), calls=bool(own))
+
+
+def passed_on(
+    place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE
+) -> dict[str, bool]:
+    """Return the names that a statement makes some parts of a variable of by nothing but a product or a quotient.
+
+    Each with whether it is all of a part, as it is. A name that stands in a part more than once may undo itself.
+    """
+    _, parsed = _parsed(place, excerpts)
+    parts = list(_making(parsed[0], name, paths)) if parsed else []
+    found: dict[str, bool] = {}
+    for part in parts:
+        named = [node.id for node in _within([part]) if isinstance(node, ast.Name)]
+        factors = [node.id for node in _factors(part) if isinstance(node, ast.Name) and named.count(node.id) == 1]
+        found |= dict.fromkeys(factors, isinstance(part, ast.Name))
+    return found
+
+
+def _factors(value: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a value is the product or the quotient of; the value itself where it is none."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Mult, ast.Div)):
+        yield from _factors(value.left)
+        yield from _factors(value.right)
+    else:
+        yield value
 
 
 def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, reads
+from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, passed_on, reads
 from bisect_tool.captures.manifest import Excerpt
 
 
@@ -83,3 +83,23 @@ def test_a_parameter_is_made_by_what_the_function_is_handed_for_it(text: str, na
     """By its place or its name; where it cannot be told, by all that the statement reads."""
     excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=(text,))}
     assert argument("f.py:7", "Net.turn", ["first", "second", "k", "eps"], name, excerpts) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "path", "found"),
+    [
+        ("box = total / n", "box", "", {"total": False, "n": False}),
+        ("box = -total / n", "box", "", {"n": False}),
+        ("box = 2 * f(total) / n * n", "box", "", {}),
+        ("box = total + n", "box", "", {}),
+        ("box = n", "box", "", {"n": True}),
+        ("return box, cls / n", "return", "0", {"box": True}),
+        ("return box, cls / n", "return", "1", {"cls": False, "n": False}),
+        ("box[0] = n", "box", "", {}),
+        ("if n > 1:", "n", "", {}),
+    ],
+)
+def test_what_is_passed_on_is_told_by_products_alone(text: str, name: str, path: str, found: dict[str, bool]) -> None:
+    """With whether it is all of a part; what stands in it twice may undo itself."""
+    excerpt = Excerpt(file="f.py", line=1, first=1, text=(text,))
+    assert passed_on("f.py:1", name, {"f.py:1": excerpt}, (path,)) == found
