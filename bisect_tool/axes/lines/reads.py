@@ -61,9 +61,10 @@ def _read_by(
     """Yield what the line of a variable reads for some of its parts; ``now`` is its place among all that is ``assigned``."""
     function = _caller(variable, now, assigned) if variable.passed else variable.function
     read = _reads(variable, now, paths, assigned, excerpts)
-    # What ran since the function's last statement was called by this one, or by a condition before it.
+    # What ran since the function's last statement, or its caller's, was called by this one, or by a condition before it.
     begun = _begun(now, assigned)
-    since = max((n for n in range(begun) if assigned[n].function == function), default=-1)
+    running = {function, *_callers(function, now, assigned)}
+    since = max((n for n in range(begun) if assigned[n].function in running), default=-1)
     returned = (n for n in range(now) if assigned[n].function == function and assigned[n].name == "return")
     entered = max(returned, default=-1)
     for number, other in enumerate(assigned[:now]):
@@ -150,6 +151,20 @@ def _begun(now: int, assigned: Sequence[Variable]) -> int:
         names.add(before.name)
         now -= 1
     return now
+
+
+def _callers(function: str, now: int, assigned: Sequence[Variable]) -> Iterator[str]:
+    """Yield the functions that were begun before a function was, and go on later: that is called by them.
+
+    One that is begun anew first is passed its parameters, so that nothing is known of those that have none.
+    """
+    begun = {variable.function: number for number, variable in enumerate(assigned[:now]) if variable.passed}
+    own = begun.get(function, next((n for n, v in enumerate(assigned) if v.function == function), 0))
+    later: set[str] = set()
+    for variable in assigned[now + 1 :]:
+        if begun.get(variable.function, own) < own and variable.function not in later and not variable.passed:
+            yield variable.function
+        later.add(variable.function)
 
 
 def _caller(passed: Variable, now: int, assigned: Sequence[Variable]) -> str:
