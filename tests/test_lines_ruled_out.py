@@ -80,16 +80,26 @@ def build(seed=0, fault="", port=%s):
 
     def step(batch):
         box, logits = net(batch["x"])
-        ways = (box, logits, batch["goal"], batch["labels"])
-        near, entropy = losses(*ways, fault) if port else Loss()(*ways)
         if port:
+            near, entropy = losses(
+                box,
+                logits,
+                batch["goal"] * (1.5 if fault == "handed" else 1.0),
+                batch["labels"],
+                fault,
+            )
             follow(teacher, net, fault)
         else:
+            near, entropy = Loss()(box, logits, batch["goal"], batch["labels"])
             with torch.no_grad():
                 for t, s in zip(teacher.parameters(), net.parameters()):
                     t.mul_(0.9).add_(s, alpha=0.1)
         same = F.mse_loss(logits, teacher(batch["x"])[1])
-        return {"near": near, "entropy": entropy, "same": same}
+        return {
+            "near": near,
+            "entropy": entropy,
+            "same": same * (2.0 if fault == "part" else 1.0),
+        }
 
     draw = torch.Generator().manual_seed(1)
     labels = torch.zeros(40, dtype=torch.long)
@@ -135,3 +145,11 @@ def test_the_line_is_named_that_writes_what_a_call_begins_with(fault: str, text:
     lines = shown(folder, fault)
     assert lines[0].startswith(text)
     assert len(lines) <= 5
+
+
+@pytest.mark.parametrize(("fault", "text"), [("part", '"same": same * (2.0'), ("handed", 'batch["goal"] * (1.5')])
+def test_of_a_statement_over_several_lines_the_one_is_shown_that_makes_the_wrong_part(
+    fault: str, text: str, folder: Path
+) -> None:
+    """A value that is written out has a line for each part, as a call has for what it hands over."""
+    assert any(line.startswith(text) for line in shown(folder, fault))

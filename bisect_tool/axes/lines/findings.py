@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -31,11 +32,13 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     if branch is not None:
         does = sentences.calls_another(branch.theirs.function, branch.ours.function)
         return Line(ours.get(branch.ours.place), theirs.get(branch.condition), does=does)
-    place = probes.stands_at(statement.theirs)
+    reference, port = probes.excerpts_of(statement)
     unclear = [v for v in probes.unclear_before(statement) if not _is_another_since(probes, v)]
-    # The call may be what is wrong of a default: it hands nothing over.
-    places = dict.fromkeys((*map(probes.stands_at, unclear), statement.theirs.place))
-    return Line(ours.get(statement.ours.place), theirs.get(place), tuple(p for p in places if p != place))
+    found = Line(reference, port)
+    places = dict.fromkeys(map(probes.stands_at, unclear))
+    if probes.stands_at(statement.theirs) == statement.theirs.declared:
+        places[statement.theirs.place] = None  # the call may be what is wrong of a default: it hands nothing over
+    return dataclasses.replace(found, unclear=tuple(place for place in places if place != found.place))
 
 
 def _is_another_since(probes: LineProbes, variable: Variable) -> bool:
@@ -88,9 +91,16 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     if len(pairs) == 1 and pairs[0][0].size == pairs[0][1].size == 1:
         how = sentences.other_number(*(float(array.reshape(-1)[0]) for array in pairs[0]))
     others = len(statement.sites) - 1
-    message = sentences.assigned(probes.stands_at(statement.theirs), statement.ours.place, site, how, others)
+    message = sentences.assigned(*_stands(probes, statement), site, how, others)
     yield Finding("line", statement.sites[:1], message)
     yield from _described(site, pairs, probes.question.port.described.framework)
+
+
+def _stands(probes: LineProbes, statement: Statement) -> tuple[str, str]:
+    """Return the lines of a statement on both sides, the port's first."""
+    reference, port = probes.excerpts_of(statement)
+    places = statement.ours.place if reference is None else f"{reference.file}:{reference.line}"
+    return Line(reference, port).place or statement.theirs.place, places
 
 
 def context(probes: LineProbes, statement: Statement) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from bisect_tool.axes.lines.reads import default_at, is_passed_on, unclear_before
+from bisect_tool.axes.lines.reads import is_passed_on, stands_at, unclear_before
 from bisect_tool.axes.lines.statements import SharedLines, Statement
-from bisect_tool.axes.lines.text import WHOLE, only_called
+from bisect_tool.axes.lines.text import WHOLE, excerpt_at, made_at, only_called
+from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Comparison, Reading
@@ -111,9 +112,23 @@ class LineProbes:
         return unclear_before(variable, survey.variables, survey.excerpts, is_clear or self.is_clear, self._parts_off)
 
     def stands_at(self, variable: Variable) -> str:
-        """Return the line that makes a variable of the port: of a parameter that is left to its default, the one that has this."""
+        """Return the line that makes what is off of a variable of the port; of what a call hands over together, its first."""
         survey = self.lines.survey
-        return default_at(variable, survey.variables, survey.excerpts) or variable.place
+        place = stands_at(variable, survey.variables, survey.excerpts, self._parts_off(variable))
+        return place if not variable.passed or place == variable.declared else variable.place
+
+    def excerpts_of(self, statement: Statement) -> tuple[Excerpt | None, Excerpt | None]:
+        """Return the lines that make what is off of a statement, the reference's and the port's, with those around them."""
+        survey, manifest = self.lines.survey, self.lines.capture.manifest
+        port = self.lines.pairs.to_port[self.first_off(statement)]
+        theirs = next(v for v in survey.variables if v.site == port)
+        off = self._parts_off(theirs)
+        place = made_at(statement.ours.place, statement.ours.name, manifest.excerpts, off)
+        ours = place if not statement.ours.passed else statement.ours.place
+        return (
+            excerpt_at(ours, statement.ours.place, manifest.excerpts),
+            excerpt_at(stands_at(theirs, survey.variables, survey.excerpts, off), theirs.place, survey.excerpts),
+        )
 
     def is_given(self, variable: Variable) -> bool:
         """Tell whether a variable is an argument of a call whose arguments are known to be right."""

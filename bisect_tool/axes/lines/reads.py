@@ -6,7 +6,17 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from bisect_tool.axes.lines.text import LEFT_OUT, WHOLE, Reads, argument, only_called, passed_on, reads
+from bisect_tool.axes.lines.text import (
+    LEFT_OUT,
+    WHOLE,
+    Reads,
+    argument,
+    handed_at,
+    made_at,
+    only_called,
+    passed_on,
+    reads,
+)
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.probes.handed import Variable
 
@@ -106,13 +116,20 @@ def _is_number(variable: Variable) -> bool:
     return [math.prod(shape) for _, shape, _ in variable.parts] == [1]
 
 
-def default_at(variable: Variable, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt]) -> str | None:
-    """Return the line that has the value of a parameter, where the call leaves it to its default."""
-    if not variable.passed or not variable.declared:
-        return None
+def stands_at(
+    variable: Variable, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE
+) -> str:
+    """Return the line that makes some parts of a variable, which is not always the first one of its statement.
+
+    Of a parameter it is that of what the call hands over for it, or that of its default where this is nothing.
+    """
+    if not variable.passed:
+        return made_at(variable.place, variable.name, excerpts, paths)
     now = next((number for number, one in enumerate(assigned) if one.site == variable.site), len(assigned))
-    handed = _handed(variable, now, assigned, excerpts)
-    return variable.declared if handed == LEFT_OUT else None
+    names = _parameters(variable, now, assigned)
+    if variable.declared and argument(variable.place, variable.function, names, variable.name, excerpts) == LEFT_OUT:
+        return variable.declared
+    return handed_at(variable.place, variable.function, names, variable.name, excerpts)
 
 
 def _reads(
@@ -125,20 +142,20 @@ def _reads(
     """Return what makes some parts of a variable; for a parameter, what the function is handed for it."""
     if not variable.passed:
         return reads(variable.place, variable.name, excerpts, paths)
-    return _handed(variable, now, assigned, excerpts) or reads(variable.place, variable.name, excerpts)
+    names = _parameters(variable, now, assigned)
+    handed = argument(variable.place, variable.function, names, variable.name, excerpts)
+    return handed or reads(variable.place, variable.name, excerpts)
 
 
-def _handed(
-    variable: Variable, now: int, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt]
-) -> Reads | None:
-    """Return what a function is handed for a parameter, None where that cannot be told."""
+def _parameters(variable: Variable, now: int, assigned: Sequence[Variable]) -> list[str]:
+    """Return the names of all parameters that are passed together with one."""
 
     def beside(other: Variable) -> bool:
         return (other.passed, other.function, other.place) == (True, variable.function, variable.place)
 
     before = list(itertools.takewhile(beside, reversed(assigned[:now])))
     passed = [*reversed(before), *itertools.takewhile(beside, assigned[now:])]
-    return argument(variable.place, variable.function, [v.name for v in passed], variable.name, excerpts)
+    return [one.name for one in passed]
 
 
 def _begun(now: int, assigned: Sequence[Variable]) -> int:

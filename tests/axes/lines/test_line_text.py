@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, passed_on, reads
+from bisect_tool.axes.lines.text import WHOLE, Reads, argument, handed_at, made_at, only_called, passed_on, reads
 from bisect_tool.captures.manifest import Excerpt
 
 
@@ -103,3 +103,23 @@ def test_what_is_passed_on_is_told_by_products_alone(text: str, name: str, path:
     """With whether it is all of a part; what stands in it twice may undo itself."""
     excerpt = Excerpt(file="f.py", line=1, first=1, text=(text,))
     assert passed_on("f.py:1", name, {"f.py:1": excerpt}, (path,)) == found
+
+
+OVER_LINES = """return {
+    "box": box,
+    "cls": near(
+        cls,
+        rate=2,
+    ),
+}
+""".splitlines()
+
+
+def test_the_line_of_a_part_is_where_it_begins() -> None:
+    """Of all of a value it is the statement's; of what a call hands over, that of the argument."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(OVER_LINES))}
+    found = [made_at("f.py:7", "return", excerpts, paths) for paths in (WHOLE, ("box",), ("cls",), ("cls", "box"))]
+    assert found == ["f.py:7", "f.py:8", "f.py:9", "f.py:8"]
+    handed = [handed_at("f.py:7", "near", ["x", "rate", "more"], name, excerpts) for name in ("x", "rate", "more")]
+    assert handed == ["f.py:10", "f.py:11", "f.py:7"]
+    assert handed_at("f.py:7", "far", ["x"], "x", excerpts) == made_at("f.py:7", "x", {}, ("0",)) == "f.py:7"
