@@ -79,27 +79,30 @@ def build(seed=0, fault="", port=%s):
     teacher.requires_grad_(False)
 
     def step(batch):
-        box, logits = net(batch["x"])
         if port:
-            near, entropy = losses(
-                box,
-                logits,
+            offsets, scores = net(batch["x"])
+            box, logits = losses(
+                offsets,
+                scores,
                 batch["goal"] * (1.5 if fault == "handed" else 1.0),
                 batch["labels"],
                 fault,
             )
             follow(teacher, net, fault)
+            same = F.mse_loss(scores * (1.5 if fault == "student" else 1.0), teacher(batch["x"])[1])
+            return {
+                "near": box,
+                "entropy": logits,
+                "same": same * (2.0 if fault == "part" else 1.0),
+            }
         else:
+            box, logits = net(batch["x"])
             near, entropy = Loss()(box, logits, batch["goal"], batch["labels"])
             with torch.no_grad():
                 for t, s in zip(teacher.parameters(), net.parameters()):
                     t.mul_(0.9).add_(s, alpha=0.1)
         same = F.mse_loss(logits, teacher(batch["x"])[1])
-        return {
-            "near": near,
-            "entropy": entropy,
-            "same": same * (2.0 if fault == "part" else 1.0),
-        }
+        return {"near": near, "entropy": entropy, "same": same}
 
     draw = torch.Generator().manual_seed(1)
     labels = torch.zeros(40, dtype=torch.long)
@@ -132,6 +135,12 @@ def test_a_number_that_divides_what_is_right_is_right(folder: Path) -> None:
     lines = shown(folder, "more")
     assert any(line.startswith("return near, each[") for line in lines)
     assert not any(line.startswith(("n = ", "each = ")) for line in lines)
+
+
+def test_a_name_that_means_something_of_another_size_is_known_by_its_values(folder: Path) -> None:
+    """The reference has the name of the net's outputs, the port that of losses: what the outputs are called agrees."""
+    (line,) = shown(folder, "student")
+    assert line.startswith("same = F.mse_loss(scores * ")
 
 
 def test_a_default_is_shown_where_it_is_written_down(folder: Path) -> None:

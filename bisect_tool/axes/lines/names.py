@@ -52,6 +52,22 @@ def pair_by_name(
     return paired(pairs, ours, theirs)
 
 
+def of_one_size(pairs: LinePairs, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
+    """Return the pairs of variables that have the same sizes on both sides: any other name may mean something else on each."""
+    left, right = ({v.site: sizes(v) for v in side} for side in (ours, theirs))
+    alike = {mine: port for mine, port in pairs.to_port.items() if left[mine] == right[port]}
+    return paired(alike, ours, theirs, pairs.proposed)
+
+
+def unless_found(
+    pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
+) -> LinePairs:
+    """Return the pairs without those of which either has the same values as another variable: that is who it is."""
+    found = set(same.values())
+    kept = {mine: port for mine, port in pairs.to_port.items() if mine not in same and port not in found}
+    return paired(kept, ours, theirs, pairs.proposed)
+
+
 def with_values(
     pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
 ) -> LinePairs:
