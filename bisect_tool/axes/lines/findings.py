@@ -35,7 +35,11 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     reference, port = probes.excerpts_of(statement)
     unclear = [v for v in probes.unclear_before(statement) if not _is_another_since(probes, v)]
     found = Line(reference, port)
-    places = dict.fromkeys(map(probes.stands_at, unclear))
+    defaults = [v for v in unclear if v.passed and probes.stands_at(v) == v.declared]
+    handed = {(v.function, v.place) for v in unclear if v.passed and v not in defaults}
+    # What a call hands over and what it leaves to defaults is one place: the call, where it hands over what is unclear too.
+    shown = [v for v in unclear if v not in defaults or (v.function, v.place) not in handed]
+    places = dict.fromkeys(map(probes.stands_at, shown))
     if probes.stands_at(statement.theirs) == statement.theirs.declared:
         places[statement.theirs.place] = None  # the call may be what is wrong of a default: it hands nothing over
     return dataclasses.replace(found, unclear=tuple(place for place in places if place != found.place))

@@ -59,6 +59,20 @@ def of_one_size(pairs: LinePairs, ours: Sequence[Variable], theirs: Sequence[Var
     return paired(alike, ours, theirs, pairs.proposed)
 
 
+def not_elsewhere(pairs: LinePairs, same: Mapping[Site, Site]) -> dict[Site, Site]:
+    """Return the pairs of the same values without those that would break a pair by name for what lies in another function.
+
+    That may be a copy, which was handed on.
+    """
+    named = {port: mine for mine, port in pairs.to_port.items()}
+    return {
+        mine: port
+        for mine, port in same.items()
+        if _function(pairs.to_port.get(mine, port)) == _function(port)
+        and _function(named.get(port, mine)) == _function(mine)
+    }
+
+
 def unless_found(
     pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
 ) -> LinePairs:

@@ -11,6 +11,7 @@ from bisect_tool.axes.lines.text import (
     WHOLE,
     Reads,
     argument,
+    handed_as,
     handed_at,
     made_at,
     only_called,
@@ -53,9 +54,18 @@ def unclear_before(
 def _is_clear_copy(
     now: int, assigned: Sequence[Variable], excerpts: Mapping[str, Excerpt], is_clear: Callable[[Variable], bool]
 ) -> bool:
-    """Tell whether a variable is nothing but what a function returned, which is clear: so is the line that calls it then."""
+    """Tell whether a variable is nothing but what a function returned, which is clear: so is the line that calls it then.
+
+    Or a parameter nothing but a variable that is clear.
+    """
     variable, before = assigned[now], assigned[now - 1]
-    if not now or variable.passed or before.name != "return" or before.parts != variable.parts:
+    if variable.passed:
+        names = _parameters(variable, now, assigned)
+        name = handed_as(variable.place, variable.function, names, variable.name, excerpts)
+        caller = _caller(variable, now, assigned)
+        own = (one for one in reversed(assigned[:now]) if (one.function, one.name) == (caller, name))
+        return name is not None and any(map(is_clear, itertools.islice(own, 1)))
+    if not now or before.name != "return" or before.parts != variable.parts:
         return False
     function = only_called(variable.place, variable.name, excerpts)
     return function == before.function.rpartition(".")[2] and is_clear(before)

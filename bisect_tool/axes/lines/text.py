@@ -103,6 +103,14 @@ def handed_at(place: str, function: str, parameters: Sequence[str], name: str, e
     return place if given is None else _below(place, given.lineno)
 
 
+def handed_as(
+    place: str, function: str, parameters: Sequence[str], name: str, excerpts: Mapping[str, Excerpt]
+) -> str | None:
+    """Return which variable a statement hands a function as one of its ``parameters``, as it is."""
+    given = (_arguments(place, function, parameters, excerpts) or {}).get(name)
+    return given.id if isinstance(given, ast.Name) else None
+
+
 def _below(place: str, line: int) -> str:
     """Return a line of the statement at a place, whose own is the first."""
     file, _, first = place.rpartition(":")

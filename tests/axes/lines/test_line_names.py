@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from bisect_tool.axes.lines.names import of_one_size, pair_by_name, paired, unless_found, with_values
+from bisect_tool.axes.lines.names import not_elsewhere, of_one_size, pair_by_name, paired, unless_found, with_values
 from bisect_tool.probes.handed import Variable, last_shared
 from bisect_tool.sites import STEP, Site
 
@@ -167,6 +167,8 @@ def test_a_name_of_another_size_makes_way_for_what_has_the_same_values() -> None
     assert unless_found(named, {Site("f:box"): Site("f:offsets")}, ours, theirs).to_port == {"f:cls": "f:cls"}
     assert unless_found(named, {Site("f:loss"): Site("f:box")}, ours, theirs).to_port == {"f:cls": "f:cls"}
     assert unless_found(named, {}, ours, theirs).to_port == named.to_port
+    elsewhere = {Site("f:box"): Site("g:x"), Site("g:y"): Site("f:box"), Site("g:z"): Site("h:z")}
+    assert not_elsewhere(named, {**elsewhere, Site("f:loss"): Site("f:box")}) == {"g:z": "h:z", "f:loss": "f:box"}
 
 
 def test_most_of_a_function_s_variables_say_which_it_is() -> None:
