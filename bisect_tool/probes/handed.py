@@ -21,7 +21,8 @@ Arrays = list[tuple[str, "npt.NDArray[Any]"]]
 class Variable:
     """One assignment: its site, the call around it that both sides make (in the reference's names), its line, and its parts.
 
-    ``around`` is ``step`` outside any call; ``after``: the call of both sides that ended last before it. ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known.
+    ``around`` is ``step`` outside any call; ``after``: the call of both sides that ended last before it. ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known; ``declared``: the line on which a
+    parameter is written down, with its default; ``writes``: the port's parameters and buffers that it writes.
     """
 
     site: Site
@@ -31,6 +32,8 @@ class Variable:
     parts: tuple[Part, ...]
     type: str = ""
     after: str | None = None
+    declared: str = ""
+    writes: tuple[str, ...] = ()
 
     @classmethod
     def from_json(
@@ -40,9 +43,10 @@ class Variable:
 
         ``after`` is as of ``last_shared``; ``shared`` gives the reference's name of a call that it makes too.
         """
-        place = str(data["place"])
-        if not re.fullmatch(r".+:\d{1,9}", place):
-            raise ValueError(f"{place!r} is no line, spelled file:number")
+        place, declared = str(data["place"]), str(data.get("declared", ""))
+        for line in (place, *filter(None, [declared])):
+            if not re.fullmatch(r".+:\d{1,9}", line):
+                raise ValueError(f"{line!r} is no line, spelled file:number")
         parts = [(str(path), tuple(int(n) for n in shape), str(dtype)) for path, shape, dtype in data["parts"]]
         return cls(
             Site(str(data["site"])),
@@ -52,6 +56,8 @@ class Variable:
             tuple(parts),
             str(data.get("type", "")),
             after[min(max(int(data["after"]), 0), len(after) - 1)],
+            declared,
+            tuple(map(str, data.get("writes", ()))),
         )
 
     @property

@@ -41,9 +41,14 @@ def begins_with(site: str, name: str, ours: str, theirs: str) -> str:
     return f"{site} begins with {name} of {ours}, the reference's call with {theirs}"
 
 
-def written_at(name: str, place: str) -> str:
+def written_at(name: str, place: str, _call: str) -> str:
     """Say which line writes a buffer."""
     return f"{place} is the last to write {name} in this call"
+
+
+def written_before(name: str, place: str, call: str) -> str:
+    """Say which line writes what a call begins with."""
+    return f"{place} is the last to write {name} before {call}"
 
 
 def left_otherwise(name: str, value: str) -> str:

@@ -54,7 +54,7 @@ def more_than_adds_up(off: Mapping[str, float], pieces: int, most: float) -> str
     """Say that gradients are off by more than the rounding of all pieces may add up to, each of which is right."""
     return (
         f"{off_in_whole(off)}, yet each call's are right when computed separately: the rounding of {pieces} pieces adds up "
-        f"to {most:.3g} times at most, so they are lost or made between the calls (a hook on a parameter, say)"
+        f"to {most:.3g} times at most, so they are lost or made between the calls (a hook on what several of them share, say)"
     )
 
 

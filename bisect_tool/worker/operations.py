@@ -210,7 +210,7 @@ class Session:
 
     def survey(self, patch: List[str], **how: Any) -> Data:
         """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
-        seen = survey.Survey(self._model.adapter, self._lines)
+        seen = survey.Survey(self._model, self._lines)
         probe = self._probe(patch, variables=True, **how)
         error, _ = _tried(lambda: _read(probe, seen.on_assigned, seen.on_caught))
         raised = None if error is None else seen.raised(error)  # first: it notes the lines around

@@ -50,10 +50,12 @@ def _unsettled(asked: Backward, whole: Reading, pieces: Pieces, off: Mapping[str
         return Unsettled(sentences.only_together(question.quantity or question.target, question.value(whole)))
     if pieces.off:
         return Unsettled(sentences.nobody_to_blame(off))
-    if pieces.uncompared:
-        return Unsettled(sentences.not_all_compared(off, [sentences.gradient_of(edge) for edge in pieces.uncompared]))
     most = math.sqrt(pieces.count)
-    if max(*off.values(), _off(question, whole)) > most:
+    too_much = max(*off.values(), _off(question, whole)) > most
+    uncompared = pieces.uncompared or (pieces.blind if too_much else ())
+    if uncompared:
+        return Unsettled(sentences.not_all_compared(off, [sentences.gradient_of(edge) for edge in uncompared]))
+    if too_much:
         return Unsettled(sentences.more_than_adds_up(off, pieces.count, most))
     return Unsettled(note=sentences.adds_up(off, pieces.count, most), rounded=tuple(off))
 

@@ -29,13 +29,16 @@ class Pieces:
 
     Attributes: ``failure`` (why it could not be run); ``off``: whose own code makes wrong gradients, to those gradients. STEP
     stands for the code around the layers. ``count`` of all pieces; ``uncompared``: gradients of the
-    reference that the port gave none to compare with; ``known``: how many each code gave, by its call; ``unsure``: whose gradients cannot be set beside the reference's.
+    reference that the port gave none to compare with; ``blind``: outputs at which the reference's run has no gradient, though the
+    code around passes one there: nothing tells whether the port's is right. ``known``: how many each code gave, by its call;
+    ``unsure``: whose gradients cannot be set beside the reference's.
     """
 
     failure: str | None = None
     off: Off = field(default_factory=dict)
     count: int = 0
     uncompared: tuple[Edge, ...] = ()
+    blind: tuple[Edge, ...] = ()
     known: Mapping[Site, int] = field(default_factory=dict)
     unsure: frozenset[Site] = frozenset()
 
@@ -55,7 +58,8 @@ def pull_pieces(asked: Backward) -> Pieces:
     unsure = {*first.unsure, *(Site(site) for site in asked.gradients.sites if asked.unpaired_in(Site(site)))}
     known = Counter(owner_of(row, asked.trace) for row in _known(asked, first))
     uncompared = tuple(_uncompared(asked, first))
-    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, uncompared, known, frozenset(unsure))
+    blind = tuple(_blind(asked.gradients))
+    return Pieces(first.failure, wrong, len(asked.trace.sites) + 1, uncompared, blind, known, frozenset(unsure))
 
 
 def right_by_pieces(asked: Backward, pieces: Pieces) -> tuple[Site, ...]:
@@ -64,7 +68,7 @@ def right_by_pieces(asked: Backward, pieces: Pieces) -> tuple[Site, ...]:
         *asked.wrong,
         *pieces.off,
         *pieces.unsure,
-        *(owner_of(edge, asked.trace) for edge in pieces.uncompared),
+        *(owner_of(edge, asked.trace) for edge in (*pieces.uncompared, *pieces.blind)),
     }
     return tuple(site for site in asked.trace.sites if site not in not_judged)
 
@@ -105,6 +109,12 @@ def _uncompared(asked: Backward, reading: Reading) -> Iterator[Edge]:
             Edge(site, part, path) for part, of in parts.items() for path, (key, _) in of.items() if key is not None
         ]
         yield from (edge for edge in edges if edge not in given and site not in asked.wrong)
+
+
+def _blind(gradients: Gradients) -> Iterator[Edge]:
+    """Yield the outputs at which the reference's run has no gradient, and its pieces have one: something before stops it."""
+    for site, entry in gradients.sites.items():
+        yield from (Edge(site, "output", path) for path, (key, noise) in entry.output.items() if key is None and noise)
 
 
 def _stays(asked: Backward, row: PulledAt, exact: PulledAt | None) -> bool:

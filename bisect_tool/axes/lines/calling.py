@@ -26,7 +26,7 @@ def with_calling_line(culprit: Culprit, feed: Site, probes: LineProbes) -> Culpr
     excerpt = survey.excerpts.get(statement.place)
     shows = probes.verdict(probes.free) is Verdict.DIVERGES
     unclear = probes.unclear_to(statement, probes.is_clear if shows else probes.is_given)
-    read = list(dict.fromkeys((variable_of(v.site), v.place) for v in unclear))
+    read = list(dict.fromkeys((variable_of(v.site), probes.stands_at(v)) for v in unclear))
     found = Finding("line", (feed,), sentences.called_at(feed, statement.place, read))
     places = dict.fromkeys(place for _, place in read if place != statement.place)
     line = Line(None, excerpt, tuple(places))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bisect_tool.axes.lines.names import sizes
 from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.captures.reader import tensor_keys
@@ -30,8 +32,27 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     if branch is not None:
         does = sentences.calls_another(branch.theirs.function, branch.ours.function)
         return Line(ours.get(branch.ours.place), theirs.get(branch.condition), does=does)
-    places = [v.place for v in probes.unclear_before(statement)]
-    return Line(ours.get(statement.ours.place), theirs.get(statement.theirs.place), tuple(dict.fromkeys(places)))
+    reference, port = probes.excerpts_of(statement)
+    unclear = [v for v in probes.unclear_before(statement) if not _is_another_since(probes, v)]
+    found = Line(reference, port)
+    defaults = [v for v in unclear if v.passed and probes.stands_at(v) == v.declared]
+    handed = {(v.function, v.place) for v in unclear if v.passed and v not in defaults}
+    # What a call hands over and what it leaves to defaults is one place: the call, where it hands over what is unclear too.
+    shown = [v for v in unclear if v not in defaults or (v.function, v.place) not in handed]
+    places = dict.fromkeys(map(probes.stands_at, shown))
+    if probes.stands_at(statement.theirs) == statement.theirs.declared:
+        places[statement.theirs.place] = None  # the call may be what is wrong of a default: it hands nothing over
+    return dataclasses.replace(found, unclear=tuple(place for place in places if place != found.place))
+
+
+def _is_another_since(probes: LineProbes, variable: Variable) -> bool:
+    """Tell whether a variable is right, and what the reference assigns to its name later is something of another size.
+
+    What makes that something of it has its own line in the port, or stands in the line that reads it: its own line is right.
+    """
+    site = probes.lines.to_ours.get(variable.site)
+    anew = probes.replaced(site)
+    return site is not None and anew is not None and probes.agrees([site]) and sizes(anew) != sizes(variable)
 
 
 def line_before(probes: LineProbes, statement: Statement, given: LineProbes) -> Line | None:
@@ -74,9 +95,16 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     if len(pairs) == 1 and pairs[0][0].size == pairs[0][1].size == 1:
         how = sentences.other_number(*(float(array.reshape(-1)[0]) for array in pairs[0]))
     others = len(statement.sites) - 1
-    message = sentences.assigned(statement.theirs.place, statement.ours.place, site, how, others)
+    message = sentences.assigned(*_stands(probes, statement), site, how, others)
     yield Finding("line", statement.sites[:1], message)
     yield from _described(site, pairs, probes.question.port.described.framework)
+
+
+def _stands(probes: LineProbes, statement: Statement) -> tuple[str, str]:
+    """Return the lines of a statement on both sides, the port's first."""
+    reference, port = probes.excerpts_of(statement)
+    places = statement.ours.place if reference is None else f"{reference.file}:{reference.line}"
+    return Line(reference, port).place or statement.theirs.place, places
 
 
 def context(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
@@ -150,7 +178,7 @@ def _inputs(probes: LineProbes, statement: Statement) -> list[Finding]:
     """Say what a statement rests on that nothing clears, and what of it is out of date."""
     found, unclear = [], []
     for variable in probes.unclear_before(statement):
-        name, place = variable_of(variable.site), variable.place
+        name, place = variable_of(variable.site), probes.stands_at(variable)
         anew = probes.replaced(probes.lines.to_ours.get(variable.site))
         if anew is None:
             unclear.append((name, place))

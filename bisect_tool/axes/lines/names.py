@@ -52,6 +52,36 @@ def pair_by_name(
     return paired(pairs, ours, theirs)
 
 
+def of_one_size(pairs: LinePairs, ours: Sequence[Variable], theirs: Sequence[Variable]) -> LinePairs:
+    """Return the pairs of variables that have the same sizes on both sides: any other name may mean something else on each."""
+    left, right = ({v.site: sizes(v) for v in side} for side in (ours, theirs))
+    alike = {mine: port for mine, port in pairs.to_port.items() if left[mine] == right[port]}
+    return paired(alike, ours, theirs, pairs.proposed)
+
+
+def not_elsewhere(pairs: LinePairs, same: Mapping[Site, Site]) -> dict[Site, Site]:
+    """Return the pairs of the same values without those that would break a pair by name for what lies in another function.
+
+    That may be a copy, which was handed on.
+    """
+    named = {port: mine for mine, port in pairs.to_port.items()}
+    return {
+        mine: port
+        for mine, port in same.items()
+        if _function(pairs.to_port.get(mine, port)) == _function(port)
+        and _function(named.get(port, mine)) == _function(mine)
+    }
+
+
+def unless_found(
+    pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
+) -> LinePairs:
+    """Return the pairs without those of which either has the same values as another variable: that is who it is."""
+    found = set(same.values())
+    kept = {mine: port for mine, port in pairs.to_port.items() if mine not in same and port not in found}
+    return paired(kept, ours, theirs, pairs.proposed)
+
+
 def with_values(
     pairs: LinePairs, same: Mapping[Site, Site], ours: Sequence[Variable], theirs: Sequence[Variable]
 ) -> LinePairs:
@@ -182,7 +212,12 @@ def _in_the_gaps(
 
 
 def _size_and_place(variable: Variable) -> Hashable:
-    return variable.passed, variable.after, tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
+    return variable.passed, variable.after, sizes(variable)
+
+
+def sizes(variable: Variable) -> tuple[int, ...]:
+    """Return of how many numbers each part of a variable is, the fewest first."""
+    return tuple(sorted(math.prod(shape) for _, shape, _ in variable.parts))
 
 
 def paired(

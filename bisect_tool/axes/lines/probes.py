@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from bisect_tool.axes.lines.reads import unclear_before
+from bisect_tool.axes.lines.reads import is_passed_on, stands_at, unclear_before
 from bisect_tool.axes.lines.statements import SharedLines, Statement
-from bisect_tool.axes.lines.text import WHOLE, only_called
+from bisect_tool.axes.lines.text import WHOLE, excerpt_at, made_at, only_called
+from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.judging import largest
@@ -109,6 +111,25 @@ class LineProbes:
         survey = self.lines.survey
         return unclear_before(variable, survey.variables, survey.excerpts, is_clear or self.is_clear, self._parts_off)
 
+    def stands_at(self, variable: Variable) -> str:
+        """Return the line that makes what is off of a variable of the port; of what a call hands over together, its first."""
+        survey = self.lines.survey
+        place = stands_at(variable, survey.variables, survey.excerpts, self._parts_off(variable))
+        return place if not variable.passed or place == variable.declared else variable.place
+
+    def excerpts_of(self, statement: Statement) -> tuple[Excerpt | None, Excerpt | None]:
+        """Return the lines that make what is off of a statement, the reference's and the port's, with those around them."""
+        survey, manifest = self.lines.survey, self.lines.capture.manifest
+        port = self.lines.pairs.to_port[self.first_off(statement)]
+        theirs = next(v for v in survey.variables if v.site == port)
+        off = self._parts_off(theirs)
+        place = made_at(statement.ours.place, statement.ours.name, manifest.excerpts, off)
+        ours = place if not statement.ours.passed else statement.ours.place
+        return (
+            excerpt_at(ours, statement.ours.place, manifest.excerpts),
+            excerpt_at(stands_at(theirs, survey.variables, survey.excerpts, off), theirs.place, survey.excerpts),
+        )
+
     def is_given(self, variable: Variable) -> bool:
         """Tell whether a variable is an argument of a call whose arguments are known to be right."""
         return variable.passed and variable.function == self.lines.given
@@ -118,9 +139,11 @@ class LineProbes:
         if self.is_given(variable) or self._is_a_patched_call_s(variable):
             return True
         site = self.lines.to_ours.get(variable.site)
-        if site is None or variable_of(variable.site) in self.lines.survey.cut:
+        if variable_of(variable.site) in self.lines.survey.cut:
             return False
-        return site in self.free.watched and not is_off(self.free, site) and self.replaced(site) is None
+        if site is not None and site in self.free.watched:
+            return not is_off(self.free, site) and self.replaced(site) is None
+        return is_passed_on(variable, self.lines.survey.variables, self.lines.survey.excerpts, self._parts_right)
 
     def _is_a_patched_call_s(self, variable: Variable) -> bool:
         """Tell whether a variable is nothing but what a call gave that gives the reference's value."""
@@ -136,6 +159,16 @@ class LineProbes:
         rows = self.free.watched[site].output if site in self.free.watched else ()
         off = [c.path for c in rows if is_part_off(c)]
         return WHOLE if not off or any(c.mismatch for c in rows) else off
+
+    def _parts_right(self, variable: Variable) -> Collection[str]:
+        """Return the paths of a variable's parts that were compared, agree, and are not all zero."""
+        site = self.lines.to_ours.get(variable.site)
+        if site is None or site not in self.free.watched or variable_of(variable.site) in self.lines.survey.cut:
+            return ()
+        right = [c.path for c in self.free.watched[site].output if not is_part_off(c)]
+        capture = self.lines.capture
+        keys = dict(tensor_keys(capture.variables[site]))
+        return [path for path in right if path in keys and capture.read(keys[path]).any()]
 
     def replaced(self, site: Site | None) -> Variable | None:
         """Return where the reference assigns a variable anew, if the port does not: what agrees is out of date there.

@@ -17,7 +17,7 @@ from bisect_tool.axes.lines.calling import with_callers_of, with_calling_line
 from bisect_tool.axes.lines.inside import probes_at, with_line
 from bisect_tool.axes.lines.probes import LineProbes
 from bisect_tool.axes.lines.statements import look_at, recorded
-from bisect_tool.axes.lines.writes import with_writing_line
+from bisect_tool.axes.lines.writes import with_line_before_call, with_writing_line
 from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, WrongRegion, WrongWrites
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
@@ -71,6 +71,8 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
         found = with_line(culprit, _probes_at(case, culprit, site, [site], site, free=free), given)
     if isinstance(culprit, WrongCaller) and found.line is None and culprit.begins_with is None:
         found = with_calling_line(culprit, seen, probes)
+    if isinstance(culprit, WrongCaller) and found.line is None and culprit.begins_with is not None:
+        found = with_line_before_call(case, culprit, culprit.begins_with)
     return (found,)
 
 

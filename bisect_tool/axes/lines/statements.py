@@ -6,7 +6,7 @@ import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bisect_tool.axes.lines.names import LinePairs, pair_by_name, with_values
+from bisect_tool.axes.lines.names import LinePairs, not_elsewhere, of_one_size, pair_by_name, unless_found, with_values
 from bisect_tool.captures.reader import Capture, tensor_keys
 from bisect_tool.probes.handed import Survey, Variable, last_shared
 from bisect_tool.probes.interface import Port
@@ -117,8 +117,9 @@ def look_at(
     survey = _left_to_the_port(port, layers, port.asides.survey(layers, to_a_crash=to_a_crash))
     theirs = tuple(variable for variable in survey.variables if variable.around in code)
     named = pair_by_name(ours, theirs, port.port_call, port.rename)
-    same = port.asides.identify(layers, named.ours, named.theirs)
-    pairs = with_values(named, same, ours, theirs)
+    sure = of_one_size(named, ours, theirs)
+    same = not_elsewhere(named, port.asides.identify(layers, sure.ours, sure.theirs))
+    pairs = with_values(unless_found(named, same, ours, theirs), same, ours, theirs)
     pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
     call = None if given is None else port.port_call(given)
     return SharedLines(capture, layers, seen, call, survey, ours, theirs, pairs)

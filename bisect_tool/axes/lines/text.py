@@ -26,6 +26,9 @@ class Reads:
     calls: bool = True
 
 
+LEFT_OUT = Reads(calls=False)  # of a parameter that is left to its default
+
+
 def reads(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE) -> Reads:
     """Return what the statement at a place reads to make some parts (``paths``) of the variable ``name``.
 
@@ -49,23 +52,102 @@ def argument(
 
     Nothing for one that it leaves to its default.
     """
+    handed = _arguments(place, function, parameters, excerpts)
+    if handed is None:
+        return None
+    given = handed.get(name)
+    if given is None:
+        return LEFT_OUT
+    own, every = _called([given]), _called(_parsed(place, excerpts)[1] or ())
+    return Reads(_names([given]), frozenset(every - own), calls=bool(own))
+
+
+def _arguments(
+    place: str, function: str, parameters: Sequence[str], excerpts: Mapping[str, Excerpt]
+) -> dict[str | None, ast.expr] | None:
+    """Return what a statement hands a function that it calls once, by parameter; None where that cannot be told."""
     _, parsed = _parsed(place, excerpts)
-    every = _within(parsed or ())
     called = function.rpartition(".")[2]
     calls = [
-        node for node in every if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == called
+        node
+        for node in _within(parsed or ())
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == called
     ]
     if len(calls) != 1 or any(isinstance(one, ast.Starred) for one in calls[0].args):
         return None
     keywords = {keyword.arg: keyword.value for keyword in calls[0].keywords}
     if None in keywords:  # ``**more``
         return None
-    handed: dict[str | None, ast.expr] = {**dict(zip(parameters, calls[0].args, strict=False)), **keywords}
-    given = handed.get(name)
-    if given is None:
-        return Reads(calls=False)
-    own = _called([given])
-    return Reads(_names([given]), frozenset(_called(every) - own), calls=bool(own))
+    return {**dict(zip(parameters, calls[0].args, strict=False)), **keywords}
+
+
+def made_at(place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str]) -> str:
+    """Return the first line of what makes some parts of a variable: of a statement over several lines not always its first.
+
+    The statement's own where that makes all of its value.
+    """
+    _, parsed = _parsed(place, excerpts)
+    if not parsed or not isinstance(parsed[0], (ast.Assign, ast.Return)):
+        return place
+    parts = [
+        node.lineno
+        for node in _making(parsed[0], name, paths)
+        if isinstance(node, ast.expr) and node is not parsed[0].value
+    ]
+    return _below(place, min(parts, default=1))
+
+
+def handed_at(place: str, function: str, parameters: Sequence[str], name: str, excerpts: Mapping[str, Excerpt]) -> str:
+    """Return the line of a call on which it hands a function one of its ``parameters``; its first where that cannot be told."""
+    given = (_arguments(place, function, parameters, excerpts) or {}).get(name)
+    return place if given is None else _below(place, given.lineno)
+
+
+def handed_as(
+    place: str, function: str, parameters: Sequence[str], name: str, excerpts: Mapping[str, Excerpt]
+) -> str | None:
+    """Return which variable a statement hands a function as one of its ``parameters``, as it is."""
+    given = (_arguments(place, function, parameters, excerpts) or {}).get(name)
+    return given.id if isinstance(given, ast.Name) else None
+
+
+def _below(place: str, line: int) -> str:
+    """Return a line of the statement at a place, whose own is the first."""
+    file, _, first = place.rpartition(":")
+    return f"{file}:{int(first) + line - 1}"
+
+
+def excerpt_at(place: str, statement: str, excerpts: Mapping[str, Excerpt]) -> Excerpt | None:
+    """Return the lines around a line of a statement, whose own are known."""
+    known = excerpts.get(statement)
+    line = int(place.rpartition(":")[2])
+    return excerpts.get(place) or (known and known.model_copy(update={"line": line}))
+
+
+def passed_on(
+    place: str, name: str, excerpts: Mapping[str, Excerpt], paths: Collection[str] = WHOLE
+) -> dict[str, bool]:
+    """Return the names that a statement makes some parts of a variable of by nothing but a product or a quotient.
+
+    Each with whether it is all of a part, as it is. A name that stands in a part more than once may undo itself.
+    """
+    _, parsed = _parsed(place, excerpts)
+    parts = list(_making(parsed[0], name, paths)) if parsed else []
+    found: dict[str, bool] = {}
+    for part in parts:
+        named = [node.id for node in _within([part]) if isinstance(node, ast.Name)]
+        factors = [node.id for node in _factors(part) if isinstance(node, ast.Name) and named.count(node.id) == 1]
+        found |= dict.fromkeys(factors, isinstance(part, ast.Name))
+    return found
+
+
+def _factors(value: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a value is the product or the quotient of; the value itself where it is none."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Mult, ast.Div)):
+        yield from _factors(value.left)
+        yield from _factors(value.right)
+    else:
+        yield value
 
 
 def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str | None:

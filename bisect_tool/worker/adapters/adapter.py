@@ -212,6 +212,15 @@ class Adapter(Protocol):
     def distinct(self, tensor: Tensor) -> Tensor:
         """Return a tensor of the same values that can be noted apart from this one, with the gradient path through it."""
 
+    def taking_gradients(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the same values that takes gradients, to be put where the model's own did: code may ask for that.
+
+        No gradient is known there: to pull one through it is an error, where the framework can be told so.
+        """
+
+    def given_pass_none(self) -> ContextManager[None]:
+        """Return a context in which that is an error also for code that would go on without a gradient."""
+
     def through(self, own: Tensor, values: Array) -> Tensor:
         """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
 

@@ -15,6 +15,7 @@ from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (
     distinct,
+    given_pass_none,
     gradients_on,
     has_path,
     in_backward,
@@ -24,6 +25,7 @@ from .jittor_gradients import (
     numpy_reads_all,
     pull,
     starting,
+    taking_gradients,
     through,
     unfrozen,
     with_gradients,
@@ -87,6 +89,7 @@ __all__ = [
     "drawings",
     "dtype",
     "from_numpy",
+    "given_pass_none",
     "gradients_on",
     "has_path",
     "held",
@@ -125,6 +128,7 @@ __all__ = [
     "settings",
     "starting",
     "sync",
+    "taking_gradients",
     "through",
     "to_numpy",
     "training",

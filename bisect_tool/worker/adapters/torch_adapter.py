@@ -10,6 +10,7 @@ from .torch_checkpoint import compute_once
 from .torch_draws import drawings
 from .torch_gradients import (
     distinct,
+    given_pass_none,
     gradients_on,
     has_path,
     in_backward,
@@ -19,6 +20,7 @@ from .torch_gradients import (
     numpy_reads_all,
     pull,
     starting,
+    taking_gradients,
     through,
     unfrozen,
     with_gradients,
@@ -82,6 +84,7 @@ __all__ = [
     "drawings",
     "dtype",
     "from_numpy",
+    "given_pass_none",
     "gradients_on",
     "has_path",
     "held",
@@ -120,6 +123,7 @@ __all__ = [
     "settings",
     "starting",
     "sync",
+    "taking_gradients",
     "through",
     "to_numpy",
     "training",

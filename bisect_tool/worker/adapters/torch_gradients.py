@@ -9,6 +9,8 @@ from ..arrays import Array
 from .adapter import Tensor
 from .torch_tensors import cast, detached, doubled, dtype, from_numpy, to_numpy
 
+GIVEN = "a gradient is pulled through a value that was given, of which none is known"
+
 
 def gradients_on() -> bool:
     """Tell whether what is computed now keeps a path for gradients."""
@@ -125,6 +127,72 @@ def noting(tensor: Tensor, note: Callable[[Tensor], Tensor]) -> Tensor:
 def distinct(tensor: Tensor) -> Tensor:
     """Return another tensor of the same values, with the gradient path through it."""
     return tensor.clone()
+
+
+@contextlib.contextmanager
+def given_pass_none() -> Iterator[None]:
+    """Let it be an error to pull a gradient through a value that was given (``taking_gradients``), whatever it is asked for.
+
+    Code may ask for gradients of what lies behind it, and take none for zeros.
+    """
+    import torch
+
+    module: Any = torch.autograd
+    plain = getattr(module, "_engine_run_backward", None)
+    if plain is None:  # another torch
+        yield
+        return
+
+    def run(ends: Any, seeds: Any, retain: Any, create: Any, wanted: Any, *args: Any, **how: Any) -> Any:
+        if not in_backward() and _leads_to_given(ends, wanted or ()):
+            raise RuntimeError(GIVEN)
+        return plain(ends, seeds, retain, create, wanted, *args, **how)
+
+    module._engine_run_backward = run
+    try:
+        yield
+    finally:
+        module._engine_run_backward = plain
+
+
+def _leads_to_given(ends: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    """Tell whether the graph behind some tensors, or edges of it, has a value that was given, and is not wanted itself."""
+    left, seen = [_node(end) for end in ends], {_node(one) for one in wanted}
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if getattr(getattr(node, "_forward_cls", None), "was_given", False):
+            return True
+        left += [before for before, _ in node.next_functions]
+    return False
+
+
+def _node(end: Any) -> Any:
+    return getattr(end, "grad_fn", getattr(end, "node", None))
+
+
+def taking_gradients(tensor: Tensor) -> Tensor:
+    """Return a tensor of the same values that takes gradients as one that was computed does; to pull one through it is an error.
+
+    Where code runs in inference mode no tensor of its own takes any.
+    """
+    import torch
+
+    class Given(torch.autograd.Function):
+        was_given = True
+
+        @staticmethod
+        def forward(_context: Any, _start: Tensor, new: Tensor) -> Tensor:
+            return new.clone()  # the code may write into it
+
+        @staticmethod
+        def backward(_context: Any, _gradient: Tensor) -> Any:
+            raise RuntimeError(GIVEN)
+
+    with torch.enable_grad():
+        return Given.apply(torch.empty(0, requires_grad=True), tensor)
 
 
 def through(own: Tensor, values: Array) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Collection, Iterator, Mapping
 
 from . import attributes
 from .adapter import Module, Tensor, Tree
+from .torch_gradients import taking_gradients
 from .torch_tensors import doubled, is_tensor
 from .walk import walked
 
@@ -81,6 +82,19 @@ def _stores(module: Module) -> tuple[dict[str, Any], ...]:
     return module.__dict__, module._parameters, module._buffers
 
 
+def _doubled(tensor: Any) -> Any:
+    """Return a parameter or buffer in float64, which takes gradients as it did, by the same hooks."""
+    new = doubled(tensor)
+    if not tensor.requires_grad:
+        return new
+    if not tensor.is_leaf:  # a buffer, written from what takes gradients
+        return taking_gradients(new)
+    new.requires_grad_()
+    for hook in (tensor._backward_hooks or {}).values():
+        new.register_hook(hook)
+    return new
+
+
 @contextlib.contextmanager
 def in_float64(module: Module) -> Iterator[None]:
     """Hold the floating parameters and buffers of a module, and of all inside it, in float64 while the block runs."""
@@ -93,7 +107,7 @@ def in_float64(module: Module) -> Iterator[None]:
     ]
     try:
         for store, key, value in before:
-            store[key] = doubled(value)
+            store[key] = _doubled(value)
         yield
     finally:
         for store, key, value in before:

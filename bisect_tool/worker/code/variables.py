@@ -102,7 +102,7 @@ def replaced(
     digests: list[str] = []
 
     def put(own: Any, want: Array, form: Array) -> Any:
-        new = like(adapter, own, form)
+        new = _passing(adapter, own, like(adapter, own, form))
         held = to_array(adapter, new).astype(form.dtype).reshape(form.shape)
         # A float64 number may become a float32 tensor: that it is the same number is all that is asked.
         digests.append(measure.digest(want if np.allclose(held, form, rtol=1e-6, atol=0, equal_nan=True) else held))
@@ -118,6 +118,14 @@ def replaced(
         return value, None
     left = iter(zip(expected, forms))
     return trees.map_leaves(value, lambda part: is_part(adapter, part), lambda own: put(own, *next(left))), digests
+
+
+def _passing(adapter: Adapter, own: Any, new: Any) -> Any:
+    """Return what is put in a variable's place, with the gradient path that the variable has: code may ask for it."""
+    if not adapter.is_tensor(own) or not adapter.has_path(own) or adapter.has_path(new):
+        return new
+    alike = adapter.dtype(new) == adapter.dtype(own) and tuple(new.shape) == tuple(own.shape)
+    return adapter.through(own, adapter.to_numpy(new)) if alike else new
 
 
 def _arrays(reference: Recorded, tree: Tree) -> Iterator[Array]:

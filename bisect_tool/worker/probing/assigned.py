@@ -13,8 +13,8 @@ from ..model.calls import Call, Current
 from .probe import Probe, Watching
 
 OnAssigned = Callable[
-    [str, str, Optional[Call], Where, Parts, Any], None
-]  # site, kind, call around, where, parts, value
+    [str, Place, Optional[Call], Where, Parts, Any], None
+]  # site, place, call around, where, parts, value
 
 
 def nobody(*_seen: Any) -> None:
@@ -33,7 +33,7 @@ def watching(probe: Probe, on_assigned: OnAssigned = nobody, on_caught: Caught =
                 return value
             # Also where nobody looks: who does changes no digit.
             parts = variables.settled_parts(probe.adapter, value)
-            on_assigned(site, place.kind, current(), where, parts, value)
+            on_assigned(site, place, current(), where, parts, value)
             _look(probe, site, parts, value)
             return _replaced(probe, site, parts, value) if site in probe.sites and place.replaceable else value
 

@@ -10,6 +10,16 @@ from ..arrays.forms import written
 from .reference import Reference
 
 
+def doubled(adapter: Adapter, value: Any) -> Any:
+    """Return a nested value with every tensor in float64, which takes gradients where it did."""
+
+    def each(tensor: Tensor) -> Tensor:
+        new = adapter.doubled(tensor)
+        return adapter.taking_gradients(new) if new is not tensor and adapter.has_path(tensor) else new
+
+    return trees.map_leaves(value, adapter.is_tensor, each)
+
+
 def tensors(adapter: Adapter, value: Any) -> list[Tensor]:
     """Return every tensor inside a nested value, in order."""
     return [tensor for _, tensor in trees.leaves(value, adapter.is_tensor)]

@@ -17,7 +17,7 @@ from ..model.calls import Call
 from . import arguments, assigned, own
 from .between import BEGINS, ENDS, Between, Rows
 from .boundaries import ALIKE, Compared, Found, Part, recorded
-from .comparing import arrays, tensors
+from .comparing import arrays, doubled, tensors
 from .given import Values
 from .guessed import Guessed
 from .left_on import LeftOn, put_inside
@@ -50,7 +50,8 @@ def read(
 ) -> dict[str, Any]:
     """Run one forced pass and return its reading; ``watched`` has a row for each call of the port that is a recorded one."""
     forced = Forced(probe)
-    return probe.read(forced.around, forced.left, assigned.watching(probe, on_assigned, on_caught))
+    with probe.adapter.given_pass_none():
+        return probe.read(forced.around, forced.left, assigned.watching(probe, on_assigned, on_caught))
 
 
 class Forced:
@@ -273,7 +274,7 @@ class Forced:
 
         def compared() -> list[dict[str, Any]]:
             self._probe.let_hold(began[1])
-            args, kwargs = trees.map_leaves([list(given[0]), given[1]], self._adapter.is_tensor, self._adapter.doubled)
+            args, kwargs = doubled(self._adapter, [list(given[0]), given[1]])
             before = self._left_on.before(call.module, site)
             output = compute(*args, **kwargs)
             self._adapter.sync(tensors(self._adapter, output))
@@ -300,6 +301,4 @@ class Forced:
         put_inside(self._probe, site, self._adapter.doubled)
         while self._again and self._again[0].depth > depth:
             self._again.pop(0)
-        return trees.map_leaves(
-            self._values.filled(*self._passed_on[site]), self._adapter.is_tensor, self._adapter.doubled
-        )
+        return doubled(self._adapter, self._values.filled(*self._passed_on[site]))

@@ -10,7 +10,7 @@ from ..arrays.trees import Tree
 from ..code.watching import Caught
 from ..model.calls import Call
 from . import arguments, assigned, own
-from .comparing import arrays, differences, tensors
+from .comparing import arrays, differences, doubled, tensors
 from .given import Values
 from .left_on import put_inside
 from .probe import Probe
@@ -20,7 +20,8 @@ def read(
     probe: Probe, on_assigned: assigned.OnAssigned = assigned.nobody, on_caught: Caught = assigned.nobody
 ) -> dict[str, Any]:
     """Run once and return the reading; who looks at variables and exceptions beside it, see ``survey``."""
-    return probe.read(functools.partial(around, probe), watching=assigned.watching(probe, on_assigned, on_caught))
+    with probe.adapter.given_pass_none():
+        return probe.read(functools.partial(around, probe), watching=assigned.watching(probe, on_assigned, on_caught))
 
 
 def around(probe: Probe, call: Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -72,7 +73,7 @@ def _computed(
     exact = expected is not None and site in asked.exact
     before, held = dict(probe.counts), probe.held(call.module) if exact else {}
     # Before the call, which may write into what it is given.
-    doubled = trees.map_leaves([args, kwargs], adapter.is_tensor, adapter.doubled) if exact else None
+    in_float64 = doubled(adapter, [args, kwargs]) if exact else None
     output = compute(*args, **kwargs)
     if site in asked.disturb:
         size = asked.disturb[site]
@@ -83,7 +84,7 @@ def _computed(
     if expected is not None:
         probe.watched[site]["output"] = differences(adapter, probe.reference, expected["output"], output)
         if exact:
-            probe.watched[site]["exact"] = _exactly(probe, call, compute, doubled, (before, held))
+            probe.watched[site]["exact"] = _exactly(probe, call, compute, in_float64, (before, held))
     if site in asked.remember:
         _remember(probe, site, output, before)
     return output
@@ -129,4 +130,4 @@ def _once_more(probe: Probe, site: str, compute: Callable[..., Any], args: Any, 
     if site not in probe.sites:
         return compute(*args, **kwargs)
     probe.skip(probe.reference.sites[site]["inside"])
-    return trees.map_leaves(probe.substitute(site), probe.adapter.is_tensor, probe.adapter.doubled)
+    return doubled(probe.adapter, probe.substitute(site))

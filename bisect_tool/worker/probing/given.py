@@ -106,7 +106,8 @@ class Values:
                     raise UnfitError
                 return leaf
             if own.is_own(leaf):
-                return self._adapter.cast(self._probe.tensor(self._expected(part)), leaf.dtype)
+                new = self._adapter.cast(self._probe.tensor(self._expected(part)), leaf.dtype)
+                return own.taking(self._adapter, new, leaf)
             return self._probe.put_at(leaf, self._expected(part))
 
         return trees.map_leaves(value, self._is_leaf, fill)

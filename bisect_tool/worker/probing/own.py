@@ -14,16 +14,19 @@ from .reference import Reference
 class Own:
     """What stands for one of the model's own tensors between runs: its dtype and shape, and its values where they are kept.
 
-    ``kind``: of its numbers, see ``pairs.kind_of``.
+    ``kind``: of its numbers, see ``pairs.kind_of``; ``takes``: whether it takes gradients.
     """
 
     dtype: Any = None  # of the class too: what holds one is opened as what holds an array is, see ``arrays.parts``
     shape: Tuple[int, ...] = ()
 
-    def __init__(self, dtype: Any, shape: tuple[int, ...] = (), kind: str = "", tensor: Tensor = None) -> None:
+    def __init__(
+        self, dtype: Any, shape: tuple[int, ...] = (), kind: str = "", takes: bool = False, tensor: Tensor = None
+    ) -> None:
         self.dtype = dtype
         self.shape = shape
         self.kind = kind
+        self.takes = takes
         self.tensor = tensor
 
 
@@ -36,19 +39,29 @@ def dtypes(adapter: Adapter, value: Any) -> Any:
     """Return a nested value with the dtype and shape of every tensor in the tensor's place."""
 
     def described(tensor: Tensor) -> Own:
-        return Own(adapter.dtype(tensor), tuple(map(int, tensor.shape)), pairs.kind_of(tensor.dtype))
+        shape, kind = tuple(map(int, tensor.shape)), pairs.kind_of(tensor.dtype)
+        return Own(adapter.dtype(tensor), shape, kind, adapter.has_path(tensor))
 
     return trees.map_leaves(value, adapter.is_tensor, described)
 
 
 def kept(adapter: Adapter, value: Any) -> Any:
     """Return a nested value with a copy of every tensor's values in the tensor's place."""
-    return trees.map_leaves(value, adapter.is_tensor, lambda tensor: Own(None, tensor=adapter.detached(tensor)))
+
+    def with_values(tensor: Tensor) -> Own:
+        return Own(None, takes=adapter.has_path(tensor), tensor=adapter.detached(tensor))
+
+    return trees.map_leaves(value, adapter.is_tensor, with_values)
 
 
 def recalled(adapter: Adapter, value: Any) -> Any:
     """Return a nested value that was ``kept``."""
-    return trees.map_leaves(value, is_own, lambda own: adapter.detached(own.tensor))
+    return trees.map_leaves(value, is_own, lambda own: taking(adapter, adapter.detached(own.tensor), own))
+
+
+def taking(adapter: Adapter, tensor: Tensor, own: Own) -> Tensor:
+    """Return a tensor that is put in the place of one of the model's own: it takes gradients where that did."""
+    return adapter.taking_gradients(tensor) if own.takes else tensor
 
 
 def learn_structures(model: Model) -> None:
@@ -97,7 +110,11 @@ def filled(model: Model, reference: Reference, site: str, load: Callable[[str, O
     if template is None or not len(keys) == len(found) == len(list(trees.keys(tree))):
         return trees.decode(tree, lambda key: load(key, None))
     left = iter(keys)
-    return trees.map_leaves(template, is_own, lambda own: model.adapter.cast(load(next(left), own), own.dtype))
+
+    def put(own: Own) -> Tensor:
+        return taking(model.adapter, model.adapter.cast(load(next(left), own), own.dtype), own)
+
+    return trees.map_leaves(template, is_own, put)
 
 
 def batch(model: Model, reference: Reference) -> Any:

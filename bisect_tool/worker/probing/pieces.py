@@ -28,7 +28,7 @@ from .probe import Probe
 Gradient = Callable[[Name], Optional[Array]]
 Settle = Callable[[Name, Optional[Array], bool], None]
 Values = Callable[[str, Tensor], Optional[Array]]
-Begins = Callable[[Name], bool]
+Begins = Callable[[Name, bool], bool]
 
 
 class Piece:
@@ -50,8 +50,9 @@ class Pieces:
     """One run in pieces: the calls that are watched are cut out, and those among ``exact`` once more in float64.
 
     ``finished(piece)`` is called with each piece once it is computed. ``values(key, tensor)`` is the array that a tensor is
-    to hold where a piece begins, None for its own. ``begins(name)`` tells whether a gradient is asked for at an input or
-    output: where the reference's was recorded, if nothing else is said. ``switched_off(site)`` is told of calls that are made
+    to hold where a piece begins, None for its own. ``begins(name, takes)`` tells whether a gradient is asked for at an input,
+    or at an output that takes one in the own run or not: where the reference's was recorded, if nothing else is said, but
+    not where neither side has one. ``switched_off(site)`` is told of calls that are made
     with gradients switched off, and ``unsure(*owners)`` of pieces that cannot be set beside the reference's, since what a call is
     handed there is not known to be the same.
     """
@@ -71,10 +72,14 @@ class Pieces:
         self._values = values or probe.reference.fitting
         self._switched_off = switched_off
         self._unsure = unsure
-        self._begins = begins or probe.reference.has_gradient
+        self._begins = begins or self._is_asked
         self._running = [Piece(STEP)]
         self._called = {site.partition("#")[0] for site in probe.asked.watch}
         self._within = self._read_within()
+
+    def _is_asked(self, name: Name, takes: bool) -> bool:
+        reference = self._probe.reference
+        return reference.has_gradient(name) and (takes or reference.gradient_key(name) is not None)
 
     @property
     def running(self) -> Piece:
@@ -182,15 +187,16 @@ class Pieces:
             piece.loose.append((around, leaf))
         return used
 
-    def _leaf(self, piece: Piece, name: Name, tensor: Tensor, key: str | None) -> Tensor:
+    def _leaf(self, piece: Piece, name: Name, tensor: Tensor, key: str | None, takes: bool = True) -> Tensor:
         """Return what the code uses of a tensor: where a graph begins if a gradient is asked for, else the recorded values."""
-        begins = self._begins(name)
+        begins = self._begins(name, takes)
         values_of = self._values if begins else self._probe.reference.fitting
         leaf, used = self._adapter.leaf(tensor, None if key is None else values_of(key, tensor), piece.exact)
         if leaf is None:
             return used
         if not begins:
-            return self._adapter.detached(used)
+            used = self._adapter.detached(used)
+            return self._adapter.taking_gradients(used) if self._adapter.has_path(tensor) else used
         piece.leaves.append((name, leaf))
         return used
 
@@ -220,8 +226,8 @@ class Pieces:
             if path is None or key is None:
                 raise RecipeError("%s: the output cannot be given the reference's value" % site)
             array = own.written(probe.reference.read(key), mine.shape, mine.kind)
-            like = self._adapter.cast(probe.tensor(array), mine.dtype)
-            return self._leaf(piece, (site, "output", path), like, key)
+            like = own.taking(self._adapter, self._adapter.cast(probe.tensor(array), mine.dtype), mine)
+            return self._leaf(piece, (site, "output", path), like, key, mine.takes)
 
         return trees.map_leaves(template, own.is_own, begin)
 

@@ -151,11 +151,12 @@ class Probe:
             self.counts[module] = self.counts.get(module, 0) + number
 
     def put_at(self, tensor: Tensor, array: Array) -> Tensor:
-        """Return a tensor with an array's values in the place of the model's own."""
+        """Return a tensor with an array's values in the place of the model's own; it takes gradients where that did."""
+        new, takes = self.adapter.cast(self.tensor(array), self.adapter.dtype(tensor)), self.adapter.has_path(tensor)
+        if not self.trains:
+            return self.adapter.taking_gradients(new) if takes else new
         fits = array.dtype.kind in "fc" and tuple(tensor.shape) == array.shape
-        if self.trains and fits and self.adapter.has_path(tensor):
-            return self.adapter.through(tensor, array)
-        return self.adapter.cast(self.tensor(array), self.adapter.dtype(tensor))
+        return self.adapter.through(tensor, array) if takes and fits else new
 
     def instead_of(self, site: str, output: Any) -> Any:
         """Return the reference's output of a call that was computed, and give a receipt for it."""

@@ -13,8 +13,10 @@ from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..code.variables import Parts
+from ..model.build import Model
 from ..model.calls import Call, chain, ended
 from .reference import Reference
+from .writes import Writes
 
 
 class Survey:
@@ -24,21 +26,23 @@ class Survey:
     call to [place, names called in it] of each condition that it stands under.
     """
 
-    def __init__(self, adapter: Adapter, lines: Lines) -> None:
+    def __init__(self, model: Model, lines: Lines) -> None:
         self.assigned: list[dict[str, Any]] = []
         self.excerpts: dict[str, Any] = {}
         self.conditions: dict[str, Any] = {}
         self.caught: list[dict[str, Any]] = []
         self._last: dict[tuple[str, str], int] = {}  # function and variable to what it was last assigned
-        self._adapter = adapter
+        self._adapter = model.adapter
+        self._writes = Writes(model)
         self._lines = lines
 
-    def on_assigned(self, site: str, kind: str, call: Call | None, where: Where, parts: Parts, value: Any) -> None:
+    def on_assigned(self, site: str, at: Place, call: Call | None, where: Where, parts: Parts, value: Any) -> None:
         """Note a variable; see ``Lines.watching``."""
         place = self._lines.noted(self.excerpts, *where)
+        declared = self._lines.noted(self.excerpts, at.file, at.line) if at.kind == "parameter" else ""
         function, _, name = site.partition(":")
         self._last[function, name.partition("#")[0]] = id(value)
-        if kind == "parameter" and place not in self.conditions:
+        if at.kind == "parameter" and place not in self.conditions:
             self.conditions[place] = [
                 [self._lines.noted(self.excerpts, where[0], line), called]
                 for line, called in self._lines.conditions(*where)
@@ -47,14 +51,16 @@ class Survey:
         self.assigned.append(
             {
                 "site": site,
-                "kind": kind,
+                "kind": at.kind,
                 "around": [one.site for one in chain(call)],
                 "after": len(ended()),
                 "place": place,
+                "declared": declared,
                 "type": type(value).__name__,
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )
+        self._writes.noted(self.assigned[-1], at, parts)
 
     def raised(self, error: BaseException) -> dict[str, str] | None:
         """Say at which line the watched code raised, and what its function is called here: the one whose variables these are."""
@@ -87,7 +93,7 @@ class Namesakes:
         self._names = set(names)
         self._candidates = candidates
 
-    def on_assigned(self, site: str, _kind: str, _call: Call | None, _where: Where, parts: Parts, _value: Any) -> None:
+    def on_assigned(self, site: str, _at: Place, _call: Call | None, _where: Where, parts: Parts, _value: Any) -> None:
         """Pair a variable with the first candidate that has its values, where these say something."""
         if site not in self._names:
             return

@@ -149,14 +149,17 @@ class Whole:
     def _anew(self, site: str, tree: dict[str, Any], output: Any) -> Any:
         """Return the reference's output of a call, in the port's own structure, which its code reads.
 
-        Another graph begins there if a gradient is known; there is none behind it.
+        Another graph begins there if a gradient is known; there is none behind it. Else it takes gradients where the port's
+        own does, which come to nothing.
         """
 
         def begin(tensor: Tensor, path: str | None, key: str | None) -> Tensor:
             mine, values = self._adapter.detached(tensor), self._value(tensor, key)
             given = mine if values is None else self._probe.put_at(mine, values)
             known = path is not None and self._reference.has_gradient((site, "output", path))
-            return self._adapter.leaf(given)[1] if known else given
+            if known:
+                return self._adapter.leaf(given)[1]
+            return self._adapter.taking_gradients(given) if self._adapter.has_path(tensor) else given
 
         return self._each(tree, output, begin)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Dict, Sequence
+from typing import AbstractSet, Dict, Sequence, Set
 
 import numpy as np
 
@@ -27,10 +27,12 @@ def record(
 ) -> Floors:
     """Record what each call contributes, as keys in ``reference.gradients``; return how far off each result is (rms).
 
-    Of what is ``fixed`` there is no gradient (see ``constants``). By name: of a contribution float32 from float64, and the gradient of an output, put together from pieces, from the
-    real one.
+    Of what is ``fixed`` there is no gradient (see ``constants``). By name: of a contribution float32 from float64, and the
+    gradient of an output, put together from pieces, from the real one. Where a call's own code stops gradients, the real
+    run has none at its output: what the code around it passes there is recorded, so that such a call can be judged.
     """
     floors: Floors = {}
+    stopped: Set[Name] = set()  # outputs whose gradient the call's own code stops
 
     def gradient(name: Name) -> Array | None:
         key = reference.gradient_key(name)
@@ -39,7 +41,9 @@ def record(
     def settle(name: Name, array: Array | None, exact: bool) -> None:
         site, part, path = name
         mine = reference.gradients["sites"].setdefault(site, {"inputs": {}, "output": {}, "state": {}})
-        if exact or part == "output":
+        if name in stopped and array is not None and gradient(name) is None:
+            mine[part][path] = store.add(array)
+        elif exact or part == "output":
             # Where the pieces do not give what the run gave, this much is not known of the gradient.
             off = measure.pulled_apart(array, gradient(name)).get("apart", float("inf"))
             floors[name] = max(floors.get(name, 0.0), off)
@@ -47,11 +51,17 @@ def record(
             mine[part][path] = None if array is None else store.add(array)
 
     def finished(piece: Piece) -> None:
+        ends = [(name, tensor) for name, tensor in piece.roots if name and name[1] == "output"]
+        stopped.update(name for name, tensor in ends if not model.adapter.has_path(tensor))
         pull_back(model.adapter, piece, gradient, settle)
+
+    def begins(name: Name, takes: bool) -> bool:
+        # What is made with gradients switched off takes none: whoever makes it stops them.
+        return name not in fixed and (takes or model.adapter.gradients_on())
 
     probe = Probe(model, reference, wire, Intervention((), watch=watch, exact=watch))
     switched_off = reference.gradients["off"].append
-    Pieces(probe, finished, switched_off=switched_off, begins=lambda name: name not in fixed).read()
+    Pieces(probe, finished, switched_off=switched_off, begins=begins).read()
     return floors
 
 

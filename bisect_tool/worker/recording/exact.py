@@ -6,10 +6,10 @@ import math
 import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
-from ..arrays import Array, measure, trees
+from ..arrays import Array, measure
 from ..model import attributes, calls
 from ..model.build import Model
-from ..probing.comparing import differences
+from ..probing.comparing import differences, doubled
 from ..probing.intervention import Intervention
 from ..probing.probe import Probe
 from ..wire import Wire
@@ -58,7 +58,7 @@ class Exactly:
         if probe.aside:
             probe.skip(probe.reference.sites[site]["inside"])
             probe.let_hold({name: probe.reference.read(keys[1]) for name, keys in self._state(site).items()})
-            return self._doubled(probe.substitute(site))
+            return doubled(probe.adapter, probe.substitute(site))
         before, held = dict(probe.counts), probe.held(call.module)
         given = self._given(site, args, kwargs)
         output = compute(*args, **kwargs)
@@ -72,7 +72,7 @@ class Exactly:
     def _given(self, site: str, args: Any, kwargs: Any) -> Any:
         """Return what a call is given, in float64: before the call, which may write into it."""
         try:
-            return self._doubled([args, kwargs])
+            return doubled(self.probe.adapter, [args, kwargs])
         except Exception as error:
             self.unmeasured[site] = reason(error)
             return None
@@ -119,9 +119,6 @@ class Exactly:
         found: dict[str, list[str]] = self.probe.reference.sites[site]["state"]
         return found
 
-    def _doubled(self, value: Any) -> Any:
-        return trees.map_leaves(value, self.probe.adapter.is_tensor, self.probe.adapter.doubled)
-
 
 def measure_loss_exactly(model: Model, targets: Mapping[str, float], *, trains: bool = False) -> Measured:
     """Return the loss's own rounding: how far each target is off from what float64 makes of the same outermost outputs.
@@ -151,13 +148,10 @@ def _loss_in_float64(model: Model) -> dict[str, float]:
     adapter = model.adapter
     outputs: List[Any] = []
 
-    def doubled(value: Any) -> Any:
-        return trees.map_leaves(value, adapter.is_tensor, adapter.doubled)
-
     def keep(call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         output = compute(*args, **kwargs)
         if call.parent is None:
-            outputs.append(doubled(output))
+            outputs.append(doubled(adapter, output))
         return output
 
     with calls.wrapped(adapter, model.tree, keep):
@@ -166,7 +160,7 @@ def _loss_in_float64(model: Model) -> dict[str, float]:
     left = iter(outputs)
     given = calls.wrapped(adapter, model.tree, lambda *_call: next(left))
     with given, adapter.casting_no_float64_down():
-        values, _ = model.read_targets(model.run_step(doubled(model.fresh_batch())))
+        values, _ = model.read_targets(model.run_step(doubled(adapter, model.fresh_batch())))
     return values
 
 

@@ -58,7 +58,6 @@ class Noted:
         self._adapter = adapter
         self._store: ShardWriter = recorder.store
         self._recorded = {entry["site"] for entry in recorder.sites}
-        self._handed: dict[int, Tensor] = {}  # id -> what a call was given, or gave
 
     def around(self, call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute one call and note the gradients of what it gives; see ``calls.wrapped``."""
@@ -67,7 +66,6 @@ class Noted:
             return output
         is_tensor = self._adapter.is_tensor
         mine = self.sites[call.site] = {"inputs": {}, "output": {}, "state": {}}
-        self._handed.update((id(tensor), tensor) for _, tensor in trees.leaves([args, kwargs], is_tensor))
         paths = iter([path for path, _ in trees.leaves(output, is_tensor)])
         output = trees.map_leaves(output, is_tensor, lambda tensor: self._noting(mine["output"], next(paths), tensor))
         self._adapter.sync([tensor for _, tensor in trees.leaves(output, is_tensor)])
@@ -75,14 +73,15 @@ class Noted:
 
     def _noting(self, gradients: dict[str, str | None], path: str, tensor: Tensor) -> Tensor:
         gradients[path] = None
-        # What is handed on as it came has a gradient of its own from here on.
-        tensor = self._adapter.distinct(tensor) if id(tensor) in self._handed else tensor
-        self._handed[id(tensor)] = tensor
 
         def note(gradient: Tensor) -> None:
             gradients[path] = self._store.add(self._adapter.to_numpy(gradient))
 
-        return self._adapter.noting(tensor, note)
+        if not self._adapter.has_path(tensor):
+            return tensor
+        # What the code inside does with the tensor, or who handed it over, is no part of its gradient from here on; and
+        # what the code around hooks onto it comes first.
+        return self._adapter.distinct(self._adapter.noting(self._adapter.distinct(tensor), note))
 
 
 def _connected(adapter: Adapter, value: Any) -> dict[str, bool]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from bisect_tool.axes.lines.names import pair_by_name, paired, with_values
+from bisect_tool.axes.lines.names import not_elsewhere, of_one_size, pair_by_name, paired, unless_found, with_values
 from bisect_tool.probes.handed import Variable, last_shared
 from bisect_tool.sites import STEP, Site
 
@@ -154,6 +154,21 @@ def test_neighbours_of_the_same_names_are_not_swapped() -> None:
     """In a function that is called otherwise."""
     same = {"f:wide": "g:wide", "f:high": "g:high"}
     assert proposed(several("f:wide", "f:high"), several("g:high", "g:wide"), same).keys() == same.keys()
+
+
+def test_a_name_of_another_size_makes_way_for_what_has_the_same_values() -> None:
+    """Where nothing has, it stays."""
+    ours = [variable("f:box"), variable("f:cls"), variable("f:loss", parts=(("", (), "float32"),))]
+    theirs = [variable("f:offsets"), variable("f:box", parts=(("", (), "float32"),)), variable("f:cls")]
+    named = pair_by_name(ours, theirs, lambda _call: None, [])
+    sure = of_one_size(named, ours, theirs)
+    assert (sure.to_port, [v.site for v in sure.ours]) == ({"f:cls": "f:cls"}, ["f:box", "f:loss"])
+    assert [v.site for v in sure.theirs] == ["f:offsets", "f:box"]
+    assert unless_found(named, {Site("f:box"): Site("f:offsets")}, ours, theirs).to_port == {"f:cls": "f:cls"}
+    assert unless_found(named, {Site("f:loss"): Site("f:box")}, ours, theirs).to_port == {"f:cls": "f:cls"}
+    assert unless_found(named, {}, ours, theirs).to_port == named.to_port
+    elsewhere = {Site("f:box"): Site("g:x"), Site("g:y"): Site("f:box"), Site("g:z"): Site("h:z")}
+    assert not_elsewhere(named, {**elsewhere, Site("f:loss"): Site("f:box")}) == {"g:z": "h:z", "f:loss": "f:box"}
 
 
 def test_most_of_a_function_s_variables_say_which_it_is() -> None:

@@ -144,3 +144,36 @@ def test_what_only_keeps_what_a_function_returned_is_cleared_with_that() -> None
         before = [assigned[0], variable(returned, 3), *assigned[2:]]
         result = unclear_before(before[-1], before, EXCERPTS, lambda v: v.name == "return")
         assert [v.site for v in result] == found
+
+
+HELPER = """\
+def helper(x):
+    return x * 2
+def update():
+    kept = dict(model.named())
+    model.w = kept["w"] * helper(3)
+def loss(out):
+    a = helper(out)
+    update()
+    return a
+""".splitlines()
+
+
+def test_what_ran_before_a_function_was_called_is_not_called_by_its_first_statement() -> None:
+    """It has no parameter that would tell when it began; its caller's last statement does."""
+    assigned = [
+        variable("loss:out", 12, passed=True), variable("helper:x", 7, passed=True), variable("helper:return", 2),
+        variable("loss:a", 7), variable("update:kept", 4), variable("helper:x#2", 5, passed=True),
+        variable("helper:return#2", 2), variable("update:model.w", 5), variable("loss:return", 9),
+    ]  # fmt: skip
+    excerpts = {
+        f"f.py:{number}": Excerpt(file="f.py", line=number, first=1, text=tuple(HELPER)) for number in range(1, 10)
+    }
+    excerpts["f.py:12"] = Excerpt(file="f.py", line=12, first=12, text=("loss(net(x))",))
+    by_site = {v.site: v for v in assigned}
+
+    def found(site: str) -> list[str]:
+        return [v.site for v in unclear_before(by_site[Site(site)], assigned, excerpts, lambda _: False)]
+
+    assert found("update:kept") == []
+    assert found("update:model.w") == ["update:kept", "helper:x#2", "helper:return#2"]

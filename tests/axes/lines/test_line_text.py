@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisect_tool.axes.lines.text import WHOLE, Reads, argument, only_called, reads
+from bisect_tool.axes.lines.text import WHOLE, Reads, argument, handed_at, made_at, only_called, passed_on, reads
 from bisect_tool.captures.manifest import Excerpt
 
 
@@ -83,3 +83,43 @@ def test_a_parameter_is_made_by_what_the_function_is_handed_for_it(text: str, na
     """By its place or its name; where it cannot be told, by all that the statement reads."""
     excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=(text,))}
     assert argument("f.py:7", "Net.turn", ["first", "second", "k", "eps"], name, excerpts) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "path", "found"),
+    [
+        ("box = total / n", "box", "", {"total": False, "n": False}),
+        ("box = -total / n", "box", "", {"n": False}),
+        ("box = 2 * f(total) / n * n", "box", "", {}),
+        ("box = total + n", "box", "", {}),
+        ("box = n", "box", "", {"n": True}),
+        ("return box, cls / n", "return", "0", {"box": True}),
+        ("return box, cls / n", "return", "1", {"cls": False, "n": False}),
+        ("box[0] = n", "box", "", {}),
+        ("if n > 1:", "n", "", {}),
+    ],
+)
+def test_what_is_passed_on_is_told_by_products_alone(text: str, name: str, path: str, found: dict[str, bool]) -> None:
+    """With whether it is all of a part; what stands in it twice may undo itself."""
+    excerpt = Excerpt(file="f.py", line=1, first=1, text=(text,))
+    assert passed_on("f.py:1", name, {"f.py:1": excerpt}, (path,)) == found
+
+
+OVER_LINES = """return {
+    "box": box,
+    "cls": near(
+        cls,
+        rate=2,
+    ),
+}
+""".splitlines()
+
+
+def test_the_line_of_a_part_is_where_it_begins() -> None:
+    """Of all of a value it is the statement's; of what a call hands over, that of the argument."""
+    excerpts = {"f.py:7": Excerpt(file="f.py", line=7, first=7, text=tuple(OVER_LINES))}
+    found = [made_at("f.py:7", "return", excerpts, paths) for paths in (WHOLE, ("box",), ("cls",), ("cls", "box"))]
+    assert found == ["f.py:7", "f.py:8", "f.py:9", "f.py:8"]
+    handed = [handed_at("f.py:7", "near", ["x", "rate", "more"], name, excerpts) for name in ("x", "rate", "more")]
+    assert handed == ["f.py:10", "f.py:11", "f.py:7"]
+    assert handed_at("f.py:7", "far", ["x"], "x", excerpts) == made_at("f.py:7", "x", {}, ("0",)) == "f.py:7"
