@@ -21,7 +21,7 @@ class Compiling(NamedTuple):
     say: Callable[[str], None]
 
 
-def load_entry(folder: str, entry: str, _compiling: Optional[Compiling] = None) -> Callable[..., Any]:
+def load_entry(folder: str, entry: str, compiling: Optional[Compiling] = None) -> Callable[..., Any]:
     """Import ``file.py:function`` from the recipe's folder and return the function."""
     file_name, _, function = entry.partition(":")
     path = os.path.join(folder, file_name)

@@ -8,6 +8,7 @@ what is fused then never crosses a site, whatever is patched.
 from __future__ import annotations
 
 import os
+from typing import Any, Callable
 
 from ..code import watching
 from . import jittor_setup
@@ -140,7 +141,7 @@ __all__ = [
     "write_apart",
 ]
 
-watcher = watching.Watcher
+watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "jittor"
 METHOD = "execute"
 COMPILES = True  # each kernel at its first use

@@ -1,123 +1,32 @@
-"""Ports in C++ as ``adapter`` asks: their tensors are PyTorch's, of the same process; the rest from the modules beside this one."""
+"""Ports in C++ as ``adapter`` asks: their tensors and graphs are PyTorch's, of the same process; their modules are not."""
 
 from __future__ import annotations
 
-from .libtorch_code import watcher
-from .libtorch_draws import drawings
-from .libtorch_entry import load_entry
-from .libtorch_hidden import hidden
-from .libtorch_modules import hold, in_float64, looking_at, settings
-from .libtorch_optimizer import is_optimizer, optimizer_groups, optimizer_state, optimizer_steps, put_optimizer_back
-from .torch_adapter import (
-    COMPILES,
-    METHOD,
-    cast,
-    casting_no_float64_down,
-    class_name,
-    clone,
-    detached,
-    distinct,
-    doubled,
-    dtype,
-    from_numpy,
-    gradients_on,
-    has_path,
-    held,
-    holds,
-    in_backward,
-    in_transform,
-    is_library,
-    is_module,
-    is_tensor,
-    kept,
-    kernels,
-    layout,
-    leaf,
-    memory,
-    module_tree,
-    mutation,
-    noting,
-    numpy_reads_all,
-    own_state,
-    perturb,
-    prepare,
-    pull,
-    put_back,
-    sample,
-    seed,
-    starting,
-    sync,
-    through,
-    to_numpy,
-    training,
-    unfrozen,
-    version,
-    with_gradients,
-    write,
-    write_apart,
+from . import (
+    libtorch_code,
+    libtorch_draws,
+    libtorch_entry,
+    libtorch_hidden,
+    libtorch_modules,
+    libtorch_optimizer,
+    torch_adapter,
 )
-
-__all__ = [
-    "COMPILES",
-    "FRAMEWORK",
-    "METHOD",
-    "cast",
-    "casting_no_float64_down",
-    "class_name",
-    "clone",
-    "detached",
-    "distinct",
-    "doubled",
-    "drawings",
-    "dtype",
-    "from_numpy",
-    "gradients_on",
-    "has_path",
-    "held",
-    "hidden",
-    "hold",
-    "holds",
-    "in_backward",
-    "in_float64",
-    "in_transform",
-    "is_library",
-    "is_module",
-    "is_optimizer",
-    "is_tensor",
-    "kept",
-    "kernels",
-    "layout",
-    "leaf",
-    "load_entry",
-    "looking_at",
-    "memory",
-    "module_tree",
-    "mutation",
-    "noting",
-    "numpy_reads_all",
-    "optimizer_groups",
-    "optimizer_state",
-    "optimizer_steps",
-    "own_state",
-    "perturb",
-    "prepare",
-    "pull",
-    "put_back",
-    "put_optimizer_back",
-    "sample",
-    "seed",
-    "settings",
-    "starting",
-    "sync",
-    "through",
-    "to_numpy",
-    "training",
-    "unfrozen",
-    "version",
-    "watcher",
-    "with_gradients",
-    "write",
-    "write_apart",
-]
+from .torch_adapter import *  # noqa: F403
 
 FRAMEWORK = "libtorch"
+
+__all__ = torch_adapter.__all__
+
+drawings = libtorch_draws.drawings
+hidden = libtorch_hidden.hidden
+hold = libtorch_modules.hold
+in_float64 = libtorch_modules.in_float64
+is_optimizer = libtorch_optimizer.is_optimizer
+load_entry = libtorch_entry.load_entry
+looking_at = libtorch_modules.looking_at
+optimizer_groups = libtorch_optimizer.optimizer_groups
+optimizer_state = libtorch_optimizer.optimizer_state
+optimizer_steps = libtorch_optimizer.optimizer_steps
+put_optimizer_back = libtorch_optimizer.put_optimizer_back
+settings = libtorch_modules.settings
+watcher = libtorch_code.watcher

@@ -80,7 +80,7 @@ def hold(module: CppModule, key: str, tensor: torch.Tensor) -> None:
         held.data = tensor.detach()
 
 
-def looking_at(tensors: Sequence[torch.Tensor]) -> Callable[[torch.Tensor], bool]:
+def looking_at(tensors: Sequence[torch.Tensor]) -> Callable[[torch.Tensor], Optional[bool]]:
     """Begin to look which of some tensors operations read: a member that another one was assigned to is not registered."""
     runtime = libtorch_runtime.loaded()
     runtime.look_at(tensors)

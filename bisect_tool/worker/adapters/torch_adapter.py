@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Callable
 
 from ..code import watching
 from .entry import load_entry
@@ -135,7 +136,7 @@ __all__ = [
     "write_apart",
 ]
 
-watcher = watching.Watcher
+watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "torch"
 METHOD = "forward"
 COMPILES = False

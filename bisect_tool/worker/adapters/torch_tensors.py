@@ -180,7 +180,7 @@ def mutation(tensor: Tensor) -> int | None:
         return None
 
 
-def looking_at(_tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
+def looking_at(tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
     """Return who tells nothing: a module's own tensors are what its code finds under their names."""
     return lambda _tensor: None
 

@@ -21,14 +21,24 @@ ASSIGNED = re.compile(r"^(?:[\w:<>,&*\s]+?[\s&*>])?(%s)\s*(?:[-+*/]?=)(?!=)" % N
 SEVERAL = re.compile(r"^(?:const\s+)?(?:auto\s*&{0,2}\s*\[([\w\s,]+)\]|std::tie\(([\w\s.,>-]+)\))\s*=(?!=)")
 CHANGED = re.compile(r"^(%s)(?:\.|->)\w+_\(" % NAME)
 UNKNOWN = -1
+OTHER = "="  # before the name of a parameter that is no tensor
 LISTED = re.compile(
     r"^(return\b|.*?=)\s*(std::(make_)?(tuple|pair)\b|[\w:<>, ]*\{)"
 )  # of several values: no operation gives it
 GUARD = re.compile(r"^(?:if\s*(?:constexpr\s*)?|for\s*|while\s*)\(|^else\b|^do\b|^case\b[^:]*:|^default\s*:")
 
 
+# A name that is read as it is: no part of another one, no call, no part of it taken but by a method.
+READ = re.compile(r"(?<![\w.>:])([A-Za-z_]\w*)\b(?!\s*(?:\(|\[|::|<\w+>\())(?!(?:\.|->)\w+\b(?!\s*[(<]))")
+PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*(?:=[^,]*)?$")
+LOOP = re.compile(r"^for\s*\(\s*(?:const\s+)?[\w:<>]+[\s&*]+([A-Za-z_]\w*)\s*:")
+
+
 class Statement(NamedTuple):
     """A statement: its lines, its code, what a lambda that it stands in is called ("": none), and the ``names`` it assigns.
+
+    ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
+    that is no tensor.
 
     ``kind`` is as of ``rewriting.Place``; without names, or with a kind "none", it assigns nothing that can be told.
     """
@@ -39,6 +49,17 @@ class Statement(NamedTuple):
     within: str
     kind: str
     names: Tuple[str, ...]
+    declared: Tuple[str, ...]
+
+    def calls_on(self, name: str, method: str) -> bool:
+        """Tell whether it calls a method of a variable."""
+        return re.search(r"\b%s(\.|->)%s\(" % (name, method), self.code) is not None
+
+    def reads(self) -> List[str]:
+        """Return the names that it reads as they are, in order: not what it calls, and no parts of something."""
+        code = NO_CODE.sub(" ", self.code)
+        value = re.split(r"(?<![=!<>+*/-])=(?!=)", code, maxsplit=1)[-1]
+        return list(dict.fromkeys(READ.findall(value)))
 
 
 @functools.lru_cache(maxsize=None)
@@ -67,6 +88,8 @@ class _Open(NamedTuple):
     first: int
     depth: int
     name: str
+    declares: Tuple[str, ...] = ()
+    function: bool = False
 
 
 class _Splitter:
@@ -102,7 +125,7 @@ class _Splitter:
         text = self._code[self._start : at].strip()
         if text and self._first:
             within = next((one.name for one in reversed(self._opened) if one.name), "")
-            self.found.append(_read(self._first, self._line, text, within))
+            self.found.append(_read(self._first, self._line, text, within, self._declared()))
 
     def _open(self, at: int) -> None:
         before = self._code[self._start : at]
@@ -110,14 +133,30 @@ class _Splitter:
         block = bool(lambda_ or not before.strip() or HEADER.search(before) or NAMED.search(before.strip()))
         if lambda_ is not None:
             name = re.split(r"\.|->", lambda_[1] or "lambda")[-1]
-            self._opened.append(_Open(True, self._start, self._first, self._depth, name))
+            declares = _parameters(lambda_[2] or "")
+            self._opened.append(_Open(True, self._start, self._first, self._depth, name, declares, function=True))
         else:
             if block:
                 self._end(at)
-            self._opened.append(_Open(block, UNKNOWN, 0, self._depth, ""))
+            head = " ".join(before.split())
+            loop, function = (
+                LOOP.match(head),
+                block and not GUARD.match(head) and head.endswith((")", "const", "override")),
+            )
+            declares = (loop[1],) if loop else _parameters(_last_list(head)) if function else ()
+            self._opened.append(_Open(block, UNKNOWN, 0, self._depth, "", declares, function))
         if block:
             self._begin(at + 1)
             self._depth = 0
+
+    def _declared(self) -> Tuple[str, ...]:
+        """Return the parameters of the function that runs here, and the variables of its loops."""
+        found: Tuple[str, ...] = ()
+        for one in reversed(self._opened):
+            found = one.declares + found
+            if one.function:
+                break
+        return found
 
     def _close(self, at: int) -> None:
         over = self._opened.pop()
@@ -129,22 +168,47 @@ class _Splitter:
             self._start, self._first = over.start, over.first
 
 
-def _read(first: int, last: int, code: str, within: str) -> Statement:
+def _last_list(head: str) -> str:
+    """Return the list of parameters that ends a function's head, with its brackets; of a constructor's the first one."""
+    depth, begin = 0, 0
+    for at, char in enumerate(head):
+        begin = at if char == "(" and depth == 0 else begin
+        depth += (char == "(") - (char == ")")
+        if char == ")" and depth == 0 and not head[:begin].endswith("operator"):
+            return head[begin : at + 1]
+    return ""
+
+
+def _parameters(listed: str) -> Tuple[str, ...]:
+    """Return the names in a list of parameters: ``(const Tensor& x, float eps = 1e-5)``; of one that is no tensor with a ``=``."""
+    text = listed.strip()[1:-1]
+    holds = re.compile(r"\w+\s*<[^<>]*>")
+    while holds.search(text):
+        text = holds.sub("several", text)
+    found = []
+    for part in text.split(","):
+        name = PARAMETER.search(part.strip())
+        if name and len(part.split()) > 1:
+            found.append(name[1] if re.search(r"\b(Tensor|auto|T)\b", part) else OTHER + name[1])
+    return tuple(found)
+
+
+def _read(first: int, last: int, code: str, within: str, declared: Tuple[str, ...]) -> Statement:
     plain = _unguarded(" ".join(code.split()))
     several = SEVERAL.match(plain)
     if LISTED.match(plain):
-        return Statement(first, last, code, within, "none", ())
+        return Statement(first, last, code, within, "none", (), declared)
     if plain.startswith("return"):
-        return Statement(first, last, code, within, "return", ("return",))
+        return Statement(first, last, code, within, "return", ("return",), declared)
     if several:
         names = tuple(name.strip() for name in (several[1] or several[2]).split(","))
-        return Statement(first, last, code, within, "assigned", names)
+        return Statement(first, last, code, within, "assigned", names, declared)
     for form, kind in ((ASSIGNED, "assigned"), (CHANGED, "changed")):
         found = form.match(plain)
         if found:
             name = found[1].replace("->", ".")
-            return Statement(first, last, code, within, kind, (name.replace("this.", "self."),))
-    return Statement(first, last, code, within, "none", ())
+            return Statement(first, last, code, within, kind, (name.replace("this.", "self."),), declared)
+    return Statement(first, last, code, within, "none", (), declared)
 
 
 def _unguarded(code: str) -> str:

@@ -74,10 +74,18 @@ def test_what_is_no_code_has_no_statement() -> None:
 @pytest.mark.parametrize(
     ("function", "within", "expected"),
     [
-        ("yolo::DetectImpl::forward(std::vector<at::Tensor, std::allocator<at::Tensor> > const&)", "", "Detect.forward"),
+        (
+            "yolo::DetectImpl::forward(std::vector<at::Tensor, std::allocator<at::Tensor> > const&)",
+            "",
+            "Detect.forward",
+        ),
         ("yolo::(anonymous namespace)::ciou(at::Tensor const&, at::Tensor const&)", "", "ciou"),
         ("yolo::DetectionLoss::operator()(yolo::Predictions const&) const", "", "DetectionLoss.__call__"),
-        ("build(bisect::Options const&)::{lambda(std::map<int, int>)#1}::operator()(std::map<int, int>)", "step", "step"),
+        (
+            "build(bisect::Options const&)::{lambda(std::map<int, int>)#1}::operator()(std::map<int, int>)",
+            "step",
+            "step",
+        ),
         ("at::Tensor net::scaled<float>(at::Tensor, float)", "", "scaled"),
         ("main", "", "main"),
     ],

@@ -50,16 +50,48 @@ std::pair<std::vector<size_t>, size_t> own_frames() {
   return {found, way >> 8};
 }
 
+size_t address_of(const at::Tensor& tensor) { return reinterpret_cast<size_t>(tensor.unsafeGetTensorImpl()); }
+
+// Lets Python look at the tensors that an operation is about to read, and put others in their place.
+void trace_reads(const c10::OperatorHandle& op, torch::jit::Stack* stack, const std::vector<size_t>& frames, size_t way) {
+  py::gil_scoped_acquire acquire;
+  OwnCode tool(false);
+  auto arguments = torch::jit::last(*stack, op.schema().arguments().size());
+  py::list read;
+  auto each = [&](const at::Tensor& tensor) {
+    if (tensor.defined()) read.append(py::make_tuple(address_of(tensor), tensor));
+  };
+  for (const auto& value : arguments) {
+    if (value.isTensor()) each(value.toTensor());
+    else if (value.isTensorList())
+      for (const at::Tensor& tensor : value.toTensorList()) each(tensor);
+  }
+  py::object others = tracer->attr("reads")(op.schema().name(), frames, way, read);
+  if (others.is_none()) return;
+  size_t next = 0;
+  auto taken = [&](const at::Tensor& tensor) {
+    return tensor.defined() ? py::list(others)[next++].cast<at::Tensor>() : tensor;
+  };
+  size_t first = stack->size() - op.schema().arguments().size();
+  for (size_t i = first; i < stack->size(); i++) {
+    c10::IValue& value = (*stack)[i];
+    if (value.isTensor()) value = taken(value.toTensor());
+    else if (value.isTensorList()) {
+      c10::List<at::Tensor> list;
+      for (const at::Tensor& tensor : value.toTensorList()) list.push_back(taken(tensor));
+      value = list;
+    }
+  }
+}
+
 // Tells Python of an operation that is over; what that answers takes the place of what it gave.
-void trace(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  auto [frames, way] = own_frames();
-  if (frames.empty()) return;
+void trace_gives(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   py::gil_scoped_acquire acquire;
   OwnCode tool(false);
   size_t n = op.schema().returns().size();
   py::list given;
   for (const auto& value : torch::jit::last(*stack, n)) given.append(to_python(value));
-  py::object other = tracer->attr("operation")(op.schema().name(), frames, way, given);
+  py::object other = tracer->attr("gives")(given);
   if (other.is_none()) return;
   torch::jit::drop(*stack, n);
   for (const auto& value : other) stack->push_back(from_python(value));
@@ -100,10 +132,16 @@ void seen(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
       else if (value.isTensorList())
         for (const at::Tensor& tensor : value.toTensorList()) note_read(tensor);
     }
+  bool traced = false;
+  if (tracer) {
+    auto [frames, way] = own_frames();
+    traced = !frames.empty();
+    if (traced) trace_reads(op, stack, frames, way);
+  }
   const std::string& name = op.schema().name();  // "aten::rand"
   if (drawer && drawing.count(name)) draw(op, stack, name.substr(name.rfind(':') + 1));
   else op.callBoxed(stack);
-  if (tracer) trace(op, stack);
+  if (traced && tracer) trace_gives(op, stack);
 }
 
 TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&seen>()); }
@@ -150,6 +188,7 @@ void define_operations(py::module_& m) {
     if (!dladdr(reinterpret_cast<void*>(address), &info)) return std::make_pair(std::string(), size_t(0));
     return std::make_pair(std::string(info.dli_fname), address - reinterpret_cast<size_t>(info.dli_fbase));
   });
+  m.def("address_of", &address_of);
   m.def("holders", [](const at::Tensor& tensor) { return tensor.use_count(); });
   m.def("was_read", [](const at::Tensor& tensor) {
     auto found = looked_at.find(tensor.unsafeGetTensorImpl());

@@ -123,6 +123,14 @@ PYBIND11_MODULE(bisect_libtorch, m) {
       })
       .def("bind", [](const Handle& self, py::object proxy) { bound[self.module.get()] = std::move(proxy); });
   m.def("build", &build);
+  m.def("state", [] {
+    std::vector<size_t> found;
+    for (const auto& [module, proxy] : bound) {
+      for (const auto& one : module->parameters(false)) found.push_back(reinterpret_cast<size_t>(one.unsafeGetTensorImpl()));
+      for (const auto& one : module->buffers(false)) found.push_back(reinterpret_cast<size_t>(one.unsafeGetTensorImpl()));
+    }
+    return found;
+  });
   m.def("forget", [] { bound.clear(); });
   m.attr("version") = TORCH_VERSION;
   define_values(m);
