@@ -55,6 +55,22 @@ class Statement(NamedTuple):
         """Tell whether it calls a method of a variable."""
         return re.search(r"\b%s(\.|->)%s\(" % (name, method), self.code) is not None
 
+    def handed(self, function: str) -> List[str]:
+        """Return what it hands to a function that it calls once, argument by argument."""
+        called = list(re.finditer(r"\b%s\s*\(" % re.escape(function), self.code))
+        if len(called) != 1:
+            return []
+        found, depth, begin = [], 0, called[0].end()
+        for at in range(begin, len(self.code)):
+            char = self.code[at]
+            if depth == 0 and char in ",)":
+                found.append(self.code[begin:at].strip())
+                begin = at + 1
+                if char == ")":
+                    return found
+            depth += (char in "([{") - (char in ")]}")
+        return []
+
     def reads(self) -> List[str]:
         """Return the names that it reads as they are, in order: not what it calls, and no parts of something."""
         code = NO_CODE.sub(" ", self.code)

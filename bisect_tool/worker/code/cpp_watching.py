@@ -158,13 +158,39 @@ class CppWatcher:
         if len(untold) != len(foreign):
             return
         for name, (address, tensor) in zip(untold, foreign.items()):
-            scope.known[address] = tensor
-            scope.names[name] = address
-            place = scope.unseen.pop(name, None) or self._parameter(running, name)
-            new = self._assigned(place, tensor, self._where(running, place))
-            if new is not tensor:
-                _check_form(place, tensor, new)
-                scope.instead[address] = new
+            self._name(running, name, address, tensor)
+
+    def _name(self, running: _Open, name: str, address: int, tensor: Any) -> Any:
+        """Report which tensor a name is, and who handed it over under a name of its own; return what takes its place."""
+        scope, outer = running.scope, running.caller
+        theirs = self._handed_as(running, name)
+        if outer is not None and theirs in {*outer.key[2].declared, *outer.scope.unseen} - set(outer.scope.names):
+            tensor = self._name(outer, theirs, address, tensor)
+        place = scope.unseen.pop(name, None) or self._parameter(running, name)
+        scope.known[address] = tensor
+        scope.names[name] = address
+        new = self._assigned(place, tensor, self._where(running, place))
+        if new is not tensor:
+            _check_form(place, tensor, new)
+            scope.instead[address] = new
+        return new
+
+    def _handed_as(self, running: _Open, name: str) -> str:
+        """Return under which name the caller has what it hands for a parameter, an empty word where it has none."""
+        function, _, statement = running.key
+        if running.caller is None or name not in statement.declared:
+            return ""
+        handed = running.caller.key[2].handed(function.rpartition(".")[2])
+        number = statement.declared.index(name)
+        return handed[number] if number < len(handed) and handed[number].isidentifier() else ""
+
+    def _begin(self, running: _Open) -> None:
+        """Report the parameters of a function that begins which are variables of its caller's."""
+        for name in running.key[2].declared if running.caller else ():
+            theirs = running.caller.scope if running.caller else running.scope
+            address = theirs.names.get(self._handed_as(running, name), UNKNOWN)
+            if address in theirs.known:
+                self._name(running, name, address, theirs.instead.get(address, theirs.known[address]))
 
     def _parameter(self, running: _Open, name: str) -> Place:
         function, file, statement = running.key
@@ -200,6 +226,8 @@ class CppWatcher:
             goes_on = before is not None and before.key[0] == key[0] and len(self._open) == same
             scope = before.scope if before is not None and goes_on else _Scope()
             self._open.append(_Open(key, scope, self._open[-1] if self._open else None))
+            if not goes_on:
+                self._begin(self._open[-1])
 
     def _close(self, left: int) -> None:
         while len(self._open) > left:
@@ -218,6 +246,7 @@ class CppWatcher:
 
     def _miss(self, over: _Open) -> None:
         """Keep in mind which names were assigned what nobody has seen."""
+        self._tell_unseen(over)
         for name in over.key[2].names:
             over.scope.names.pop(name, None)
             over.scope.unseen[name] = self._place(over.key, name)
