@@ -38,7 +38,7 @@ class Statement(NamedTuple):
     """A statement: its lines, its code, what a lambda that it stands in is called ("": none), and the ``names`` it assigns.
 
     ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
-    that is no tensor.
+    that is no tensor. ``parts`` is what a statement returns, expression by expression, where that is one name, or a list.
 
     ``kind`` is as of ``rewriting.Place``; without names, or with a kind "none", it assigns nothing that can be told.
     """
@@ -50,6 +50,7 @@ class Statement(NamedTuple):
     kind: str
     names: Tuple[str, ...]
     declared: Tuple[str, ...]
+    parts: Tuple[str, ...] = ()
 
     def calls_on(self, name: str, method: str) -> bool:
         """Tell whether it calls a method of a variable."""
@@ -60,16 +61,12 @@ class Statement(NamedTuple):
         called = list(re.finditer(r"\b%s\s*\(" % re.escape(function), self.code))
         if len(called) != 1:
             return []
-        found, depth, begin = [], 0, called[0].end()
-        for at in range(begin, len(self.code)):
-            char = self.code[at]
-            if depth == 0 and char in ",)":
-                found.append(self.code[begin:at].strip())
-                begin = at + 1
-                if char == ")":
-                    return found
-            depth += (char in "([{") - (char in ")]}")
-        return []
+        begin = called[0].end()
+        depth, end = 1, begin
+        while end < len(self.code) and depth:
+            depth += (self.code[end] in "([{") - (self.code[end] in ")]}")
+            end += 1
+        return split_list(self.code[begin : end - 1])
 
     def reads(self) -> List[str]:
         """Return the names that it reads as they are, in order: not what it calls, and no parts of something."""
@@ -88,6 +85,13 @@ def statement_at(text: str, line: int) -> Statement | None:
     """Return the statement that a line of code belongs to: the one that begins last."""
     found = [one for one in statements(text) if one.first <= line <= one.last]
     return max(found, key=lambda one: (one.first, one.last), default=None)
+
+
+def return_after(text: str, statement: Statement) -> Statement | None:
+    """Return the statement that returns from a function, of which another one is over."""
+    own = (statement.declared, statement.within)
+    later = [one for one in statements(text) if one.first > statement.last and (one.declared, one.within) == own]
+    return next((one for one in later if one.kind == "return"), None)
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -212,10 +216,11 @@ def _parameters(listed: str) -> Tuple[str, ...]:
 def _read(first: int, last: int, code: str, within: str, declared: Tuple[str, ...]) -> Statement:
     plain = _unguarded(" ".join(code.split()))
     several = SEVERAL.match(plain)
+    if re.match(r"return\b", plain):
+        parts = _listed(plain)
+        return Statement(first, last, code, within, "return", () if parts else ("return",), declared, parts)
     if LISTED.match(plain):
         return Statement(first, last, code, within, "none", (), declared)
-    if plain.startswith("return"):
-        return Statement(first, last, code, within, "return", ("return",), declared)
     if several:
         names = tuple(name.strip() for name in (several[1] or several[2]).split(","))
         return Statement(first, last, code, within, "assigned", names, declared)
@@ -225,6 +230,29 @@ def _read(first: int, last: int, code: str, within: str, declared: Tuple[str, ..
             name = found[1].replace("->", ".")
             return Statement(first, last, code, within, kind, (name.replace("this.", "self."),), declared)
     return Statement(first, last, code, within, "none", (), declared)
+
+
+def _listed(returned: str) -> Tuple[str, ...]:
+    """Return what a statement returns where that is a name, or a list of two or more in braces or as a pair or tuple."""
+    value = returned[len("return") :].strip()
+    name = re.fullmatch(r"(?:std::move\()?([A-Za-z_]\w*)\)?", value)
+    if name:
+        return (name[1],)
+    listed = re.fullmatch(r"(?:std::(?:make_)?(?:tuple|pair)\s*)?[({](.*)[)}]", value)
+    if not LISTED.match(returned) or not listed:
+        return ("",) if LISTED.match(returned) else ()
+    return tuple(split_list(listed[1]))
+
+
+def split_list(text: str) -> List[str]:
+    """Return the parts of a list that commas separate, where they stand in no bracket."""
+    found, depth, begin = [], 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            found.append(text[begin:at].strip())
+            begin = at + 1
+    return [*found, text[begin:].strip()]
 
 
 def _unguarded(code: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, ContextManager, Optional
 
 from ..code import variables
-from ..code.cpp_watching import Unseen
+from ..code.cpp_running import Unseen
 from ..code.lines import Where
 from ..code.rewriting import Place
 from ..code.variables import Parts

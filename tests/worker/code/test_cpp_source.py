@@ -50,20 +50,36 @@ def at(line: int) -> tuple[str, tuple[str, ...], str]:
         (8, ("assigned", ("y",), "")),
         (9, ("assigned", ("y",), "")),  # a statement goes on
         (11, ("assigned", ("y",), "")),
-        (13, ("return", ("return",), "")),
+        (13, ("return", (), "")),  # of a name: no operation gives it
         (17, ("assigned", ("low", "high"), "step")),
         (18, ("assigned", ("low", "high"), "step")),
         (19, ("assigned", ("inner",), "lambda")),
         (21, ("assigned", ("low", "high"), "step")),
         (22, ("changed", ("b",), "step")),
         (23, ("assigned", ("self.total",), "step")),
-        (24, ("none", (), "step")),  # no operation gives a list of several values
+        (24, ("return", (), "step")),
         (6, ("none", (), "")),
     ],
 )
 def test_a_line_is_the_statement_s_that_it_stands_in(line: int, expected: tuple) -> None:
     """Blocks, lambdas and braces in a call are told apart; words and comments are no code."""
     assert at(line) == expected
+
+
+def test_what_is_returned_is_known_by_its_parts() -> None:
+    """Where it is a name, or a list."""
+    found = [one.parts for one in statements(SOURCE) if one.kind == "return"]
+    assert found == [("y",), ("inner",), ("low", "high")]
+
+
+def test_what_is_declared_and_read_and_handed_over_is_told() -> None:
+    """Parameters, of which one that is no tensor has a mark; names as they are, in order; arguments."""
+    source = "auto f(const Tensor& a, double b = 1, std::map<int, Tensor> c) { return g(a.sum(), h{a, b}, c.at(1)) * a.x; }"
+    found = statements(source)[1]
+    assert found.declared == ("a", "=b", "=c")
+    assert found.reads() == ["a", "b", "c"]
+    assert found.handed("g") == ["a.sum()", "h{a, b}", "c.at(1)"]
+    assert found.handed("nobody") == []
 
 
 def test_what_is_no_code_has_no_statement() -> None:
