@@ -36,7 +36,7 @@ def library(sources: Sequence[str], includes: Sequence[str], say: Say) -> str:
     ``CXX``, ``CXXFLAGS`` and ``LDFLAGS`` are as for make. Raises RecipeError with what the compiler said.
     """
     own = [flag for folder in includes for flag in ("-I", folder)]
-    flags = ["-std=c++17", "-O1", "-g1", *_included(), *own, *shlex.split(os.environ.get("CXXFLAGS", ""))]
+    flags = ["-std=c++17", "-O0", "-g1", *_included(), *own, *shlex.split(os.environ.get("CXXFLAGS", ""))]
     return _built(sources, flags, shlex.split(os.environ.get("LDFLAGS", "")), say)
 
 

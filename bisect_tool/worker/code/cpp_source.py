@@ -182,6 +182,8 @@ class _Splitter:
         over = self._opened.pop()
         if not over.block:
             return
+        if self.found and self.found[-1].kind == "return":  # compilers see calls in what is returned on the last line, too
+            self.found[-1] = self.found[-1]._replace(last=self._line)
         self._begin(at)
         self._depth = over.depth
         if over.start != UNKNOWN:  # a lambda's: the statement that it stands in goes on
