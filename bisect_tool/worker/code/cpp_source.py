@@ -182,7 +182,10 @@ class _Splitter:
         over = self._opened.pop()
         if not over.block:
             return
-        if self.found and self.found[-1].kind == "return":  # compilers see calls in what is returned on the last line, too
+        alone = not self._code[at:].partition("\n")[0].strip(" ;")
+        if (
+            alone and self.found and self.found[-1].kind == "return"
+        ):  # compilers see calls in what is returned on the last line, too
             self.found[-1] = self.found[-1]._replace(last=self._line)
         self._begin(at)
         self._depth = over.depth

@@ -98,7 +98,7 @@ class CppWatcher:
         if self._last.get(running.key) != running.count or not self._fits(running):
             return None
         running.told = True
-        return running.values if self._tell(running) else None
+        return running.values if self._tell(running, over=False) else None
 
     def called(self, addresses: Sequence[int], value: Any) -> Any:
         """Take note of a module call that is over; return what its caller is to get."""
@@ -141,7 +141,7 @@ class CppWatcher:
                 self._last[over.key] = UNKNOWN
             held = over.values is not None and self._fits(over) and self._is_held(over.values)
             if held and not over.told:
-                self._tell(over)
+                self._tell(over, over=True)
             elif not over.told:
                 self._miss(over)
             if len(self._open) > left or not goes_on:
@@ -158,10 +158,12 @@ class CppWatcher:
             every = [tensor for tensor in dict.fromkeys(over.every) if self._is_held([tensor])]
             parts = parts if None not in parts else every if len(every) == len(parts) and key is over.key else []
             over.values = None if not parts else parts if len(parts) == 1 else [tuple(parts)]
-            value = Unseen() if over.values is None else over.values[0]
-            self._assigned(self._place_of(key, "return", "return", replaceable=False), value, key.statement.first)
+            value, place = Unseen() if over.values is None else over.values[0], self._place_of(key, "return", "return")
+            self._read_instead(scope, place, value, self._assigned(place, value, place.line))
         if over.caller is not None:
             over.caller.values = over.values
+            theirs, given = over.caller.scope, map(self._runtime.address_of, tensors_in(over.values))
+            theirs.instead.update({address: scope.instead[address] for address in given if address in scope.instead})
 
     def _miss(self, over: Running) -> None:
         """Keep in mind which names were assigned what nobody has seen."""
@@ -181,8 +183,18 @@ class CppWatcher:
         """Tell whether somebody beside this code holds what an operation gave."""
         return all(self._runtime.holders(tensor) > 1 for tensor in tensors_in(values))
 
-    def _tell(self, running: Running) -> bool:
-        """Report what a statement assigns; tell whether another value takes the place of what its last operation gave."""
+    def _read_instead(self, scope: Scope, place: Place, own: Any, other: Any) -> None:
+        """Let operations read another value where compiled code has its own."""
+        if own is not other:
+            check_form(place, own, other)
+            pairs = zip(tensors_in(own), tensors_in(other))
+            scope.instead.update({self._runtime.address_of(mine): theirs for mine, theirs in pairs})
+
+    def _tell(self, running: Running, *, over: bool) -> bool:
+        """Report what a statement assigns; tell whether another value takes the place of what its last operation gave.
+
+        Where the statement is ``over`` its variable holds it already, and another one is read in its place.
+        """
         names, values, scope = running.key.statement.names, running.values or [], running.scope
         kind, whole = running.key.statement.kind, len(names) == 1
         found = [values[0] if len(values) == 1 else tuple(values)] if whole else several(values)
@@ -191,13 +203,14 @@ class CppWatcher:
         self._binding.miss(running)
         places = [self._place_of(running.key, name, kind) for name in names]
         new = [self._assigned(place, value, place.line) for place, value in zip(places, found)]
+        late = over or kind == "changed"
         for place, own, other in zip(places, found, new):
-            if own is not other:
+            if late:
+                self._read_instead(scope, place, own, other)
+            elif own is not other:
                 check_form(place, own, other)
-            if own is not other and kind == "changed":
-                own.detach().copy_(other)
-            self._name(scope, place.variable, own if kind == "changed" else other)
-        if kind == "changed" or all(one is other for one, other in zip(new, found)):
+            self._name(scope, place.variable, own if late else other)
+        if late or all(one is other for one, other in zip(new, found)):
             return False
         nested = whole == (len(values) > 1)
         running.values = ([tuple(new)] if not whole else list(new[0])) if nested else new
@@ -209,9 +222,9 @@ class CppWatcher:
         tensors = tensors_in(value)
         scope.names[name] = self._runtime.address_of(tensors[0]) if value is (tensors or [None])[0] else UNKNOWN
 
-    def _place_of(self, key: Key, name: str, kind: str, *, replaceable: bool = True) -> Place:
+    def _place_of(self, key: Key, name: str, kind: str) -> Place:
         if (key, name) not in self._of:
-            self._of[key, name] = Place(key.function, name, key.statement.first, key.file, kind, replaceable)
+            self._of[key, name] = Place(key.function, name, key.statement.first, key.file, kind, True)
             self.places.append(self._of[key, name])
         return self._of[key, name]
 

@@ -74,7 +74,9 @@ def test_what_is_returned_is_known_by_its_parts() -> None:
 
 def test_what_is_declared_and_read_and_handed_over_is_told() -> None:
     """Parameters, of which one that is no tensor has a mark; names as they are, in order; arguments."""
-    source = "auto f(const Tensor& a, double b = 1, std::map<int, Tensor> c) { return g(a.sum(), h{a, b}, c.at(1)) * a.x; }"
+    source = (
+        "auto f(const Tensor& a, double b = 1, std::map<int, Tensor> c) { return g(a.sum(), h{a, b}, c.at(1)) * a.x; }"
+    )
     found = statements(source)[1]
     assert found.declared == ("a", "=b", "=c")
     assert [name for name in found.reads() if name in "abc"] == ["a", "b", "c"]
