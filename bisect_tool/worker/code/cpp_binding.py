@@ -6,10 +6,11 @@ stand in its statement and are not known yet. Where more than one may be meant, 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .cpp_running import UNKNOWN, Key, Running, Unseen, check_form
-from .cpp_source import OTHER
+from .cpp_source import last_written, text_of
+from .cpp_statement import OTHER
 from .rewriting import Place
 from .watching import Line
 
@@ -64,8 +65,9 @@ class Binding:
         scope, statement = running.scope, running.key.statement
         for name in statement.reads():
             declared = {name, OTHER + name}.intersection(statement.declared) and name not in scope.names
-            if name in scope.unseen or declared:
-                place = self._place(running, name)
+            written = None if name in scope.names or declared else self._written(running.key, name)
+            if name in scope.unseen or declared or written:
+                place = written if written and name not in scope.unseen else self._place(running, name)
                 scope.names[name] = UNKNOWN
                 self._tell(place, Unseen(), self._where(running, place))
 
@@ -94,6 +96,11 @@ class Binding:
         handed = running.caller.key.statement.handed(function.rpartition(".")[2])
         number = statement.declared.index(name)
         return handed[number] if number < len(handed) and handed[number].isidentifier() else ""
+
+    def _written(self, key: Key, name: str) -> Optional[Place]:
+        """Return where a variable was written last that is none of what is known; None where there is no such variable."""
+        found = last_written(text_of(key.file), key.statement, name)
+        return None if found is None else self._place_of(key._replace(statement=found), name, "assigned")
 
     def _place(self, running: Running, name: str) -> Place:
         key = running.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from .cpp_source import Statement
+from .cpp_statement import Statement
 from .rewriting import Place
 
 Way = Tuple[Tuple[int, ...], int]  # the addresses in the user's code, the way from there to the operation

@@ -6,73 +6,27 @@ import functools
 import re
 from typing import List, NamedTuple, Sequence, Tuple
 
-# What is no code: comments, words in quotes, what the preprocessor reads.
-NO_CODE = re.compile(
-    r'//[^\n]*|/\*.*?\*/|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|^[ \t]*\#(?:[^\n]*\\\n)*[^\n]*',
-    re.S | re.M,
-)
+from .cpp_statement import GUARD, NO_CODE, OTHER, Statement, statement
+
+PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*(?:=[^,]*)?$")
+LOOP = re.compile(r"^for\s*\(\s*(?:const\s+)?[\w:<>]+[\s&*]+([A-Za-z_]\w*)\s*:")
+UNKNOWN = -1
 LAMBDA = re.compile(
     r"(?:([\w.>-]+)\s*=\s*)?\[[^\[\]]*\]\s*(\([^()]*(\([^()]*\)[^()]*)*\))?\s*(mutable|noexcept)?\s*(->[^{};]*)?$"
 )
 HEADER = re.compile(r"(\)|\belse|\bdo|\btry|\bconst|\boverride|\bfinal|\bnoexcept|->\s*[\w:<>, ]+)\s*$")
 NAMED = re.compile(r"\b(namespace|struct|class|union|enum|extern)\b[^=()]*$")
-NAME = r"[A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*)*"
-ASSIGNED = re.compile(r"^(?:[\w:<>,&*\s]+?[\s&*>])?(%s)\s*(?:[-+*/]?=)(?!=)" % NAME)
-SEVERAL = re.compile(r"^(?:const\s+)?(?:auto\s*&{0,2}\s*\[([\w\s,]+)\]|std::tie\(([\w\s.,>-]+)\))\s*=(?!=)")
-CHANGED = re.compile(r"^(%s)(?:\.|->)\w+_\(" % NAME)
 UNKNOWN = -1
-OTHER = "="  # before the name of a parameter that is no tensor
-LISTED = re.compile(
-    r"^(return\b|.*?=)\s*(std::(make_)?(tuple|pair)\b|[\w:<>, ]*\{)"
-)  # of several values: no operation gives it
-GUARD = re.compile(r"^(?:if\s*(?:constexpr\s*)?|for\s*|while\s*)\(|^else\b|^do\b|^case\b[^:]*:|^default\s*:")
 
 
-# A name that is read as it is: no part of another one, no call, no part of it taken but by a method.
-READ = re.compile(r"(?<![\w.>:])([A-Za-z_]\w*)\b(?!\s*(?:\(|\[|::|<\w+>\())(?!(?:\.|->)\w+\b(?!\s*[(<]))")
-PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*(?:=[^,]*)?$")
-LOOP = re.compile(r"^for\s*\(\s*(?:const\s+)?[\w:<>]+[\s&*]+([A-Za-z_]\w*)\s*:")
-
-
-class Statement(NamedTuple):
-    """A statement: its lines, its code, what a lambda that it stands in is called ("": none), and the ``names`` it assigns.
-
-    ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
-    that is no tensor. ``parts`` is what a statement returns, expression by expression, where that is one name, or a list.
-
-    ``kind`` is as of ``rewriting.Place``; without names, or with a kind "none", it assigns nothing that can be told.
-    """
-
-    first: int
-    last: int
-    code: str
-    within: str
-    kind: str
-    names: Tuple[str, ...]
-    declared: Tuple[str, ...]
-    parts: Tuple[str, ...] = ()
-
-    def calls_on(self, name: str, method: str) -> bool:
-        """Tell whether it calls a method of a variable."""
-        return re.search(r"\b%s(\.|->)%s\(" % (name, method), self.code) is not None
-
-    def handed(self, function: str) -> List[str]:
-        """Return what it hands to a function that it calls once, argument by argument."""
-        called = list(re.finditer(r"\b%s\s*\(" % re.escape(function), self.code))
-        if len(called) != 1:
-            return []
-        begin = called[0].end()
-        depth, end = 1, begin
-        while end < len(self.code) and depth:
-            depth += (self.code[end] in "([{") - (self.code[end] in ")]}")
-            end += 1
-        return split_list(self.code[begin : end - 1])
-
-    def reads(self) -> List[str]:
-        """Return the names that it reads as they are, in order: not what it calls, and no parts of something."""
-        code = NO_CODE.sub(" ", self.code)
-        value = re.split(r"(?<![=!<>+*/-])=(?!=)", code, maxsplit=1)[-1]
-        return list(dict.fromkeys(READ.findall(value)))
+@functools.lru_cache(maxsize=None)
+def text_of(path: str) -> str:
+    """Return a source, nothing where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 @functools.lru_cache(maxsize=None)
@@ -85,6 +39,14 @@ def statement_at(text: str, line: int) -> Statement | None:
     """Return the statement that a line of code belongs to: the one that begins last."""
     found = [one for one in statements(text) if one.first <= line <= one.last]
     return max(found, key=lambda one: (one.first, one.last), default=None)
+
+
+def last_written(text: str, statement: Statement, name: str) -> Statement | None:
+    """Return the statement of the same function that wrote a variable last, before another one reads it."""
+    own = (statement.declared, statement.within)
+    before = [one for one in statements(text) if one.first <= statement.first and one is not statement]
+    same = [one for one in before if set(one.declared) <= set(own[0]) and one.within == own[1]]
+    return next((one for one in reversed(same) if name in (*one.names, *one.beside)), None)
 
 
 def return_after(text: str, statement: Statement) -> Statement | None:
@@ -145,7 +107,7 @@ class _Splitter:
         text = self._code[self._start : at].strip()
         if text and self._first:
             within = next((one.name for one in reversed(self._opened) if one.name), "")
-            self.found.append(_read(self._first, self._line, text, within, self._declared()))
+            self.found.append(statement(self._first, self._line, text, within, self._declared()))
 
     def _open(self, at: int) -> None:
         before = self._code[self._start : at]
@@ -216,60 +178,3 @@ def _parameters(listed: str) -> Tuple[str, ...]:
         if name and len(part.split()) > 1:
             found.append(name[1] if re.search(r"\b(Tensor|auto|T)\b", part) else OTHER + name[1])
     return tuple(found)
-
-
-def _read(first: int, last: int, code: str, within: str, declared: Tuple[str, ...]) -> Statement:
-    plain = _unguarded(" ".join(code.split()))
-    several = SEVERAL.match(plain)
-    if re.match(r"return\b", plain):
-        parts = _listed(plain)
-        return Statement(first, last, code, within, "return", () if parts else ("return",), declared, parts)
-    if LISTED.match(plain):
-        return Statement(first, last, code, within, "none", (), declared)
-    if several:
-        names = tuple(name.strip() for name in (several[1] or several[2]).split(","))
-        return Statement(first, last, code, within, "assigned", names, declared)
-    for form, kind in ((ASSIGNED, "assigned"), (CHANGED, "changed")):
-        found = form.match(plain)
-        if found:
-            name = found[1].replace("->", ".")
-            return Statement(first, last, code, within, kind, (name.replace("this.", "self."),), declared)
-    return Statement(first, last, code, within, "none", (), declared)
-
-
-def _listed(returned: str) -> Tuple[str, ...]:
-    """Return what a statement returns where that is a name, or a list of two or more in braces or as a pair or tuple."""
-    value = returned[len("return") :].strip()
-    name = re.fullmatch(r"(?:std::move\()?([A-Za-z_]\w*)\)?", value)
-    if name:
-        return (name[1],)
-    listed = re.fullmatch(r"(?:std::(?:make_)?(?:tuple|pair)\s*)?[({](.*)[)}]", value)
-    if not LISTED.match(returned) or not listed:
-        return ("",) if LISTED.match(returned) else ()
-    return tuple(split_list(listed[1]))
-
-
-def split_list(text: str) -> List[str]:
-    """Return the parts of a list that commas separate, where they stand in no bracket."""
-    found, depth, begin = [], 0, 0
-    for at, char in enumerate(text):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth == 0:
-            found.append(text[begin:at].strip())
-            begin = at + 1
-    return [*found, text[begin:].strip()]
-
-
-def _unguarded(code: str) -> str:
-    """Return a statement without what it stands under on the same line: ``if (x) y = z`` is ``y = z``."""
-    while True:
-        found = GUARD.match(code)
-        if not found:
-            return code
-        end = found.end()
-        if found.group().endswith("("):
-            depth = 1
-            while end < len(code) and depth:
-                depth += {"(": 1, ")": -1}.get(code[end], 0)
-                end += 1
-        code = code[end:].lstrip()

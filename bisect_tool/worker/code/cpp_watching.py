@@ -8,14 +8,13 @@ and is none here. What was assigned without an operation of its own is seen wher
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .cpp_binding import Binding, Tensors
 from .cpp_names import spelled
 from .cpp_running import UNKNOWN, Key, Running, Scope, Unseen, Way, check_form, several, tensors_in
-from .cpp_source import return_after, statement_at
+from .cpp_source import return_after, statement_at, text_of
 from .cpp_symbols import Symbols
 from .rewriting import Place
 from .watching import Assigned, Caught
@@ -144,6 +143,9 @@ class CppWatcher:
                 self._tell(over, over=True)
             elif not over.told:
                 self._miss(over)
+            for name in over.key.statement.beside:
+                over.scope.names.pop(name, None)
+                over.scope.unseen[name] = self._place_of(over.key, name, "assigned")
             if len(self._open) > left or not goes_on:
                 self._return(over)
 
@@ -151,7 +153,7 @@ class CppWatcher:
         """Hand what a function returns, whose last statement with an operation is over, to its caller's statement."""
         key, scope = over.key, over.scope
         if key.statement.kind != "return":
-            found = return_after(_text(key.file), key.statement)
+            found = return_after(text_of(key.file), key.statement)
             key, over.values = key if found is None else key._replace(statement=found), None
         if key.statement.kind == "return" and (over.values is None or key.statement.parts):
             parts = [scope.value(name) for name in key.statement.parts]
@@ -241,16 +243,7 @@ class CppWatcher:
                 Key(spelled(frame.function, found.within), os.path.realpath(frame.file), found)
                 for frame in reversed(frames)
                 if self._is_watched(frame.file)
-                for found in [statement_at(_text(frame.file), frame.line)]
+                for found in [statement_at(text_of(frame.file), frame.line)]
                 if found is not None
             ]
         return self._chains[known]
-
-
-@functools.lru_cache(maxsize=None)
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -46,7 +46,7 @@ def at(line: int) -> tuple[str, tuple[str, ...], str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (7, ("assigned", ("y",), "")),
+        (7, ("none", (), "")),  # two at once
         (8, ("assigned", ("y",), "")),
         (9, ("assigned", ("y",), "")),  # a statement goes on
         (11, ("assigned", ("y",), "")),
