@@ -17,6 +17,7 @@ void define_optimizers(py::module_& m);
 void define_operations(py::module_& m);
 py::object trace_call(py::object value);
 void print_crashes();  // where the program stands when it dies
+std::vector<size_t> thrown_by(const std::exception_ptr& error);  // the code that threw it, as far as that is the port's
 
 // Marks the user's own code, as against that of the tool, which the operations do not look at.
 class OwnCode {

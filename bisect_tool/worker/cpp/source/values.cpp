@@ -50,6 +50,7 @@ c10::IValue from_python(const py::handle& value) {
   if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
+  if (PyComplex_Check(value.ptr())) return c10::complex<double>(value.cast<std::complex<double>>());
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<Capsule>(value)) return value.cast<Capsule&>().value;
   if (py::isinstance<py::list>(value)) {
