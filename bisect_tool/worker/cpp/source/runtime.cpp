@@ -9,7 +9,8 @@ using torch::nn::Module;
 
 namespace {
 
-std::unordered_map<const Module*, py::object> bound;  // what stands in Python for a module
+// What stands in Python for a module. It stays when the program ends: Python is gone by then.
+auto& bound = *new std::unordered_map<const Module*, py::object>;
 thread_local const Module* entered = nullptr;         // whose own code begins: it is not seen once more
 thread_local const Module* running = nullptr;         // whose own code runs
 thread_local bool users_thread = false;               // the one that runs `step`

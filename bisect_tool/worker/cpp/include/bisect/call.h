@@ -50,6 +50,13 @@ template <class T>
 struct Copy<c10::ArrayRef<T>> {  // which owns nothing itself
   using type = std::vector<T>;
 };
+template <class A>
+A& copied(A& argument) { return argument; }
+template <class T>
+std::vector<T> copied(c10::ArrayRef<T>& argument) { return argument.vec(); }
+template <class T>
+std::vector<T> copied(const c10::ArrayRef<T>& argument) { return argument.vec(); }
+
 template <class T>
 inline constexpr bool copies = std::is_copy_constructible_v<T> && !std::is_polymorphic_v<T>;
 // An argument while a call runs: a copy, which may change; the very one where a copy would be another thing.
@@ -73,7 +80,7 @@ auto around(M* self, F&& compute, A&... args) -> std::decay_t<decltype(compute(a
   std::optional<Arguments> own;
   Compute again = [&](const Values& given) -> c10::IValue {
     own.reset();
-    own.emplace(args...);
+    own.emplace(detail::copied(args)...);
     size_t i = 0;
     std::apply([&](auto&... a) { ((i < given.size() ? unwrap(given[i], a) : void(), i++), ...); }, *own);
     Entered entered(module);
