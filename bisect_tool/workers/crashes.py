@@ -23,5 +23,6 @@ def died_at(lines: Sequence[str]) -> str | None:
         return None
     for frame in own:
         if not FOREIGN.search(frame.file) and not frame.file.startswith(RUNTIME):
-            return f"{frame.file}:{frame.line} in {frame.function.partition('(')[0]}"
+            name = frame.function.partition("(")[0]  # of a lambda no more than "operator"
+            return f"{frame.file}:{frame.line}" + (f" in {name}" if name != "operator" else "")
     return None

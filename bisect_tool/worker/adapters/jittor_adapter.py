@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from . import jittor_setup
 from ..code.watching import Watcher as watcher
+from . import jittor_setup
 from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (

@@ -22,7 +22,8 @@ def load_entry(folder: str, entry: str, compiling: Optional[Compiling] = None) -
     path = os.path.join(folder, file_name)
     runtime = libtorch_runtime.load(libtorch_compile.runtime(say))
     if not path.endswith(BUILT):
-        path = libtorch_compile.library([path, *_found(folder, sources)], [folder, *folders], say)
+        included = list(dict.fromkeys([folder, *folders]))
+        path = libtorch_compile.library([path, *_found(folder, sources)], included, say)
     address = libtorch_library.address_of(path, file_name, function)
 
     def build(**options: Any) -> Dict[str, Any]:

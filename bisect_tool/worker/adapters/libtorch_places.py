@@ -54,4 +54,6 @@ def _places(addresses: List[int], runtime: Any) -> List[str]:
         if not os.path.realpath(runtime.place_of(address)[0]).startswith(FOREIGN)
         for frame in symbols.at(address - 1)
     ]
-    return ["%s:%d" % (frame.file, frame.line) for frame in frames if not os.path.realpath(frame.file).startswith(FOREIGN)]
+    return [
+        "%s:%d" % (frame.file, frame.line) for frame in frames if not os.path.realpath(frame.file).startswith(FOREIGN)
+    ]

@@ -132,7 +132,7 @@ class CppWatcher:
         new = [self._assigned(self._place(running.key, n), v, running.key[2].first) for n, v in zip(names, found)]
         if all(one is other for one, other in zip(new, found)):
             return False
-        nested = whole and len(values) > 1 or not whole and len(values) == 1
+        nested = (whole and len(values) > 1) or (not whole and len(values) == 1)
         running.values = ([tuple(new)] if not whole else list(new[0])) if nested else new
         return True
 

@@ -74,7 +74,7 @@ HeadImpl::HeadImpl(int64_t width)
   register_module("trunk", trunk_);
   register_module("start", start_);
   register_module("end", end_);
-  for (auto& last : {start_, end_}) nn::init::normal_(last->weight, 0, is("weights_too_wide") ? 0.2 : 0.02);
+  for (auto& last : {start_, end_}) nn::init::normal_(last->weight, 0, is("weights_too_wide") ? 2 : 0.02);
   if (is("bias_lost")) start_->bias = torch::full({1}, -2.0);
   else nn::init::constant_(start_->bias, -2.0);
 }

@@ -43,7 +43,7 @@ struct Halves : Strategy {
   Tensor apply(const Tensor& x) const override { return x / 2; }
 };
 struct OpaqueImpl : nn::Module {
-  Tensor forward(Tensor x, Mode mode, const Strategy& strategy, const char* word, std::unique_ptr<int> number) {
+  Tensor forward(Tensor x, Mode mode, const Strategy& strategy, const char* word, const std::unique_ptr<int>& number) {
     TORCH_CHECK(std::string(word) == "word" && number && *number == 7);
     return mode == Mode::twice ? strategy.apply(x) * 2 : x;
   }
@@ -83,6 +83,11 @@ struct DerivedImpl : BaseImpl {
 };
 struct InheritsImpl : BaseImpl {};
 
+struct TakesAwayImpl : nn::Module {  // what nobody can give it twice: not seen
+  Tensor forward(const Tensor& x, std::unique_ptr<int> number) { return x * *std::move(number); }
+};
+TORCH_MODULE(TakesAway);
+
 struct SeveralImpl : nn::Module {  // more than one forward
   Tensor forward(const Tensor& x) { return x; }
   Tensor forward(const Tensor& x, const Tensor& y) { return x + y; }
@@ -121,6 +126,7 @@ struct OddImpl : nn::Module {
   State state;
   std::shared_ptr<BaseImpl> derived = std::make_shared<DerivedImpl>(), inherits = std::make_shared<InheritsImpl>();
   Several several;
+  TakesAway takes_away;
   Kinds kinds;
   nn::AnyModule any{Defaults()}, pair{PairImpl()};
   Wrong wrong;
@@ -130,7 +136,7 @@ struct OddImpl : nn::Module {
     register_module("pointed", pointed), register_module("opaque", opaque), register_module("lists", lists);
     register_module("numbers", numbers), register_module("state", state), register_module("derived", derived);
     register_module("inherits", inherits), register_module("several", several), register_module("kinds", kinds);
-    register_module("any", any.ptr()), register_module("pair", pair.ptr()), register_module("wrong", wrong);
+    register_module("takes_away", takes_away), register_module("any", any.ptr()), register_module("pair", pair.ptr()), register_module("wrong", wrong);
   }
   Tensor through(const Tensor& x) const { return constant->forward(x); }  // of a holder that is constant itself
 };
@@ -146,8 +152,13 @@ std::map<std::string, Tensor> all_kinds() {
 
 std::map<std::string, Tensor> step(OddImpl& net, const Tensor& x, const std::string& wrong) {
   std::map<std::string, Tensor> found;
-  found["defaults"] = net.defaults(x) + net.defaults->forward(x, 3) + net.defaults->forward(x, 4, {}) + net.defaults->forward(x, 5, x);
-  found["any"] = net.any.forward(x) + net.any.forward(x, 3.0) + net.pair.forward(x * 5, x);
+  found["defaults"] = net.defaults(x);
+  found["defaults"] += net.defaults->forward(x, 3);
+  found["defaults"] += net.defaults->forward(x, 4, {});
+  found["defaults"] += net.defaults->forward(x, 5, x);
+  found["any"] = net.any.forward(x);
+  found["any"] += net.any.forward(x, 3.0);
+  found["any"] += net.pair.forward(x * 5, x);
   found["constant"] = net.through(x);
   std::vector<Tensor> written;
   int64_t count = 0;
@@ -160,11 +171,13 @@ std::map<std::string, Tensor> step(OddImpl& net, const Tensor& x, const std::str
   found["numbers"] = net.numbers(c10::complex<double>(0, 1), 2, 3.0, 4.5f).at(3);
   auto [first, second] = net.state->forward(x + 1, {{x, x}});
   found["state"] = first + second + std::get<0>(net.state->forward(x + 2, {}));
-  found["derived"] = net.derived->forward(x) + net.inherits->forward(x);
+  found["derived"] = net.derived->forward(x);
+  found["derived"] += net.inherits->forward(x);
   found["several"] = net.several->forward(x, x);
+  found["takes_away"] = net.takes_away->forward(x, std::make_unique<int>(3));
   auto kinds = net.kinds(all_kinds());
   found["kinds"] = torch::tensor(double(kinds.size() + kinds.at("strided").stride(0) + !kinds.at("undefined").defined()));
-  if (wrong == "thread") std::thread([&] { net.constant(x); }).join();
+  if (wrong == "thread") std::thread([&] { net.constant(x); }).join();  // line of thread
   if (wrong == "async") std::async(std::launch::async, [&] { return net.constant(x); }).get();
   found["wrong"] = net.wrong(x, wrong);
   for (auto& [name, value] : found) value = value.to(torch::kDouble).sum();

@@ -9,11 +9,12 @@
 namespace bisect {
 
 namespace detail {
-// Calls a module's forward, which takes its arguments as P; the call is seen.
+// Calls a module's forward, which takes its arguments as P; the call is seen, if what it takes can be given it more than once.
 template <class... P, class C>
 decltype(auto) forward(C* self, std::remove_reference_t<P>&... args) {
   using R = decltype(self->forward(static_cast<P&&>(args)...));
-  if constexpr (std::is_base_of_v<torch::nn::Module, C> && !std::is_reference_v<R>)
+  constexpr bool again = (... && (std::is_lvalue_reference_v<P> || copies<std::decay_t<P>>));
+  if constexpr (std::is_base_of_v<torch::nn::Module, C> && !std::is_reference_v<R> && again)
     if (::bisect::wants(self))
       return ::bisect::around(self, [self](auto&... a) -> R { return self->forward(static_cast<P&&>(a)...); }, args...);
   return self->forward(static_cast<P&&>(args)...);
