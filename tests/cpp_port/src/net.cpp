@@ -60,6 +60,7 @@ Tensor SmoothImpl::forward(Tensor x) {
 MixerImpl::MixerImpl(int64_t width) { weight_ = register_parameter("weight", torch::full({width}, 0.5)); }
 
 Tensor MixerImpl::forward(const Tensor& x, const Tensor& skip) {
+  BISECT_FORWARD(x, skip);
   auto other = is("skip_detached") ? skip.detach() : skip;
   return weight_.unsqueeze(-1) * x + other;
 }

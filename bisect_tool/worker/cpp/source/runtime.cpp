@@ -1,6 +1,7 @@
 // The module that the worker imports: it builds a port, describes its modules, and sends their calls to Python.
 #include <torch/nn/module.h>
 #include <unordered_map>
+#include <unordered_set>
 #include "runtime.h"
 
 namespace bisect {
@@ -11,6 +12,7 @@ namespace {
 
 // What stands in Python for a module. It stays when the program ends: Python is gone by then.
 auto& bound = *new std::unordered_map<const Module*, py::object>;
+auto& named = *new std::unordered_set<const Module*>;  // those of which Python knows how they call their arguments
 thread_local const Module* entered = nullptr;         // whose own code begins: it is not seen once more
 thread_local const Module* running = nullptr;         // whose own code runs
 thread_local bool users_thread = false;               // the one that runs `step`
@@ -76,13 +78,18 @@ py::dict build(size_t address, const std::map<std::string, std::string>& words) 
 
 }  // namespace
 
-bool wants(const Module* module, bool of_base) {
+bool wants(const Module* module, bool of_base, const char* names) {
   const Module* own = entered;
   entered = nullptr;
-  if (module == nullptr || own == module || (of_base && running == module) || !bound.count(module)) return false;
+  if (module == nullptr || (of_base && running == module) || !bound.count(module)) return false;
   if (!users_thread)
     throw std::runtime_error("a module is called from another thread than the one that runs step; bisect follows one thread alone");
-  return true;
+  if (names != nullptr && named.insert(module).second) {
+    py::gil_scoped_acquire acquire;
+    OwnCode tool(false);
+    bound.at(module).attr("named")(names);
+  }
+  return own != module;
 }
 
 Entered::Entered(const Module* module) : around_(running) { entered = running = module; }
@@ -131,7 +138,7 @@ PYBIND11_MODULE(bisect_libtorch, m) {
       .def("bind", [](const Handle& self, py::object proxy) { bound[self.module.get()] = std::move(proxy); });
   m.def("build", &build);
   m.def("thrown", [] { return thrown; });
-  m.def("forget", [] { bound.clear(); });
+  m.def("forget", [] { bound.clear(), named.clear(); });
   m.attr("version") = TORCH_VERSION;
   define_values(m);
   define_optimizers(m);

@@ -17,7 +17,8 @@ using Compute = std::function<c10::IValue(const Values&)>;
 
 // The runtime's. It is loaded before the port, by the process that loads that.
 // False where the module is none of the port's, or its own code comes again; `of_base`: it is a base class's forward that asks.
-bool wants(const torch::nn::Module* module, bool of_base = false);
+// `names` are those of what it takes, where they are known: "x, mask".
+bool wants(const torch::nn::Module* module, bool of_base = false, const char* names = nullptr);
 c10::IValue call(const torch::nn::Module* module, const Values& arguments, const Compute& compute);
 at::Tensor site(const char* name, const at::Tensor& value);
 
@@ -25,8 +26,8 @@ inline const torch::nn::Module* module_of(const torch::nn::Module* module) { ret
 inline const torch::nn::Module* module_of(const volatile void*) { return nullptr; }  // a class that is no module
 
 template <class M>
-bool wants_in_forward(M* self) {
-  return wants(module_of(self), typeid(*self) != typeid(M));
+bool wants_in_forward(M* self, const char* names) {
+  return wants(module_of(self), typeid(*self) != typeid(M), names);
 }
 
 // Its own code is entered without being seen once more; see BISECT_FORWARD.
@@ -109,7 +110,7 @@ auto around(M* self, F&& compute, A&... args) -> std::decay_t<decltype(compute(a
 
 // For a module whose calls are not seen, the first line of its forward: BISECT_FORWARD(x);
 #define BISECT_FORWARD(...)                                                                                     \
-  if (::bisect::wants_in_forward(this))                                                                         \
+  if (::bisect::wants_in_forward(this, #__VA_ARGS__))                                                           \
   return ::bisect::around(                                                                                      \
       this, [this](auto&... bisect_a) { return this->forward(bisect_a...); }, ##__VA_ARGS__)
 // For a value that has no name of its own: x = BISECT_SITE("neck.cat", torch::cat(maps, 1));
