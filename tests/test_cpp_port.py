@@ -33,7 +33,9 @@ FAULTS = {
     "bias_lost": [("code", ["net.head.start"]), ("values", ["net.head.start.bias"])],
     "map_swapped": [("code", ["net.head"])],
     "smoothed_once": [("code", ["net"])],
-    "arguments_swapped": [("code", ["net"])],  # BISECT_FORWARD gives them names; without these it could be the callee as well
+    "arguments_swapped": [
+        ("code", ["net"])
+    ],  # BISECT_FORWARD gives them names; without these it could be the callee as well
     "mean_over_all": [("code", ["loss_of:return", "loss_of:return#2"])],
     "decay_of_all": [("step", list(WITHOUT_DECAY))],
 }

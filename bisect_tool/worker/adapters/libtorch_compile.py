@@ -58,7 +58,7 @@ def _built(sources: Sequence[str], flags: Sequence[str], linked: Sequence[str], 
     import torch
 
     compiler = shlex.split(os.environ.get("CXX", "g++"))
-    common = [*compiler, _version(compiler), torch.__version__, *flags]
+    common = [*compiler, _version(compiler), torch.__version__, _own_headers(), *flags]
     with _alone(say):
         objects = [_compiled(compiler, common, flags, source, say) for source in sources]
         lib = os.path.join(os.path.dirname(torch.__file__), "lib")
@@ -153,6 +153,12 @@ def _folder() -> str:
     folder = os.path.join(home, "bisect", "libtorch")
     os.makedirs(folder, exist_ok=True)
     return folder
+
+
+def _own_headers() -> str:
+    """Return a digest of the headers that every port includes; a compiler leaves out those that libtorch's own ones ask for."""
+    found = glob.glob(os.path.join(HERE, "**", "*.h"), recursive=True)
+    return _digest(*(_digest_of(path) for path in sorted(found)))
 
 
 def _version(compiler: Sequence[str]) -> str:

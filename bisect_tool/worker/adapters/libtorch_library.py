@@ -8,7 +8,8 @@ import subprocess
 
 from ..failures import RecipeError
 
-BUILT_WITH = rb"bisect: built with libtorch ([^\0]+)\0"  # in bisect/port.h
+BUILT_WITH = rb"bisect (\d+): built with libtorch ([^\0]+)\0"  # in bisect/port.h
+HEADERS = "1"  # the version of these
 
 
 def address_of(path: str, name: str, function: str) -> int:
@@ -50,7 +51,9 @@ def _check_version(content: bytes, name: str) -> None:
     found = re.search(BUILT_WITH, content)
     if found is None:
         raise RecipeError("%s does not include bisect/port.h" % name)
-    built_with = found[1].decode()
+    headers, built_with = found[1].decode(), found[2].decode()
+    if headers != HEADERS:
+        raise RecipeError("%s was built with another version of bisect: build it anew" % name)
     if built_with.split("+")[0] != torch.__version__.split("+")[0]:
         raise RecipeError(
             "%s was built with libtorch %s, and the torch of this Python is %s: build it with that one's"

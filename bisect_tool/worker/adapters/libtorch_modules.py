@@ -72,7 +72,6 @@ def _class_of(type_name: str) -> type[CppModule]:
     return type(name, (CppModule,), {"__module__": "torch.nn" if type_name.startswith("torch::nn::") else PORT})
 
 
-@functools.lru_cache(maxsize=None)
 def _name_arguments(kind: type[CppModule], names: str) -> None:
     """Let the ``forward`` of a class say by which names it takes its arguments: so they are paired with the reference's."""
     words = ["self", *(word.strip() for word in names.split(",")), "more"]

@@ -76,7 +76,11 @@ def test_a_function_that_cannot_be_found(tmp_path: Path, function: str, said: st
     ("content", "said"),
     [
         (
-            b"bisect: built with libtorch 1.4.0\0",
+            b"bisect 0: built with libtorch 1.4.0\0",
+            "libport.so was built with another version of bisect: build it anew",
+        ),
+        (
+            b"bisect 1: built with libtorch 1.4.0\0",
             "libport.so was built with libtorch 1.4.0, and the torch of this Python is",
         ),
         (b"", "libport.so does not include bisect/port.h"),

@@ -66,7 +66,8 @@ struct Port {
 #error "libtorch's own headers are found before those of bisect: let -I of the folder cpp/shadow of bisect come first"
 #endif
 
-// Which libtorch a port was built with: it has to be that of the Python that loads it, which reads this in the file.
+// What a port was built with: version 1 of these headers, and a libtorch that has to be that of the Python that loads it, which
+// reads this in the file. The version counts what a library of the one before could not work with.
 extern "C" {
-__attribute__((used)) inline const char bisect_built_with[] = "bisect: built with libtorch " TORCH_VERSION;
+__attribute__((used)) inline const char bisect_built_with[] = "bisect 1: built with libtorch " TORCH_VERSION;
 }
