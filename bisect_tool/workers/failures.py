@@ -11,6 +11,7 @@ from typing import Any
 
 from bisect_tool.errors import ModelError
 from bisect_tool.worker import protocol
+from bisect_tool.workers.crashes import died_at
 
 BACKWARD = ("pull", "pull_pieces")
 SCRIPT = Path(__file__).resolve().parent.parent / "worker"
@@ -90,6 +91,10 @@ def hint_of_end(code: int | None, operation: str, program: Program) -> str:
 
 def last_words(lines: Sequence[str]) -> str:
     """Return where in the user's code it was, as far as Python's fault handler says, or the last line printed."""
+    native = died_at(lines)
+    if native:
+        said = next((line.strip() for line in reversed(lines) if line.startswith("  what():")), "")
+        return f"it was at {native}" + (f"; {said.partition(':')[2].strip()}" if said else "")
     start = max((i for i, line in enumerate(lines) if line.endswith("(most recent call first):")), default=len(lines))
     for line in lines[start:]:
         found = re.match(r'  File "(.+)", line (\d+) in ', line)

@@ -265,7 +265,7 @@ def _launched(
 def worker_digest() -> str:
     """Return the digest of the worker's own code: readings are only as good as the code that took them."""
     total = hashlib.blake2b(digest_size=8)
-    for path in sorted(SCRIPT.rglob("*.py")):
+    for path in sorted((*SCRIPT.rglob("*.py"), *SCRIPT.rglob("*.h"), *SCRIPT.rglob("*.cpp"))):
         total.update(path.read_bytes())
     return total.hexdigest()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -37,7 +38,9 @@ def library(sources: Sequence[str], includes: Sequence[str], say: Say) -> str:
     """
     own = [flag for folder in includes for flag in ("-I", folder)]
     flags = ["-std=c++17", "-O0", "-g1", *_included(), *own, *shlex.split(os.environ.get("CXXFLAGS", ""))]
-    return _built(sources, flags, shlex.split(os.environ.get("LDFLAGS", "")), say)
+    with open(os.path.join(HERE, "link.options"), encoding="utf-8") as file:
+        linked = file.read().split()
+    return _built(sources, flags, [*linked, *shlex.split(os.environ.get("LDFLAGS", ""))], say)
 
 
 def _included() -> List[str]:
@@ -55,7 +58,7 @@ def _built(sources: Sequence[str], flags: Sequence[str], linked: Sequence[str], 
     import torch
 
     compiler = shlex.split(os.environ.get("CXX", "g++"))
-    common = [*compiler, _version(compiler), torch.__version__, *flags]
+    common = [*compiler, _version(compiler), torch.__version__, _own_headers(), *flags]
     with _alone(say):
         objects = [_compiled(compiler, common, flags, source, say) for source in sources]
         lib = os.path.join(os.path.dirname(torch.__file__), "lib")
@@ -114,6 +117,7 @@ def _run(command: Sequence[str], source: str, doing: str, say: Say) -> None:
                 break
     finally:
         process.kill()
+        process.wait()
     if process.returncode:
         raise RecipeError("cannot %s %s:\n%s" % (doing, name, _first(said, source)))
 
@@ -139,6 +143,8 @@ def _alone(say: Say) -> Iterator[None]:
             except OSError:
                 say("another port, and this one waits")
                 time.sleep(0.2)
+        for half_made in glob.glob(os.path.join(_folder(), "*.new")):  # by one that was killed
+            os.remove(half_made)
         yield
 
 
@@ -147,6 +153,12 @@ def _folder() -> str:
     folder = os.path.join(home, "bisect", "libtorch")
     os.makedirs(folder, exist_ok=True)
     return folder
+
+
+def _own_headers() -> str:
+    """Return a digest of the headers that every port includes; a compiler leaves out those that libtorch's own ones ask for."""
+    found = glob.glob(os.path.join(HERE, "**", "*.h"), recursive=True)
+    return _digest(*(_digest_of(path) for path in sorted(found)))
 
 
 def _version(compiler: Sequence[str]) -> str:

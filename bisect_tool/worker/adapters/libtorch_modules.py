@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -30,6 +31,10 @@ class CppModule(torch.nn.Module):
         self.training = handle.training
         self._parameters.update(handle.parameters)
         self._buffers.update(handle.buffers)
+
+    def named(self, names: str) -> None:
+        """Take note of the names of what the port's forward takes: "x, mask"."""
+        _name_arguments(type(self), names)
 
     def called(self, compute: Any, args: Tuple[Any, ...]) -> Any:
         """Return what a call in C++ is to give."""
@@ -65,6 +70,22 @@ def _class_of(type_name: str) -> type[CppModule]:
     name = plain.rpartition("::")[2]
     name = name[: -len("Impl")] if name.endswith("Impl") and name != "Impl" else name
     return type(name, (CppModule,), {"__module__": "torch.nn" if type_name.startswith("torch::nn::") else PORT})
+
+
+def _name_arguments(kind: type[CppModule], names: str) -> None:
+    """Let the ``forward`` of a class say by which names it takes its arguments: so they are paired with the reference's."""
+    words = ["self", *(word.strip() for word in names.split(",")), "more"]
+    if not all(word.isidentifier() for word in words) or len(set(words)) < len(words):
+        return
+
+    def forward(self: CppModule, *args: Any) -> Any:
+        return self._computing[-1](*args)
+
+    parameters = [inspect.Parameter(word, inspect.Parameter.POSITIONAL_OR_KEYWORD) for word in words[:-1]]
+    parameters.append(inspect.Parameter(words[-1], inspect.Parameter.VAR_POSITIONAL))  # it may reach others by itself
+    forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    forward.__module__ = kind.__module__
+    kind.forward = forward  # type: ignore[method-assign]
 
 
 def settings(module: CppModule) -> Dict[str, Any]:

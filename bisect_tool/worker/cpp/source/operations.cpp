@@ -18,9 +18,9 @@ const std::unordered_set<std::string> FORM{"dtype", "layout", "device", "pin_mem
 thread_local bool own_code = false;
 std::unordered_map<const c10::TensorImpl*, bool> looked_at;  // and whether an operation has read it
 std::unordered_set<std::string> drawing;                     // names of operations that draw
-std::optional<py::object> drawer;                           // Python's, for these
-
-std::optional<py::object> tracer;                           // Python's, told of every operation
+// Python's, for these, and one that is told of every operation; they stay when the program ends: Python is gone by then.
+auto& drawer = *new std::optional<py::object>;
+auto& tracer = *new std::optional<py::object>;
 std::vector<std::string> foreign;                            // where libraries lie whose code nobody wants to see
 
 // The addresses of the user's own code that runs, the innermost first, up to where the tool called it; and a number for the way

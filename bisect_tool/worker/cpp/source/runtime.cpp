@@ -1,6 +1,7 @@
 // The module that the worker imports: it builds a port, describes its modules, and sends their calls to Python.
 #include <torch/nn/module.h>
 #include <unordered_map>
+#include <unordered_set>
 #include "runtime.h"
 
 namespace bisect {
@@ -9,9 +10,13 @@ using torch::nn::Module;
 
 namespace {
 
-std::unordered_map<const Module*, py::object> bound;  // what stands in Python for a module
+// What stands in Python for a module. It stays when the program ends: Python is gone by then.
+auto& bound = *new std::unordered_map<const Module*, py::object>;
+auto& named = *new std::unordered_set<const Module*>;  // those of which Python knows how they call their arguments
 thread_local const Module* entered = nullptr;         // whose own code begins: it is not seen once more
+thread_local const Module* running = nullptr;         // whose own code runs
 thread_local bool users_thread = false;               // the one that runs `step`
+std::vector<size_t> thrown;                           // the code that threw the last exception, the innermost first
 
 struct Handle {
   std::shared_ptr<Module> module;
@@ -36,8 +41,13 @@ template <class F>
 auto translated(F&& run) {
   try {
     return users(run);
+  } catch (const py::error_already_set&) {  // from a call inside, or the tool's own
+    throw;
   } catch (const c10::Error& error) {
     raise(error);
+  } catch (...) {
+    thrown = thrown_by(std::current_exception());
+    throw;
   }
 }
 
@@ -68,16 +78,25 @@ py::dict build(size_t address, const std::map<std::string, std::string>& words) 
 
 }  // namespace
 
-bool wants(const Module* module) {
+bool wants(const Module* module, bool of_base, const char* names) {
   const Module* own = entered;
   entered = nullptr;
-  if (module == nullptr || own == module || !bound.count(module)) return false;
-  if (!users_thread) throw std::runtime_error("a module is called from another thread than the one that runs step; bisect follows one thread alone");
-  return true;
+  if (module == nullptr || (of_base && running == module) || !bound.count(module)) return false;
+  if (!users_thread)
+    throw std::runtime_error("a module is called from another thread than the one that runs step; bisect follows one thread alone");
+  if (names != nullptr && named.insert(module).second) {
+    py::gil_scoped_acquire acquire;
+    OwnCode tool(false);
+    bound.at(module).attr("named")(names);
+  }
+  return own != module;
 }
 
-Entered::Entered(const Module* module) { entered = module; }
-Entered::~Entered() { entered = nullptr; }
+Entered::Entered(const Module* module) : around_(running) { entered = running = module; }
+Entered::~Entered() {
+  entered = nullptr;
+  running = around_;
+}
 
 c10::IValue call(const Module* module, const Values& arguments, const Compute& compute) {
   py::gil_scoped_acquire acquire;
@@ -131,7 +150,8 @@ PYBIND11_MODULE(bisect_libtorch, m) {
     }
     return found;
   });
-  m.def("forget", [] { bound.clear(); });
+  m.def("thrown", [] { return thrown; });
+  m.def("forget", [] { bound.clear(), named.clear(); });
   m.attr("version") = TORCH_VERSION;
   define_values(m);
   define_optimizers(m);

@@ -28,6 +28,7 @@ class InCall {
 };
 
 void print_crashes();  // where the program stands when it dies
+std::vector<size_t> thrown_by(const std::exception_ptr& error);  // the code that threw it, as far as that is the port's
 
 // Marks the user's own code, as against that of the tool, which the operations do not look at.
 class OwnCode {

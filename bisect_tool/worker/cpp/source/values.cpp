@@ -25,7 +25,10 @@ py::object to_python(const c10::IValue& value) {
   if (value.isBool()) return py::bool_(value.toBool());
   if (value.isInt()) return py::int_(value.toInt());
   if (value.isDouble()) return py::float_(value.toDouble());
-  if (value.isComplexDouble()) return py::cast(std::complex<double>(value.toComplexDouble()));
+  if (value.isComplexDouble()) {
+    auto found = value.toComplexDouble();
+    return py::reinterpret_steal<py::object>(PyComplex_FromDoubles(found.real(), found.imag()));
+  }
   if (value.isString()) return py::str(value.toStringRef());
   if (value.isList()) {
     py::list found;
@@ -54,6 +57,10 @@ c10::IValue from_python(const py::handle& value) {
   if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
+  if (PyComplex_Check(value.ptr())) {
+    auto found = PyComplex_AsCComplex(value.ptr());
+    return c10::complex<double>(found.real, found.imag);
+  }
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<Capsule>(value)) return value.cast<Capsule&>().value;
   if (py::isinstance<py::list>(value)) {

@@ -1,6 +1,7 @@
 // What a port in C++ includes: `bisect::Port build(const bisect::Options&)` gives its modules, its batch and its step.
 #pragma once
 #include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 #include <torch/optim/optimizer.h>
 #include <torch/version.h>
 #include <functional>
@@ -61,7 +62,12 @@ struct Port {
 
 }  // namespace bisect
 
-// Which libtorch a port was built with: it has to be that of the Python that loads it.
+#ifndef BISECT_SHADOW
+#error "libtorch's own headers are found before those of bisect: let -I of the folder cpp/shadow of bisect come first"
+#endif
+
+// What a port was built with: version 1 of these headers, and a libtorch that has to be that of the Python that loads it, which
+// reads this in the file. The version counts what a library of the one before could not work with.
 extern "C" {
-__attribute__((used, visibility("default"))) inline const char bisect_built_with[] = TORCH_VERSION;
+__attribute__((used)) inline const char bisect_built_with[] = "bisect 1: built with libtorch " TORCH_VERSION;
 }

@@ -9,7 +9,9 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace bisect {
@@ -37,7 +39,7 @@ c10::IValue wrap(const T& value) {
 // Puts what an IValue holds into a value; what does not fit there stays as it was.
 template <class T>
 void unwrap(const c10::IValue& from, T& value) {
-  detail::Value<T>::unwrap(from, value);
+  if constexpr (!std::is_const_v<T>) detail::Value<T>::unwrap(from, value);
 }
 
 namespace detail {
@@ -53,6 +55,14 @@ inline std::vector<c10::IValue> items(const c10::IValue& from) {
 }
 
 template <class T>
+struct Whole {  // of which nothing is seen
+  static c10::IValue wrap(const T&) {
+    return c10::IValue::make_capsule(c10::make_intrusive<Opaque>(c10::demangle(typeid(T).name())));
+  }
+  static void unwrap(const c10::IValue&, const T&) {}
+};
+
+template <class T>
 struct Value {
   static c10::IValue wrap(const T& value) {
     if constexpr (std::is_same_v<T, bool>) return value;
@@ -64,7 +74,7 @@ struct Value {
       const_cast<T&>(value).bisect_fields(
           [&](const char* name, auto& part) { fields.insert(std::string(name), bisect::wrap(part)); });
       return fields;
-    } else return c10::IValue::make_capsule(c10::make_intrusive<Opaque>(c10::demangle(typeid(T).name())));
+    } else return Whole<T>::wrap(value);
   }
   static void unwrap(const c10::IValue& from, T& value) {
     if constexpr (std::is_same_v<T, bool>) value = from.isBool() ? from.toBool() : value;
@@ -80,6 +90,32 @@ struct Value {
         if (found != fields.end()) bisect::unwrap(found->value(), part);
       });
     } else (void)from, (void)value;
+  }
+};
+
+template <>
+struct Value<c10::IValue> {
+  static c10::IValue wrap(const c10::IValue& value) { return value; }
+  static void unwrap(const c10::IValue& from, c10::IValue& value) { value = from; }
+};
+
+template <>
+struct Value<std::nullopt_t> {
+  static c10::IValue wrap(const std::nullopt_t&) { return {}; }
+  static void unwrap(const c10::IValue&, const std::nullopt_t&) {}
+};
+
+template <>
+struct Value<c10::Scalar> {
+  static c10::IValue wrap(const c10::Scalar& value) { return value; }
+  static void unwrap(const c10::IValue& from, c10::Scalar& value) { value = from.isScalar() ? from.toScalar() : value; }
+};
+
+template <class T>
+struct Value<c10::complex<T>> {
+  static c10::IValue wrap(const c10::complex<T>& value) { return c10::complex<double>(value); }
+  static void unwrap(const c10::IValue& from, c10::complex<T>& value) {
+    if (from.isScalar()) value = static_cast<c10::complex<T>>(from.toScalar().toComplexDouble());
   }
 };
 
@@ -136,18 +172,55 @@ struct Value<std::array<T, N>> {
 };
 
 template <class T>
-struct Value<std::map<std::string, T>> {
-  static c10::IValue wrap(const std::map<std::string, T>& value) {
-    auto found = dict();
-    for (const auto& [key, part] : value) found.insert(key, bisect::wrap(part));
-    return found;
+struct Value<c10::ArrayRef<T>> {  // comes back as a vector
+  static c10::IValue wrap(const c10::ArrayRef<T>& value) { return bisect::wrap(value.vec()); }
+  static void unwrap(const c10::IValue&, const c10::ArrayRef<T>&) {}
+};
+
+template <class... T>
+struct Value<std::variant<T...>> {  // what it holds keeps its type
+  static c10::IValue wrap(const std::variant<T...>& value) {
+    return std::visit([](const auto& one) { return bisect::wrap(one); }, value);
   }
-  static void unwrap(const c10::IValue& from, std::map<std::string, T>& value) {
-    if (!from.isGenericDict()) return;
-    for (const auto& part : from.toGenericDict())
-      if (part.key().isString()) bisect::unwrap(part.value(), value[part.key().toStringRef()]);
+  static void unwrap(const c10::IValue& from, std::variant<T...>& value) {
+    std::visit([&](auto& one) { bisect::unwrap(from, one); }, value);
   }
 };
+
+// A dictionary, whose keys are words in Python.
+template <class M>
+struct MapValue {
+  using Key = typename M::key_type;
+  static constexpr bool words = std::is_same_v<Key, std::string>;
+  static std::string word(const Key& key) {
+    if constexpr (words) return key;
+    else return std::to_string(key);
+  }
+  static c10::IValue wrap(const M& value) {
+    auto found = dict();
+    for (const auto& [key, part] : value) found.insert(word(key), bisect::wrap(part));
+    return found;
+  }
+  static void unwrap(const c10::IValue& from, M& value) {
+    if (!from.isGenericDict()) return;
+    auto parts = from.toGenericDict();
+    if constexpr (words && std::is_default_constructible_v<typename M::mapped_type>) {
+      for (const auto& part : parts) bisect::unwrap(part.value(), value[part.key().toStringRef()]);
+    } else
+      for (auto& [key, part] : value) {
+        auto other = parts.find(word(key));
+        if (other != parts.end()) bisect::unwrap(other->value(), part);
+      }
+  }
+};
+template <class K>
+inline constexpr bool is_word = std::is_same_v<K, std::string> || std::is_integral_v<K>;
+
+template <class K, class T, class C, class A>
+struct Value<std::map<K, T, C, A>> : std::conditional_t<is_word<K>, MapValue<std::map<K, T, C, A>>, Whole<std::map<K, T, C, A>>> {};
+template <class K, class T, class H, class E, class A>
+struct Value<std::unordered_map<K, T, H, E, A>>
+    : std::conditional_t<is_word<K>, MapValue<std::unordered_map<K, T, H, E, A>>, Whole<std::unordered_map<K, T, H, E, A>>> {};
 
 template <class... T>
 struct Value<std::tuple<T...>> {

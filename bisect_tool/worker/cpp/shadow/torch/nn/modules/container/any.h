@@ -19,9 +19,9 @@ struct SeenAnyModuleHolder : public AnyModuleHolder<ModuleType, ArgumentTypes...
   using Plain::Plain;
 
   AnyValue forward(std::vector<AnyValue>&& arguments) override {
-    ModuleType* self = this->module.get();
-    if (arguments.size() != sizeof...(ArgumentTypes) || !::bisect::wants(self)) return Plain::forward(std::move(arguments));
-    return seen(self, arguments, std::index_sequence_for<ArgumentTypes...>());
+    if constexpr ((... && ::bisect::detail::copies<std::decay_t<ArgumentTypes>>))
+      if (::bisect::wants(this->module.get())) return seen<sizeof...(ArgumentTypes)>(arguments);
+    return Plain::forward(std::move(arguments));
   }
   std::unique_ptr<AnyModulePlaceholder> copy() const override { return std::make_unique<SeenAnyModuleHolder>(*this); }
   std::unique_ptr<AnyModulePlaceholder> clone_module(std::optional<Device> device) const override {
@@ -29,11 +29,26 @@ struct SeenAnyModuleHolder : public AnyModuleHolder<ModuleType, ArgumentTypes...
   }
 
  private:
+  using Result = std::decay_t<decltype(std::declval<ModuleType&>().forward(std::declval<ArgumentTypes>()...))>;
+
+  // With the first n arguments; the rest is left to their defaults.
+  template <size_t n>
+  AnyValue seen(std::vector<AnyValue>& arguments) {
+    if (arguments.size() == n) return seen(arguments, std::make_index_sequence<n>());
+    if constexpr (n > 1) return seen<n - 1>(arguments);
+    else return Plain::forward(std::move(arguments));  // says what is wrong
+  }
   template <size_t... I>
-  AnyValue seen(ModuleType* self, std::vector<AnyValue>& arguments, std::index_sequence<I...>) {
-    auto given = std::make_tuple(arguments[I].template try_get<std::decay_t<ArgumentTypes>>()...);
-    if (!(... && (std::get<I>(given) != nullptr))) return Plain::forward(std::move(arguments));  // says what is wrong
-    return AnyValue(::bisect::around(self, [self](auto&... a) { return self->forward(a...); }, *std::get<I>(given)...));
+  AnyValue seen(std::vector<AnyValue>& arguments, std::index_sequence<I...>) {
+    using Types = std::tuple<std::decay_t<ArgumentTypes>...>;
+    auto given = std::make_tuple(arguments[I].template try_get<std::tuple_element_t<I, Types>>()...);
+    if (!(... && (std::get<I>(given) != nullptr))) return Plain::forward(std::move(arguments));
+    auto compute = [this](auto&... a) -> Result {
+      std::vector<AnyValue> own;
+      (own.push_back(AnyValue(std::tuple_element_t<I, Types>(a))), ...);
+      return Plain::forward(std::move(own)).template get<Result>();
+    };
+    return AnyValue(::bisect::around(this->module.get(), compute, *std::get<I>(given)...));
   }
 };
 
