@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from ..code.cpp_classes import forwards
 from ..failures import RecipeError
 from . import libtorch_compile, libtorch_library, libtorch_modules, libtorch_places, libtorch_runtime
 from .entry import Compiling
@@ -24,6 +25,7 @@ def load_entry(folder: str, entry: str, compiling: Optional[Compiling] = None) -
     if not path.endswith(BUILT):
         included = list(dict.fromkeys([folder, *folders]))
         path = libtorch_compile.library([path, *_found(folder, sources)], included, say)
+    arguments = forwards([folder, *folders])
     address = libtorch_library.address_of(path, file_name, function)
 
     def build(**options: Any) -> Dict[str, Any]:
@@ -34,14 +36,14 @@ def load_entry(folder: str, entry: str, compiling: Optional[Compiling] = None) -
         if unread:
             takes = ", ".join(sorted(set(built["read"]))) or "none at all"
             raise RecipeError("build takes no option %s; it read %s" % (", ".join(unread), takes))
-        return _as_python(built, runtime)
+        return _as_python(built, arguments, runtime)
 
     return build
 
 
-def _as_python(built: Dict[str, Any], runtime: Any) -> Dict[str, Any]:
+def _as_python(built: Dict[str, Any], arguments: Dict[str, List[str]], runtime: Any) -> Dict[str, Any]:
     """Return what ``build`` gave with modules and an optimizer of Python's in the place of its own."""
-    found = {"batch": built["batch"], "modules": libtorch_modules.proxies(built["modules"])}
+    found = {"batch": built["batch"], "modules": libtorch_modules.proxies(built["modules"], arguments)}
     if built["step"] is not None:
         found["step"] = libtorch_places.locating(built["step"], runtime)
     if built["optimizer"] is not None:

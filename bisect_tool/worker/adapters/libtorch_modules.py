@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 
@@ -49,13 +49,19 @@ class CppModule(torch.nn.Module):
         return self._computing[-1](*args)
 
 
-def proxies(roots: List[Tuple[str, Any]]) -> Dict[str, CppModule]:
-    """Return a module of Python's for each of the named ones, with all that lie inside; one that is shared has one."""
+def proxies(roots: List[Tuple[str, Any]], arguments: Mapping[str, List[str]]) -> Dict[str, CppModule]:
+    """Return a module of Python's for each of the named ones, with all that lie inside; one that is shared has one.
+
+    ``arguments`` says by the name of a class what its forward calls what it takes.
+    """
     known: Dict[int, CppModule] = {}
 
     def proxy(handle: Any) -> CppModule:
         if handle.address not in known:
             module = known[handle.address] = _class_of(handle.type)(handle)
+            words = arguments.get(_own_name(handle.type), []) if type(module).__module__ == PORT else []
+            if words and "__signature__" not in vars(type(module).forward):
+                module.named(", ".join(words))
             handle.bind(module)
             module._modules.update({name: proxy(child) for name, child in handle.children})
         return known[handle.address]
@@ -66,10 +72,14 @@ def proxies(roots: List[Tuple[str, Any]]) -> Dict[str, CppModule]:
 @functools.lru_cache(maxsize=None)
 def _class_of(type_name: str) -> type[CppModule]:
     """Return a class named as PyTorch has it: ``torch::nn::Conv2dImpl`` is torch's ``Conv2d``."""
-    plain = re.sub(r"<.*>$", "", type_name)
-    name = plain.rpartition("::")[2]
+    name = _own_name(type_name)
     name = name[: -len("Impl")] if name.endswith("Impl") and name != "Impl" else name
     return type(name, (CppModule,), {"__module__": "torch.nn" if type_name.startswith("torch::nn::") else PORT})
+
+
+def _own_name(type_name: str) -> str:
+    """Return the name of a class without its namespaces and what it is a template of."""
+    return re.sub(r"<.*>$", "", type_name).rpartition("::")[2]
 
 
 def _name_arguments(kind: type[CppModule], names: str) -> None:

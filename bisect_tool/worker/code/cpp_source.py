@@ -32,7 +32,7 @@ def text_of(path: str) -> str:
 @functools.lru_cache(maxsize=None)
 def statements(text: str) -> Sequence[Statement]:
     """Return the statements of a source, heads of blocks included, in the order in which they end."""
-    return _Splitter(NO_CODE.sub(_blank, text)).run()
+    return _Splitter(without_comments(text)).run()
 
 
 def statement_at(text: str, line: int) -> Statement | None:
@@ -54,6 +54,11 @@ def return_after(text: str, statement: Statement) -> Statement | None:
     own = (statement.declared, statement.within)
     later = [one for one in statements(text) if one.first > statement.last and (one.declared, one.within) == own]
     return next((one for one in later if one.kind == "return"), None)
+
+
+def without_comments(text: str) -> str:
+    """Return code alone: without comments, words, and what the preprocessor reads, on the same lines."""
+    return NO_CODE.sub(_blank, text)
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -115,7 +120,7 @@ class _Splitter:
         block = bool(lambda_ or not before.strip() or HEADER.search(before) or NAMED.search(before.strip()))
         if lambda_ is not None:
             name = re.split(r"\.|->", lambda_[1] or "lambda")[-1]
-            declares = _parameters(lambda_[2] or "")
+            declares = parameters(lambda_[2] or "")
             self._opened.append(_Open(True, self._start, self._first, self._depth, name, declares, function=True))
         else:
             if block:
@@ -125,7 +130,7 @@ class _Splitter:
                 LOOP.match(head),
                 block and not GUARD.match(head) and head.endswith((")", "const", "override")),
             )
-            declares = (loop[1],) if loop else _parameters(_last_list(head)) if function else ()
+            declares = (loop[1],) if loop else parameters(_last_list(head)) if function else ()
             self._opened.append(_Open(block, UNKNOWN, 0, self._depth, "", declares, function))
         if block:
             self._begin(at + 1)
@@ -166,7 +171,7 @@ def _last_list(head: str) -> str:
     return ""
 
 
-def _parameters(listed: str) -> Tuple[str, ...]:
+def parameters(listed: str) -> Tuple[str, ...]:
     """Return the names in a list of parameters: ``(const Tensor& x, float eps = 1e-5)``; of one that is no tensor with a ``=``."""
     text = listed.strip()[1:-1]
     holds = re.compile(r"\w+\s*<[^<>]*>")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from bisect_tool.worker.code.cpp_classes import forwards
 from bisect_tool.worker.code.cpp_names import spelled
 from bisect_tool.worker.code.cpp_source import statement_at, statements
 
@@ -111,3 +114,23 @@ def test_what_is_no_code_has_no_statement() -> None:
 def test_functions_are_spelled_as_in_python(function: str, within: str, expected: str) -> None:
     """Without namespaces, arguments, and the Impl of a module's class."""
     assert spelled(function, within) == expected
+
+
+def test_the_arguments_of_forwards_are_read_from_the_sources(tmp_path: Path) -> None:
+    """Declared in a class or defined outside; not of one that is overloaded, and not of a call."""
+    (tmp_path / "net.h").write_text(
+        """
+struct OneImpl : torch::nn::Module {
+  // Tensor forward(Tensor no);
+  Tensor forward(const Tensor& x, std::optional<Tensor> skip = {}, std::map<int, int> sizes = f(1, 2)) {
+    return inner->forward(x);
+  }
+};
+class TwoImpl : public OneImpl { Tensor forward(Tensor); Other inner; };
+struct ThreeImpl { Tensor forward(Tensor a); Tensor forward(Tensor a, Tensor b); };
+"""
+    )
+    (tmp_path / "net.cpp").write_text("Tensor net::TwoImpl::forward(Tensor images) { return images; }\n")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "old.h").write_text("struct OneImpl { Tensor forward(Tensor old); };\n")
+    assert forwards([str(tmp_path)]) == {"OneImpl": ["x", "skip", "sizes"], "TwoImpl": ["images"]}
