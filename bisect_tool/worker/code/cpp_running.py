@@ -7,7 +7,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 from .cpp_statement import Statement
 from .rewriting import Place
 
-Way = Tuple[Tuple[int, ...], int]  # the addresses in the user's code, the way from there to the operation
 UNKNOWN = -1
 
 
@@ -17,6 +16,13 @@ class Key(NamedTuple):
     function: str
     file: str
     statement: Statement
+
+
+class Step(NamedTuple):
+    """An operation or call: at which addresses of the user's own statements, and by which way from there."""
+
+    site: Tuple[int, ...]
+    way: Tuple[int, ...]
 
 
 class Unseen:
@@ -34,6 +40,7 @@ class Scope:
         self.known: Dict[int, Any] = {}  # kept, so that no other tensor gets its address
         self.instead: Dict[int, Any] = {}
         self.unseen: Dict[str, Place] = {}
+        self.kept: List[Any] = []  # tensors that others take the place of: no other may get their addresses
 
     def value(self, name: str) -> Any:
         """Return the tensor that a name is, None where that is not known."""
@@ -48,8 +55,8 @@ class Running:
         self.scope = scope
         self.caller = caller
         self.count = 0
-        self.seen: Set[Way] = set()  # by which ways
-        self.latest: Optional[Way] = None
+        self.seen: Set[Step] = set()  # by which ways
+        self.latest: Optional[Step] = None
         self.values: Optional[List[Any]] = None  # of the last one, or of the function that was called last
         self.every: List[Any] = []  # the tensors that its own ones gave
         self.told = False

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import List, NamedTuple, Sequence, Tuple
 
-from .cpp_statement import GUARD, NO_CODE, OTHER, Statement, statement
+from .cpp_statement import GUARD, NO_CODE, NOWHERE, OTHER, Statement, statement
 
 PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*(?:=[^,]*)?$")
 LOOP = re.compile(r"^for\s*\(\s*(?:const\s+)?[\w:<>]+[\s&*]+([A-Za-z_]\w*)\s*:")
@@ -38,21 +38,19 @@ def statements(text: str) -> Sequence[Statement]:
 def statement_at(text: str, line: int) -> Statement | None:
     """Return the statement that a line of code belongs to: the one that begins last."""
     found = [one for one in statements(text) if one.first <= line <= one.last]
-    return max(found, key=lambda one: (one.first, one.last), default=None)
+    return max(reversed(found), key=lambda one: (one.first, one.last), default=None)
 
 
 def last_written(text: str, statement: Statement, name: str) -> Statement | None:
     """Return the statement of the same function that wrote a variable last, before another one reads it."""
-    own = (statement.declared, statement.within)
-    before = [one for one in statements(text) if one.first <= statement.first and one is not statement]
-    same = [one for one in before if set(one.declared) <= set(own[0]) and one.within == own[1]]
-    return next((one for one in reversed(same) if name in (*one.names, *one.beside)), None)
+    own = [one for one in statements(text) if one.body == statement.body and one.kind != "return"]
+    before = [one for one in own if one.first <= statement.first and one is not statement]
+    return next((one for one in reversed(before) if name in (*one.names, *one.beside)), None)
 
 
 def return_after(text: str, statement: Statement) -> Statement | None:
     """Return the statement that returns from a function, of which another one is over."""
-    own = (statement.declared, statement.within)
-    later = [one for one in statements(text) if one.first > statement.last and (one.declared, one.within) == own]
+    later = [one for one in statements(text) if one.first > statement.last and one.body == statement.body]
     return next((one for one in later if one.kind == "return"), None)
 
 
@@ -77,6 +75,7 @@ class _Open(NamedTuple):
     name: str
     declares: Tuple[str, ...] = ()
     function: bool = False
+    at: int = 0
 
 
 class _Splitter:
@@ -112,7 +111,7 @@ class _Splitter:
         text = self._code[self._start : at].strip()
         if text and self._first:
             within = next((one.name for one in reversed(self._opened) if one.name), "")
-            self.found.append(statement(self._first, self._line, text, within, self._declared()))
+            self.found.append(statement(self._first, self._line, text, within, self._declared(), self._body()))
 
     def _open(self, at: int) -> None:
         before = self._code[self._start : at]
@@ -121,7 +120,9 @@ class _Splitter:
         if lambda_ is not None:
             name = re.split(r"\.|->", lambda_[1] or "lambda")[-1]
             declares = parameters(lambda_[2] or "")
-            self._opened.append(_Open(True, self._start, self._first, self._depth, name, declares, function=True))
+            self._opened.append(
+                _Open(True, self._start, self._first, self._depth, name, declares, function=True, at=at)
+            )
         else:
             if block:
                 self._end(at)
@@ -131,7 +132,7 @@ class _Splitter:
                 block and not GUARD.match(head) and head.endswith((")", "const", "override")),
             )
             declares = (loop[1],) if loop else parameters(_last_list(head)) if function else ()
-            self._opened.append(_Open(block, UNKNOWN, 0, self._depth, "", declares, function))
+            self._opened.append(_Open(block, UNKNOWN, 0, self._depth, "", declares, function, at))
         if block:
             self._begin(at + 1)
             self._depth = 0
@@ -145,15 +146,18 @@ class _Splitter:
                 break
         return found
 
+    def _body(self) -> int:
+        """Return where the body of the function begins that runs here."""
+        return next((one.at for one in reversed(self._opened) if one.function), UNKNOWN)
+
     def _close(self, at: int) -> None:
         over = self._opened.pop()
         if not over.block:
             return
-        alone = not self._code[at:].partition("\n")[0].strip(" ;")
-        if (
-            alone and self.found and self.found[-1].kind == "return"
-        ):  # compilers see calls in what is returned on the last line, too
-            self.found[-1] = self.found[-1]._replace(last=self._line)
+        if over.function:
+            within = over.name or next((one.name for one in reversed(self._opened) if one.name), "")
+            nowhere = Statement(self._line, self._line, "", within, NOWHERE, (), over.declares, body=over.at)
+            self.found.append(nowhere)
         self._begin(at)
         self._depth = over.depth
         if over.start != UNKNOWN:  # a lambda's: the statement that it stands in goes on

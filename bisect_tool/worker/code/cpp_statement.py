@@ -16,6 +16,7 @@ SEVERAL = re.compile(r"^(?:const\s+)?(?:auto\s*&{0,2}\s*\[([\w\s,]+)\]|std::tie\
 DECLARED = re.compile(r"^(?:const\s+)?[\w:]+(?:<.*>)?[\s&*]+([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)$")
 HANDLED = re.compile(r"^([A-Za-z_]\w*)(?:(?:\.|->)\w+\(|\[)")  # a method of it, or a part of it
 CHANGED = re.compile(r"^(%s)(?:\.|->)\w+_\(" % NAME)
+NOWHERE = "nowhere"  # the kind of a function's last line: compilers see parts of other statements there
 OTHER = "="  # before the name of a parameter that is no tensor
 # Of several values: no operation gives it.
 LISTED = re.compile(r"^(return\b|.*?=)\s*(std::(make_)?(tuple|pair)\b|[\w:<>, ]*\{)")
@@ -31,7 +32,7 @@ class Statement(NamedTuple):
 
     ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
     that is no tensor. ``parts`` is what a statement returns, expression by expression, where that is one name, or a list;
-    ``beside`` are names that it declares or changes, and of which no operation tells the value.
+    ``beside`` are names that it declares or changes, and of which no operation tells the value; ``body`` is where its function's begins.
 
     ``kind`` is as of ``rewriting.Place``; without names, or with a kind "none", it assigns nothing that can be told.
     """
@@ -45,6 +46,7 @@ class Statement(NamedTuple):
     declared: Tuple[str, ...]
     parts: Tuple[str, ...] = ()
     beside: Tuple[str, ...] = ()
+    body: int = 0
 
     def calls_on(self, name: str, method: str) -> bool:
         """Tell whether it calls a method of a variable."""
@@ -78,11 +80,11 @@ class Meaning(NamedTuple):
     beside: Tuple[str, ...] = ()
 
 
-def statement(first: int, last: int, code: str, within: str, declared: Tuple[str, ...]) -> Statement:
+def statement(first: int, last: int, code: str, within: str, declared: Tuple[str, ...], body: int) -> Statement:
     """Return a statement of some lines."""
     plain = unguarded(" ".join(code.split()))
     found = _returning(plain) or _declaring(plain) or _assigning(plain)
-    return Statement(first, last, code, within, found.kind, found.names, declared, found.parts, found.beside)
+    return Statement(first, last, code, within, found.kind, found.names, declared, found.parts, found.beside, body)
 
 
 def _returning(code: str) -> Meaning | None:

@@ -13,13 +13,15 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 from .cpp_binding import Binding, Tensors
 from .cpp_names import spelled
-from .cpp_running import UNKNOWN, Key, Running, Scope, Unseen, Way, check_form, several, tensors_in
+from .cpp_running import UNKNOWN, Key, Running, Scope, Step, Unseen, check_form, several, tensors_in
 from .cpp_source import return_after, statement_at, text_of
+from .cpp_statement import NOWHERE
 from .cpp_symbols import Symbols
 from .rewriting import Place
 from .watching import Assigned, Caught
 
-INDEXING = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index")  # one `x.index({...})` has several
+# Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
+INSIDE = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index", "aten::fill_", "aten::copy_")
 
 
 class CppWatcher:
@@ -36,11 +38,13 @@ class CppWatcher:
         self._runtime = runtime
         self._symbols = Symbols(runtime.place_of)
         self._chains: Dict[Tuple[int, ...], List[Key]] = {}
+        self._first: Dict[Tuple[int, ...], int] = {}  # which address is the first in a watched file
         self._of: Dict[Tuple[Key, str], Place] = {}
         self._last: Dict[Key, int] = {}  # which of its operations is a statement's last
         self._open: List[Running] = []  # in the call that runs, the outermost first
         self._around: List[List[Running]] = []
         self._running: Optional[Running] = None  # in which an operation has begun
+        self._nowhere = False  # it is not known in which statement
         self._assigned: Assigned = lambda _place, value, _line: value
         self._binding = Binding(self._assigned, self._place_of, set())
 
@@ -74,13 +78,16 @@ class CppWatcher:
         self._running = None
         if not chain:
             return None
-        step = (tuple(addresses), way)
-        self._enter(chain, step, name in INDEXING)
+        site = self._first[tuple(addresses)]
+        step = Step(tuple(addresses[site:]), (*addresses[:site], way))
+        self._enter(chain, step, name in INSIDE)
         running = self._running = self._open[-1]
-        running.count += 1
-        running.seen.add(step)
-        running.latest = step
-        self._binding.read(running, name.rpartition(":")[2], tensors)
+        self._nowhere = chain[-1].statement.kind == NOWHERE
+        if not self._nowhere:
+            running.count += 1
+            running.seen.add(step)
+            running.latest = step
+            self._binding.read(running, name.rpartition(":")[2], tensors)
         instead = {address: other for one in self._open for address, other in one.scope.instead.items()}
         if not any(address in instead for address, _ in tensors):
             return None
@@ -91,9 +98,11 @@ class CppWatcher:
         running = self._running
         if running is None:
             return None
+        self._know(running.scope, values)
+        if self._nowhere:
+            return None
         running.values = values
         running.every += tensors_in(values)
-        self._know(running.scope, values)
         if self._last.get(running.key) != running.count or not self._fits(running):
             return None
         running.told = True
@@ -109,15 +118,16 @@ class CppWatcher:
         for value in tensors_in(values):
             scope.known[self._runtime.address_of(value)] = value
 
-    def _enter(self, chain: List[Key], step: Way, indexing: bool) -> None:
+    def _enter(self, chain: List[Key], step: Step, inside: bool) -> None:
         """Close the statements that are over, and open those that begin."""
         same = 0
-        while same < min(len(chain), len(self._open)) and self._open[same].key == chain[same]:
+        while same < min(len(chain), len(self._open)) and self._is_at(self._open[same].key, chain[same]):
             same += 1
         if same == len(chain):
             running = self._open[same - 1]
-            within = len(self._open) == same and indexing and running.latest == step
-            same -= step in running.seen and not within  # the same operation once more: another time round a loop
+            # The same operation once more is another time round a loop, of the user's or inside a function that is called.
+            called = len(self._open) == same and running.latest is not None and running.latest.site == step.site
+            same -= step in running.seen and not (called and (inside or running.latest != step))
         before = self._open[same] if len(self._open) > same else None
         goes_on = before is not None and same < len(chain) and before.key.function == chain[same].function
         self._close(same, goes_on=goes_on)
@@ -130,6 +140,9 @@ class CppWatcher:
             if not goes_on:
                 self._binding.begin(self._open[-1])
             goes_on = False
+
+    def _is_at(self, running: Key, key: Key) -> bool:
+        return running == key or (key.statement.kind == NOWHERE and running[:2] == key[:2])
 
     def _close(self, left: int, *, goes_on: bool = False) -> None:
         """Close statements until so many are left; ``goes_on``: the function of the last of them does."""
@@ -164,8 +177,11 @@ class CppWatcher:
             self._read_instead(scope, place, value, self._assigned(place, value, place.line))
         if over.caller is not None:
             over.caller.values = over.values
-            theirs, given = over.caller.scope, map(self._runtime.address_of, tensors_in(over.values))
-            theirs.instead.update({address: scope.instead[address] for address in given if address in scope.instead})
+            for tensor in tensors_in(over.values):
+                address = self._runtime.address_of(tensor)
+                if address in scope.instead:
+                    over.caller.scope.instead[address] = scope.instead[address]
+                    over.caller.scope.kept.append(tensor)
 
     def _miss(self, over: Running) -> None:
         """Keep in mind which names were assigned what nobody has seen."""
@@ -235,10 +251,13 @@ class CppWatcher:
         known = tuple(addresses)
         if known not in self._chains:
             try:
-                frames = [frame for address in addresses for frame in self._symbols.at(address)]
+                at = [self._symbols.at(address) for address in addresses]
             except OSError:
                 self.skipped["addr2line"] = "it is not installed (binutils), and tells the lines of C++ code"
-                frames = []
+                at = []
+            frames = [frame for inlined in at for frame in inlined]
+            watched = [any(self._is_watched(frame.file) for frame in inlined) for inlined in at]
+            self._first[known] = watched.index(True) if True in watched else 0
             self._chains[known] = [
                 Key(spelled(frame.function, found.within), os.path.realpath(frame.file), found)
                 for frame in reversed(frames)

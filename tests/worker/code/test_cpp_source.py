@@ -57,7 +57,7 @@ def at(line: int) -> tuple[str, tuple[str, ...], str]:
         (17, ("assigned", ("low", "high"), "step")),
         (18, ("assigned", ("low", "high"), "step")),
         (19, ("assigned", ("inner",), "lambda")),
-        (21, ("assigned", ("low", "high"), "step")),
+        (21, ("nowhere", (), "lambda")),  # where a function ends, compilers see what stands elsewhere
         (22, ("changed", ("b",), "step")),
         (23, ("assigned", ("self.total",), "step")),
         (24, ("return", (), "step")),
