@@ -38,7 +38,7 @@ def statements(text: str) -> Sequence[Statement]:
 def statement_at(text: str, line: int) -> Statement | None:
     """Return the statement that a line of code belongs to: the one that begins last."""
     found = [one for one in statements(text) if one.first <= line <= one.last]
-    return max(reversed(found), key=lambda one: (one.first, one.last), default=None)
+    return max(reversed(found), key=lambda one: (one.first, one.body, one.kind != NOWHERE), default=None)
 
 
 def last_written(text: str, statement: Statement, name: str) -> Statement | None:
