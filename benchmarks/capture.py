@@ -98,7 +98,7 @@ def new_model() -> build.Model:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith((str(RECIPE), str(SHARED))):
             del sys.modules[name]
-    return build.build(torch_adapter, build.load_entry(str(RECIPE), "reference.py:build"), {})
+    return build.build(torch_adapter, torch_adapter.load_entry(str(RECIPE), "reference.py:build"), {})
 
 
 def measure(variant: Callable[[build.Model, Path], None], model: build.Model) -> tuple[float, float, int]:

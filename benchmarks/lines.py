@@ -47,7 +47,7 @@ def built(recipe: str, options: dict) -> Iterator[tuple[build.Model, lines.Lines
     folders = [str(ROOT / "recipes" / recipe), str(ROOT / "recipes" / "detection")]
     sys.path[:0] = folders
     try:
-        model = build.build(torch_adapter, build.load_entry(folders[0], "reference.py:build"), options)
+        model = build.build(torch_adapter, torch_adapter.load_entry(folders[0], "reference.py:build"), options)
         yield model, lines.Lines(folders, [])
     finally:
         del sys.path[:2]

@@ -94,7 +94,8 @@ JITTOR = Framework(
         "softmax over all": "Jittor's softmax goes over everything where no dim is given",
     },
 )
-FRAMEWORKS: Mapping[str, Framework] = {each.name: each for each in (TORCH, JITTOR)}
+LIBTORCH = Framework("libtorch", "libtorch")
+FRAMEWORKS: Mapping[str, Framework] = {each.name: each for each in (TORCH, JITTOR, LIBTORCH)}
 
 
 def known_framework(name: str) -> Framework:

@@ -77,6 +77,7 @@ def _starting(
             on_event=listener.on_event, on_output=listener.on_output,
         )  # fmt: skip
         try:
+            _check_can_run(worker, recipe, model)
             described = build_model(worker, recipe, model, options)
         except BaseException:
             worker.kill()
@@ -85,6 +86,15 @@ def _starting(
         return worker, described
 
     return start
+
+
+def _check_can_run(worker: Worker, recipe: Recipe, model: str) -> None:
+    """Raise BisectError where the worker does not announce what every probe needs."""
+    if "run" not in worker.capabilities:
+        raise BisectError(
+            f"model {model!r} of {recipe.name} cannot be compared: its worker does not announce run",
+            hint="docs/protocol.md says what run asks of a worker",
+        )
 
 
 def check_belongs(capture: Capture, recipe: Recipe, model: str | None = None) -> None:

@@ -97,10 +97,14 @@ def lines_shown(folder: Path, culprit: dict) -> list[str]:
     return [text[number - 1] for number in places]
 
 
-def report_of(recipe: str, captures: Path, *options: str, target: str | None = "cls_loss") -> tuple[int, dict]:
+def report_of(
+    recipe: str, captures: Path, *options: str, target: str | None = "cls_loss", model: str = "port"
+) -> tuple[int, dict]:
     """Run a port against a capture and return exit code and report."""
     wanted = [] if target is None else ["--target", target]
-    done = run_bisect("run", "--recipe", recipe, "--captures", str(captures), *wanted, "--json", *_flags(options))
+    done = run_bisect(
+        "run", "--recipe", recipe, "--model", model, "--captures", str(captures), *wanted, "--json", *_flags(options)
+    )
     assert done.returncode in (0, 1, 3), done.stderr
     return done.returncode, json.loads(done.stdout)
 

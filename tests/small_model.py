@@ -106,7 +106,7 @@ class Small:
 
 def model_of(folder: Path, seed: int = 0, fault: str = "") -> build.Model:
     """Build the model that a folder has the source of."""
-    function = build.load_entry(str(folder), "small.py:build")
+    function = torch_adapter.load_entry(str(folder), "small.py:build")
     return build.build(torch_adapter, function, {"seed": seed, "fault": fault})
 
 

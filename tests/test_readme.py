@@ -137,7 +137,9 @@ def test_the_recipe_in_readme_is_one(tmp_path: Path) -> None:
 
 def test_the_first_report_is_what_the_tool_prints() -> None:
     """Each of its lines stands in the transcript that the same command is checked against, in that order."""
-    shown = the_block("", "fault=class_bias_lost").partition("fault=class_bias_lost\n")[2]
+    shown = the_block("", "run --target cls_loss --option fault=class_bias_lost").partition("fault=class_bias_lost\n")[
+        2
+    ]
     printed = iter(normalised((TRANSCRIPTS / "yolo11n_class_bias_lost.txt").read_text(encoding="utf-8")))
     lines = [line for line in normalised(shown) if line != "..."]
     assert len(lines) > 5

@@ -9,6 +9,7 @@ import typer
 from bisect_tool import __version__
 from bisect_tool.cli.capture import capture
 from bisect_tool.cli.compare import compare
+from bisect_tool.cli.cpp_path import cpp_path
 from bisect_tool.cli.doctor import doctor
 from bisect_tool.cli.report import report
 from bisect_tool.cli.run import run
@@ -25,6 +26,7 @@ app.command()(run)
 app.command()(report)
 app.command()(compare)
 app.command()(doctor)
+app.command("cpp-path")(cpp_path)
 
 
 def _version(wanted: bool) -> None:

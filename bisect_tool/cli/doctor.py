@@ -21,10 +21,12 @@ from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import Kernels, known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
 from bisect_tool.sentences.spelling import counted
-from bisect_tool.workers.start import build_model, interpreter, start_worker
+from bisect_tool.workers.failures import Program
+from bisect_tool.workers.start import build_model, program_of, start_worker
 
 Row = dict[str, Any]
 PYTHON = "Python "  # what an interpreter says first
+NOT_ASKED = "not asked: its worker does not announce step"
 
 
 def doctor(
@@ -51,11 +53,12 @@ def doctor(
 
 def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> list[Row]:
     spec = recipe.model(name)
-    rows = [_interpreter(recipe, name, spec)]
+    program = program_of(recipe, spec)
+    rows = [_command(name, spec, program) if program.own else _interpreter(name, spec, program.name)]
     if not rows[0]["ok"]:
         return rows
     known = known_framework(spec.framework)
-    if known.kernels is not None:
+    if known.kernels is not None and not program.own:
         rows += [_compiler(name, spec, known.title, known.kernels), _cache(name, spec, known.kernels)]
     progress.phase(f"starting {name} ({spec.framework})")
     try:
@@ -69,7 +72,12 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
         rows.append(_built(name, described))
         what = "step"
         progress.phase(f"running one step of {name}")
-        rows.append(_stepped(name, described, worker.ask("step")))
+        if "step" not in worker.capabilities:
+            rows.append(_row(name, what, NOT_ASKED))
+        else:
+            reply = worker.ask("step")
+            rows.append(_stepped(name, described, reply))
+            rows += [_row(name, "calls", words) for words in reply.get("hidden", [])]
     except BisectError as error:
         rows.append(_row(name, what, error=error))
     finally:
@@ -103,8 +111,15 @@ def _stepped(name: str, described: Described, reply: dict[str, Any]) -> Row:
     )
 
 
-def _interpreter(recipe: Recipe, name: str, spec: ModelSpec) -> Row:
-    python = interpreter(recipe, spec)
+def _command(name: str, spec: ModelSpec, program: Program) -> Row:
+    found = shutil.which(program.name, path={**os.environ, **spec.env}.get("PATH"))
+    if found is None:
+        error = BisectError(f"{program.name}: no program that may be run", hint=program.not_there)
+        return _row(name, program.kind, error=error)
+    return _row(name, program.kind, " ".join([found, *program.words[1:]]))
+
+
+def _interpreter(name: str, spec: ModelSpec, python: str) -> Row:
     script = (
         f"import sys; sys.stdout.write('{PYTHON}' + sys.version.split()[0]); sys.stdout.flush(); "
         "import numpy, safetensors; print(' numpy', numpy.__version__)"

@@ -86,6 +86,8 @@ class Progress:
                 self.say(f"initialisation {event.get('done', 0) + 1} of {event.get('of', 0)}")
             elif kind == "stirred":
                 self.phase(f"recording {name} at stirred weights")
+            elif kind == "compiling":
+                self.say(f"compiling {event.get('file', '')}")
             elif kind == "waiting":
                 self.say(self._detail)
             elif kind == "running":

@@ -21,7 +21,9 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming, renamed_buffer
 from bisect_tool.probes.reading import Comparison
+from bisect_tool.sentences import limits
 from bisect_tool.sites import Edge, Site
+from bisect_tool.worker import protocol
 from bisect_tool.worker.arrays import files
 from bisect_tool.workers.failures import model_error
 
@@ -30,7 +32,7 @@ COMPARISON = TypeAdapter(Comparison)
 
 
 class Asides:
-    """Values, variables, statements and steps of a port; nothing where its worker cannot tell.
+    """Values, variables, statements and steps of a port; nothing where its worker cannot tell, or does not say that it can.
 
     Attributes: ``unanswered``: why it could not, by the operation.
     """
@@ -135,6 +137,10 @@ class Asides:
 
     def _answered(self, operation: str, request: dict[str, Any], read: Callable[[Any], T], otherwise: T) -> T:
         """Return what is read from a reply; ``otherwise``, and why, where there is none that can be used."""
+        needed = protocol.REQUESTS[operation].capability
+        if needed not in self._link.capabilities:
+            self.unanswered[operation] = limits.not_announced([needed])
+            return otherwise
         try:
             return read(self._link.ask(operation, **request))
         except (ModelError, WorkerError) as error:

@@ -22,7 +22,8 @@ class Variable:
     """One assignment: its site, the call around it that both sides make (in the reference's names), its line, and its parts.
 
     ``around`` is ``step`` outside any call; ``after``: the call of both sides that ended last before it. ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known; ``declared``: the line on which a
-    parameter is written down, with its default; ``writes``: the port's parameters and buffers that it writes.
+    parameter is written down, with its default; ``writes``: the port's parameters and buffers that it writes; ``unseen``:
+    it is there, and nobody has seen what it holds.
     """
 
     site: Site
@@ -34,6 +35,7 @@ class Variable:
     after: str | None = None
     declared: str = ""
     writes: tuple[str, ...] = ()
+    unseen: bool = False
 
     @classmethod
     def from_json(
@@ -58,6 +60,7 @@ class Variable:
             after[min(max(int(data["after"]), 0), len(after) - 1)],
             declared,
             tuple(map(str, data.get("writes", ()))),
+            bool(data.get("unseen")),
         )
 
     @property

@@ -29,6 +29,11 @@ class Link:
         self._restarts = 0
         self._ended = False
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the worker can do."""
+        return self.worker.capabilities
+
     def close(self) -> None:
         """End the worker: nothing is asked after that, and none is started again."""
         self._ended = True

@@ -98,6 +98,7 @@ class Naming:
                 tuple(dataclasses.replace(draw, site=back(draw.site)) for draw in reading.draws.kept),
             ),
             transformed=tuple(map(back, reading.transformed)),
+            unread=tuple(Site(back(name)) for name in reading.unread),
             gradients={back(k): v for k, v in reading.gradients.items()},
             pieces=tuple(
                 dataclasses.replace(row, site=back(row.site), path=back(row.path) if row.part == "state" else row.path)

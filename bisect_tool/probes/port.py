@@ -109,7 +109,7 @@ class WorkerPort:
     @property
     def capabilities(self) -> frozenset[str]:
         """What its worker can do; see ``worker.protocol``."""
-        return self._link.worker.capabilities
+        return self._link.capabilities
 
     def knows(self, capture: Capture) -> bool:
         """Tell whether it was opened beside this very capture."""

@@ -176,6 +176,7 @@ class Reading:
         left: in a forced pass, how far the buffers are off at the end of the step.
         draws: what became of the random numbers that were drawn.
         transformed: modules that were called inside functional transforms, where nobody can look at values.
+        unread: patched parameters that no operation read, although their module was called: its code reads other tensors.
         gradients: each parameter's, in a run with a whole backward pass.
         pieces: what each call makes of the reference's gradients, in a run with a backward pass in pieces.
         unsure: the calls (and ``step``) whose pieces cannot be compared, since what a call is handed there is not known to be the same.
@@ -196,6 +197,7 @@ class Reading:
     left: tuple[Comparison, ...] = ()
     draws: Draws = field(default_factory=Draws)
     transformed: tuple[str, ...] = ()
+    unread: tuple[Site, ...] = ()
     gradients: dict[str, Pulled] = field(default_factory=dict)
     pieces: tuple[PulledAt, ...] = ()
     unsure: tuple[Site, ...] = ()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from bisect_tool.errors import BisectError
-from bisect_tool.frameworks import FRAMEWORKS
+from bisect_tool.frameworks import FRAMEWORKS, LIBTORCH
 from bisect_tool.recipes.options import as_words
 from bisect_tool.validation import mistakes
 
@@ -19,21 +20,55 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover
     import tomli as tomllib
 
+PYTHON = r"[^:]+\.py:[A-Za-z_]\w*"
+COMPILED = r"[^:]+\.(cpp|cc|cxx|so):[A-Za-z_]\w*(::\w+)*"  # of C++, or a library that was built from it
 TAKEN = ("probes", "reports")  # folders beside the captures
 
 
-def _is_framework(value: str) -> str:
-    if value not in FRAMEWORKS:
-        raise ValueError(f"expected {' or '.join(map(repr, FRAMEWORKS))}")
+def _is_command(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if value is not None and (not value or not all(value)):
+        raise ValueError(f"expected a program and its arguments such as ['./worker'], found {list(value)!r}")
+    return value
+
+
+def _has_command(info: ValidationInfo) -> bool:
+    """Tell whether a worker of the user's own is started; also by a command that is a mistake itself."""
+    return info.data.get("command", ()) is not None
+
+
+def _is_framework(value: str, info: ValidationInfo) -> str:
+    if _has_command(info):
+        if not re.fullmatch(r"\w[\w.+-]*", value):
+            raise ValueError("expected one word such as 'numpy'")
+    elif value not in FRAMEWORKS:
+        raise ValueError(f"expected {', '.join(map(repr, FRAMEWORKS))}, or any word beside `command`")
     return value
 
 
 def _is_entry(value: str, info: ValidationInfo) -> str:
-    if not re.fullmatch(r"[^:]+\.py:[A-Za-z_]\w*", value):
-        raise ValueError(f"expected 'file.py:function', found {value!r}")
+    if _has_command(info):  # it is handed over as it is
+        return value
+    if not value:
+        raise PydanticCustomError("missing", "missing")
+    compiled = info.data.get("framework") == LIBTORCH.name
+    form, example = (COMPILED, "file.cpp:function") if compiled else (PYTHON, "file.py:function")
+    if not re.fullmatch(form, value):
+        raise ValueError(f"expected {example!r}, found {value!r}")
     name = value.partition(":")[0]
     if info.context and not (info.context["folder"] / name).is_file():
         raise ValueError(f"there is no file {name} in {info.context['folder']}, found {value!r}")
+    return value
+
+
+def _is_alone(value: str | None, info: ValidationInfo) -> str | None:
+    if value is not None and info.data.get("command") is not None:
+        raise ValueError(f"there is `command` too, which starts the worker: leave one of them out, found {value!r}")
+    return value
+
+
+def _is_compiled(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if value and info.data.get("framework") != LIBTORCH.name:
+        raise ValueError(f"only a model of {LIBTORCH.title} is compiled from sources")
     return value
 
 
@@ -79,11 +114,17 @@ class _Strict(BaseModel):
 
 
 class ModelSpec(_Strict):
-    """How to build one model: framework, entry, and the environment it runs in."""
+    """How to build one model: framework, entry, and the environment it runs in.
 
+    It runs in ``python`` (None: the tool's own), or ``command`` starts a worker of the user's own. That stands first here:
+    what the others may be rests on it.
+    """
+
+    command: Annotated[tuple[str, ...] | None, AfterValidator(_is_command)] = None
     framework: Annotated[str, AfterValidator(_is_framework)]
-    entry: Annotated[str, AfterValidator(_is_entry)]
-    python: str | None = None
+    entry: Annotated[str, AfterValidator(_is_entry)] = Field(default="", validate_default=True)
+    sources: Annotated[tuple[str, ...], AfterValidator(_is_compiled)] = ()
+    python: Annotated[str | None, AfterValidator(_is_alone)] = None
     path: tuple[str, ...] = ()
     env: dict[str, str] = {}
     options: Annotated[dict[str, Any], AfterValidator(_is_json)] = {}

@@ -68,6 +68,12 @@ def other_setting(setting: str, port: object, reference: object, first: str, oth
     return f"{setting} {port}, reference {reference}: {first}{also}"
 
 
+def not_read(names: Sequence[str]) -> str:
+    """Say which parameters nothing reads."""
+    said = "is registered, but nothing reads it" if len(names) == 1 else "are registered, but nothing reads them"
+    return f"{listed(names)} {said}: the code computes with another tensor, as after `module->bias = tensor`"
+
+
 def hands_on(around: str, site: str, value: str) -> str:
     """Say that a container's own code hands a call inside it another value."""
     return f"{around}'s own code hands {site} {value}, although all that it computes this from is the reference's"

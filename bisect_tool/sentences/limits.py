@@ -10,7 +10,12 @@ from bisect_tool.sentences.spelling import counted, given_weights, listed, sente
 
 def not_asked(lost: str, capabilities: Sequence[str]) -> str:
     """Say that an axis was left out, since the worker does not announce what it needs."""
-    return f"{lost}: the port's worker does not announce {sentence_list(list(capabilities))}"
+    return f"{lost}: {not_announced(capabilities)}"
+
+
+def not_announced(capabilities: Sequence[str]) -> str:
+    """Say what the port's worker does not announce."""
+    return f"the port's worker does not announce {sentence_list(list(capabilities))}"
 
 
 def status(probes: int, *, confirmed: bool) -> str:

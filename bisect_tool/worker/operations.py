@@ -10,9 +10,10 @@ import numpy as np
 
 from . import wire
 from .adapters.adapter import Adapter
+from .adapters.entry import Compiling
 from .arrays import files, measure, shards
 from .code import lines
-from .failures import failure
+from .failures import RecipeError, failure
 from .model import build, calls, describe, optimizer
 from .model.draws import Giving
 from .probing import compared, forced, forward, own, statements, survey, whole
@@ -47,13 +48,18 @@ class Session:
         sys.stderr.flush()
         os._exit(0)
 
-    def build(self, folder: str, entry: str, options: Data, watch: List[str]) -> Data:
-        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites."""
-        function = build.load_entry(folder, entry)
+    def build(self, folder: str, entry: str, options: Data, watch: List[str], sources: Sequence[str] = ()) -> Data:
+        """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites.
+
+        ``sources`` are patterns of more files of an entry that is compiled.
+        """
+        compiling = Compiling(sources, self._path, lambda name: self._line.event("compiling", file=name))
+        function = self._adapter.load_entry(folder, entry, compiling)
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
         self._model, seconds = build.timed(build.build, self._adapter, function, options)
-        self._lines = lines.Lines([folder] + self._path, watch, self._adapter.in_backward, self._adapter.in_transform)
+        adapter, folders = self._adapter, [folder, *self._path]
+        self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
         return dict(described, options=build.accepted_options(function))
 
@@ -96,14 +102,18 @@ class Session:
         }
 
     def step(self) -> Data:
-        """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls."""
+        """Run one step of the model as it is; return its targets, what is no scalar among them, and the modules it calls.
+
+        ``hidden`` says in sentences what of its calls nobody can see, and how they can be shown.
+        """
         model = self._model
+        hidden = self._adapter.hidden(model.tree)
         with calls.wrapped(
             self._adapter, model.tree, lambda _call, compute, args, kwargs: compute(*args, **kwargs)
         ) as called:
             values, problems = model.read_targets(model.run_step(model.fresh_batch()))
         model.restore()
-        return {"targets": values, "not_scalar": problems, "called": list(called)}
+        return {"targets": values, "not_scalar": problems, "called": list(called), "hidden": hidden(called)}
 
     def remember(self, patch: List[str], sites: List[str]) -> None:
         """Run once with the model's own parameters and keep some calls' values for later runs."""
@@ -239,7 +249,7 @@ def _tried(run: Callable[[], Data]) -> Tuple[Optional[Exception], Data]:
     """Return the exception that the model's own code raised, if it did, and else what a run gave."""
     try:
         return None, run()
-    except (build.RecipeError, shards.DiskError):
+    except (RecipeError, shards.DiskError):
         raise
     except Exception as error:
         return error, {}

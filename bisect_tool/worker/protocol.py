@@ -91,7 +91,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
-READING_MAY = {"transformed": "names"}
+READING_MAY = {"transformed": "names", "unread": "names"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",
@@ -110,11 +110,17 @@ REQUESTS: Dict[str, Request] = {
     "build": Request(
         ALWAYS,
         {"folder": "text", "entry": "text", "options": "object", "watch": "names"},
+        may={"sources": "names"},
         reply=DESCRIPTION,
         reply_may={"optimizer": "list"},
     ),
     "stop": Request(ALWAYS, {}, reply="null"),
-    "step": Request("step", {}, reply={"targets": "object", "not_scalar": "object", "called": "names"}),
+    "step": Request(
+        "step",
+        {},
+        reply={"targets": "object", "not_scalar": "object", "called": "names"},
+        reply_may={"hidden": "names"},
+    ),
     "record": Request(
         "record",
         {"folder": "text", "include": "names", "exclude": "names", "seeds": "list", "grads": "object or null"},
@@ -152,6 +158,7 @@ CAPABILITIES: FrozenSet[str] = frozenset(request.capability for request in REQUE
 
 EVENTS: Dict[str, Fields] = {
     "ready": {"protocol": "whole", "version": "text", "capabilities": "names"},
+    "compiling": {"file": "text"},
     "running": {"site": "text"},
     "recording": {"sites": "whole", "bytes": "whole"},
     "noise": {"done": "whole", "of": "whole"},

@@ -5,18 +5,57 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bisect_tool.errors import ModelError
 from bisect_tool.worker import protocol
+from bisect_tool.workers.crashes import died_at
 
 BACKWARD = ("pull", "pull_pieces")
 SCRIPT = Path(__file__).resolve().parent.parent / "worker"
 
 
+@dataclass(frozen=True)
+class Program:
+    """What a worker is started with: ``words``, the program first; ``own``: a command of the user's, not the tool's own worker."""
+
+    words: tuple[str, ...]
+    own: bool = False
+
+    @property
+    def name(self) -> str:
+        """The program that is started."""
+        return self.words[0]
+
+    @property
+    def kind(self) -> str:
+        """What the program is, for messages."""
+        return "command" if self.own else "interpreter"
+
+    @property
+    def not_there(self) -> str:
+        """What to do where it cannot be started."""
+        if self.own:
+            return "`command` of this model in recipe.toml names it: see that it is there and may be run"
+        return "set `python` of this model in recipe.toml to the interpreter of its environment"
+
+    @property
+    def no_worker(self) -> str:
+        """What to do where it starts, and does not say that it is ready."""
+        if self.own:
+            return f"{self.name} has to say `ready` on its socket first: see docs/protocol.md"
+        return f"check that {self.name} is the Python that this model needs; see `bisect doctor`"
+
+
+def of_python(python: str) -> Program:
+    """Return what starts the tool's own worker with an interpreter."""
+    return Program((python, "-u", str(SCRIPT)))
+
+
 def model_error(error: Mapping[str, Any], python: str, printed: str) -> ModelError:
-    """Return the error that a worker answers with, which its interpreter's path and what it printed belong to."""
+    """Return the error that a worker answers with, which its interpreter's path ("": it has none) and what it printed belong to."""
     try:
         protocol.check_failure(error)
     except protocol.ProtocolError as wrong:
@@ -41,10 +80,10 @@ def how_it_ended(code: int | None) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (status {code})"
 
 
-def hint_of_end(code: int | None, operation: str, python: str) -> str:
+def hint_of_end(code: int | None, operation: str, program: Program) -> str:
     """Return what to do next where a process ended during an operation."""
     if operation == "start":
-        return f"check that {python} is the Python that this model needs; see `bisect doctor`"
+        return program.no_worker
     if code == -signal.SIGKILL:
         return "the system kills what needs too much memory: try a smaller batch or input in build"
     return "--verbose shows all it printed"
@@ -52,6 +91,10 @@ def hint_of_end(code: int | None, operation: str, python: str) -> str:
 
 def last_words(lines: Sequence[str]) -> str:
     """Return where in the user's code it was, as far as Python's fault handler says, or the last line printed."""
+    native = died_at(lines)
+    if native:
+        said = next((line.strip() for line in reversed(lines) if line.startswith("  what():")), "")
+        return f"it was at {native}" + (f"; {said.partition(':')[2].strip()}" if said else "")
     start = max((i for i, line in enumerate(lines) if line.endswith("(most recent call first):")), default=len(lines))
     for line in lines[start:]:
         found = re.match(r'  File "(.+)", line (\d+) in ', line)
@@ -67,6 +110,8 @@ def _hint_of(error: Mapping[str, Any], python: str) -> str:
     if error["type"] != "ModuleNotFoundError":
         return ""
     if error["phase"] == "import":
+        if not python:
+            return ""
         missing = error["message"].rpartition("named ")[2].strip("'")
         return f"install {missing} for {python}, or set `python` of this model in recipe.toml; see `bisect doctor`"
     return "add the folder that holds it to `path` of this model in recipe.toml"

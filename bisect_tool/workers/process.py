@@ -20,7 +20,7 @@ from typing import Any
 from bisect_tool.errors import BisectError, ModelError, WorkerError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.worker import protocol
-from bisect_tool.workers.failures import SCRIPT, hint_of_end, how_it_ended, last_words, model_error
+from bisect_tool.workers.failures import SCRIPT, Program, hint_of_end, how_it_ended, last_words, model_error
 
 KEPT_LINES = 200
 LONGEST_LINE = 2000  # bytes of one printed line that are kept: a model may print megabytes without a newline
@@ -32,7 +32,6 @@ class Worker:
     """A model's process. ``ask`` sends one request and waits for its reply.
 
     Attributes:
-        command: what was started, for messages.
         silence_limit: seconds without any sign of life (reply, event or output) after which it is killed.
         capabilities: what it says that it can do, once it is ready; see ``worker.protocol``.
         on_life: called at every sign of life, and twice a second without one; what it raises comes out of ``ask``.
@@ -42,7 +41,7 @@ class Worker:
     def __init__(
         self,
         *,
-        python: str,
+        program: Program,
         framework: str,
         path: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
@@ -61,10 +60,10 @@ class Worker:
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._alive_at = time.monotonic()
         self._buffer = bytearray()
-        self.command = [python, "-u", str(SCRIPT), "--framework", framework]
-        for entry in path:
-            self.command += ["--path", entry]
-        self._process, self._socket = _launched(self.command, {**os.environ, **(env or {})}, cwd)
+        self._program = program
+        self._python = "" if program.own else program.name
+        arguments = ["--framework", framework, *(word for entry in path for word in ("--path", entry))]
+        self._process, self._socket = _launched(program, arguments, {**os.environ, **(env or {})}, cwd)
         threading.Thread(target=self._read_output, daemon=True).start()
 
     def ready(self) -> None:
@@ -75,7 +74,7 @@ class Worker:
         while (message := self._receive("start")).get("event") != "ready":
             self._take_event(message)
         if "error" in message:
-            raise model_error(message["error"], self.command[0], self.tail())
+            raise model_error(message["error"], self._python, self.tail())
         hint = "see docs/protocol.md for what a worker has to say"
         version = message.get("protocol")
         if type(version) is int and version != protocol.VERSION:  # anything but a number is said below
@@ -95,12 +94,13 @@ class Worker:
         needed = protocol.REQUESTS[operation].capability
         if needed not in self.capabilities | {protocol.ALWAYS}:
             able = ", ".join(sorted(self.capabilities)) or "nothing"
-            raise ModelError(f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}")
+            found = f"the worker cannot answer {operation!r}: it announces {able}, but not {needed!r}"
+            raise ModelError(found, hint="docs/protocol.md says what each capability asks of a worker")
         self._send(operation, (json.dumps({"op": operation, **request}) + "\n").encode())
         while "event" in (message := self._receive(operation)):
             self._take_event(message)
         if "error" in message:
-            raise model_error(message["error"], self.command[0], self.tail())
+            raise model_error(message["error"], self._python, self.tail())
         if "ok" not in message:
             raise self._garbage(operation, str(message))
         try:
@@ -194,7 +194,9 @@ class Worker:
         return WorkerError(
             f"the worker gave no sign of life for {self.silence_limit:.0f} s during {operation!r}: stopped; "
             + last_words(list(self._tail)),
-            hint="if the model is really this slow, raise --timeout" + self._kernel_hint,
+            hint="if the model is really this slow, raise --timeout" + self._kernel_hint
+            if operation != "start" or not self._program.own
+            else f"{self._program.no_worker}; if it is only slow, raise --timeout",
             detail=self.tail(),
         )
 
@@ -208,7 +210,7 @@ class Worker:
         message = (
             f"the worker {how_it_ended(code)} during {operation!r}; {last_words(list(self._tail))}{self._kernel_hint}"
         )
-        error = WorkerError(message, hint=hint_of_end(code, operation, self.command[0]), detail=self.tail())
+        error = WorkerError(message, hint=hint_of_end(code, operation, self._program), detail=self.tail())
         error.exit_status = code  # type: ignore[attr-defined]
         return error
 
@@ -234,13 +236,13 @@ class Worker:
 
 
 def _launched(
-    command: Sequence[str], env: Mapping[str, str], cwd: str | None
+    program: Program, arguments: Sequence[str], env: Mapping[str, str], cwd: str | None
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start a process that is handed one end of a socket; return it and the other end."""
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(
-            [*command, "--socket", str(theirs.fileno())],
+            [*program.words, *arguments, "--socket", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -252,8 +254,8 @@ def _launched(
     except (OSError, ValueError) as error:
         ours.close()
         raise BisectError(
-            f"cannot start the interpreter {command[0]!r}: {getattr(error, 'strerror', None) or error}",
-            hint="set `python` of this model in recipe.toml to the interpreter of its environment",
+            f"cannot start the {program.kind} {program.name!r}: {getattr(error, 'strerror', None) or error}",
+            hint=program.not_there,
         ) from error
     finally:
         theirs.close()
@@ -263,7 +265,7 @@ def _launched(
 def worker_digest() -> str:
     """Return the digest of the worker's own code: readings are only as good as the code that took them."""
     total = hashlib.blake2b(digest_size=8)
-    for path in sorted(SCRIPT.rglob("*.py")):
+    for path in sorted((*SCRIPT.rglob("*.py"), *SCRIPT.rglob("*.h"), *SCRIPT.rglob("*.cpp"))):
         total.update(path.read_bytes())
     return total.hexdigest()
 

@@ -13,14 +13,19 @@ from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
 from bisect_tool.validation import explain
+from bisect_tool.workers.failures import Program, of_python
 from bisect_tool.workers.process import Event, Worker, default_python
 
 
-def interpreter(recipe: Recipe, spec: ModelSpec) -> str:
-    """Return the interpreter of a model; a relative path is relative to the recipe."""
-    if spec.python is None:
-        return default_python()
-    expanded = os.path.expanduser(spec.python)
+def program_of(recipe: Recipe, spec: ModelSpec) -> Program:
+    """Return what the worker of a model is started with; a relative path is relative to the recipe."""
+    if spec.command is not None:
+        return Program((_located(recipe, spec.command[0]), *spec.command[1:]), own=True)
+    return of_python(default_python() if spec.python is None else _located(recipe, spec.python))
+
+
+def _located(recipe: Recipe, program: str) -> str:
+    expanded = os.path.expanduser(program)
     return str(recipe.folder / expanded) if os.sep in expanded else expanded
 
 
@@ -40,7 +45,7 @@ def start_worker(
         worker = None
         try:
             worker = Worker(
-                python=interpreter(recipe, spec),
+                program=program_of(recipe, spec),
                 framework=spec.framework,
                 path=[str(recipe.folder), *(str(recipe.folder / os.path.expanduser(p)) for p in spec.path)],
                 env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "PYTHONHASHSEED": "0", **spec.env},
@@ -72,6 +77,7 @@ def build_model(worker: Worker, recipe: Recipe, name: str, options: dict[str, An
             "entry": spec.entry,
             "options": {**spec.options, **options},
             "watch": recipe.watch.functions,
+            **({"sources": list(spec.sources)} if spec.sources else {}),
         }
         return Described.model_validate(ask_of(worker, recipe, name, "build", **request))
     except ValidationError as error:

@@ -49,6 +49,18 @@ class Fault:
     line: str = ""
 
 
+@dataclass(frozen=True)
+class Switch(Fault):
+    """A mistake that is compiled into a port in C++, and off until it is asked for.
+
+    file: has the wrong line, in the port's folder.
+    text: what the wrong line has and no other line of this file; empty where that is the switch, ``fault("NAME")``.
+    """
+
+    file: str = ""
+    text: str = ""
+
+
 def loss_fault(what: str, effect: str, line: str, *edits: Edit, target: str = "cls_loss") -> Fault:
     """Describe a mistake in the code after the last module."""
     return Fault(what, effect, "loss", edits=edits, target=target, line=line)

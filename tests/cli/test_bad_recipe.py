@@ -95,7 +95,7 @@ def test_all_mistakes_of_a_recipe_are_listed_at_once(desk: Desk) -> None:
     error = done.err
     for words in (
         "modles: unknown key",
-        "models.ref.framework: expected 'torch' or 'jittor', found 'tensorflow'",
+        "models.ref.framework: expected 'torch', 'jittor', 'libtorch', or any word beside `command`, found 'tensorflow'",
         "models.ref.entry: expected 'file.py:function', found 'reference.py'",
         f"models.port.entry: there is no file nosuch.py in {desk.recipe}",
         "models.port.pyhton: unknown key",

@@ -190,7 +190,7 @@ def test_a_worker_that_cannot_record_or_run_is_an_error(recorded: Desk) -> None:
     """What it cannot do, and what it can, are named by the command that needs it."""
     python = worker_with(recorded.folder, "protocol.CAPABILITIES = ['step', 'survey']")
     recorded.write(toml=with_port(f'python = "{python}"'))
-    assert "cannot answer 'attach': it announces step, survey, but not 'run'" in recorded.run().error(2)
+    assert "model 'port' of small cannot be compared: its worker does not announce run" in recorded.run().error(2)
     error = recorded.capture("--model", "port").error(2)
     assert "model 'port' of small: the worker cannot answer 'record': it announces step, survey" in error
 
@@ -212,7 +212,7 @@ WRONG = "hidden = torch.sin(self.first(x))"
     ("change", "why"),
     [
         ("del operations.OPERATIONS['values'], protocol.REQUESTS['values']", "unknown operation 'values'"),
-        ("protocol.CAPABILITIES -= {'values'}", "the worker cannot answer 'values'"),
+        ("protocol.CAPABILITIES -= {'values'}", "the port's worker does not announce values"),
         ("operations.OPERATIONS['values'] = lambda *_, **__: None", "the reply to 'values' is None, expected object"),
         ("operations.OPERATIONS['values'] = lambda *_, **__: {'net': 1}", "the worker's answer is not usable: "),
     ],

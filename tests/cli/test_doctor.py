@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from scripted_worker import READY, scripted
 
 from cli.desk import TOML, Desk, changed
 
@@ -43,6 +45,41 @@ def test_a_root_that_is_not_called_is_said(desk: Desk) -> None:
     desk.write(port=changed(IDLE, ('{"net": net}', '{"net": net, "other": other}')))
     found = rows(desk, 0)
     assert found["step"]["found"] == "targets: loss, size; no module of 'other' is called"
+
+
+def own_worker(desk: Desk, words: str) -> None:
+    """Let the port be a worker of its own."""
+    desk.write(
+        toml=TOML.replace('framework = "torch"\nentry = "port.py:build"', f'framework = "free"\ncommand = ["{words}"]')
+    )
+
+
+def test_a_worker_of_its_own_is_looked_at_too(desk: Desk) -> None:
+    """The command takes the interpreter's place; what it does not announce is not asked, and no failure."""
+    described = {"framework": "free", "version": "1", "python": "", "seconds": 0.0, "batch": [], "sources": "1"}
+    tensor = {"name": "a.w", "kind": "parameter", "trainable": True, "shape": [1], "dtype": "float32"}
+    module = {"name": "a", "class": "A", "library": False, "leaf": True, "training": True, "settings": {}}
+    reply = {**described, "options": [], "modules": [module], "state": [tensor]}
+    program = Path(scripted(desk.recipe, {**READY, "capabilities": ["run"]}, {"build": [{"ok": reply}]}))
+    own_worker(desk, f"./{program.name}")
+    found = rows(desk, 0)
+    assert {what: row["found"] for what, row in found.items()} == {
+        "command": str(program),
+        "free": "1",
+        "build": "1 module, 1 parameters and buffers",
+        "step": "not asked: its worker does not announce step",
+    }
+
+
+@pytest.mark.parametrize("command", ["./worker", "no-such-worker-anywhere"])
+def test_a_command_that_is_not_there_is_named(desk: Desk, command: str) -> None:
+    """Nothing is started then; one without a slash is looked for where programs are."""
+    own_worker(desk, command)
+    found = rows(desk, 2)
+    assert list(found) == ["command"]
+    shown = desk.recipe / "worker" if command.startswith(".") else command
+    assert found["command"]["found"] == f"{shown}: no program that may be run"
+    assert found["command"]["next"].startswith("`command` of this model in recipe.toml names it")
 
 
 def test_what_is_no_python_is_said_to_be_none(desk: Desk) -> None:

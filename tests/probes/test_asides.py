@@ -16,6 +16,7 @@ from bisect_tool.probes.asides import Asides
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.naming import Naming
 from bisect_tool.sites import STEP, Site
+from bisect_tool.worker import protocol
 
 GRADIENTS: dict[str, Any] = {
     "of": ["loss"], "parameters": {}, "noise": {"parameters": {}, "norm": 0.0}, "sites": {}, "later": 0, "statements": {},
@@ -25,6 +26,8 @@ GRADIENTS: dict[str, Any] = {
 
 class Answering:
     """A worker that answers every request alike."""
+
+    capabilities = protocol.CAPABILITIES
 
     def __init__(self, reply: Any) -> None:
         self.reply = reply

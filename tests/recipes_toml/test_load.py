@@ -43,6 +43,51 @@ def mistakes(folder, text):
     return str(caught.value)
 
 
+def with_command(words, *, framework='"numpy"', entry=""):
+    """Return the recipe whose port is a worker of its own."""
+    text = GOOD.replace('entry = "port.py:build"\n', entry + words + "\n")
+    return text.replace('framework = "jittor"', f"framework = {framework}")
+
+
+@pytest.mark.parametrize(("entry", "read"), [("", ""), ('entry = "model 7"\n', "model 7")])
+def test_a_worker_of_its_own_is_started_by_a_command(folder, entry, read):
+    """Its framework is any word, and its entry any text or none."""
+    (folder / "recipe.toml").write_text(with_command('command = ["./worker", "--fast"]', entry=entry))
+    port = load_recipe(folder).model("port")
+    assert (port.command, port.framework, port.entry, port.python) == (("./worker", "--fast"), "numpy", read, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            with_command('command = ["./worker"]\npython = "python3"'),
+            "models.port.python: there is `command` too, which starts the worker: leave one of them out, found 'python3'",
+        ),
+        (
+            with_command("command = []"),
+            "models.port.command: expected a program and its arguments such as ['./worker']",
+        ),
+        (with_command('command = ["", "-v"]'), "models.port.command: expected a program and its arguments"),
+        (with_command('command = "./worker"'), "models.port.command: expected a list, found './worker'"),
+        (with_command('command = ["./worker", 3]'), "models.port.command.1: expected text, found 3"),
+        (
+            with_command('command = ["./worker"]', framework='"two words"'),
+            "models.port.framework: expected one word such as 'numpy', found 'two words'",
+        ),
+        (
+            GOOD.replace('"jittor"', '"numpy"'),
+            "models.port.framework: expected 'torch', 'jittor', 'libtorch', or any word beside `command`, found 'numpy'",
+        ),
+        (GOOD.replace('entry = "port.py:build"', ""), "models.port.entry: missing"),
+    ],
+)
+def test_mistakes_about_a_command_are_told(folder, text, words):
+    """Each alone: what is right beside a command is no mistake because of it."""
+    assert mistakes(folder, text).startswith(f"{folder / 'recipe.toml'}: {words}")
+    assert ";" not in mistakes(folder, text)
+
+
 def test_a_good_recipe_is_read_whole(folder):
     """Models, options, tolerances and rules arrive as written."""
     recipe = load_recipe(folder)

@@ -13,7 +13,7 @@ import pytest
 from scripted_worker import READY, scripted
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
-from bisect_tool.workers.failures import model_error
+from bisect_tool.workers.failures import Program, model_error, of_python
 from bisect_tool.workers.process import Worker
 
 STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
@@ -23,7 +23,9 @@ STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
 def worker_that(folder: Path, ready: Mapping[str, Any] = READY, **replies: list[Any]) -> Iterator[Worker]:
     """Start a worker that says what it is told to say."""
     seen: list[dict[str, Any]] = []
-    worker = Worker(python=scripted(folder, ready, replies), framework="torch", silence_limit=20, on_event=seen.append)
+    worker = Worker(
+        program=of_python(scripted(folder, ready, replies)), framework="torch", silence_limit=20, on_event=seen.append
+    )
     worker.seen = seen  # type: ignore[attr-defined]
     try:
         yield worker
@@ -142,10 +144,59 @@ def test_a_worker_that_does_not_read_is_stopped(tmp_path: Path) -> None:
         f"sock = socket.socket(fileno=int(sys.argv[-1]))\nsock.sendall({said.encode()!r})\ntime.sleep(100)\n"
     )
     program.chmod(0o755)
-    worker = Worker(python=str(program), framework="torch", silence_limit=1)
+    worker = Worker(program=of_python(str(program)), framework="torch", silence_limit=1)
     worker.ready()
     with pytest.raises(WorkerError, match="no sign of life for 1 s during 'step'"):
         worker.ask("step", more="x" * 4_000_000)
+
+
+def own_worker(folder: Path, *lines: str) -> Program:
+    """Return a program of the user's own that runs some lines, with the socket as ``sock``."""
+    start = ["import socket, sys, time", "sock = socket.socket(fileno=int(sys.argv[-1]))", *lines]
+    (folder / "own.py").write_text("\n".join(start))
+    return Program((sys.executable, str(folder / "own.py")), own=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "next_"),
+    [
+        (
+            ["print('no such option')"],
+            "ended (status 0) during 'start'; last output: no such option",
+            "has to say `ready`",
+        ),
+        (["time.sleep(100)"], "gave no sign of life for 1 s during 'start'", "has to say `ready` on its socket first"),
+        (
+            ["sock.sendall(b'hello\\n')", "time.sleep(9)"],
+            "answered 'start' with something that is no reply: 'hello'",
+            "",
+        ),
+        (
+            ['sock.sendall(b\'{"event": "ready", "protocol": 2}\\n\')', "time.sleep(9)"],
+            "speaks version 2 of the protocol, expected 3",
+            "see docs/protocol.md",
+        ),
+    ],
+)
+def test_a_command_that_is_no_worker_is_told(tmp_path: Path, lines: list[str], said: str, next_: str) -> None:
+    """How it ended, or what it said, and what a worker says first."""
+    worker = Worker(program=own_worker(tmp_path, *lines), framework="numpy", silence_limit=1)
+    try:
+        with pytest.raises(BisectError) as failed:
+            worker.ready()
+    finally:
+        worker.kill()
+    assert said in str(failed.value)
+    assert next_ in failed.value.hint
+    assert "interpreter" not in failed.value.hint
+    assert "Python" not in failed.value.hint
+
+
+def test_a_command_that_cannot_be_started_is_told() -> None:
+    """Which setting names it."""
+    with pytest.raises(BisectError, match="cannot start the command '/no/such/worker': No such file") as failed:
+        Worker(program=Program(("/no/such/worker",), own=True), framework="numpy")
+    assert failed.value.hint == "`command` of this model in recipe.toml names it: see that it is there and may be run"
 
 
 @pytest.mark.parametrize("where", [None, "a.py:1"])

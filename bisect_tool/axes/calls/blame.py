@@ -18,7 +18,7 @@ from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import buffers as sentences
 from bisect_tool.sentences import calls, labels
 from bisect_tool.sentences.spelling import listed
-from bisect_tool.sites import STEP, Site, buffer_of, module_of
+from bisect_tool.sites import STEP, Site, buffer_of, module_of, parent_of
 
 
 def blamed(case: Case, suspects: Sequence[Suspect]) -> list[Blamed]:
@@ -84,7 +84,8 @@ def _in_place(suspect: Suspect) -> bool:
 
 def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
     sites = _roots(group)
-    findings = [Finding("output", sites[:1], _output_sentence(trace, group)), *_settings(trace, sites)]
+    said = Finding("output", sites[:1], _output_sentence(trace, group))
+    findings = [said, *_unread(group), *_settings(trace, sites)]
     return WrongCalls(
         sites=sites,
         leaves=_leaves(group),
@@ -226,6 +227,14 @@ def _as_far_as_told(suspect: Suspect, handed: Collection[Site]) -> Iterator[Site
 
 def _roots(group: Sequence[Suspect]) -> tuple[Site, ...]:
     return tuple(suspect.region.root for suspect in group)
+
+
+def _unread(group: Sequence[Suspect]) -> Iterator[Finding]:
+    """Say which parameters of some calls their own code does not read."""
+    modules = set(map(module_of, _roots(group)))
+    found = [name for suspect in group[:1] for name in suspect.seen.reading.unread if parent_of(name) in modules]
+    if found:
+        yield Finding("not read", tuple(found), calls.not_read(found))
 
 
 def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:

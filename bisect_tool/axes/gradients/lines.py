@@ -24,9 +24,11 @@ from bisect_tool.probes.intervention import Intervention
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.sentences import gradients as sentences
+from bisect_tool.sentences import limits
 from bisect_tool.sites import STEP, Edge, Site
 from bisect_tool.wrong_learning import WrongBackward
 
+NEEDS = frozenset({"survey", "statements"})  # without the variables, a line would be blamed for those that it reads
 MOST_TRIED = 2  # calls of one culprit: what the first hands back may reach nothing that learns, and is not judged then
 
 
@@ -40,11 +42,19 @@ class Code:
 
 
 def with_backward_lines(culprits: Sequence[Culprit], code: Code) -> tuple[Culprit, ...]:
-    """Return the culprits with the line whose backward pass is wrong, where their own code has one."""
+    """Return the culprits with the line whose backward pass is wrong, where their own code has one and the worker can tell."""
+    if not code.asked.question.port.capabilities >= NEEDS:
+        return tuple(culprits)
     return tuple(
         _with_line(culprit, code) if isinstance(culprit, WrongBackward) and type(culprit) is WrongBackward else culprit
         for culprit in culprits
     )
+
+
+def lines_not_asked(culprits: Sequence[Culprit], capabilities: frozenset[str]) -> tuple[str, ...]:
+    """Say that no line was looked for in some culprits, where the worker does not announce what that needs."""
+    lacking = sorted(NEEDS - capabilities) if any(type(one) is WrongBackward for one in culprits) else []
+    return (limits.not_asked(limits.UNANSWERED["pull_statements"], lacking),) if lacking else ()
 
 
 def _with_line(culprit: WrongBackward, code: Code) -> WrongBackward:

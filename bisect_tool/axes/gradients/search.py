@@ -15,7 +15,7 @@ from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.gradients import known
 from bisect_tool.axes.gradients.adding_up import Unsettled, unsettled
 from bisect_tool.axes.gradients.fewest import fewest
-from bisect_tool.axes.gradients.lines import Code, with_backward_lines
+from bisect_tool.axes.gradients.lines import Code, lines_not_asked, with_backward_lines
 from bisect_tool.axes.gradients.partners import held_elsewhere, not_compared
 from bisect_tool.axes.gradients.passes import Backward, Repair, own_pass, whole_pass
 from bisect_tool.axes.gradients.pieces import Pieces, pull_pieces, right_by_pieces
@@ -128,11 +128,12 @@ def _compared(case: Case, asked: Backward) -> GradientAnswer:
     named = {site for culprit in culprits for site in culprit.sites}
     spared = [owner for owner in pieces.off if owner not in named | asked.wrong] if named else []
     not_shown = (sentences.not_shown(spared),) if spared else ()
+    notes = (*not_shown, *lines_not_asked(culprits, case.port.capabilities))
     return GradientAnswer(
         culprits=tuple(culprit for culprit in culprits if culprit not in placed),
         sharper=sharper,
         open_ends=() if left.open_end is None else (left.open_end,),
-        notes=not_shown if left.note is None else (left.note,),
+        notes=notes if left.note is None else (left.note,),
         rounded=left.rounded,
         pulled=right_by_pieces(asked, pieces),
         triage=triage,

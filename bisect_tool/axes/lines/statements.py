@@ -115,7 +115,7 @@ def look_at(
     """
     ours = tuple(variable for variable in recorded(port, capture) if variable.around in code)
     survey = _left_to_the_port(port, layers, port.asides.survey(layers, to_a_crash=to_a_crash))
-    theirs = tuple(variable for variable in survey.variables if variable.around in code)
+    theirs = tuple(variable for variable in survey.variables if variable.around in code and not variable.unseen)
     named = pair_by_name(ours, theirs, port.port_call, port.rename)
     sure = of_one_size(named, ours, theirs)
     same = not_elsewhere(named, port.asides.identify(layers, sure.ours, sure.theirs))

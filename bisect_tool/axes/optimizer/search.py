@@ -29,17 +29,20 @@ class OptimizerAnswer(Answer):
 
 
 def _search(case: Case) -> Answer:
-    """Compare the optimizer's step, where every gradient was asked about."""
+    """Compare the optimizer's step, where every gradient was asked about; it is taken from the reference's, whatever the port's are."""
     gradients = case.capture.manifest.gradients
     compared = case.answer(GradientAnswer)
-    if compared is None or gradients is None or gradients.optimizer is None or case.gradient_target is not None:
+    cannot_tell = "gradients" not in case.port.capabilities
+    asked = case.target is None and case.gradient_target is None and (compared is not None or cannot_tell)
+    if not asked or gradients is None or gradients.optimizer is None:
         return Answer(notes=tuple(_not_compared(case)))
     taken = case.port.asides.steps(case.state)
     if taken is None:  # why is said of all that the port cannot answer
         return Answer()
     if not taken.groups:
         return Answer(notes=(sentences.no_optimizer(),))
-    untrained = {site for culprit in compared.culprits for site in culprit.sites}
+    blamed = () if compared is None else compared.culprits
+    untrained = {site for culprit in blamed for site in culprit.sites}
     pairs = list(_stepped(case, gradients, gradients.optimizer, taken, untrained))
     findings = step_findings(_groups(gradients.optimizer.groups), _groups(taken.groups), pairs)
     off = {name for finding in findings for name in finding.sites}

@@ -6,6 +6,7 @@ import importlib
 from typing import (
     Any,
     Callable,
+    Collection,
     ContextManager,
     Dict,
     Iterable,
@@ -20,6 +21,7 @@ from typing import (
 
 from ..arrays import Array
 from .drawing import Drawing
+from .entry import Compiling
 
 Tensor = Any
 Module = Any
@@ -45,6 +47,12 @@ class Adapter(Protocol):
 
     def kernels(self) -> int | None:
         """Return how many kernels were compiled or loaded so far, None where the framework makes none or nobody knows."""
+
+    def load_entry(self, folder: str, entry: str, compiling: Compiling | None = None) -> Callable[..., Any]:
+        """Return the function that a recipe's entry names. Raises RecipeError where there is none, or none can be made."""
+
+    def watcher(self, is_watched: Callable[[str], bool]) -> Any:
+        """Return who looks at the variables of functions in watched files, see ``code.watching.Watcher``."""
 
     # Modules and their state.
 
@@ -136,6 +144,12 @@ class Adapter(Protocol):
 
     def mutation(self, tensor: Tensor) -> int | None:
         """Return a counter that grows whenever the tensor is overwritten in place, None when it is unknown."""
+
+    def looking_at(self, tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
+        """Begin to look which of some tensors operations read; return who tells of one, None where nobody can."""
+
+    def hidden(self, tree: Tree) -> Callable[[Collection[str]], list[str]]:
+        """Begin to look for calls that nobody sees; return who says of a run, given the names of those that were seen, which."""
 
     def perturb(self, tensor: Tensor, size: float, draw: int) -> Tensor:
         """Return the tensor off by relative noise of a size: each element for itself, and each channel as a whole."""

@@ -8,8 +8,11 @@ what is fused then never crosses a site, whatever is patched.
 from __future__ import annotations
 
 import os
+from typing import Any, Callable
 
+from ..code import watching
 from . import jittor_setup
+from .entry import load_entry
 from .jittor_draws import drawings
 from .jittor_gradients import (
     distinct,
@@ -31,6 +34,7 @@ from .jittor_gradients import (
 from .jittor_modules import (
     class_name,
     held,
+    hidden,
     hold,
     in_float64,
     is_library,
@@ -59,6 +63,7 @@ from .jittor_tensors import (
     is_tensor,
     kept,
     layout,
+    looking_at,
     memory,
     mutation,
     perturb,
@@ -89,6 +94,7 @@ __all__ = [
     "gradients_on",
     "has_path",
     "held",
+    "hidden",
     "hold",
     "holds",
     "in_backward",
@@ -102,6 +108,8 @@ __all__ = [
     "kernels",
     "layout",
     "leaf",
+    "load_entry",
+    "looking_at",
     "memory",
     "module_tree",
     "mutation",
@@ -127,11 +135,13 @@ __all__ = [
     "training",
     "unfrozen",
     "version",
+    "watcher",
     "with_gradients",
     "write",
     "write_apart",
 ]
 
+watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "jittor"
 METHOD = "execute"
 COMPILES = True  # each kernel at its first use

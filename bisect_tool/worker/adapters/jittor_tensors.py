@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, ContextManager, Iterable
+from typing import Any, Callable, ContextManager, Iterable, Sequence
 
 import numpy as np
 
@@ -118,6 +118,11 @@ def sync(tensors: Iterable[Tensor]) -> None:
 def mutation(tensor: Tensor) -> int | None:
     """Return None: a Var does not tell when it is overwritten in place."""
     return None
+
+
+def looking_at(tensors: Sequence[Tensor]) -> Callable[[Tensor], bool | None]:
+    """Return who tells nothing: a module's own tensors are what its code finds under their names."""
+    return lambda _tensor: None
 
 
 def perturb(tensor: Tensor, size: float, draw: int) -> Tensor:

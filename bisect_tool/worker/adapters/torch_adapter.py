@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Callable
 
+from ..code import watching
+from .entry import load_entry
 from .torch_checkpoint import compute_once
 from .torch_draws import drawings
 from .torch_gradients import (
@@ -26,6 +29,7 @@ from .torch_gradients import (
 from .torch_modules import (
     class_name,
     held,
+    hidden,
     hold,
     in_float64,
     is_library,
@@ -54,6 +58,7 @@ from .torch_tensors import (
     is_tensor,
     kept,
     layout,
+    looking_at,
     memory,
     mutation,
     perturb,
@@ -84,6 +89,7 @@ __all__ = [
     "gradients_on",
     "has_path",
     "held",
+    "hidden",
     "hold",
     "holds",
     "in_backward",
@@ -97,6 +103,8 @@ __all__ = [
     "kernels",
     "layout",
     "leaf",
+    "load_entry",
+    "looking_at",
     "memory",
     "module_tree",
     "mutation",
@@ -122,11 +130,13 @@ __all__ = [
     "training",
     "unfrozen",
     "version",
+    "watcher",
     "with_gradients",
     "write",
     "write_apart",
 ]
 
+watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "torch"
 METHOD = "forward"
 COMPILES = False

@@ -34,19 +34,20 @@ def drawings() -> List[Drawing]:
 
     found = [Drawing(torch, name, returned(law)) for name, law in RETURNED.items()]
     found += [Drawing(torch.Tensor, name, returned(RETURNED[name])) for name in ("bernoulli", "multinomial")]
-    found += [Drawing(torch.Tensor, name, in_place(law, _put)) for name, law in IN_PLACE.items()]
-    found += [Drawing(functional, name, _masked) for name in MASKS if hasattr(functional, name)]
-    return [*found, Drawing(torch, "dropout", _masked), *plain_drawings()]
+    found += [Drawing(torch.Tensor, name, in_place(law, put)) for name, law in IN_PLACE.items()]
+    found += [Drawing(functional, name, masked) for name in MASKS if hasattr(functional, name)]
+    return [*found, Drawing(torch, "dropout", masked), *plain_drawings()]
 
 
-def _put(tensor: Tensor, values: Tensor) -> Tensor:
+def put(tensor: Tensor, values: Tensor) -> Tensor:
+    """Fill a tensor with others' values, and return it."""
     import torch
 
     with torch.no_grad():
         return tensor.copy_(values)
 
 
-def _masked(original: Function, drawn: Drawn) -> Function:
+def masked(original: Function, drawn: Drawn) -> Function:
     """See dropout: as its mask, which holds 0 or the factor of what is kept."""
     import torch
 

@@ -37,7 +37,7 @@ class Lines:
     ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
     functions in there, and may add those of an imported module elsewhere. ``in_backward()`` tells whether a backward pass
     runs: what is assigned then, in code that is computed again to save memory, is no site. Neither is what is assigned
-    inside a functional transform, as ``in_transform()`` tells.
+    inside a functional transform, as ``in_transform()`` tells. ``watcher(is_watched)`` looks at the functions of the files that are watched.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Lines:
         patterns: Sequence[str],
         in_backward: Callable[[], bool] = lambda: False,
         in_transform: Callable[[], bool] = lambda: False,
+        watcher: Callable[[Callable[[str], bool]], Any] = Watcher,
     ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._patterns = [_split(pattern) for pattern in patterns]
@@ -54,7 +55,7 @@ class Lines:
         self._elsewhere = _files_of([module for module, _ in self._patterns])
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
-        self.watcher = Watcher(self._is_watched)
+        self.watcher = watcher(self._is_watched)
 
     @contextlib.contextmanager
     def watching(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import inspect
-import os
-import sys
 import time
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
@@ -14,14 +11,11 @@ import numpy as np
 
 from ..adapters.adapter import Adapter, Module, Optimizer, Tensor
 from ..arrays import Array, trees
+from ..failures import RecipeError
 from . import calls
 from .draws import Draws
 
 Result = TypeVar("Result")
-
-
-class RecipeError(Exception):
-    """A mistake in the recipe's own code or in what it returns; the message is for the user."""
 
 
 class Model:
@@ -143,25 +137,6 @@ class Model:
             except (TypeError, ValueError):
                 problems[name] = "is %s, expected a scalar" % _say(value)
         return values, problems
-
-
-def load_entry(folder: str, entry: str) -> Callable[..., Any]:
-    """Import ``file.py:function`` from the recipe's folder and return the function."""
-    file_name, _, function = entry.partition(":")
-    path = os.path.join(folder, file_name)
-    name = os.path.splitext(os.path.basename(file_name))[0]
-    if name in sys.modules:  # a recipe's bisect.py must not become the one that libraries import
-        name = "recipe_" + name
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not os.path.isfile(path):
-        raise RecipeError("entry %r: there is no file %s in %s" % (entry, file_name, folder))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    found: Callable[..., Any] | None = getattr(module, function, None)
-    if found is None or not callable(found):
-        raise RecipeError("entry %r: %s has no function %s" % (entry, file_name, function))
-    return found
 
 
 def accepted_options(function: Callable[..., Any]) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, ContextManager, Optional
 
 from ..code import variables
+from ..code.cpp_running import Unseen
 from ..code.lines import Where
 from ..code.rewriting import Place
 from ..code.variables import Parts
@@ -34,6 +35,8 @@ def watching(probe: Probe, on_assigned: OnAssigned = nobody, on_caught: Caught =
             # Also where nobody looks: who does changes no digit.
             parts = variables.settled_parts(probe.adapter, value)
             on_assigned(site, place, current(), where, parts, value)
+            if isinstance(value, Unseen):
+                return value
             _look(probe, site, parts, value)
             return _replaced(probe, site, parts, value) if site in probe.sites and place.replaceable else value
 

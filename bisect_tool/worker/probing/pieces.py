@@ -16,7 +16,7 @@ import numpy as np
 
 from ..adapters.adapter import Adapter, Tensor
 from ..arrays import Array, trees
-from ..model import build
+from ..failures import RecipeError
 from ..model.calls import Call
 from . import assigned, own
 from .boundaries import Recorded
@@ -224,7 +224,7 @@ class Pieces:
         def begin(mine: own.Own) -> Tensor:
             path, key = next(left)
             if path is None or key is None:
-                raise build.RecipeError("%s: the output cannot be given the reference's value" % site)
+                raise RecipeError("%s: the output cannot be given the reference's value" % site)
             array = own.written(probe.reference.read(key), mine.shape, mine.kind)
             like = own.taking(self._adapter, self._adapter.cast(probe.tensor(array), mine.dtype), mine)
             return self._leaf(piece, (site, "output", path), like, key, mine.takes)

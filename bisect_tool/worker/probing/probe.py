@@ -88,7 +88,10 @@ class Probe:
             self.contents.begin()
             batch = own.batch(self.model, self.reference)
             with calls.wrapped(self.adapter, self.model.tree, around, watching) as self.counts:
+                held = {name: self.model.state[name][0] for name in self.state}
+                was_read = self.adapter.looking_at(list(held.values()))
                 targets = self.model.run_step(batch)
+                unread = sorted(name for name in self.receipts if name in held and was_read(held[name]) is False)
                 values, problems = self.model.read_targets(targets)
                 gradients = pulled(targets)
             standing = {name: self._put[name] for name in self.state - set(self.receipts)}
@@ -105,6 +108,7 @@ class Probe:
             "calls": self.calls,
             "draws": self.model.draws.reading(),
             "transformed": calls.transformed(),
+            "unread": unread,
             "kernels": None if before is None or after is None else after - before,
             "seconds": time.perf_counter() - start,
             **gradients,

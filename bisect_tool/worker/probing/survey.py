@@ -10,6 +10,7 @@ from ..arrays import trees
 from ..arrays.measure import ROUNDING
 from ..arrays.telling import is_telling
 from ..code import variables
+from ..code.cpp_running import Unseen
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
 from ..code.variables import Parts
@@ -57,6 +58,7 @@ class Survey:
                 "place": place,
                 "declared": declared,
                 "type": type(value).__name__,
+                "unseen": isinstance(value, Unseen),
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..adapters.adapter import Tensor
 from ..arrays import Array, measure, trees
-from ..model import build
+from ..failures import RecipeError
 from ..model.calls import Call
 from . import assigned, forward
 from .boundaries import Recorded
@@ -180,7 +180,7 @@ class Whole:
             gradient, shape = self._reference.gradient((site, part, path)), tuple(map(int, tensor.shape))
             if gradient is not None and gradient.size != math.prod(shape):
                 said = "the %s of %s has shape %s here, and the reference's gradient there %s"
-                raise build.RecipeError(said % (part, site, list(shape), list(gradient.shape)))
+                raise RecipeError(said % (part, site, list(shape), list(gradient.shape)))
             if gradient is not None:
                 self._roots.append((tensor, gradient))
 
@@ -194,7 +194,7 @@ class Whole:
         wanted = self._reference.gradients["of"]
         of = [name for name in wanted if self._adapter.is_tensor(targets.get(name))]
         if not of:
-            raise build.RecipeError("step returns plain numbers for %s: gradients need the tensors" % ", ".join(wanted))
+            raise RecipeError("step returns plain numbers for %s: gradients need the tensors" % ", ".join(wanted))
         roots = [(targets[name], of_one(targets[name])) for name in of]
         state = self._probe.model.state
         trained = [name for name, (_, _, trainable) in state.items() if trainable or name in self._thawed]

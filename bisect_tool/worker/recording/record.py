@@ -16,6 +16,7 @@ from ..arrays.shards import ShardWriter, writing
 from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
+from ..failures import RecipeError
 from ..model import build as building
 from ..model import calls, describe
 from ..model.draws import Giving
@@ -126,13 +127,13 @@ def _hooked(model: building.Model, recorder: Recorder) -> Read:
 def _check(plain: Read, hooked: Read, rewritten: Collection[str]) -> None:
     if bits(plain) != bits(hooked):
         also = ", and return its optimizer from build if step changes weights by one" if rewritten else ""
-        raise building.RecipeError(
+        raise RecipeError(
             "two runs of step(batch) gave different targets (%s, then %s): the reference must be deterministic; "
             "switch dropout and other randomness off in build, and keep nothing in Python attributes from one step to the "
             "next (a counter, a list)%s" % (plain[0], hooked[0], also)
         )
     if not hooked[0]:
-        raise building.RecipeError(
+        raise RecipeError(
             "no scalar among what step(batch) returned: %s" % "; ".join("%s %s" % pair for pair in hooked[1].items())
         )
 
@@ -151,7 +152,7 @@ def _gradients(
     if grads is None:
         return None
     if recorder.trains:
-        raise building.RecipeError(
+        raise RecipeError(
             "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
             % ", ".join(sorted(recorder.rewritten))
         )

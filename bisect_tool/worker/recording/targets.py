@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Tuple
 
-from ..model.build import Model, RecipeError
+from ..failures import RecipeError
+from ..model.build import Model
 
 TOTALS = ("loss", "total_loss")  # what a target is called that is the whole of them
 Read = Tuple[Dict[str, float], Dict[str, str]]  # {target: number}, {target: why it is no scalar}

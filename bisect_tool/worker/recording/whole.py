@@ -12,8 +12,9 @@ from ..arrays.shards import ShardWriter
 from ..code import variables
 from ..code.lines import Lines, Where
 from ..code.rewriting import Place
+from ..failures import RecipeError
 from ..model import calls
-from ..model.build import Model, RecipeError
+from ..model.build import Model
 from ..probing.pieces import of_one
 from .recorder import Recorder
 from .targets import Bits, bits

@@ -37,7 +37,7 @@ class Asides:
         return self.pulled
 
 
-ALL_CAN = frozenset({"gradients", "statements"})
+ALL_CAN = frozenset({"gradients", "statements", "survey"})
 
 
 def excerpt(line: int) -> Excerpt:

@@ -209,6 +209,16 @@ def test_a_worker_that_takes_no_steps_is_no_open_end() -> None:
     assert port.asked == []
 
 
+def test_a_worker_without_gradients_takes_its_steps_from_the_references() -> None:
+    """The port's own gradients are no part of that."""
+    able = EVERYTHING - {"gradients"}
+    port = SimulatedOptimizer(groups=(({**SGD, "lr": 1.0}, ALL),), capabilities=able)
+    (culprit,) = OPTIMIZER.search(port.case(gradients=None)).culprits
+    assert culprit.sites == tuple(map(Site, ALL))
+    one = dataclasses.replace(port.case(gradients=None), target="loss")
+    assert OPTIMIZER.search(one).culprits == ()
+
+
 def test_a_step_that_is_no_number_is_a_culprit() -> None:
     """Without a cause."""
     port = SimulatedOptimizer(take=lambda start, _gradient, **_: [np.full_like(start, np.nan)] * 2)

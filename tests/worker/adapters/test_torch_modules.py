@@ -43,7 +43,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder: Path = tmp_path_factory.mktemp("library")
     (folder / "library_net.py").write_text(SOURCE)
     (folder / "capture").mkdir()
-    model = build.build(torch_adapter, build.load_entry(str(folder), "library_net.py:build"), {})
+    model = build.build(torch_adapter, torch_adapter.load_entry(str(folder), "library_net.py:build"), {})
     how = {"include": [], "exclude": [], "seeds": [], "grads": {"of": None}}
     return record.record(model, lambda _seed: model, lines_of(folder), WIRE, str(folder / "capture"), **how)
 

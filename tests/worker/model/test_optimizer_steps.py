@@ -19,6 +19,7 @@ from bisect_tool.axes.optimizer.findings import step_findings
 from bisect_tool.axes.optimizer.stepped import Stepped
 from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import slopes
+from bisect_tool.worker.failures import RecipeError
 from bisect_tool.worker.model import build, optimizer
 
 SETTINGS = {"lr": 0.01, "momentum": 0.9, "nesterov": True}
@@ -30,7 +31,7 @@ def tiny(make: Any) -> build.Model:
     """Build the tiny model with an optimizer that ``make`` makes of its net."""
 
     def recipe() -> dict:
-        built = build.load_entry(str(TINY), "tiny_torch.py:build")()
+        built = torch_adapter.load_entry(str(TINY), "tiny_torch.py:build")()
         return {**built, "optimizer": make(built["modules"]["net"])}
 
     return build.build(torch_adapter, recipe, {})
@@ -135,7 +136,7 @@ def test_a_recipe_needs_no_optimizer() -> None:
 
 def test_something_else_for_an_optimizer_is_a_mistake_of_the_recipe() -> None:
     """The message says what was returned."""
-    with pytest.raises(build.RecipeError, match="'optimizer' is str 'SGD', expected an optimizer of this framework"):
+    with pytest.raises(RecipeError, match="'optimizer' is str 'SGD', expected an optimizer of this framework"):
         tiny(lambda _net: "SGD")
 
 
@@ -147,7 +148,7 @@ sys.path[:0] = [recipe, recipe + "/../detection"]
 from bisect_tool.worker.model import build, optimizer
 from bisect_tool.worker.adapters import jittor_adapter as adapter
 adapter.prepare()
-model = build.build(adapter, build.load_entry(recipe, "faults.py:build"), {"size": 64, "fault": fault})
+model = build.build(adapter, torch_adapter.load_entry(recipe, "faults.py:build"), {"size": 64, "fault": fault})
 given = np.load(start)
 for name in model.state:
     adapter.write(model.state[name][0], given["start " + name])
@@ -174,7 +175,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Arrays, lis
     """The start and gradients of YOLO11n on disk and in memory, the reference's groups, and its values after the steps."""
     recipe = RECIPES / "yolo11n"
     with imports_from(recipe, RECIPES / "detection"):
-        model = build.build(torch_adapter, build.load_entry(str(recipe), "reference.py:build"), {"size": 64})
+        model = build.build(torch_adapter, torch_adapter.load_entry(str(recipe), "reference.py:build"), {"size": 64})
     draw = np.random.default_rng(0)
     given = {f"start {name}": array for name, array in model.own.items()}
     for name, (_, _, trainable) in model.state.items():

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from bisect_tool.worker.adapters import torch_adapter
+from bisect_tool.worker.failures import RecipeError
 from bisect_tool.worker.model import state
-from bisect_tool.worker.model.build import Model, RecipeError
+from bisect_tool.worker.model.build import Model
 
 LARGE = state.MOST_HASHED // 4 + 1
 

@@ -57,7 +57,7 @@ def test_calls_inside_a_transform_are_let_through_and_named(made: str, tmp_path:
     (tmp_path / "capture").mkdir()
 
     def built(seed: int = 0) -> build.Model:
-        return build.build(torch_adapter, build.load_entry(str(tmp_path), "inside.py:build"), {"seed": seed})
+        return build.build(torch_adapter, torch_adapter.load_entry(str(tmp_path), "inside.py:build"), {"seed": seed})
 
     how: dict[str, Any] = {"include": [], "exclude": [], "seeds": [], "grads": {"of": None}}
     manifest = record.record(built(), built, lines_of(tmp_path), WIRE, str(tmp_path / "capture"), **how)

@@ -98,7 +98,7 @@ SITES = ["net.body", "net.head", "net"]
 
 def model_of(folder: Path, **options: Any) -> build.Model:
     """Build one side."""
-    return build.build(torch_adapter, build.load_entry(str(folder), "net.py:build"), options)
+    return build.build(torch_adapter, torch_adapter.load_entry(str(folder), "net.py:build"), options)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_model import SITES, Small, record_small
 
-from bisect_tool.worker.model import build
+from bisect_tool.worker.failures import RecipeError
 from bisect_tool.worker.probing import whole
 from bisect_tool.worker.probing.corrections import corrections
 from bisect_tool.worker.probing.names import Name
@@ -84,7 +84,7 @@ def test_targets_that_are_numbers_are_refused(small: Small) -> None:
     probe = small.probe()
     step = probe.model.step
     probe.model.step = lambda batch: {name: value.item() for name, value in step(batch).items()}
-    with pytest.raises(build.RecipeError, match="step returns plain numbers for loss"):
+    with pytest.raises(RecipeError, match="step returns plain numbers for loss"):
         whole.read(probe)
 
 

@@ -55,7 +55,7 @@ def noise_of(folder: Path, inside: str = "", after: str = "") -> dict[str, Any]:
     (folder / "capture").mkdir()
 
     def built(seed: int = 0) -> build.Model:
-        return build.build(torch_adapter, build.load_entry(str(folder), "odd.py:build"), {"seed": seed})
+        return build.build(torch_adapter, torch_adapter.load_entry(str(folder), "odd.py:build"), {"seed": seed})
 
     how: dict[str, Any] = {"include": [], "exclude": [], "seeds": [], "grads": None}
     manifest = record.record(built(), built, lines_of(folder), WIRE, str(folder / "capture"), **how)
@@ -139,7 +139,7 @@ def test_it_leaves_nothing_behind_in_modules(tmp_path: Path) -> None:
 def test_containers_that_code_goes_through_are_left_alone(tmp_path: Path) -> None:
     """A caller may iterate over its layers while one of them is computed once more; what was added alone is taken out."""
     (tmp_path / "odd.py").write_text(SOURCE.format(inside="pass", after="pass"))
-    model = build.build(torch_adapter, build.load_entry(str(tmp_path), "odd.py:build"), {})
+    model = build.build(torch_adapter, torch_adapter.load_entry(str(tmp_path), "odd.py:build"), {})
     net = model.roots["net"]
     net.layers, net.seen = {"a": 1, "b": 2}, [1]
     came_to = []

@@ -23,7 +23,9 @@ RECIPE = RECIPES / "yolo11n"
 def model() -> Iterator[build.Model]:
     """The reference on a small image; what the recipe imports is forgotten again."""
     with imports_from(RECIPE, RECIPES / "detection"):
-        yield build.build(torch_adapter, build.load_entry(str(RECIPE), "reference.py:build"), {"size": 64, "images": 2})
+        yield build.build(
+            torch_adapter, torch_adapter.load_entry(str(RECIPE), "reference.py:build"), {"size": 64, "images": 2}
+        )
 
 
 def recorded(model: build.Model, folder: Path, include: tuple = (), exclude: tuple = ()) -> tuple:

@@ -30,7 +30,7 @@ class Wire:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[build.Model, dict, Path]]:
     """A model, and its manifest with gradients."""
     with imports_from(RECIPE, RECIPES / "detection"):
-        function = build.load_entry(str(RECIPE), "reference.py:build")
+        function = torch_adapter.load_entry(str(RECIPE), "reference.py:build")
         model = build.build(torch_adapter, function, {"size": 64, "images": 2})
         folder = tmp_path_factory.mktemp("gradients")
         watched = lines.Lines([str(RECIPE), str(RECIPES / "detection")], [])

@@ -1,0 +1,268 @@
+"""Variables of C++ code: what a statement assigns is what its last operation, or the last call in it, gives.
+
+Nobody can look at variables of compiled code. But every operation of libtorch tells by its backtrace in which statement it
+stands, and the source of that which variable it assigns. What nobody holds once the statement is over was no variable's value,
+and is none here. What was assigned without an operation of its own is seen where one reads it (``cpp_binding``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .cpp_binding import Binding, Tensors
+from .cpp_names import spelled
+from .cpp_running import UNKNOWN, Key, Running, Scope, Step, Unseen, check_form, several, tensors_in
+from .cpp_source import return_after, statement_at, text_of
+from .cpp_statement import NOWHERE
+from .cpp_symbols import Symbols
+from .rewriting import Place
+from .watching import Assigned, Caught
+
+# Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
+INSIDE = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index", "aten::fill_", "aten::copy_")
+
+
+class CppWatcher:
+    """The functions of a port in C++. Attributes as of ``watching.Watcher``.
+
+    ``runtime`` is the port's. A variable takes another value if it is known from an earlier run which operation is the
+    statement's last; a parameter, where operations read it.
+    """
+
+    def __init__(self, is_watched: Callable[[str], bool], runtime: Any) -> None:
+        self.places: List[Place] = []
+        self.skipped: Dict[str, str] = {}
+        self._is_watched = is_watched
+        self._runtime = runtime
+        self._symbols = Symbols(runtime.place_of)
+        self._chains: Dict[Tuple[int, ...], List[Key]] = {}
+        self._first: Dict[Tuple[int, ...], int] = {}  # which address is the first in a watched file
+        self._of: Dict[Tuple[Key, str], Place] = {}
+        self._last: Dict[Key, int] = {}  # which of its operations is a statement's last
+        self._open: List[Running] = []  # in the call that runs, the outermost first
+        self._around: List[List[Running]] = []
+        self._running: Optional[Running] = None  # in which an operation has begun
+        self._nowhere = False  # it is not known in which statement
+        self._assigned: Assigned = lambda _place, value, _line: value
+        self._binding = Binding(self._assigned, self._place_of, set())
+
+    @contextlib.contextmanager
+    def watching(self, assigned: Assigned, _caught: Caught) -> Iterator[None]:
+        """Call ``assigned(place, value, line)`` after every assignment that can be seen; see ``watching.Watcher``."""
+        before, self._assigned = self._assigned, assigned
+        self._open, self._around, self._running = [], [], None
+        self._binding = Binding(assigned, self._place_of, set(self._runtime.state()))
+        self._runtime.trace_by(self)
+        try:
+            yield
+            self._close(0)
+        finally:
+            self._runtime.trace_by(None)
+            self._assigned, self._open, self._around = before, [], []
+
+    def enter(self) -> None:
+        """Take note that a module call begins: what runs in it is no part of the statement that makes it."""
+        self._around.append(self._open)
+        self._open = []
+
+    def leave(self) -> None:
+        """Take note that it is over."""
+        self._close(0)
+        self._open = self._around.pop()
+
+    def reads(self, name: str, addresses: Sequence[int], way: int, tensors: Tensors) -> Optional[List[Any]]:
+        """Take note of an operation that begins, and what it reads; return what is to be read instead, None where that stays."""
+        chain = self._chain(addresses)
+        self._running = None
+        if not chain:
+            return None
+        site = self._first[tuple(addresses)]
+        step = Step(tuple(addresses[site:]), (*addresses[:site], way))
+        self._enter(chain, step, name in INSIDE)
+        running = self._running = self._open[-1]
+        self._nowhere = chain[-1].statement.kind == NOWHERE
+        if not self._nowhere:
+            running.count += 1
+            running.seen.add(step)
+            running.latest = step
+            self._binding.read(running, name.rpartition(":")[2], tensors)
+        instead = {address: other for one in self._open for address, other in one.scope.instead.items()}
+        if not any(address in instead for address, _ in tensors):
+            return None
+        return [instead.get(address, tensor) for address, tensor in tensors]
+
+    def gives(self, values: List[Any]) -> Optional[List[Any]]:
+        """Take note of what an operation gave; return what is to take the place of it, None where it stays."""
+        running = self._running
+        if running is None:
+            return None
+        self._know(running.scope, values)
+        if self._nowhere:
+            return None
+        running.values = values
+        running.every += tensors_in(values)
+        if self._last.get(running.key) != running.count or not self._fits(running):
+            return None
+        running.told = True
+        return running.values if self._tell(running, over=False) else None
+
+    def called(self, addresses: Sequence[int], value: Any) -> Any:
+        """Take note of a module call that is over; return what its caller is to get."""
+        self.reads("", addresses, 0, [])
+        other = self.gives([value])
+        return value if other is None else other[0]
+
+    def _know(self, scope: Scope, values: Any) -> None:
+        for value in tensors_in(values):
+            scope.known[self._runtime.address_of(value)] = value
+
+    def _enter(self, chain: List[Key], step: Step, inside: bool) -> None:
+        """Close the statements that are over, and open those that begin."""
+        same = 0
+        while same < min(len(chain), len(self._open)) and self._is_at(self._open[same].key, chain[same]):
+            same += 1
+        if same == len(chain):
+            running = self._open[same - 1]
+            # The same operation once more is another time round a loop, of the user's or inside a function that is called.
+            called = len(self._open) == same and running.latest is not None and running.latest.site == step.site
+            same -= step in running.seen and not (called and (inside or running.latest != step))
+        before = self._open[same] if len(self._open) > same else None
+        goes_on = before is not None and same < len(chain) and before.key.function == chain[same].function
+        self._close(same, goes_on=goes_on)
+        for key in chain[same:]:
+            caller = self._open[-1] if self._open else None
+            if caller is not None:
+                caller.called = True
+            scope = before.scope if before is not None and goes_on else Scope()
+            self._open.append(Running(key, scope, caller))
+            if not goes_on:
+                self._binding.begin(self._open[-1])
+            goes_on = False
+
+    def _is_at(self, running: Key, key: Key) -> bool:
+        return running == key or (key.statement.kind == NOWHERE and running[:2] == key[:2])
+
+    def _close(self, left: int, *, goes_on: bool = False) -> None:
+        """Close statements until so many are left; ``goes_on``: the function of the last of them does."""
+        while len(self._open) > left:
+            over = self._open.pop()
+            known = self._last.setdefault(over.key, over.count)
+            if known != over.count:
+                self._last[over.key] = UNKNOWN
+            held = over.values is not None and self._fits(over) and self._is_held(over.values)
+            if held and not over.told:
+                self._tell(over, over=True)
+            elif not over.told:
+                self._miss(over)
+            for name in over.key.statement.beside:
+                over.scope.names.pop(name, None)
+                over.scope.unseen[name] = self._place_of(over.key, name, "assigned")
+            if len(self._open) > left or not goes_on:
+                self._return(over)
+
+    def _return(self, over: Running) -> None:
+        """Hand what a function returns, whose last statement with an operation is over, to its caller's statement."""
+        key, scope = over.key, over.scope
+        if key.statement.kind != "return":
+            found = return_after(text_of(key.file), key.statement)
+            key, over.values = key if found is None else key._replace(statement=found), None
+        if key.statement.kind == "return" and (over.values is None or key.statement.parts):
+            parts = [scope.value(name) for name in key.statement.parts]
+            every = [tensor for tensor in dict.fromkeys(over.every) if self._is_held([tensor])]
+            parts = parts if None not in parts else every if len(every) == len(parts) and key is over.key else []
+            over.values = None if not parts else parts if len(parts) == 1 else [tuple(parts)]
+            value, place = Unseen() if over.values is None else over.values[0], self._place_of(key, "return", "return")
+            self._read_instead(scope, place, value, self._assigned(place, value, place.line))
+        if over.caller is not None:
+            over.caller.values = over.values
+            for tensor in tensors_in(over.values):
+                address = self._runtime.address_of(tensor)
+                if address in scope.instead:
+                    over.caller.scope.instead[address] = scope.instead[address]
+                    over.caller.scope.kept.append(tensor)
+
+    def _miss(self, over: Running) -> None:
+        """Keep in mind which names were assigned what nobody has seen."""
+        self._binding.miss(over)
+        for name in over.key.statement.names:
+            over.scope.names.pop(name, None)
+            if over.key.statement.kind == "assigned":
+                over.scope.unseen[name] = self._place_of(over.key, name, over.key.statement.kind)
+
+    def _fits(self, running: Running) -> bool:
+        names, values = running.key.statement.names, running.values or []
+        if running.key.statement.kind == "changed":
+            return running.scope.value(names[0]) is not None
+        return len(names) == 1 or (len(names) > 1 and len(names) == len(several(values)))
+
+    def _is_held(self, values: List[Any]) -> bool:
+        """Tell whether somebody beside this code holds what an operation gave."""
+        return all(self._runtime.holders(tensor) > 1 for tensor in tensors_in(values))
+
+    def _read_instead(self, scope: Scope, place: Place, own: Any, other: Any) -> None:
+        """Let operations read another value where compiled code has its own."""
+        if own is not other:
+            check_form(place, own, other)
+            pairs = zip(tensors_in(own), tensors_in(other))
+            scope.instead.update({self._runtime.address_of(mine): theirs for mine, theirs in pairs})
+
+    def _tell(self, running: Running, *, over: bool) -> bool:
+        """Report what a statement assigns; tell whether another value takes the place of what its last operation gave.
+
+        Where the statement is ``over`` its variable holds it already, and another one is read in its place.
+        """
+        names, values, scope = running.key.statement.names, running.values or [], running.scope
+        kind, whole = running.key.statement.kind, len(names) == 1
+        found = [values[0] if len(values) == 1 else tuple(values)] if whole else several(values)
+        if kind == "changed":  # in part: it is looked at as a whole
+            found = [scope.value(names[0])]
+        self._binding.miss(running)
+        places = [self._place_of(running.key, name, kind) for name in names]
+        new = [self._assigned(place, value, place.line) for place, value in zip(places, found)]
+        late = over or kind == "changed"
+        for place, own, other in zip(places, found, new):
+            if late:
+                self._read_instead(scope, place, own, other)
+            elif own is not other:
+                check_form(place, own, other)
+            self._name(scope, place.variable, own if late else other)
+        if late or all(one is other for one, other in zip(new, found)):
+            return False
+        nested = whole == (len(values) > 1)
+        running.values = ([tuple(new)] if not whole else list(new[0])) if nested else new
+        return True
+
+    def _name(self, scope: Scope, name: str, value: Any) -> None:
+        scope.unseen.pop(name, None)
+        self._know(scope, value)
+        tensors = tensors_in(value)
+        scope.names[name] = self._runtime.address_of(tensors[0]) if value is (tensors or [None])[0] else UNKNOWN
+
+    def _place_of(self, key: Key, name: str, kind: str) -> Place:
+        if (key, name) not in self._of:
+            self._of[key, name] = Place(key.function, name, key.statement.first, key.file, kind, True)
+            self.places.append(self._of[key, name])
+        return self._of[key, name]
+
+    def _chain(self, addresses: Sequence[int]) -> List[Key]:
+        """Return the statements that run, the outermost first."""
+        known = tuple(addresses)
+        if known not in self._chains:
+            try:
+                at = [self._symbols.at(address) for address in addresses]
+            except OSError:
+                self.skipped["addr2line"] = "it is not installed (binutils), and tells the lines of C++ code"
+                at = []
+            frames = [frame for inlined in at for frame in inlined]
+            watched = [any(self._is_watched(frame.file) for frame in inlined) for inlined in at]
+            self._first[known] = watched.index(True) if True in watched else 0
+            self._chains[known] = [
+                Key(spelled(frame.function, found.within), os.path.realpath(frame.file), found)
+                for frame in reversed(frames)
+                if self._is_watched(frame.file)
+                for found in [statement_at(text_of(frame.file), frame.line)]
+                if found is not None
+            ]
+        return self._chains[known]
