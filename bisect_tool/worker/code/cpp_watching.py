@@ -18,7 +18,7 @@ from .cpp_source import return_after, statement_at, text_of
 from .cpp_statement import NOWHERE
 from .cpp_symbols import Symbols
 from .rewriting import Place
-from .watching import Assigned, Caught
+from .watching import Assigned, Caught, Where
 
 # Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
 INSIDE = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index", "aten::fill_", "aten::copy_")
@@ -44,6 +44,7 @@ class CppWatcher:
         self._open: List[Running] = []  # in the call that runs, the outermost first
         self._around: List[List[Running]] = []
         self._running: Optional[Running] = None  # in which an operation has begun
+        self._called_at: Optional[Where] = None
         self._nowhere = False  # it is not known in which statement
         self._assigned: Assigned = lambda _place, value, _line: value
         self._binding = Binding(self._assigned, self._place_of, set())
@@ -62,8 +63,14 @@ class CppWatcher:
             self._runtime.trace_by(None)
             self._assigned, self._open, self._around = before, [], []
 
-    def enter(self) -> None:
+    def caller(self) -> Optional[Where]:
+        """Return (file, line) of the statement that makes the call which has begun last; None where it is not known."""
+        return self._called_at
+
+    def enter(self, addresses: Sequence[int]) -> None:
         """Take note that a module call begins: what runs in it is no part of the statement that makes it."""
+        chain = self._chain(addresses)
+        self._called_at = (chain[-1].file, chain[-1].statement.first) if chain else None
         self._around.append(self._open)
         self._open = []
 
@@ -256,6 +263,8 @@ class CppWatcher:
                 self.skipped["addr2line"] = "it is not installed (binutils), and tells the lines of C++ code"
                 at = []
             frames = [frame for inlined in at for frame in inlined]
+            if at and not any(at) and addresses:
+                self.skipped["port"] = "it was compiled without line tables: -g1 makes them"
             watched = [any(self._is_watched(frame.file) for frame in inlined) for inlined in at]
             self._first[known] = watched.index(True) if True in watched else 0
             self._chains[known] = [
