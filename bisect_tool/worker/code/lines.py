@@ -72,6 +72,7 @@ class Lines:
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
+            place.site = ""
             if self._in_transform() or not self._is_wanted(place):
                 return value
             if self._in_backward():
@@ -84,6 +85,7 @@ class Lines:
                 self.cut.add(name)
                 return value
             site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
+            place.site = site
             where = line if isinstance(line, tuple) else (place.file, place.line)
             new = assigned(site, place, where, value)
             return new if place.replaceable else value

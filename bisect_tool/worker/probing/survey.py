@@ -60,6 +60,7 @@ class Survey:
                 "declared": declared,
                 "type": type(value).__name__,
                 "unseen": isinstance(value, Unseen),
+                "read": at.read or [],
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )
