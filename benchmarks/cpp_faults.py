@@ -19,7 +19,7 @@ sys.path[:0] = [str(RECIPE), str(ROOT / "recipes" / "detection")]
 from cpp_faults import FAULTS  # noqa: E402 - the recipe's own folder is on the path now
 
 SIZE = ("--option", "size=192")
-LISTED = 7  # lines beside the one that is shown
+LISTED = 10  # lines beside the one that is shown
 
 
 def bisect(*words: str) -> str:

@@ -50,6 +50,7 @@ class Framework:
         kernels: how it compiles them, None where it comes with all.
         lists_buffers: ``parameters()`` has buffers among them.
         lacks_complex: it has no complex numbers: what is complex in the reference is given to a port as pairs of real ones alone.
+        hides_calls: some calls of its modules cannot be seen without a line of the user's.
         steps: fields of an update rule in which its own optimizers differ from torch's.
         habits: of its functions, in words.
 
@@ -62,6 +63,7 @@ class Framework:
     kernels: Kernels | None = None
     lists_buffers: bool = False
     lacks_complex: bool = False
+    hides_calls: bool = False
     steps: tuple[str, ...] = ()
     habits: Mapping[Habit, str] = field(default_factory=dict)
 
@@ -94,7 +96,7 @@ JITTOR = Framework(
         "softmax over all": "Jittor's softmax goes over everything where no dim is given",
     },
 )
-LIBTORCH = Framework("libtorch", "libtorch")
+LIBTORCH = Framework("libtorch", "libtorch", hides_calls=True)
 FRAMEWORKS: Mapping[str, Framework] = {each.name: each for each in (TORCH, JITTOR, LIBTORCH)}
 
 

@@ -62,7 +62,9 @@ def _model(recipe: Recipe, name: str, timeout: float, progress: Progress) -> lis
         rows += [_compiler(name, spec, known.title, known.kernels), _cache(name, spec, known.kernels)]
     progress.phase(f"starting {name} ({spec.framework})")
     try:
-        worker = start_worker(recipe, spec, silence_limit=timeout, on_output=progress.on_output(name))
+        worker = start_worker(
+            recipe, spec, silence_limit=timeout, on_event=progress.on_event(name), on_output=progress.on_output(name)
+        )
     except BisectError as error:
         return [*rows, _row(name, spec.framework, error=error)]
     what = "build"

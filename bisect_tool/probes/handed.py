@@ -23,7 +23,7 @@ class Variable:
 
     ``around`` is ``step`` outside any call; ``after``: the call of both sides that ended last before it. ``passed``: it is a parameter, assigned by the call of its function; ``type``: the class of its value, where that is known; ``declared``: the line on which a
     parameter is written down, with its default; ``writes``: the port's parameters and buffers that it writes; ``unseen``:
-    it is there, and nobody has seen what it holds.
+    it is there, and nobody has seen what it holds; ``read``: what was read for it, beside the names in its line.
     """
 
     site: Site
@@ -36,6 +36,7 @@ class Variable:
     declared: str = ""
     writes: tuple[str, ...] = ()
     unseen: bool = False
+    read: tuple[Site, ...] = ()
 
     @classmethod
     def from_json(
@@ -61,6 +62,7 @@ class Variable:
             declared,
             tuple(map(str, data.get("writes", ()))),
             bool(data.get("unseen")),
+            tuple(map(Site, data.get("read", ()))),
         )
 
     @property

@@ -56,7 +56,7 @@ def _is_entry(value: str, info: ValidationInfo) -> str:
         raise ValueError(f"expected {example!r}, found {value!r}")
     name = value.partition(":")[0]
     if info.context and not (info.context["folder"] / name).is_file():
-        raise ValueError(f"there is no file {name} in {info.context['folder']}, found {value!r}")
+        raise ValueError(f"there is no file {name} in {info.context['folder']}")
     return value
 
 

@@ -28,7 +28,7 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
         line.send({"event": "ready", "error": failure("import", error)})
         return
     sys.path[:] = path + [entry for entry in sys.path if entry not in path]
-    capabilities = sorted(protocol.CAPABILITIES)
+    capabilities = sorted(protocol.CAPABILITIES - adapter.LACKS)
     version = {"protocol": protocol.VERSION, "version": adapter.version()}
     line.send({"event": "ready", **version, "capabilities": capabilities})
     session = operations.Session(adapter, line, path)

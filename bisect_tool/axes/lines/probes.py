@@ -109,7 +109,13 @@ class LineProbes:
     def unclear_to(self, variable: Variable, is_clear: Callable[[Variable], bool] | None = None) -> list[Variable]:
         """Return the same of the line of any variable of the port."""
         survey = self.lines.survey
-        return unclear_before(variable, survey.variables, survey.excerpts, is_clear or self.is_clear, self._parts_off)
+        clear = is_clear or self.is_clear
+        return unclear_before(variable, survey.variables, survey.excerpts, clear, self._parts_off, self._is_off)
+
+    def _is_off(self, variable: Variable) -> bool:
+        """Tell whether a variable of the port was compared, and is not the reference's."""
+        site = self.lines.to_ours.get(variable.site)
+        return site is not None and site in self.free.watched and is_off(self.free, site)
 
     def stands_at(self, variable: Variable) -> str:
         """Return the line that makes what is off of a variable of the port; of what a call hands over together, its first."""

@@ -30,11 +30,12 @@ def unclear_before(
     excerpts: Mapping[str, Excerpt],
     is_clear: Callable[[Variable], bool],
     parts_off: Callable[[Variable], Collection[str]] = lambda _variable: WHOLE,
+    is_off: Callable[[Variable], bool] = lambda _variable: False,
 ) -> list[Variable]:
     """Return what a line reads, and what that was computed from, as far back as nothing clears it, in order.
 
     ``assigned`` is all that the port assigned, in order; ``is_clear`` tells whether a variable agrees with its
-    counterpart, ``parts_off`` which parts of it do not. A line reads the variables of its function whose names stand in
+    counterpart, ``is_off`` whether it does not, ``parts_off`` which parts of it do not. A line reads the variables of its function whose names stand in
     it, whenever they were assigned since the function returned before, and what the functions return that it calls. Of a
     value that is written out part by part, only those that do not agree count.
     """
@@ -44,7 +45,9 @@ def unclear_before(
     while waiting and len(found) < MOST:
         variable = waiting.pop()
         for other in _read_by(variable, parts_off(variable), order[variable.site], assigned, excerpts):
-            clear = is_clear(other) or _is_clear_copy(order[other.site], assigned, excerpts, is_clear)
+            clear = is_clear(other) or (
+                not is_off(other) and _is_clear_copy(order[other.site], assigned, excerpts, is_clear)
+            )
             if not clear and (other.place, other.name) not in found:
                 found[other.place, other.name] = other
                 waiting.append(other)
@@ -79,6 +82,7 @@ def _read_by(
     excerpts: Mapping[str, Excerpt],
 ) -> Iterator[Variable]:
     """Yield what the line of a variable reads for some of its parts; ``now`` is its place among all that is ``assigned``."""
+    yield from (other for other in assigned if other.site in variable.read)
     function = _caller(variable, now, assigned) if variable.passed else variable.function
     read = _reads(variable, now, paths, assigned, excerpts)
     # What ran since the function's last statement, or its caller's, was called by this one, or by a condition before it.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bisect_tool.captures.manifest import Excerpt
 
+CPP = re.compile(r"\.(h|hh|hpp|hxx|cc|cpp|cxx):\d+$")  # a place in C++
 WHOLE = ("",)  # the path of a value as a whole
 
 
@@ -162,10 +163,22 @@ def only_called(place: str, name: str, excerpts: Mapping[str, Excerpt]) -> str |
 def _parsed(place: str, excerpts: Mapping[str, Excerpt]) -> tuple[str, list[ast.stmt] | None]:
     """Return a statement's text, and what Python makes of it: None where it is no statement by itself."""
     text = textwrap.dedent(_text(place, excerpts))
+    if CPP.search(place):
+        text = _as_python(text)
     for source in (text, f"{text}\n    pass"):  # the head of a block lacks its body
         with contextlib.suppress(SyntaxError):
             return text, ast.parse(source).body
     return text, None
+
+
+def _as_python(text: str) -> str:
+    """Return a statement of C++ as Python would write it, as far as both write it alike: ``auto [a, b] = f(x);`` is ``a, b = f(x)``."""
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+    code = re.sub(r"^\s*(?:const\s+)?auto\s*&{0,2}\s*\[([^\]]*)\]\s*=", r"\1 =", code)
+    code = re.sub(r"^\s*std::tie\(([^)]*)\)\s*=", r"\1 =", code)
+    code = re.sub(r"^\s*(?:const\s+)?[A-Za-z_][\w:]*(?:<[^=;]*>)?[\s&*]+(?=[A-Za-z_]\w*\s*=[^=])", "", code)
+    code = re.sub(r"(?<=\d)[fFlLuU]+\b", "", code.replace("->", ".").replace("::", "."))
+    return " ".join(code.split()).rstrip("; ")
 
 
 def _read(parsed: list[ast.stmt]) -> Iterator[ast.AST]:

@@ -13,6 +13,7 @@ from bisect_tool.checks.preflight.counts import buffers, parameters
 from bisect_tool.checks.preflight.optimizers import optimizer
 from bisect_tool.checks.preflight.sizes import explained_difference, row_counts
 from bisect_tool.finding import Finding
+from bisect_tool.frameworks import known_framework
 from bisect_tool.pairing.pair import Pair, of_the_users, setting_differences
 from bisect_tool.sentences import names as sentences
 from bisect_tool.sentences.spelling import counted, listed
@@ -159,7 +160,9 @@ def calls(pair: Pair) -> list[Finding]:
     never = [site for site in modules if site not in pair.calls]
     if never:
         lost = [site for site in never if modules[site] not in pair.matching.modules]
-        words = f"{counted(len(never), 'call')} of the reference that the port does not make: {listed(never)}"
+        hidden = ", or that nobody sees (`bisect doctor` says which line shows them)"
+        hides = hidden if known_framework(pair.port.framework).hides_calls else ""
+        words = f"{counted(len(never), 'call')} of the reference that the port does not make{hides}: {listed(never)}"
         if lost:
             words += f" ({counted(len(lost), 'call')} of modules that it does not have)"
         found.append(Finding("calls", tuple(never), words))

@@ -9,6 +9,7 @@ from typing import (
     Collection,
     ContextManager,
     Dict,
+    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -37,6 +38,7 @@ class Adapter(Protocol):
 
     FRAMEWORK: str  # its name in recipe.toml
     METHOD: str  # a module's own code
+    LACKS: FrozenSet[str]  # capabilities of the protocol that its worker does not have
     COMPILES: bool  # what a probe computes for the first time takes long
 
     def prepare(self) -> None:

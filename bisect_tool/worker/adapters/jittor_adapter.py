@@ -8,7 +8,7 @@ what is fused then never crosses a site, whatever is patched.
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, FrozenSet
 
 from ..code import watching
 from . import jittor_setup
@@ -79,6 +79,7 @@ from .jittor_tensors import (
 __all__ = [
     "COMPILES",
     "FRAMEWORK",
+    "LACKS",
     "METHOD",
     "cast",
     "casting_no_float64_down",
@@ -143,6 +144,7 @@ __all__ = [
 
 watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "jittor"
+LACKS: FrozenSet[str] = frozenset()
 METHOD = "execute"
 COMPILES = True  # each kernel at its first use
 

@@ -14,6 +14,7 @@ from . import (
 from .torch_adapter import *  # noqa: F403
 
 FRAMEWORK = "libtorch"
+LACKS = frozenset({"statements"})  # a variable that nobody sees would let another line be blamed for it
 
 __all__ = torch_adapter.__all__
 

@@ -23,7 +23,13 @@ def address_of(path: str, name: str, function: str) -> int:
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise RecipeError("cannot load %s: %s" % (name, _demangled(str(error)))) from error
+        said = _demangled(str(error))
+        missing = (
+            "; is the file that defines it among `sources`, or what has it in LDFLAGS?"
+            if "undefined symbol" in said
+            else ""
+        )
+        raise RecipeError("cannot load %s: %s%s" % (name, said, missing)) from error
     found = getattr(library, _symbol(function), None)
     if found is None:
         raise RecipeError("entry: %s has no function %s" % (name, _missing(content, function)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, FrozenSet
 
 from ..code import watching
 from .entry import load_entry
@@ -74,6 +74,7 @@ from .torch_tensors import (
 __all__ = [
     "COMPILES",
     "FRAMEWORK",
+    "LACKS",
     "METHOD",
     "cast",
     "casting_no_float64_down",
@@ -138,6 +139,7 @@ __all__ = [
 
 watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
 FRAMEWORK = "torch"
+LACKS: FrozenSet[str] = frozenset()
 METHOD = "forward"
 COMPILES = False
 

@@ -55,7 +55,8 @@ class Binding:
     def begin(self, running: Running) -> None:
         """Bind the parameters of a function that begins to what its caller has under names of its own."""
         theirs = running.caller.scope if running.caller else None
-        for name in running.key.statement.declared if theirs else ():
+        declared = [name for name in running.key.statement.declared if not name.startswith(OTHER)]
+        for name in declared if theirs else ():
             address = theirs.names.get(self._handed_as(running, name), UNKNOWN) if theirs else UNKNOWN
             if theirs and address in theirs.known:
                 self._bind(running, name, address, theirs.instead.get(address, theirs.known[address]))
@@ -114,4 +115,4 @@ class Binding:
         if place.kind != "parameter":
             return place.line
         caller = running.caller
-        return (caller.key.file, caller.key.statement.first) if caller else (place.file, place.line)
+        return (caller.key.file, caller.key.statement.shown) if caller else (place.file, place.line)

@@ -9,14 +9,23 @@ def spelled(function: str, within: str) -> str:
     """Return ``yolo::DetectImpl::forward(at::Tensor)`` as ``Detect.forward``; a lambda by the name ``within`` which it has."""
     if "{lambda" in function:
         return within or "lambda"
+    parts = _parts(function)
+    owner = parts[-2] if len(parts) > 1 and parts[-2][:1].isupper() else ""  # a class, as against a namespace
+    owner = owner[: -len("Impl")] if owner.endswith("Impl") else owner
+    return "%s.%s" % (owner, parts[-1]) if owner else parts[-1]
+
+
+def qualified(function: str) -> str:
+    """Return a function's name with its namespaces and classes: ``geometry.iou``."""
+    return ".".join(_parts(function))
+
+
+def _parts(function: str) -> list[str]:
     name = _without_arguments(re.sub(r"\(anonymous namespace\)::", "", function)).replace("operator()", "__call__")
     name = re.sub(r"\[abi:\w+\]$", "", name)
     while re.search(r"<[^<>]*>", name):
         name = re.sub(r"<[^<>]*>", "", name)
-    parts = name.split(" ")[-1].split("::")
-    owner = parts[-2] if len(parts) > 1 and parts[-2][:1].isupper() else ""  # a class, as against a namespace
-    owner = owner[: -len("Impl")] if owner.endswith("Impl") else owner
-    return "%s.%s" % (owner, parts[-1]) if owner else parts[-1]
+    return name.split(" ")[-1].split("::")
 
 
 def _without_arguments(function: str) -> str:

@@ -40,6 +40,7 @@ class Scope:
         self.known: Dict[int, Any] = {}  # kept, so that no other tensor gets its address
         self.instead: Dict[int, Any] = {}
         self.unseen: Dict[str, Place] = {}
+        self.call: Optional[Place] = None  # the call of it, where not all that it hands over is known
         self.kept: List[Any] = []  # tensors that others take the place of: no other may get their addresses
 
     def value(self, name: str) -> Any:
@@ -61,6 +62,8 @@ class Running:
         self.every: List[Any] = []  # the tensors that its own ones gave
         self.told = False
         self.called = False  # a function of the user's own
+        self.outer: Tuple[int, ...] = ()  # the addresses of those around it
+        self.read: Dict[str, None] = {}  # the variables that its operations read
 
 
 def tensors_in(value: Any) -> List[Any]:

@@ -14,7 +14,12 @@ UNKNOWN = -1
 LAMBDA = re.compile(
     r"(?:([\w.>-]+)\s*=\s*)?\[[^\[\]]*\]\s*(\([^()]*(\([^()]*\)[^()]*)*\))?\s*(mutable|noexcept)?\s*(->[^{};]*)?$"
 )
-HEADER = re.compile(r"(\)|\belse|\bdo|\btry|\bconst|\boverride|\bfinal|\bnoexcept|->\s*[\w:<>, ]+)\s*$")
+HEADER = re.compile(
+    r"(^\s*(case\b[^;{}]*|default\s*|[A-Za-z_]\w*\s*):|\)|\belse|\bdo|\btry|\bconst|\boverride|\bfinal|\bnoexcept|->\s*[\w:<>, ]+)\s*$"
+)
+FUNCTION = re.compile(
+    r"\)\s*((const|noexcept(\([^()]*\))?|override|final|mutable|&{1,2})\s*)*(->[^{};]*)?$|\)\s*:\s*[\w:]+\s*[({].*$"
+)
 NAMED = re.compile(r"\b(namespace|struct|class|union|enum|extern)\b[^=()]*$")
 UNKNOWN = -1
 
@@ -107,11 +112,12 @@ class _Splitter:
     def _begin(self, at: int) -> None:
         self._start, self._first = at, 0
 
-    def _end(self, at: int) -> None:
+    def _end(self, at: int, *, head: bool = False) -> None:
         text = self._code[self._start : at].strip()
         if text and self._first:
             within = next((one.name for one in reversed(self._opened) if one.name), "")
-            self.found.append(statement(self._first, self._line, text, within, self._declared(), self._body()))
+            one = statement(self._first, self._line, text, within, self._declared(), self._body())
+            self.found.append(one._replace(kind="none", names=(), parts=(), beside=()) if head else one)
 
     def _open(self, at: int) -> None:
         before = self._code[self._start : at]
@@ -125,11 +131,11 @@ class _Splitter:
             )
         else:
             if block:
-                self._end(at)
+                self._end(at, head=True)
             head = " ".join(before.split())
             loop, function = (
                 LOOP.match(head),
-                block and not GUARD.match(head) and head.endswith((")", "const", "override")),
+                block and not GUARD.match(head) and FUNCTION.search(head) is not None,
             )
             declares = (loop[1],) if loop else parameters(_last_list(head)) if function else ()
             self._opened.append(_Open(block, UNKNOWN, 0, self._depth, "", declares, function, at))

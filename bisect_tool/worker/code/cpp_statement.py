@@ -14,6 +14,8 @@ NAME = r"[A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*)*"
 ASSIGNED = re.compile(r"^(?:[\w:<>,&*\s]+?[\s&*>])?(%s)\s*(?:[-+*/]?=)(?!=)" % NAME)
 SEVERAL = re.compile(r"^(?:const\s+)?(?:auto\s*&{0,2}\s*\[([\w\s,]+)\]|std::tie\(([\w\s.,>-]+)\))\s*=(?!=)")
 DECLARED = re.compile(r"^(?:const\s+)?[\w:]+(?:<.*>)?[\s&*]+([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)$")
+BUILT = re.compile(r"^(?:const\s+)?(?:auto|[\w:]*Tensor)\s+([A-Za-z_]\w*)\s*[({]\s*[^)}\s]")  # `Tensor y(x * 2)`
+NUMBER = re.compile(r"=\s*[\w.\[\]]+(->[\w.]+)*\.item\s*(<[\w: ]+>)?\s*\(\s*\)\s*$")  # nothing but a tensor's number
 HANDLED = re.compile(r"^([A-Za-z_]\w*)(?:(?:\.|->)\w+\(|\[)")  # a method of it, or a part of it
 CHANGED = re.compile(r"^(%s)(?:\.|->)\w+_\(" % NAME)
 NOWHERE = "nowhere"  # the kind of a function's last line: compilers see parts of other statements there
@@ -32,7 +34,8 @@ class Statement(NamedTuple):
 
     ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
     that is no tensor. ``parts`` is what a statement returns, expression by expression, where that is one name, or a list;
-    ``beside`` are names that it declares or changes, and of which no operation tells the value; ``body`` is where its function's begins.
+    ``beside`` are names that it declares or changes, and of which no operation tells the value; ``body`` is where its function's begins;
+    ``guard`` how many lines a condition takes that stands before it.
 
     ``kind`` is as of ``rewriting.Place``; without names, or with a kind "none", it assigns nothing that can be told.
     """
@@ -47,6 +50,16 @@ class Statement(NamedTuple):
     parts: Tuple[str, ...] = ()
     beside: Tuple[str, ...] = ()
     body: int = 0
+    guard: int = 0
+
+    @property
+    def shown(self) -> int:
+        """Return the line that it begins on, after a condition that it stands under."""
+        return self.first + self.guard
+
+    def is_number(self) -> bool:
+        """Tell whether it assigns a tensor's number, and nothing that is computed from one."""
+        return NUMBER.search(" ".join(self.code.split())) is not None
 
     def calls_on(self, name: str, method: str) -> bool:
         """Tell whether it calls a method of a variable."""
@@ -82,9 +95,12 @@ class Meaning(NamedTuple):
 
 def statement(first: int, last: int, code: str, within: str, declared: Tuple[str, ...], body: int) -> Statement:
     """Return a statement of some lines."""
-    plain = unguarded(" ".join(code.split()))
+    own = unguarded(code.strip())
+    guard, plain = code.strip()[: len(code.strip()) - len(own)].count("\n"), " ".join(own.split())
     found = _returning(plain) or _declaring(plain) or _assigning(plain)
-    return Statement(first, last, code, within, found.kind, found.names, declared, found.parts, found.beside, body)
+    return Statement(
+        first, last, code, within, found.kind, found.names, declared, found.parts, found.beside, body, guard
+    )
 
 
 def _returning(code: str) -> Meaning | None:
@@ -115,6 +131,9 @@ def _assigning(code: str) -> Meaning:
         found = form.match(code)
         if found:
             return Meaning(kind, (found[1].replace("->", ".").replace("this.", "self."),))
+    built = BUILT.match(code)
+    if built:
+        return Meaning("assigned", (built[1],))
     handled = HANDLED.match(code)
     return Meaning(beside=(handled[1],) if handled else ())
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .cpp_binding import Binding, Tensors
-from .cpp_names import spelled
+from .cpp_flow import At, Flow
+from .cpp_names import qualified, spelled
 from .cpp_running import UNKNOWN, Key, Running, Scope, Step, Unseen, check_form, several, tensors_in
 from .cpp_source import return_after, statement_at, text_of
-from .cpp_statement import NOWHERE
+from .cpp_statement import NOWHERE, OTHER
 from .cpp_symbols import Symbols
 from .rewriting import Place
-from .watching import Assigned, Caught
+from .watching import Assigned, Caught, Line, Where
 
 # Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
+WRITES = re.compile(r"[^_]_$")  # `aten::mul_`
 INSIDE = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index", "aten::fill_", "aten::copy_")
 
 
@@ -38,22 +41,30 @@ class CppWatcher:
         self._runtime = runtime
         self._symbols = Symbols(runtime.place_of)
         self._chains: Dict[Tuple[int, ...], List[Key]] = {}
+        self._full: Dict[str, str] = {}
+        self._lines: Dict[Tuple[int, ...], At] = {}  # the innermost line in a watched file
         self._first: Dict[Tuple[int, ...], int] = {}  # which address is the first in a watched file
         self._of: Dict[Tuple[Key, str], Place] = {}
         self._last: Dict[Key, int] = {}  # which of its operations is a statement's last
         self._open: List[Running] = []  # in the call that runs, the outermost first
         self._around: List[List[Running]] = []
         self._running: Optional[Running] = None  # in which an operation has begun
+        self._called_at: Optional[Where] = None
         self._nowhere = False  # it is not known in which statement
         self._assigned: Assigned = lambda _place, value, _line: value
-        self._binding = Binding(self._assigned, self._place_of, set())
+        self._binding = Binding(self._say, self._place_of, set())
+        self._flow = Flow()
+        self._at: At = ("", 0)  # of the operation that has begun
+        self._operation = ""
+        self._read_tensors: Tensors = []
 
     @contextlib.contextmanager
     def watching(self, assigned: Assigned, _caught: Caught) -> Iterator[None]:
         """Call ``assigned(place, value, line)`` after every assignment that can be seen; see ``watching.Watcher``."""
         before, self._assigned = self._assigned, assigned
         self._open, self._around, self._running = [], [], None
-        self._binding = Binding(assigned, self._place_of, set(self._runtime.state()))
+        self._binding = Binding(self._say, self._place_of, set(self._runtime.state()))
+        self._flow = Flow()
         self._runtime.trace_by(self)
         try:
             yield
@@ -62,8 +73,14 @@ class CppWatcher:
             self._runtime.trace_by(None)
             self._assigned, self._open, self._around = before, [], []
 
-    def enter(self) -> None:
+    def caller(self) -> Optional[Where]:
+        """Return (file, line) of the statement that makes the call which has begun last; None where it is not known."""
+        return self._called_at
+
+    def enter(self, addresses: Sequence[int]) -> None:
         """Take note that a module call begins: what runs in it is no part of the statement that makes it."""
+        chain = self._chain(addresses)
+        self._called_at = (chain[-1].file, chain[-1].statement.shown) if chain else None
         self._around.append(self._open)
         self._open = []
 
@@ -80,13 +97,16 @@ class CppWatcher:
             return None
         site = self._first[tuple(addresses)]
         step = Step(tuple(addresses[site:]), (*addresses[:site], way))
+        self._at, self._operation = self._lines[tuple(addresses)], name
         self._enter(chain, step, name in INSIDE)
         running = self._running = self._open[-1]
+        self._read_tensors = tensors
         self._nowhere = chain[-1].statement.kind == NOWHERE
         if not self._nowhere:
             running.count += 1
             running.seen.add(step)
             running.latest = step
+            self._note_reads(running, tensors)
             self._binding.read(running, name.rpartition(":")[2], tensors)
         instead = {address: other for one in self._open for address, other in one.scope.instead.items()}
         if not any(address in instead for address, _ in tensors):
@@ -99,6 +119,11 @@ class CppWatcher:
         if running is None:
             return None
         self._know(running.scope, values)
+        for tensor in tensors_in(values):
+            self._flow.made(self._runtime.address_of(tensor), running, self._at)
+        if WRITES.search(self._operation) and self._read_tensors:
+            self._flow.written(self._read_tensors[0][1], running, self._at)
+            self._forget(running, self._read_tensors[0][0])
         if self._nowhere:
             return None
         running.values = values
@@ -113,6 +138,55 @@ class CppWatcher:
         self.reads("", addresses, 0, [])
         other = self.gives([value])
         return value if other is None else other[0]
+
+    def _say(self, place: Place, value: Any, line: Line) -> Any:
+        """Report a variable; return what takes its place."""
+        if place.kind == "parameter" and not isinstance(value, Unseen):
+            origin = self._flow.origin(self._runtime.address_of(value), value)
+            place.read = [origin.site] if origin is not None and origin.site else []
+        new = self._assigned(place, value, line)
+        if place.kind == "parameter" and not isinstance(value, Unseen) and origin is not None:
+            self._flow.made(self._runtime.address_of(value), origin.running, origin.at, place.site)
+        return new
+
+    def _note_reads(self, running: Running, tensors: Tensors) -> None:
+        """Keep in mind which variables an operation reads; what has no name is one that nobody has seen."""
+        for address, tensor in tensors:
+            origin = self._flow.origin(address, tensor)
+            if origin is not None and origin.running is not running:
+                origin.site = origin.site or self._unnamed(running.key.function, origin.at, list(origin.running.read))
+                running.read[origin.site] = None
+
+    def _unnamed(self, function: str, at: At, read: List[str]) -> str:
+        """Report a value without a name, made at a line; return what it is called."""
+        place = Place(function, "unnamed", at[1], at[0], "assigned", replaceable=False)
+        place.read = read
+        self._assigned(place, Unseen(), at[1])
+        return place.site
+
+    def _reads_of(self, running: Running) -> List[str]:
+        """Return the variables that a statement has read; the call of its function too, where not all is known that it hands over."""
+        scope, caller = running.scope, running.caller
+        declared = [name.lstrip(OTHER) for name in running.key.statement.declared]
+        known = bool(declared) and all(scope.value(name) is not None for name in declared)
+        if caller is not None and not known:
+            if scope.call is None:
+                at = (caller.key.file, caller.key.statement.shown)
+                scope.call = Place(running.key.function, "unnamed", at[1], at[0], "assigned", replaceable=False)
+                scope.call.read = self._reads_of(caller)
+                self._assigned(scope.call, Unseen(), at[1])
+            running.read[scope.call.site] = None
+        return [site for site in running.read if site]
+
+    def _forget(self, running: Running, address: int) -> None:
+        """Take note that all other names of a tensor that was written into hold another value, which nobody has seen."""
+        for one in self._open:
+            others = [
+                n for n, known in one.scope.names.items() if known == address and n not in running.key.statement.names
+            ]
+            for name in others:
+                del one.scope.names[name]
+                one.scope.unseen[name] = self._place_of(running.key, name, "assigned")
 
     def _know(self, scope: Scope, values: Any) -> None:
         for value in tensors_in(values):
@@ -130,6 +204,8 @@ class CppWatcher:
             same -= step in running.seen and not (called and (inside or running.latest != step))
         before = self._open[same] if len(self._open) > same else None
         goes_on = before is not None and same < len(chain) and before.key.function == chain[same].function
+        if before is not None and same == len(chain) - 1 and before.outer not in ((), step.site[1:]):
+            goes_on = False  # the same function, called once more
         self._close(same, goes_on=goes_on)
         for key in chain[same:]:
             caller = self._open[-1] if self._open else None
@@ -140,6 +216,8 @@ class CppWatcher:
             if not goes_on:
                 self._binding.begin(self._open[-1])
             goes_on = False
+        if self._open:
+            self._open[-1].outer = step.site[1:]
 
     def _is_at(self, running: Key, key: Key) -> bool:
         return running == key or (key.statement.kind == NOWHERE and running[:2] == key[:2])
@@ -174,7 +252,10 @@ class CppWatcher:
             parts = parts if None not in parts else every if len(every) == len(parts) and key is over.key else []
             over.values = None if not parts else parts if len(parts) == 1 else [tuple(parts)]
             value, place = Unseen() if over.values is None else over.values[0], self._place_of(key, "return", "return")
-            self._read_instead(scope, place, value, self._assigned(place, value, place.line))
+            place.read = self._reads_of(over)
+            self._read_instead(scope, place, value, self._say(place, value, place.line))
+            for tensor in tensors_in(over.values):
+                self._flow.made(self._runtime.address_of(tensor), over, (key.file, place.line), place.site)
         if over.caller is not None:
             over.caller.values = over.values
             for tensor in tensors_in(over.values):
@@ -195,6 +276,8 @@ class CppWatcher:
         names, values = running.key.statement.names, running.values or []
         if running.key.statement.kind == "changed":
             return running.scope.value(names[0]) is not None
+        if not tensors_in(values) and not running.key.statement.is_number():
+            return False  # it may be computed further, which nobody sees
         return len(names) == 1 or (len(names) > 1 and len(names) == len(several(values)))
 
     def _is_held(self, values: List[Any]) -> bool:
@@ -220,7 +303,9 @@ class CppWatcher:
             found = [scope.value(names[0])]
         self._binding.miss(running)
         places = [self._place_of(running.key, name, kind) for name in names]
-        new = [self._assigned(place, value, place.line) for place, value in zip(places, found)]
+        for place in places:
+            place.read = self._reads_of(running)
+        new = [self._say(place, value, place.line) for place, value in zip(places, found)]
         late = over or kind == "changed"
         for place, own, other in zip(places, found, new):
             if late:
@@ -228,6 +313,8 @@ class CppWatcher:
             elif own is not other:
                 check_form(place, own, other)
             self._name(scope, place.variable, own if late else other)
+            for tensor in tensors_in(own if late else other):
+                self._flow.made(self._runtime.address_of(tensor), running, (place.file, place.line), place.site)
         if late or all(one is other for one, other in zip(new, found)):
             return False
         nested = whole == (len(values) > 1)
@@ -242,9 +329,14 @@ class CppWatcher:
 
     def _place_of(self, key: Key, name: str, kind: str) -> Place:
         if (key, name) not in self._of:
-            self._of[key, name] = Place(key.function, name, key.statement.first, key.file, kind, True)
+            self._of[key, name] = Place(key.function, name, key.statement.shown, key.file, kind, True)
             self.places.append(self._of[key, name])
         return self._of[key, name]
+
+    def _named(self, function: str, within: str) -> str:
+        """Return what a function is called, with its namespace where another one has that name already."""
+        short, full = spelled(function, within), qualified(function)
+        return short if self._full.setdefault(short, full) == full else full
 
     def _chain(self, addresses: Sequence[int]) -> List[Key]:
         """Return the statements that run, the outermost first."""
@@ -256,10 +348,14 @@ class CppWatcher:
                 self.skipped["addr2line"] = "it is not installed (binutils), and tells the lines of C++ code"
                 at = []
             frames = [frame for inlined in at for frame in inlined]
+            if at and not any(at) and addresses:
+                self.skipped["port"] = "it was compiled without line tables: -g1 makes them"
             watched = [any(self._is_watched(frame.file) for frame in inlined) for inlined in at]
             self._first[known] = watched.index(True) if True in watched else 0
+            lines = [frame for frame in frames if self._is_watched(frame.file)]
+            self._lines[known] = (os.path.realpath(lines[0].file), lines[0].line) if lines else ("", 0)
             self._chains[known] = [
-                Key(spelled(frame.function, found.within), os.path.realpath(frame.file), found)
+                Key(self._named(frame.function, found.within), os.path.realpath(frame.file), found)
                 for frame in reversed(frames)
                 if self._is_watched(frame.file)
                 for found in [statement_at(text_of(frame.file), frame.line)]

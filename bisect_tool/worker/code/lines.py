@@ -14,18 +14,17 @@ import linecache
 import os
 import sys
 import types
-from typing import Any, Callable, Iterator, Sequence, Tuple
+from typing import Any, Callable, Iterator, Sequence
 
 from ..model.calls import Call, Current
 from .rewriting import Place
 from .source import text_of
 from .syntax import FUNCTIONS
-from .watching import Caught, Line, Watcher
+from .watching import Caught, Line, Watcher, Where
 
 MOST_TIMES = 1000  # later assignments to one variable are no sites: what it is in so long a loop, nobody compares
 LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
-Where = Tuple[str, int]  # file, line
 Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
 PulledBack = Callable[[str, int], None]  # file, line
 METHODS = ("forward", "execute")  # the same method in different frameworks
@@ -73,6 +72,7 @@ class Lines:
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
+            place.site = ""
             if self._in_transform() or not self._is_wanted(place):
                 return value
             if self._in_backward():
@@ -85,6 +85,7 @@ class Lines:
                 self.cut.add(name)
                 return value
             site = name if counts[name] == 1 else "%s#%d" % (name, counts[name])
+            place.site = site
             where = line if isinstance(line, tuple) else (place.file, place.line)
             new = assigned(site, place, where, value)
             return new if place.replaceable else value
@@ -92,12 +93,10 @@ class Lines:
         with self.watcher.watching(on_assigned, caught):
             yield
 
-    def caller(self) -> tuple[str, int] | None:
+    def caller(self) -> Where | None:
         """Return (file, line) of the recipe's code that runs, the innermost; None where it is not on the stack."""
-        frame: types.FrameType | None = sys._getframe(1)
-        while frame is not None and not self._is_watched(frame.f_code.co_filename):
-            frame = frame.f_back
-        return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+        found: Where | None = self.watcher.caller()
+        return found
 
     def functions(self) -> set[str]:
         """Return the names of all watched functions, called or not."""

@@ -21,9 +21,10 @@ class Place:
     kind: "parameter", "assigned", "changed" (part of a value was written), "return" or "caught".
     replaceable: whether what the hook returns takes the variable's place.
     tracked: whether gradients pass through the code, as they do not through a method of an autograd Function.
+    site: what it was called when it was last assigned; ``read``: the sites that were read for that, None where nobody knows.
     """
 
-    __slots__ = ("file", "function", "kind", "line", "replaceable", "tracked", "variable")
+    __slots__ = ("file", "function", "kind", "line", "read", "replaceable", "site", "tracked", "variable")
 
     def __init__(
         self, function: str, variable: str, line: int, file: str, kind: str, replaceable: bool, tracked: bool = True
@@ -35,6 +36,8 @@ class Place:
         self.kind = kind
         self.replaceable = replaceable
         self.tracked = tracked
+        self.site = ""
+        self.read: list[str] | None = None
 
     def __repr__(self) -> str:
         return "<%s %s of %s, %s:%d>" % (self.kind, self.variable, self.function, self.file, self.line)

@@ -17,6 +17,7 @@ from .source import Source, loaded_text, made, source_of
 Line = Union[int, Tuple[str, int]]  # of a parameter (file, line) of the call
 Assigned = Callable[[Place, Any, Line], Any]
 Caught = Callable[[Place, BaseException], Any]
+Where = Tuple[str, int]  # file, line
 Texts = Dict[Tuple[str, int], Optional[str]]  # by file and id of the globals
 
 UNREADABLE = object()
@@ -75,6 +76,13 @@ class Watcher:
             _running[0] = outer
             for function, code in swapped:
                 function.__code__ = code
+
+    def caller(self) -> Where | None:
+        """Return (file, line) of the watched code that runs, the innermost; None where none is on the stack."""
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and not self._in_watched_file(frame.f_code.co_filename):
+            frame = frame.f_back
+        return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
     def _functions(self) -> list[tuple[types.FunctionType, types.CodeType]]:
         """Return (function, its code with hooks) for all that there are: closures and decorated ones have no name.

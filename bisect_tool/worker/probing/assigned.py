@@ -6,10 +6,9 @@ from typing import Any, Callable, ContextManager, Optional
 
 from ..code import variables
 from ..code.cpp_running import Unseen
-from ..code.lines import Where
 from ..code.rewriting import Place
 from ..code.variables import Parts
-from ..code.watching import Caught
+from ..code.watching import Caught, Where
 from ..model.calls import Call, Current
 from .probe import Probe, Watching
 

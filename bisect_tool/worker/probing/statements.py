@@ -15,8 +15,9 @@ import numpy as np
 from ..adapters.adapter import Tensor
 from ..arrays import Array, trees
 from ..code import variables
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
+from ..code.watching import Where
 from ..model.calls import Call, Current
 from .names import STEP, Name, joined
 from .pieces import Piece, Pieces, of_one

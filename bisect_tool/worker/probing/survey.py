@@ -11,9 +11,10 @@ from ..arrays.measure import ROUNDING
 from ..arrays.telling import is_telling
 from ..code import variables
 from ..code.cpp_running import Unseen
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
 from ..code.variables import Parts
+from ..code.watching import Where
 from ..model.build import Model
 from ..model.calls import Call, chain, ended
 from .reference import Reference
@@ -59,6 +60,7 @@ class Survey:
                 "declared": declared,
                 "type": type(value).__name__,
                 "unseen": isinstance(value, Unseen),
+                "read": at.read or [],
                 "parts": [[path, list(array.shape), array.dtype.name] for path, array in arrays],
             }
         )

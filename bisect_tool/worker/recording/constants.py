@@ -15,8 +15,9 @@ from ..arrays import Array, trees
 from ..arrays.measure import ROUNDING
 from ..arrays.trees import Tree
 from ..code import variables
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
+from ..code.watching import Where
 from ..model import calls
 from ..model.build import Model
 from ..probing.names import Name

@@ -14,8 +14,9 @@ from typing import Any, Callable, Collection, Sequence
 from ..arrays import trees
 from ..arrays.shards import ShardWriter, writing
 from ..code import variables
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
+from ..code.watching import Where
 from ..failures import RecipeError
 from ..model import build as building
 from ..model import calls, describe

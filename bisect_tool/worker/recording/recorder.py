@@ -12,8 +12,9 @@ from ..adapters.adapter import Adapter, Tensor
 from ..arrays import trees
 from ..arrays.shards import ShardWriter
 from ..code import variables
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
+from ..code.watching import Where
 from ..model import attributes
 from ..model.build import Model
 from ..model.calls import Call, Current

@@ -10,8 +10,9 @@ from ..adapters.adapter import Adapter, Tensor
 from ..arrays import Array, trees
 from ..arrays.shards import ShardWriter
 from ..code import variables
-from ..code.lines import Lines, Where
+from ..code.lines import Lines
 from ..code.rewriting import Place
+from ..code.watching import Where
 from ..failures import RecipeError
 from ..model import calls
 from ..model.build import Model

@@ -148,7 +148,7 @@ TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, m) { m.fallback(torch::CppFuncti
 }  // namespace
 
 InCall::InCall() : traced_(tracer.has_value()) {
-  if (traced_) tracer->attr("enter")();
+  if (traced_) tracer->attr("enter")(own_frames().first);
 }
 InCall::~InCall() {
   try {
