@@ -265,8 +265,8 @@ def findings(culprit: dict, check: str) -> list[str]:
             "cls_loss",
             ["assign:scores"],
             "port_loss.py",
-            "best, weights, count = assign(",
-            id="an argument, at the line of the call",
+            "logits.exp(),",
+            id="an argument, at its own line of the call",
         ),
         pytest.param(
             [("STRIDE = 2.0", "STRIDE = 3.0")],
