@@ -117,8 +117,6 @@ c10::IValue call(const Module* module, const Values& arguments, const Compute& c
   return from_python(trace_call(value));
 }
 
-at::Tensor site(const char*, const at::Tensor& value) { return value; }
-
 PYBIND11_MODULE(bisect_libtorch, m) {
   py::class_<Handle>(m, "Module", py::module_local())
       .def_property_readonly("address", [](const Handle& self) { return reinterpret_cast<size_t>(self.module.get()); })

@@ -20,7 +20,6 @@ using Compute = std::function<c10::IValue(const Values&)>;
 // `names` are those of what it takes, where they are known: "x, mask".
 bool wants(const torch::nn::Module* module, bool of_base = false, const char* names = nullptr);
 c10::IValue call(const torch::nn::Module* module, const Values& arguments, const Compute& compute);
-at::Tensor site(const char* name, const at::Tensor& value);
 
 inline const torch::nn::Module* module_of(const torch::nn::Module* module) { return module; }
 inline const torch::nn::Module* module_of(const volatile void*) { return nullptr; }  // a class that is no module
@@ -113,5 +112,3 @@ auto around(M* self, F&& compute, A&... args) -> std::decay_t<decltype(compute(a
   if (::bisect::wants_in_forward(this, #__VA_ARGS__))                                                           \
   return ::bisect::around(                                                                                      \
       this, [this](auto&... bisect_a) { return this->forward(bisect_a...); }, ##__VA_ARGS__)
-// For a value that has no name of its own: x = BISECT_SITE("neck.cat", torch::cat(maps, 1));
-#define BISECT_SITE(name, ...) ::bisect::site(name, __VA_ARGS__)
