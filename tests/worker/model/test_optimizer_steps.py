@@ -148,7 +148,7 @@ sys.path[:0] = [recipe, recipe + "/../detection"]
 from bisect_tool.worker.model import build, optimizer
 from bisect_tool.worker.adapters import jittor_adapter as adapter
 adapter.prepare()
-model = build.build(adapter, torch_adapter.load_entry(recipe, "faults.py:build"), {"size": 64, "fault": fault})
+model = build.build(adapter, adapter.load_entry(recipe, "faults.py:build"), {"size": 64, "fault": fault})
 given = np.load(start)
 for name in model.state:
     adapter.write(model.state[name][0], given["start " + name])
