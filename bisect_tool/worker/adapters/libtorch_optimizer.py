@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ..arrays import Array
-from . import torch_tensors
+from . import torch_optimizer
 from .adapter import Tensor
 
 
@@ -39,20 +39,10 @@ def put_optimizer_back(optimizer: CppOptimizer, state: Any) -> None:
 
 def optimizer_steps(optimizer: CppOptimizer, gradients: Sequence[Mapping[int, Array]]) -> List[Dict[int, Array]]:
     """Return [{id of a tensor: its values}] after each step, from a fresh state; all is afterwards as it was before."""
-    tensors = {id(tensor): tensor for _, group in optimizer.handle.groups for tensor in group}
-    before = [(tensor, torch_tensors.to_numpy(tensor), tensor.grad) for tensor in tensors.values()]
-    state, found = optimizer.handle.keep(), []
+    state = optimizer.handle.keep()
     optimizer.handle.forget()
     try:
-        for of_step in gradients:
-            for key, tensor in tensors.items():
-                given = of_step.get(key)
-                tensor.grad = None if given is None else torch_tensors.from_numpy(given, like=tensor).to(tensor.dtype)
-            optimizer.handle.step()
-            found.append({key: torch_tensors.to_numpy(tensor) for key, tensor in tensors.items()})
+        tensors = [tensor for _, group in optimizer.handle.groups for tensor in group]
+        return torch_optimizer.taken_steps(tensors, optimizer.handle.step, gradients)
     finally:
         optimizer.handle.put(state)
-        for tensor, values, gradient in before:
-            torch_tensors.write(tensor, values)
-            tensor.grad = gradient
-    return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ..arrays import Array
 from . import torch_tensors
@@ -47,39 +46,41 @@ def _copied(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def optimizer_steps(optimizer: Optimizer, gradients: Sequence[Mapping[int, Array]]) -> list[dict[int, Array]]:
-    """Return [{id of a tensor: its values}] after each step, from a fresh state.
-
-    ``gradients`` holds those of each step, arrays by the tensors' ids; a tensor without one has no gradient, and no step is
-    taken for it.
-    The tensors, their gradients, the groups and the optimizer's state are afterwards as they were before.
-    """
-    tensors = {id(tensor): tensor for group in optimizer.param_groups for tensor in group["params"]}
-    found = []
-    with _left_as_it_is(optimizer, tensors):
-        optimizer.state = defaultdict(dict)
-        for of_step in gradients:
-            for key, tensor in tensors.items():  # anew at each step, which may write into them
-                given = of_step.get(key)
-                tensor.grad = None if given is None else torch_tensors.from_numpy(given, like=tensor).to(tensor.dtype)
-            optimizer.step()
-            found.append({key: torch_tensors.to_numpy(tensor) for key, tensor in tensors.items()})
-    return found
-
-
-@contextlib.contextmanager
-def _left_as_it_is(optimizer: Optimizer, tensors: Mapping[int, Tensor]) -> Iterator[None]:
-    before = [(tensor, torch_tensors.to_numpy(tensor), tensor.grad) for tensor in tensors.values()]
+    """Return [{id of a tensor: its values}] after each step, from a fresh state; all is afterwards as it was before."""
     settings, state = [dict(group) for group in optimizer.param_groups], optimizer.state
+    optimizer.state = defaultdict(dict)
     try:
-        yield
+        return taken_steps([t for group in optimizer.param_groups for t in group["params"]], optimizer.step, gradients)
     finally:
         optimizer.state = state
         for group, was in zip(optimizer.param_groups, settings):
             group.clear()
             group.update(was)
+
+
+def taken_steps(
+    tensors: Sequence[Tensor], step: Callable[[], Any], gradients: Sequence[Mapping[int, Array]]
+) -> list[dict[int, Array]]:
+    """Return [{id of a tensor: its values}] after each call of ``step``; tensors and their gradients are left as they were.
+
+    ``gradients`` holds those of each step, arrays by the tensors' ids; a tensor without one has no gradient, and no step is
+    taken for it.
+    """
+    known = {id(tensor): tensor for tensor in tensors}
+    before = [(tensor, torch_tensors.to_numpy(tensor), tensor.grad) for tensor in known.values()]
+    found = []
+    try:
+        for of_step in gradients:
+            for key, tensor in known.items():  # anew at each step, which may write into them
+                given = of_step.get(key)
+                tensor.grad = None if given is None else torch_tensors.from_numpy(given, like=tensor).to(tensor.dtype)
+            step()
+            found.append({key: torch_tensors.to_numpy(tensor) for key, tensor in known.items()})
+    finally:
         for tensor, values, gradient in before:
             torch_tensors.write(tensor, values)
             tensor.grad = gradient
+    return found
 
 
 def _number(value: Any) -> Any:

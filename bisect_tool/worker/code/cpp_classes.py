@@ -7,6 +7,7 @@ import re
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from .cpp_source import parameters, text_of, without_comments
+from .cpp_statement import OTHER, closed
 
 ENDINGS = (".h", ".hh", ".hpp", ".hxx", ".cpp", ".cc", ".cxx")
 MOST_FILES = 2000
@@ -20,7 +21,7 @@ def forwards(folders: Sequence[str]) -> Dict[str, List[str]]:
     found: Dict[str, set[Tuple[str, ...]]] = {}
     for path in _sources(folders):
         for name, listed in _listed(without_comments(text_of(path))):
-            names = tuple(part.lstrip("=") for part in parameters(listed))
+            names = tuple(part.lstrip(OTHER) for part in parameters(listed))
             if len(names) == _count(listed):
                 found.setdefault(name, set()).add(names)
     return {name: list(next(iter(several))) for name, several in found.items() if len(several) == 1}
@@ -29,21 +30,12 @@ def forwards(folders: Sequence[str]) -> Dict[str, List[str]]:
 def _listed(code: str) -> Iterator[Tuple[str, str]]:
     """Yield a class and the list of what its forward takes, with its brackets."""
     for found in CLASS.finditer(code):
-        inside = code[found.end() : _end(code, found.end(), "{", "}")]
+        inside = code[found.end() : closed(code, found.end())]
         for forward in INSIDE.finditer(inside):
             if not re.search(r"(->|\.|::|return)\s*$", inside[: forward.start()]):  # a call
-                yield found[1], inside[forward.end() - 1 : _end(inside, forward.end(), "(", ")")]
+                yield found[1], inside[forward.end() - 1 : closed(inside, forward.end())]
     for found in OUTSIDE.finditer(code):
-        yield found[1], code[found.end() - 1 : _end(code, found.end(), "(", ")")]
-
-
-def _end(code: str, begin: int, opens: str, closes: str) -> int:
-    """Return where a bracket closes that was opened right before."""
-    depth, at = 1, begin
-    while at < len(code) and depth:
-        depth += (code[at] == opens) - (code[at] == closes)
-        at += 1
-    return at
+        yield found[1], code[found.end() - 1 : closed(code, found.end())]
 
 
 def _count(listed: str) -> int:

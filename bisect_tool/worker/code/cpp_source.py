@@ -10,7 +10,6 @@ from .cpp_statement import GUARD, NO_CODE, NOWHERE, OTHER, Statement, statement
 
 PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*(?:=[^,]*)?$")
 LOOP = re.compile(r"^for\s*\(\s*(?:const\s+)?[\w:<>]+[\s&*]+([A-Za-z_]\w*)\s*:")
-UNKNOWN = -1
 LAMBDA = re.compile(
     r"(?:([\w.>-]+)\s*=\s*)?\[[^\[\]]*\]\s*(\([^()]*(\([^()]*\)[^()]*)*\))?\s*(mutable|noexcept)?\s*(->[^{};]*)?$"
 )

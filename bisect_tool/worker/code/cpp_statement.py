@@ -71,11 +71,7 @@ class Statement(NamedTuple):
         if len(called) != 1:
             return []
         begin = called[0].end()
-        depth, end = 1, begin
-        while end < len(self.code) and depth:
-            depth += (self.code[end] in "([{") - (self.code[end] in ")]}")
-            end += 1
-        return split_list(self.code[begin : end - 1])
+        return split_list(self.code[begin : closed(self.code, begin) - 1])
 
     def reads(self) -> List[str]:
         """Return the names that it reads as they are, in order: not what it calls, and no parts of something."""
@@ -150,6 +146,15 @@ def _listed(returned: str) -> Tuple[str, ...]:
     return tuple(split_list(listed[1]))
 
 
+def closed(code: str, begin: int) -> int:
+    """Return what comes behind the bracket that closes one which was opened right before ``begin``."""
+    depth, at = 1, begin
+    while at < len(code) and depth:
+        depth += (code[at] in "([{") - (code[at] in ")]}")
+        at += 1
+    return at
+
+
 def split_list(text: str) -> List[str]:
     """Return the parts of a list that commas separate, where they stand in no bracket."""
     found, depth, begin = [], 0, 0
@@ -168,9 +173,4 @@ def unguarded(code: str) -> str:
         if not found:
             return code
         end = found.end()
-        if found.group().endswith("("):
-            depth = 1
-            while end < len(code) and depth:
-                depth += {"(": 1, ")": -1}.get(code[end], 0)
-                end += 1
-        code = code[end:].lstrip()
+        code = code[closed(code, end) if found.group().endswith("(") else end :].lstrip()

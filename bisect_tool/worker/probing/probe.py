@@ -88,10 +88,7 @@ class Probe:
             self.contents.begin()
             batch = own.batch(self.model, self.reference)
             with calls.wrapped(self.adapter, self.model.tree, around, watching) as self.counts:
-                held = {name: self.model.state[name][0] for name in self.state}
-                was_read = self.adapter.looking_at(list(held.values()))
-                targets = self.model.run_step(batch)
-                unread = sorted(name for name in self.receipts if name in held and was_read(held[name]) is False)
+                targets, unread = self._step(batch)
                 values, problems = self.model.read_targets(targets)
                 gradients = pulled(targets)
             standing = {name: self._put[name] for name in self.state - set(self.receipts)}
@@ -113,6 +110,13 @@ class Probe:
             "seconds": time.perf_counter() - start,
             **gradients,
         }
+
+    def _step(self, batch: Any) -> tuple[dict[str, Any], list[str]]:
+        """Run the step; return its targets, and the patched parameters of called modules that no operation has read."""
+        held = {name: self.model.state[name][0] for name in self.state}
+        was_read = self.adapter.looking_at(list(held.values()))
+        targets = self.model.run_step(batch)
+        return targets, sorted(name for name in self.receipts if name in held and was_read(held[name]) is False)
 
     def broken_off(self) -> dict[str, Any]:
         """Return the reading of a run that raised: what there is of it up to there, and no targets."""
