@@ -18,10 +18,7 @@ def desk(tmp_path: Path) -> Desk:
 
 @pytest.fixture(scope="session")
 def _recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    desk = Desk(tmp_path_factory.mktemp("recorded")).write()
-    done = desk.bisect("capture", "--seeds", "4")
-    assert done.code == 0, done.err
-    return desk.folder
+    return Desk(tmp_path_factory.mktemp("recorded")).write().captured()
 
 
 @pytest.fixture

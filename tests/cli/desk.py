@@ -38,6 +38,20 @@ def build(seed=0, fault=""):
     return {"modules": {"net": net}, "batch": batch, "step": step}
 """
 
+# What ends a source whose ``Net`` takes three rows of four numbers, and learns from one loss.
+LEARNING = """
+
+def build(seed=0):
+    torch.manual_seed(seed)
+    net = Net()
+    batch = {"x": torch.linspace(-1, 1, 12).reshape(3, 4)}
+
+    def step(batch):
+        return {"loss": (net(batch["x"]) - 1).square().mean()}
+
+    return {"modules": {"net": net}, "batch": batch, "step": step}
+"""
+
 TOML = """\
 [models.ref]
 framework = "torch"
@@ -89,6 +103,12 @@ class Desk:
         (self.recipe / "reference.py").write_text(reference)
         (self.recipe / "port.py").write_text(port)
         return self
+
+    def captured(self) -> Path:
+        """Capture the reference, with some seeds; return the folder."""
+        done = self.bisect("capture", "--seeds", "4")
+        assert done.code == 0, done.err
+        return self.folder
 
     def port(self, *changes: tuple[str, str]) -> Desk:
         """Write the port as the reference with some words replaced."""

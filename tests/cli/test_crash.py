@@ -22,9 +22,7 @@ ALL_AGREE = "these agree, from the reference's inputs and weights"
 @pytest.fixture
 def choosing(desk: Desk) -> Desk:
     """Return a desk whose reference has a loss that chooses."""
-    desk.write(reference=CHOOSES)
-    done = desk.bisect("capture", "--seeds", "4")
-    assert done.code == 0, done.err
+    desk.write(reference=CHOOSES).captured()
     return desk
 
 

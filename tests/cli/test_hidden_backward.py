@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from cli.desk import Desk, changed
+from cli.desk import LEARNING, Desk, changed
 
-REFERENCE = """\
+REFERENCE = (
+    """\
 import torch
 from torch import nn
 
@@ -40,18 +41,9 @@ class Net(nn.Module):
         x = self.blocks(self.stem(x))
         turned = (1.3 * x).detach() - 0.3 * x
         return self.one(x) + self.two(turned)
-
-
-def build(seed=0):
-    torch.manual_seed(seed)
-    net = Net()
-    batch = {"x": torch.linspace(-1, 1, 12).reshape(3, 4)}
-
-    def step(batch):
-        return {"loss": (net(batch["x"]) - 1).square().mean()}
-
-    return {"modules": {"net": net}, "batch": batch, "step": step}
 """
+    + LEARNING
+)
 TURN = ("(1.3 * x).detach() - 0.3 * x", "(0.7 * x).detach() + 0.3 * x")
 HALF = ("seen = torch.tanh(x)", "seen = torch.tanh(x)\n        seen = 0.5 * seen + (0.5 * seen).detach()")
 

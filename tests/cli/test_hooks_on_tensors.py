@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from cli.desk import Desk, changed
+from cli.desk import LEARNING, Desk, changed
 
-REFERENCE = """\
+REFERENCE = (
+    """\
 import torch
 from torch import nn
 
@@ -59,18 +60,9 @@ class Net(nn.Module):
         out = self.last(first.sigmoid() + second + taught + self.stop(x) + self.frozen(x.detach()))
         out.retain_grad()
         return out
-
-
-def build(seed=0):
-    torch.manual_seed(seed)
-    net = Net()
-    batch = {"x": torch.linspace(-1, 1, 12).reshape(3, 4)}
-
-    def step(batch):
-        return {"loss": (net(batch["x"]) - 1).square().mean()}
-
-    return {"modules": {"net": net}, "batch": batch, "step": step}
 """
+    + LEARNING
+)
 NO_HOOK = ("        x.register_hook(lambda gradient: 0.5 * gradient)\n", "")
 NO_WEIGHT_HOOK = ("        self.last.weight.register_hook(lambda gradient: 0.5 * gradient)\n", "")
 LEARNING_TEACHER = ("with torch.no_grad()", "with torch.enable_grad()")

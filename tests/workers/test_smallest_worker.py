@@ -27,10 +27,7 @@ EVERY = (None, "loss")
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe with that port, and a capture of its reference."""
-    desk = Desk(tmp_path_factory.mktemp("smallest")).write(toml=TOML)
-    done = desk.bisect("capture", "--seeds", "4")
-    assert done.code == 0, done.err
-    return desk.folder
+    return Desk(tmp_path_factory.mktemp("smallest")).write(toml=TOML).captured()
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from .cpp_running import UNKNOWN, Key, Running, Unseen, check_form
+from .cpp_running import UNKNOWN, Key, Running, check_form
 from .cpp_source import last_written, text_of
 from .cpp_statement import OTHER
 from .rewriting import Place
-from .watching import Line
+from .watching import Line, Unseen
 
 Tensors = List[Tuple[int, Any]]  # the address of its own, a tensor
 Tell = Callable[[Place, Any, Line], Any]
@@ -54,11 +54,12 @@ class Binding:
 
     def begin(self, running: Running) -> None:
         """Bind the parameters of a function that begins to what its caller has under names of its own."""
-        theirs = running.caller.scope if running.caller else None
-        declared = [name for name in running.key.statement.declared if not name.startswith(OTHER)]
-        for name in declared if theirs else ():
-            address = theirs.names.get(self._handed_as(running, name), UNKNOWN) if theirs else UNKNOWN
-            if theirs and address in theirs.known:
+        if running.caller is None:
+            return
+        theirs = running.caller.scope
+        for name in (name for name in running.key.statement.declared if not name.startswith(OTHER)):
+            address = theirs.names.get(self._handed_as(running, name), UNKNOWN)
+            if address in theirs.known:
                 self._bind(running, name, address, theirs.instead.get(address, theirs.known[address]))
 
     def miss(self, running: Running) -> None:

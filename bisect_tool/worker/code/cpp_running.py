@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from ..arrays import trees
 from .cpp_statement import Statement
 from .rewriting import Place
 
@@ -25,10 +26,6 @@ class Step(NamedTuple):
     way: Tuple[int, ...]
 
 
-class Unseen:
-    """The value of a variable that nobody has seen: it is there, and cannot be compared."""
-
-
 class Scope:
     """A function that runs: which tensor each of its names is (its address), all that it knows, and what takes the place of some.
 
@@ -40,7 +37,7 @@ class Scope:
         self.known: Dict[int, Any] = {}  # kept, so that no other tensor gets its address
         self.instead: Dict[int, Any] = {}
         self.unseen: Dict[str, Place] = {}
-        self.call: Optional[Place] = None  # the call of it, where not all that it hands over is known
+        self.call: Optional[str] = None  # the site of the call of it, where not all that it hands over is known
         self.kept: List[Any] = []  # tensors that others take the place of: no other may get their addresses
 
     def value(self, name: str) -> Any:
@@ -68,11 +65,7 @@ class Running:
 
 def tensors_in(value: Any) -> List[Any]:
     """Return the tensors of a nested value."""
-    if isinstance(value, (list, tuple)):
-        return [tensor for part in value for tensor in tensors_in(part)]
-    if isinstance(value, dict):
-        return tensors_in(list(value.values()))
-    return [value] if hasattr(value, "data_ptr") else []
+    return [tensor for _, tensor in trees.leaves(value, lambda part: hasattr(part, "data_ptr"))]
 
 
 def several(values: List[Any]) -> List[Any]:

@@ -8,22 +8,20 @@ and is none here. What was assigned without an operation of its own is seen wher
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .cpp_binding import Binding, Tensors
+from .cpp_chains import Chains
 from .cpp_flow import At, Flow
-from .cpp_names import qualified, spelled
-from .cpp_running import UNKNOWN, Key, Running, Scope, Step, Unseen, check_form, several, tensors_in
-from .cpp_source import return_after, statement_at, text_of
+from .cpp_running import UNKNOWN, Key, Running, Scope, Step, check_form, several, tensors_in
+from .cpp_source import return_after, text_of
 from .cpp_statement import NOWHERE, OTHER
-from .cpp_symbols import Symbols
 from .rewriting import Place
-from .watching import Assigned, Caught, Line, Where
+from .watching import Assigned, Caught, Line, Unseen, Where
 
-# Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
 WRITES = re.compile(r"[^_]_$")  # `aten::mul_`
+# Functions of libtorch have loops of these in them: `x.index({...})`, `torch::tensor({...})`.
 INSIDE = ("aten::select", "aten::slice", "aten::unsqueeze", "aten::index", "aten::fill_", "aten::copy_")
 
 
@@ -37,13 +35,8 @@ class CppWatcher:
     def __init__(self, is_watched: Callable[[str], bool], runtime: Any) -> None:
         self.places: List[Place] = []
         self.skipped: Dict[str, str] = {}
-        self._is_watched = is_watched
         self._runtime = runtime
-        self._symbols = Symbols(runtime.place_of)
-        self._chains: Dict[Tuple[int, ...], List[Key]] = {}
-        self._full: Dict[str, str] = {}
-        self._lines: Dict[Tuple[int, ...], At] = {}  # the innermost line in a watched file
-        self._first: Dict[Tuple[int, ...], int] = {}  # which address is the first in a watched file
+        self._chains = Chains(is_watched, runtime.place_of, self.skipped)
         self._of: Dict[Tuple[Key, str], Place] = {}
         self._last: Dict[Key, int] = {}  # which of its operations is a statement's last
         self._open: List[Running] = []  # in the call that runs, the outermost first
@@ -79,8 +72,8 @@ class CppWatcher:
 
     def enter(self, addresses: Sequence[int]) -> None:
         """Take note that a module call begins: what runs in it is no part of the statement that makes it."""
-        chain = self._chain(addresses)
-        self._called_at = (chain[-1].file, chain[-1].statement.shown) if chain else None
+        keys = self._chains.of(addresses).keys
+        self._called_at = (keys[-1].file, keys[-1].statement.shown) if keys else None
         self._around.append(self._open)
         self._open = []
 
@@ -91,17 +84,16 @@ class CppWatcher:
 
     def reads(self, name: str, addresses: Sequence[int], way: int, tensors: Tensors) -> Optional[List[Any]]:
         """Take note of an operation that begins, and what it reads; return what is to be read instead, None where that stays."""
-        chain = self._chain(addresses)
+        keys, at, first = self._chains.of(addresses)
         self._running = None
-        if not chain:
+        if not keys:
             return None
-        site = self._first[tuple(addresses)]
-        step = Step(tuple(addresses[site:]), (*addresses[:site], way))
-        self._at, self._operation = self._lines[tuple(addresses)], name
-        self._enter(chain, step, name in INSIDE)
+        step = Step(tuple(addresses[first:]), (*addresses[:first], way))
+        self._at, self._operation = at, name
+        self._enter(keys, step, name in INSIDE)
         running = self._running = self._open[-1]
         self._read_tensors = tensors
-        self._nowhere = chain[-1].statement.kind == NOWHERE
+        self._nowhere = keys[-1].statement.kind == NOWHERE
         if not self._nowhere:
             running.count += 1
             running.seen.add(step)
@@ -119,8 +111,7 @@ class CppWatcher:
         if running is None:
             return None
         self._know(running.scope, values)
-        for tensor in tensors_in(values):
-            self._flow.made(self._runtime.address_of(tensor), running, self._at)
+        self._made(values, running, self._at)
         if WRITES.search(self._operation) and self._read_tensors:
             self._flow.written(self._read_tensors[0][1], running, self._at)
             self._forget(running, self._read_tensors[0][0])
@@ -141,13 +132,18 @@ class CppWatcher:
 
     def _say(self, place: Place, value: Any, line: Line) -> Any:
         """Report a variable; return what takes its place."""
-        if place.kind == "parameter" and not isinstance(value, Unseen):
-            origin = self._flow.origin(self._runtime.address_of(value), value)
+        handed = place.kind == "parameter" and not isinstance(value, Unseen)
+        origin = self._flow.origin(self._runtime.address_of(value), value) if handed else None
+        if handed:
             place.read = [origin.site] if origin is not None and origin.site else []
         new = self._assigned(place, value, line)
-        if place.kind == "parameter" and not isinstance(value, Unseen) and origin is not None:
-            self._flow.made(self._runtime.address_of(value), origin.running, origin.at, place.site)
+        if origin is not None:
+            self._made(value, origin.running, origin.at, place.site)
         return new
+
+    def _made(self, values: Any, running: Running, at: At, site: str = "") -> None:
+        for tensor in tensors_in(values):
+            self._flow.made(self._runtime.address_of(tensor), running, at, site)
 
     def _note_reads(self, running: Running, tensors: Tensors) -> None:
         """Keep in mind which variables an operation reads; what has no name is one that nobody has seen."""
@@ -172,10 +168,8 @@ class CppWatcher:
         if caller is not None and not known:
             if scope.call is None:
                 at = (caller.key.file, caller.key.statement.shown)
-                scope.call = Place(running.key.function, "unnamed", at[1], at[0], "assigned", replaceable=False)
-                scope.call.read = self._reads_of(caller)
-                self._assigned(scope.call, Unseen(), at[1])
-            running.read[scope.call.site] = None
+                scope.call = self._unnamed(running.key.function, at, self._reads_of(caller))
+            running.read[scope.call] = None
         return [site for site in running.read if site]
 
     def _forget(self, running: Running, address: int) -> None:
@@ -254,8 +248,7 @@ class CppWatcher:
             value, place = Unseen() if over.values is None else over.values[0], self._place_of(key, "return", "return")
             place.read = self._reads_of(over)
             self._read_instead(scope, place, value, self._say(place, value, place.line))
-            for tensor in tensors_in(over.values):
-                self._flow.made(self._runtime.address_of(tensor), over, (key.file, place.line), place.site)
+            self._made(over.values, over, (key.file, place.line), place.site)
         if over.caller is not None:
             over.caller.values = over.values
             for tensor in tensors_in(over.values):
@@ -313,8 +306,7 @@ class CppWatcher:
             elif own is not other:
                 check_form(place, own, other)
             self._name(scope, place.variable, own if late else other)
-            for tensor in tensors_in(own if late else other):
-                self._flow.made(self._runtime.address_of(tensor), running, (place.file, place.line), place.site)
+            self._made(own if late else other, running, (place.file, place.line), place.site)
         if late or all(one is other for one, other in zip(new, found)):
             return False
         nested = whole == (len(values) > 1)
@@ -332,33 +324,3 @@ class CppWatcher:
             self._of[key, name] = Place(key.function, name, key.statement.shown, key.file, kind, True)
             self.places.append(self._of[key, name])
         return self._of[key, name]
-
-    def _named(self, function: str, within: str) -> str:
-        """Return what a function is called, with its namespace where another one has that name already."""
-        short, full = spelled(function, within), qualified(function)
-        return short if self._full.setdefault(short, full) == full else full
-
-    def _chain(self, addresses: Sequence[int]) -> List[Key]:
-        """Return the statements that run, the outermost first."""
-        known = tuple(addresses)
-        if known not in self._chains:
-            try:
-                at = [self._symbols.at(address) for address in addresses]
-            except OSError:
-                self.skipped["addr2line"] = "it is not installed (binutils), and tells the lines of C++ code"
-                at = []
-            frames = [frame for inlined in at for frame in inlined]
-            if at and not any(at) and addresses:
-                self.skipped["port"] = "it was compiled without line tables: -g1 makes them"
-            watched = [any(self._is_watched(frame.file) for frame in inlined) for inlined in at]
-            self._first[known] = watched.index(True) if True in watched else 0
-            lines = [frame for frame in frames if self._is_watched(frame.file)]
-            self._lines[known] = (os.path.realpath(lines[0].file), lines[0].line) if lines else ("", 0)
-            self._chains[known] = [
-                Key(self._named(frame.function, found.within), os.path.realpath(frame.file), found)
-                for frame in reversed(frames)
-                if self._is_watched(frame.file)
-                for found in [statement_at(text_of(frame.file), frame.line)]
-                if found is not None
-            ]
-        return self._chains[known]

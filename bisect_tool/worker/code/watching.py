@@ -23,6 +23,10 @@ Texts = Dict[Tuple[str, int], Optional[str]]  # by file and id of the globals
 UNREADABLE = object()
 
 
+class Unseen:
+    """The value of a variable that nobody has seen: it is there, and cannot be compared."""
+
+
 class Watcher:
     """The functions of some files, each with a second code object that calls hooks.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Callable, ContextManager, Optional
 
 from ..code import variables
-from ..code.cpp_running import Unseen
 from ..code.rewriting import Place
 from ..code.variables import Parts
-from ..code.watching import Caught, Where
+from ..code.watching import Caught, Unseen, Where
 from ..model.calls import Call, Current
 from .probe import Probe, Watching
 

@@ -10,11 +10,10 @@ from ..arrays import trees
 from ..arrays.measure import ROUNDING
 from ..arrays.telling import is_telling
 from ..code import variables
-from ..code.cpp_running import Unseen
 from ..code.lines import Lines
 from ..code.rewriting import Place
 from ..code.variables import Parts
-from ..code.watching import Where
+from ..code.watching import Unseen, Where
 from ..model.build import Model
 from ..model.calls import Call, chain, ended
 from .reference import Reference
