@@ -188,7 +188,7 @@ def test_a_worker_of_another_protocol_is_an_error(recorded: Desk) -> None:
 
 def test_a_worker_that_cannot_record_or_run_is_an_error(recorded: Desk) -> None:
     """What it cannot do, and what it can, are named by the command that needs it."""
-    python = worker_with(recorded.folder, "protocol.CAPABILITIES = ['step', 'survey']")
+    python = worker_with(recorded.folder, "protocol.CAPABILITIES &= {'step', 'survey'}")
     recorded.write(toml=with_port(f'python = "{python}"'))
     assert "model 'port' of small cannot be compared: its worker does not announce run" in recorded.run().error(2)
     error = recorded.capture("--model", "port").error(2)
