@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import sys
@@ -24,6 +25,7 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
         sys.path += path
         adapter = adapter_of(framework)
         adapter.prepare()
+        gc.freeze()  # the framework lives to the end: no collection need go through it again
     except BaseException as error:
         line.send({"event": "ready", "error": failure("import", error)})
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any, Callable, ContextManager, Iterator, Sequence
 
 from ..arrays import Array
@@ -180,23 +181,36 @@ def taking_gradients(tensor: Tensor) -> Tensor:
     """
     import torch
 
+    with torch.enable_grad():
+        # In a list it is no input of the function, which would have to be copied.
+        return _given().apply(torch.empty(0, requires_grad=True), [tensor])
+
+
+def through(own: Tensor, values: Array) -> Tensor:
+    """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
+    return _through().apply(own, _as(own, values))
+
+
+@functools.lru_cache(maxsize=None)  # torch is not imported before a model needs it
+def _given() -> Any:
+    import torch
+
     class Given(torch.autograd.Function):
         was_given = True
 
         @staticmethod
-        def forward(_context: Any, _start: Tensor, new: Tensor) -> Tensor:
-            return new.clone()  # the code may write into it
+        def forward(_context: Any, _start: Tensor, new: list[Tensor]) -> Tensor:
+            return new[0]
 
         @staticmethod
         def backward(_context: Any, _gradient: Tensor) -> Any:
             raise RuntimeError(GIVEN)
 
-    with torch.enable_grad():
-        return Given.apply(torch.empty(0, requires_grad=True), tensor)
+    return Given
 
 
-def through(own: Tensor, values: Array) -> Tensor:
-    """Return a tensor with an array's values whose gradient goes to ``own`` as it is."""
+@functools.lru_cache(maxsize=None)
+def _through() -> Any:
     import torch
 
     class Through(torch.autograd.Function):
@@ -208,4 +222,4 @@ def through(own: Tensor, values: Array) -> Tensor:
         def backward(_context: Any, gradient: Tensor) -> tuple[Tensor, None]:
             return gradient, None
 
-    return Through.apply(own, _as(own, values))
+    return Through

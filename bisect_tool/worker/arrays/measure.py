@@ -99,6 +99,8 @@ def difference(value: Array, expected: Array) -> dict[str, Any]:
     if value.shape != expected.shape and not value.size == expected.size == 1:
         of = " of complex numbers" if value.dtype.kind == "c" != expected.dtype.kind else ""
         return {"mismatch": "shape %s%s, reference %s" % (list(value.shape), of, list(expected.shape))}
+    if value.dtype == expected.dtype and np.array_equal(value.reshape(-1), expected.reshape(-1)):
+        return {"error": 0.0}  # as most are, and float64 would take several times as long to tell
     got, want = (array.reshape(-1) for array in _alike(value, expected))
     blocks = [slice(start, start + BLOCK) for start in range(0, want.size, BLOCK)]
     if expected.dtype.kind not in "fc":

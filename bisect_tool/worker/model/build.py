@@ -45,10 +45,13 @@ class Model:
         self.owner: dict[str, tuple[Module, str]] = {}  # the module that holds it, and by which key
         self.state_of: dict[int, list[tuple[str, Tensor]]] = {}  # id of a module -> [(name, tensor)]
         self.alias_of: dict[str, str] = {}  # a tied tensor's later names -> its first
+        self.lying: dict[int, set[str]] = {}  # id of a module -> the first names of all tensors in it
         self.near: dict[int, list[Module]] = {}  # id of a module -> those whose attributes its code may assign
         self.templates: dict[str, Any] = {}  # site -> its own output with an ``Own`` in place of every tensor
         first: dict[int, str] = {}
+        named = {name: module for name, module, _ in reversed(self.tree)}
         for name, module, _ in self.tree:
+            around = [id(named[one]) for one in _enclosing(name) if one in named]
             for key, tensor, kind, trainable in adapter.own_state(module):
                 full = "%s.%s" % (name, key) if name else key
                 self.state[full] = (tensor, kind, trainable)
@@ -56,6 +59,8 @@ class Model:
                 self.state_of.setdefault(id(module), []).append((full, tensor))
                 if first.setdefault(id(tensor), full) != full:
                     self.alias_of[full] = first[id(tensor)]
+                for one in around:
+                    self.lying.setdefault(one, set()).add(first[id(tensor)])
         self.own = {name: adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
         self.kept = {name: adapter.kept(tensor) for name, (tensor, _, _) in self.state.items()}
         self._optimizer_state = None if optimizer is None else adapter.optimizer_state(optimizer)
@@ -161,6 +166,12 @@ def build(adapter: Adapter, function: Callable[..., Any], options: Mapping[str, 
     if optimizer is not None:  # what it starts with would else be computed, and compiled, in the middle of a probe
         adapter.sync([tensor for _, tensor in trees.leaves(vars(optimizer), adapter.is_tensor)])
     return Model(adapter, built["modules"], built["batch"], built["step"], optimizer)
+
+
+def _enclosing(name: str) -> list[str]:
+    """Return a module's name and those of all around it: ``a.b`` gives ``a.b``, ``a`` and the empty one."""
+    parts = name.split(".") if name else []
+    return [".".join(parts[:end]) for end in range(len(parts), -1, -1)]
 
 
 def _check_names(modules: Sequence[str]) -> None:

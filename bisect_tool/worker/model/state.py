@@ -49,10 +49,8 @@ class State:
         """Return the watched tensors of a module and of all modules in it."""
         found = self._inside.get(id(module))
         if found is None:
-            name = next(name for name, each, _ in self._model.tree if each is module)
-            prefix = "%s." % name if name else ""
-            lying = {self._model.alias_of.get(n, n) for n in self._model.state if n.startswith(prefix)}
-            found = self._inside[id(module)] = [n for n in self.names if n in lying]
+            lying = self._model.lying.get(id(module), ())
+            found = self._inside[id(module)] = [name for name in self.names if name in lying]
         return found
 
     def strays(self, module: Module | None = None) -> list[str]:

@@ -175,8 +175,9 @@ def _pair_free(
     found: Shapes, wanted: Sequence[Recorded], partners: Dict[str, int], test: Callable[[str, Recorded], bool]
 ) -> Set[str]:
     """Pair what has no partner by a test, in order; return the paths for which more than one pair passes it."""
-    free = [index for index in range(len(wanted)) if index not in partners.values()]
-    fits = {path: [i for i in free if test(path, wanted[i])] for path, _ in found if free and path not in partners}
+    left, taken = [path for path, _ in found if path not in partners], set(partners.values())
+    free = [index for index in range(len(wanted)) if index not in taken] if left else []
+    fits = {path: [i for i in free if test(path, wanted[i])] for path in left if free}
     for path, places in fits.items():
         partner = next((index for index in places if index not in partners.values()), None)
         if partner is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..arrays.shards import OpenShards
 from .names import Name
 
 Recorded = List[Tuple[Optional[str], Optional[str]]]  # path, key
+MOST_RECENT = 1 << 26  # bytes: one call's values are read when they are compared, when they are given, and around it
 
 
 class Reference:
@@ -44,13 +45,22 @@ class Reference:
         self._known: set[str] = set()
         self._new: dict[str, str] = {}
         self._shards = OpenShards(folder)
+        self._recent: Dict[str, Array] = {}  # the first is the one that was not read for longest
+        self._recent_bytes = 0
 
     def read(self, key: str) -> Array:
-        """Return one recorded array."""
-        array = self._shards.read(self._tensors[key]["file"], key)
+        """Return one recorded array; it is not to be written."""
+        array = self._recent.pop(key, None)
+        if array is None:
+            array = self._shards.read(self._tensors[key]["file"], key)
+            array.flags.writeable = False
+            self._recent_bytes += array.nbytes
         if key not in self._known:
             self._known.add(key)
             self._new[key] = measure.digest(array)
+        self._recent[key] = array
+        while self._recent_bytes > MOST_RECENT:
+            self._recent_bytes -= self._recent.pop(next(iter(self._recent))).nbytes
         return array
 
     def around(self, site: str) -> List[str]:
