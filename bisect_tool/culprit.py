@@ -117,12 +117,19 @@ class WrongCode(Culprit):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongCalls(WrongCode):
-    """Calls that are wrong by themselves; ``leaves``: the buffers that are, where all values that they give are right."""
+    """Calls that are wrong by themselves.
+
+    ``leaves``: the buffers that are, where all values that they give are right. ``unread``: their own parameters that nothing
+    reads.
+    """
 
     leaves: tuple[Site, ...] = ()
+    unread: tuple[Site, ...] = ()
 
     def evidence(self, asked: Asked) -> str:
-        """Say by which value it shows, or by which buffers."""
+        """Say what they compute with instead of their own, by which value it shows, or by which buffers."""
+        if self.unread:
+            return evidence.computes_with_others(self.sites, self.unread, asked.target if self.unfelt else None)
         if self.felt or not self.leaves:
             return super().evidence(asked)
         return evidence.buffers_are_wrong(self.leaves, asked.target if self.unfelt else None)

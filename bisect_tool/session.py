@@ -146,11 +146,12 @@ def _opened(case: Case, run: Run) -> Case:
     if forms.kept:
         opened = _with_weights(case, run, tuple(site for site in state if site not in forms.kept))
     initial = initial_values(pair, port.asides.compare_state(otherwise(pair)))
+    moot = forms.kept.union(opened.base.unread)  # how a tensor starts that nothing reads is nobody's fault
     return dataclasses.replace(
         opened,
         forms=forms,
-        initial=tuple(finding for finding in initial if finding.site not in forms.kept),
-        laws=tuple(finding for finding in laws(pair) if forms.kept.isdisjoint(finding.sites)),
+        initial=tuple(finding for finding in initial if finding.site not in moot),
+        laws=tuple(finding for finding in laws(pair) if moot.isdisjoint(finding.sites)),
     )
 
 

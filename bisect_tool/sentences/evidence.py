@@ -31,6 +31,12 @@ def code_is_wrong(unfelt_by: str | None = None) -> str:
     return f"{_though(unfelt_by)}: the reference's inputs and weights give another output"
 
 
+def computes_with_others(sites: Sequence[str], unread: Sequence[str], unfelt_by: str | None = None) -> str:
+    """Say that code reads other tensors than those that are registered for it."""
+    who, names = "each" if len(sites) > 1 else "it", list(dict.fromkeys(name.rpartition(".")[2] for name in unread))
+    return f"{_though(unfelt_by)}: {who} computes with another tensor than its registered {sentence_list(names)}"
+
+
 def buffers_are_wrong(buffers: Sequence[str], unfelt_by: str | None = None) -> str:
     """Say that code leaves other values in buffers, whether a target shows it or not."""
     names = list(dict.fromkeys(name.rpartition(".")[2] for name in buffers)) if len(buffers) > 2 else buffers

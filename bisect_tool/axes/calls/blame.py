@@ -85,10 +85,13 @@ def _in_place(suspect: Suspect) -> bool:
 def _wrong_calls(trace: Trace, group: Sequence[Suspect]) -> WrongCalls:
     sites = _roots(group)
     said = Finding("output", sites[:1], _output_sentence(trace, group))
-    findings = [said, *_unread(group), *_settings(trace, sites)]
+    unread = _unread(group)
+    unread_said = [Finding("not read", unread, calls.not_read(unread))] if unread else []
+    findings = [said, *unread_said, *_settings(trace, sites)]
     return WrongCalls(
         sites=sites,
         leaves=_leaves(group),
+        unread=unread,
         necessary=_shown_by_itself(group[0], sites[0]),
         findings=tuple(findings),
         doubts=_doubts(group[0]),
@@ -229,12 +232,10 @@ def _roots(group: Sequence[Suspect]) -> tuple[Site, ...]:
     return tuple(suspect.region.root for suspect in group)
 
 
-def _unread(group: Sequence[Suspect]) -> Iterator[Finding]:
-    """Say which parameters of some calls their own code does not read."""
+def _unread(group: Sequence[Suspect]) -> tuple[Site, ...]:
+    """Return the parameters of some calls that their own code does not read."""
     modules = set(map(module_of, _roots(group)))
-    found = [name for suspect in group[:1] for name in suspect.seen.reading.unread if parent_of(name) in modules]
-    if found:
-        yield Finding("not read", tuple(found), calls.not_read(found))
+    return tuple(name for suspect in group[:1] for name in suspect.seen.reading.unread if parent_of(name) in modules)
 
 
 def _settings(trace: Trace, sites: Sequence[Site]) -> Iterator[Finding]:
