@@ -14,14 +14,19 @@ class BisectError(Exception):
     Attributes:
         hint: the next step, one sentence, or an empty string.
         detail: a traceback or log from the model's own process, shown with ``--debug``.
-        lines: the message as it is shown, where it lists several mistakes: what has them, and each by itself.
+        said: what another program said, line by line.
+        lines: the message as it is shown: where it lists several mistakes, what has them, and each by itself, then what was said.
 
     """
 
-    def __init__(self, message: str, *, hint: str = "", detail: str = "", mistakes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", detail: str = "", mistakes: Sequence[str] = (), said: Sequence[str] = ()
+    ) -> None:
         found = [_one_line(mistake) for mistake in mistakes]
         super().__init__(_one_line(f"{message}: {'; '.join(found)}" if found else message))
         self.lines = [f"{_one_line(message)}:", *(f"  {each}" for each in found)] if len(found) > 1 else [str(self)]
+        self.said = [" " * (len(line) - len(line.lstrip())) + _one_line(line) for line in said]
+        self.lines += self.said
         self.hint = hint
         self.detail = detail
 

@@ -106,7 +106,7 @@ def beside(capture: Capture, function: Build, rules: Sequence[tuple[str, str]] =
     return WorkerPort.open(start, capture, list(rules), capture.folder / "probes", [])
 
 
-def opened(port: WorkerPort, capture: Capture, target: str | None = None) -> Case:
+def opened(port: WorkerPort, capture: Capture, target: str | None = None, tolerance: Tolerance = Tolerance()) -> Case:
     """Return what the axes of a run look at, before any of them is asked."""
-    case, run = session._beside(port, capture, target, Tolerance(), ProbeLog())
+    case, run = session._beside(port, capture, target, tolerance, ProbeLog())
     return session._opened(case, run)

@@ -178,8 +178,8 @@ def _cache(name: str, spec: ModelSpec, kernels: Kernels) -> Row:
 
 def _row(model: str, what: str, found: str = "", *, error: BisectError | None = None) -> Row:
     if error is None:
-        return {"model": model, "what": what, "ok": True, "found": found, "next": ""}
-    return {"model": model, "what": what, "ok": False, "found": str(error), "next": error.hint}
+        return {"model": model, "what": what, "ok": True, "found": found, "said": [], "next": ""}
+    return {"model": model, "what": what, "ok": False, "found": str(error), "said": error.said, "next": error.hint}
 
 
 def _draw(rows: list[Row]) -> None:
@@ -191,4 +191,7 @@ def _draw(rows: list[Row]) -> None:
         table.add_row(
             row["model"], row["what"], mark, Text(row["found"] + (f"\nnext: {row['next']}" if row["next"] else ""))
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for line in (line for row in rows for line in row["said"]):
+        console.print(Text(line), soft_wrap=True)

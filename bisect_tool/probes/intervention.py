@@ -25,7 +25,7 @@ class Intervention:
         fed: calls that are computed from the reference's inputs.
         exact: watched calls that are computed once more in float64, on the side.
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
-        aimed: those of the disturbed calls that are disturbed only where their output is off.
+        aimed: those of the disturbed calls that are disturbed only where their output is off, and by no more than that is.
         dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
             that is no forced pass. In a forced pass every call is watched.
         drifting: in a forced pass, the buffers that are the port's own once they were given as the run began.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 import sys
 from pathlib import Path
@@ -69,6 +71,10 @@ def _is_alone(value: str | None, info: ValidationInfo) -> str | None:
 def _is_compiled(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if value and info.data.get("framework") != LIBTORCH.name:
         raise ValueError(f"only a model of {LIBTORCH.title} is compiled from sources")
+    for pattern in value if info.context else ():
+        folder = (info.context or {})["folder"]
+        if not any(glob.iglob(os.path.join(folder, os.path.expanduser(pattern)), recursive=True)):
+            raise ValueError(f"there is no file {pattern} in {folder}")
     return value
 
 

@@ -63,11 +63,13 @@ def model_error(error: Mapping[str, Any], python: str, printed: str) -> ModelErr
     where = f" at {error['where']}" if error["where"] else ""
     ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
     kind, place = ("", "") if ours else (f"{error['type']}: ", where)
-    said = f"{error['phase']} failed{place}: {kind}{error['message']}"
+    message, *of_another = error["message"].splitlines() or [""] if ours else [error["message"]]
+    said = f"{error['phase']} failed{place}: {kind}{message}"
     if error["phase"] in BACKWARD:  # whoever asked says what failed
-        said = error["message"] if ours else f"{error['type']}{where}: {error['message']}"
+        said = message if ours else f"{error['type']}{where}: {message}"
     return ModelError(
         said.rstrip(),
+        said=of_another,
         hint=_hint_of(error, python),
         detail=f"{error['traceback']}\n{printed}",
     )

@@ -107,7 +107,7 @@ def test_a_parameter_that_was_left_behind_is_said_to_be(captured: Path) -> None:
     assert culprit["kind"] == "code"
     assert any("nothing reads" in finding["message"] for finding in culprit["findings"])
     _, report = run(captured, "class_bias_assigned")
-    assert "another tensor than its registered bias" in report["summary"]
+    assert "another tensor than its registered bias" in report["sentence"]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -95,9 +95,7 @@ def run(patch, point="", dissolved=None, **asked):
             watched[site] = {**row, "call": site, "around": entry["around"]} if forced else row
         out = compute(given if is_in("feed", site) or (forced and put) else x)
         if is_in("disturb", site):
-            noise = asked["disturb"][site] * np.random.default_rng(0).standard_normal(out.shape, dtype="f")
-            off = np.abs(out - wanted) > 2e-5 * rms(wanted) if is_in("aimed", site) else True
-            out = np.where(off, out * (1 + noise), out)
+            out = disturbed(out, asked["disturb"][site], wanted if is_in("aimed", site) else None)
         calls.append([site, [["", out.shape]]])
         watched.get(site, {})["output"] = [{"path": "", **compared(out, wanted)}]
         watched.get(site, {})["exact"] = None
@@ -125,6 +123,13 @@ def digest(array):
 
 def rms(array):
     return float(np.sqrt(np.mean(np.square(array, dtype="d"))))
+
+
+def disturbed(out, size, wanted):
+    """Give each number relative noise; where it is aimed, only what is off of what is ``wanted``, and by no more than all is."""
+    size = size if wanted is None else min(size, compared(out, wanted).get("error", size))
+    noisy = out * (1 + size * np.random.default_rng(0).standard_normal(out.shape, dtype="f"))
+    return noisy if wanted is None else np.where(np.abs(out - wanted) > 2e-5 * rms(wanted), noisy, out)
 
 
 def compared(array, wanted):

@@ -255,8 +255,9 @@ class Forced:
         size = self._probe.asked.disturb.get(site)
         if size is None:
             return output
-        noisy = trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
-        return self._values.noisy_where_off(site, output, noisy) if site in self._probe.asked.aimed else noisy
+        if site in self._probe.asked.aimed:
+            return self._values.noisy_where_off(site, output, size)
+        return trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
 
     def _exactly(
         self,

@@ -112,21 +112,26 @@ class Values:
 
         return trees.map_leaves(value, self._is_leaf, fill)
 
-    def noisy_where_off(self, site: str, output: Any, noisy: Any) -> Any:
-        """Return an output with noise only where it is off: whether these very places are felt."""
-        parts = {part.path: part for part in self.compared(arrays(self._adapter, output), site, "output").parts}
-        found = iter(list(trees.leaves(output, self._adapter.is_tensor)))
+    def noisy_where_off(self, site: str, output: Any, most: float) -> Any:
+        """Return an output with noise only where it is off, and as large as each part is off: whether that is felt.
 
-        def aim(tensor: Tensor) -> Tensor:
-            path, before = next(found)
-            array, part = self._adapter.to_numpy(before), parts.get(path)
-            expected = array if part is None else self._expected(part)
+        Noise is relative, and no larger than ``most``.
+        """
+        parts = {part.path: part for part in self.compared(arrays(self._adapter, output), site, "output").parts}
+        paths = iter([path for path, _ in trees.leaves(output, self._adapter.is_tensor)])
+
+        def aim(before: Tensor) -> Tensor:
+            part, array = parts.get(next(paths)), self._adapter.to_numpy(before)
+            if part is None:
+                return before
+            expected = self._expected(part)
+            noisy = self._adapter.perturb(before, min(most, part.off.get("error", most)), 0)
             if expected.shape != array.shape:
-                return tensor
-            off = np.where(measure.places_off(array, expected), self._adapter.to_numpy(tensor), array)
+                return noisy
+            off = np.where(measure.places_off(array, expected), self._adapter.to_numpy(noisy), array)
             return self._adapter.cast(self._adapter.from_numpy(off, like=before), self._adapter.dtype(before))
 
-        return trees.map_leaves(noisy, self._adapter.is_tensor, aim)
+        return trees.map_leaves(output, self._adapter.is_tensor, aim)
 
     def _expected(self, part: Part) -> Array:
         """Return the reference's value of a part, as the port writes it."""

@@ -20,7 +20,7 @@ class Intervention:
         exact: watched calls that are computed once more in float64.
         hand: calls and variables whose own inputs and outputs are handed over.
         disturb: calls whose outputs are made wrong on purpose, each with how much (relative).
-        aimed: those of them that are disturbed only where their output is off.
+        aimed: those of them that are disturbed only where their output is off, and by no more than that is.
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
