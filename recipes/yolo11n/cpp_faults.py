@@ -134,12 +134,12 @@ def in_the_backward(what: str, effect: str, sites: tuple[str, ...], line: str, f
 
 
 IN_THE_BACKWARD = {
-    "class_bias_assigned": in_the_backward(
+    "class_bias_assigned": Switch(
         "The class biases are assigned to the convolutions' members: right in the forward, and no parameters any more.",
         "grad_norm 44.040, reference 44.044: not felt; 3 parameters get none",
-        CLASS_BIASES,
-        "",
-        "head.h",
+        "code",
+        tuple(name.rpartition(".")[0] for name in CLASS_BIASES),
+        file="head.h",
     ),
     "skips_detached": in_the_backward(
         "The backbone's outputs are detached when they are kept for the neck's concatenations.",

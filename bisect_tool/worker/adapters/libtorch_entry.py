@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..code.cpp_classes import forwards
 from ..failures import RecipeError
-from . import libtorch_compile, libtorch_library, libtorch_modules, libtorch_places, libtorch_runtime
+from . import libtorch_code, libtorch_compile, libtorch_library, libtorch_modules, libtorch_places, libtorch_runtime
 from .entry import Compiling
 from .libtorch_optimizer import CppOptimizer
 
@@ -45,7 +45,8 @@ def _as_python(built: Dict[str, Any], arguments: Dict[str, List[str]], runtime: 
     """Return what ``build`` gave with modules and an optimizer of Python's in the place of its own."""
     found = {"batch": built["batch"], "modules": libtorch_modules.proxies(built["modules"], arguments)}
     if built["step"] is not None:
-        found["step"] = libtorch_places.locating(built["step"], runtime)
+        step = libtorch_places.locating(built["step"], runtime)
+        found["step"] = lambda batch: libtorch_code.given_back(step(batch))
     if built["optimizer"] is not None:
         found["optimizer"] = CppOptimizer(built["optimizer"])
     return found

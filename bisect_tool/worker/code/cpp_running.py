@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..arrays import trees
 from .cpp_statement import Statement
@@ -63,14 +63,24 @@ class Running:
         self.read: Dict[str, None] = {}  # the variables that its operations read
 
 
+def is_tensor(value: Any) -> bool:
+    """Tell whether a part of a value is a tensor."""
+    return hasattr(value, "data_ptr")
+
+
 def tensors_in(value: Any) -> List[Any]:
     """Return the tensors of a nested value."""
-    return [tensor for _, tensor in trees.leaves(value, lambda part: hasattr(part, "data_ptr"))]
+    return [tensor for _, tensor in trees.leaves(value, is_tensor)]
 
 
 def several(values: List[Any]) -> List[Any]:
     """Return the parts of what several names are assigned: of one tuple its own."""
     return list(values[0]) if len(values) == 1 and isinstance(values[0], (tuple, list)) else values
+
+
+def listed(parts: Sequence[Any], keys: Sequence[str]) -> List[Any]:
+    """Return what a function gives that returns a list of parts, or a map of them."""
+    return [dict(zip(keys, parts))] if keys else list(parts) if len(parts) == 1 else [tuple(parts)]
 
 
 def check_form(place: Place, own: Any, other: Any) -> None:

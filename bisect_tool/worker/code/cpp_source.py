@@ -64,8 +64,10 @@ def without_comments(text: str) -> str:
 
 
 def _blank(found: re.Match[str]) -> str:
-    """Return as many lines of nothing; a word in quotes stays one in quotes."""
+    """Return as many lines of nothing; in quotes a single word, such as a key, stays what it is."""
     text = found.group()
+    if re.fullmatch(r'"\w+"', text):
+        return text
     return '""' if text.startswith(('"', "R")) else "0" if text.startswith("'") else "\n" * text.count("\n")
 
 

@@ -22,6 +22,7 @@ NOWHERE = "nowhere"  # the kind of a function's last line: compilers see parts o
 OTHER = "="  # before the name of a parameter that is no tensor
 # Of several values: no operation gives it.
 LISTED = re.compile(r"^(return\b|.*?=)\s*(std::(make_)?(tuple|pair)\b|[\w:<>, ]*\{)")
+KEYED = re.compile(r'\{\s*"((?:\\.|[^"\\])*)"\s*,(.*)\}')  # an entry of a map in braces
 GUARD = re.compile(r"^(?:if\s*(?:constexpr\s*)?|for\s*|while\s*)\(|^else\b|^do\b|^case\b[^:]*:|^default\s*:")
 
 
@@ -34,6 +35,7 @@ class Statement(NamedTuple):
 
     ``declared`` are the parameters of its function, and the variables of the loops that it stands in; ``OTHER`` stands before one
     that is no tensor. ``parts`` is what a statement returns, expression by expression, where that is one name, or a list;
+    ``keys`` stand before them where that is a map's;
     ``beside`` are names that it declares or changes, and of which no operation tells the value; ``body`` is where its function's begins;
     ``guard`` how many lines a condition takes that stands before it.
 
@@ -51,6 +53,7 @@ class Statement(NamedTuple):
     beside: Tuple[str, ...] = ()
     body: int = 0
     guard: int = 0
+    keys: Tuple[str, ...] = ()
 
     @property
     def shown(self) -> int:
@@ -87,6 +90,7 @@ class Meaning(NamedTuple):
     names: Tuple[str, ...] = ()
     parts: Tuple[str, ...] = ()
     beside: Tuple[str, ...] = ()
+    keys: Tuple[str, ...] = ()
 
 
 def statement(first: int, last: int, code: str, within: str, declared: Tuple[str, ...], body: int) -> Statement:
@@ -95,7 +99,7 @@ def statement(first: int, last: int, code: str, within: str, declared: Tuple[str
     guard, plain = code.strip()[: len(code.strip()) - len(own)].count("\n"), " ".join(own.split())
     found = _returning(plain) or _declaring(plain) or _assigning(plain)
     return Statement(
-        first, last, code, within, found.kind, found.names, declared, found.parts, found.beside, body, guard
+        first, last, code, within, found.kind, found.names, declared, found.parts, found.beside, body, guard, found.keys
     )
 
 
@@ -103,6 +107,10 @@ def _returning(code: str) -> Meaning | None:
     if not re.match(r"return\b", code):
         return None
     parts = _listed(code)
+    entries = [entry for entry in map(KEYED.fullmatch, parts) if entry]
+    if entries and len(entries) == len(parts):
+        keys, parts = (tuple(entry[group].strip() for entry in entries) for group in (1, 2))
+        return Meaning("return", (), parts, keys=keys)
     return Meaning("return", () if parts else ("return",), parts)
 
 

@@ -11,10 +11,11 @@ import contextlib
 import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ..arrays import trees
 from .cpp_binding import Binding, Tensors
 from .cpp_chains import Chains
 from .cpp_flow import At, Flow
-from .cpp_running import UNKNOWN, Key, Running, Scope, Step, check_form, several, tensors_in
+from .cpp_running import UNKNOWN, Key, Running, Scope, Step, check_form, is_tensor, listed, several, tensors_in
 from .cpp_source import return_after, text_of
 from .cpp_statement import NOWHERE, OTHER
 from .rewriting import Place
@@ -50,12 +51,13 @@ class CppWatcher:
         self._at: At = ("", 0)  # of the operation that has begun
         self._operation = ""
         self._read_tensors: Tensors = []
+        self._returned: Dict[int, Any] = {}  # what takes the place of what the last function without a caller returned
 
     @contextlib.contextmanager
     def watching(self, assigned: Assigned, _caught: Caught) -> Iterator[None]:
         """Call ``assigned(place, value, line)`` after every assignment that can be seen; see ``watching.Watcher``."""
         before, self._assigned = self._assigned, assigned
-        self._open, self._around, self._running = [], [], None
+        self._open, self._around, self._running, self._returned = [], [], None, {}
         self._binding = Binding(self._say, self._place_of, set(self._runtime.state()))
         self._flow = Flow()
         self._runtime.trace_by(self)
@@ -64,7 +66,15 @@ class CppWatcher:
             self._close(0)
         finally:
             self._runtime.trace_by(None)
-            self._assigned, self._open, self._around = before, [], []
+            self._assigned, self._open, self._around, self._returned = before, [], [], {}
+
+    def given_back(self, value: Any) -> Any:
+        """Return what the step gives back once it is over, with the tensors that take the place of its own."""
+        self._close(0)
+        if not self._returned:
+            return value
+        instead = self._returned
+        return trees.map_leaves(value, is_tensor, lambda t: instead.get(self._runtime.address_of(t), t))
 
     def caller(self) -> Optional[Where]:
         """Return (file, line) of the statement that makes the call which has begun last; None where it is not known."""
@@ -244,18 +254,20 @@ class CppWatcher:
             parts = [scope.value(name) for name in key.statement.parts]
             every = [tensor for tensor in dict.fromkeys(over.every) if self._is_held([tensor])]
             parts = parts if None not in parts else every if len(every) == len(parts) and key is over.key else []
-            over.values = None if not parts else parts if len(parts) == 1 else [tuple(parts)]
+            over.values = listed(parts, key.statement.keys) if parts else None
             value, place = Unseen() if over.values is None else over.values[0], self._place_of(key, "return", "return")
             place.read = self._reads_of(over)
             self._read_instead(scope, place, value, self._say(place, value, place.line))
             self._made(over.values, over, (key.file, place.line), place.site)
-        if over.caller is not None:
-            over.caller.values = over.values
-            for tensor in tensors_in(over.values):
-                address = self._runtime.address_of(tensor)
-                if address in scope.instead:
-                    over.caller.scope.instead[address] = scope.instead[address]
-                    over.caller.scope.kept.append(tensor)
+        own = {self._runtime.address_of(tensor): tensor for tensor in tensors_in(over.values)}
+        instead = {address: scope.instead[address] for address in own if address in scope.instead}
+        if over.caller is None:
+            self._returned = instead
+            return
+        over.caller.count += 1  # what a function gives may be the last that its caller's statement sees
+        over.caller.values = over.values
+        over.caller.scope.instead.update(instead)
+        over.caller.scope.kept += [own[address] for address in instead]
 
     def _miss(self, over: Running) -> None:
         """Keep in mind which names were assigned what nobody has seen."""

@@ -75,6 +75,13 @@ def test_what_is_returned_is_known_by_its_parts() -> None:
     assert found == [("y",), ("inner",), ("low", "high")]
 
 
+def test_a_map_in_braces_has_keys() -> None:
+    """Only where all that is listed are pairs that begin with a word in quotes."""
+    source = 'auto f() { return {{"low", a * (b + 1)}, {"high", c}}; } auto g() { return {{"low", a}, {b, c}}; }'
+    found = [(one.keys, one.parts) for one in statements(source) if one.kind == "return"]
+    assert found == [(("low", "high"), ("a * (b + 1)", "c")), ((), ('{"low", a}', "{b, c}"))]
+
+
 def test_what_is_declared_and_read_and_handed_over_is_told() -> None:
     """Parameters, of which one that is no tensor has a mark; names as they are, in order; arguments."""
     source = (
