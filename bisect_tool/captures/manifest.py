@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, OptimizerGroup, Quantiles
+from bisect_tool.worker.arrays import files
 
 FORMAT = 6
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
@@ -42,6 +43,12 @@ def _parts(kind: str, content: Any) -> list[Any]:
     return [item for _, item in content]
 
 
+def _is_known(dtype: str) -> str:
+    if dtype not in files.KNOWN:
+        raise ValueError(f"expected a type that numpy knows, found {dtype!r}")
+    return dtype
+
+
 Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
 
 
@@ -50,7 +57,7 @@ class TensorEntry(Data):
 
     file: FileName
     shape: tuple[Count, ...]
-    dtype: str
+    dtype: Annotated[str, AfterValidator(_is_known)]
     hash: str
     layout: str | None = None
     mean: float | None = None

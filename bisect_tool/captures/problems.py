@@ -9,10 +9,9 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from bisect_tool.captures.manifest import Manifest, Point
+from bisect_tool.captures.stored import STIRRED, uses_of
 from bisect_tool.sites import STEP
-from bisect_tool.worker.arrays import files, trees
-
-STIRRED = " at stirred weights"
+from bisect_tool.worker.arrays import files
 
 
 def problems_of(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -28,25 +27,9 @@ def problems_of(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _dangling(manifest: Manifest) -> Iterator[str]:
-    named = [("batch", key) for _, key in trees.keys(manifest.batch)]
-    named += [(variable.site, key) for variable in manifest.variables for _, key in trees.keys(variable.value)]
-    named += [*_keys_of(manifest), *_draw_keys(manifest), *_gradient_keys(manifest)]
-    if manifest.stirred is not None:
-        named += [(f"{where}{STIRRED}", key) for where, key in _keys_of(manifest.stirred)]
-    for where, key in named:
+    for where, key in uses_of(manifest):
         if key not in manifest.tensors:
             yield f"{where} names tensor {key!r}, which is not in the manifest"
-
-
-def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
-    """Yield (what, tensor key) for the calls and the state of one run."""
-    for site in run.sites:
-        yield from ((f"{site.site} inputs", key) for _, key in trees.keys(site.inputs))
-        yield from ((f"{site.site} output", key) for _, key in trees.keys(site.output))
-        yield from ((f"{site.site} attributes", key) for _, key in trees.keys(site.attributes or {"list": []}))
-        yield from ((f"{name} in {site.site}", key) for name, keys in site.state.items() for key in keys)
-    yield from run.state.items()
-    yield from ((f"{name} after the step", key) for name, key in run.left.items())
 
 
 def _misshapen(manifest: Manifest, state: Mapping[str, str]) -> Iterator[str]:
@@ -78,26 +61,6 @@ def _stirred(manifest: Manifest) -> Iterator[str]:
     strangers = sorted(point.noise.exact.keys() - {entry.site for entry in point.sites})
     if strangers:
         yield f"the rounding of {', '.join(strangers)}{STIRRED} is that of no site"
-
-
-def _draw_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for draw in manifest.draws:
-        keys = [draw.value, *(one for one in draw.parameters if isinstance(one, str))]
-        yield from ((f"a draw in {draw.site}", key) for key in keys)
-
-
-def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    gradients = manifest.gradients
-    if gradients is None:
-        return
-    yield from ((f"the gradient of {name}", key) for name, key in gradients.parameters.items() if key is not None)
-    for name, after in (gradients.optimizer.after if gradients.optimizer else {}).items():
-        yield from ((f"{name} after a step", key) for key in after)
-    for site, keys in gradients.variables.items():
-        yield from ((f"the gradient of {site}", key) for key in keys.values())
-    for site, entry in gradients.sites.items():
-        pairs = [pair for part in (entry.inputs, entry.output, entry.state) for pair in part.items()]
-        yield from ((f"the gradient at {site} {path}", key) for path, (key, _) in pairs if key is not None)
 
 
 def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:

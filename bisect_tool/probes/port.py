@@ -153,14 +153,12 @@ class WorkerPort:
         try:
             data = self._ask(intervention)
             reading = self._naming.reading(Reading.from_json(data))
-            read = {str(key): str(found) for key, found in data["read"].items()}
         except (ModelError, WorkerError) as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)
         except ValidationError as error:
             return Reading(failure=f"the worker's reading is not usable: {explain(error)}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reading(failure=f"the worker's reading is not usable: {error!r}")
-        self._capture.check_recorded(read)
         if reading.failed is not None:
             return self._broken_off(intervention, reading, data["failed"])
         return self._whole(intervention, reading)

@@ -73,13 +73,17 @@ def test_a_changed_value_is_caught_when_it_is_used(recorded: Desk) -> None:
     sites = {entry["site"]: entry["output"]["tensor"] for entry in manifest["sites"]}
     ((_, batch),) = manifest["batch"]["dict"]
     recorded.port(("torch.tanh(self.first(x))", "torch.sin(self.first(x))"))
-    for key in (manifest["state"]["net.last.bias"], sites["net.first"], batch["tensor"]):
+    keys = {"net.last.bias": manifest["state"]["net.last.bias"], "net.first output": sites["net.first"]}
+    for what, key in {**keys, "batch": batch["tensor"]}.items():
         tensors = load_file(shard)
         tensors[key].reshape(-1)[0] += np.float32(0.5)
         save_file(tensors, shard)
         for _ in range(2):
             error = recorded.run().error(2)
-            assert f"{key} in shard-0000.safetensors: the bytes are not those that were recorded" in error
+            assert (
+                f"damaged capture: tensor {key} ({what}) in {shard}: the bytes are not those that were recorded"
+                in error
+            )
             assert AGAIN in error
         shard.write_bytes(whole)
     assert recorded.run().code == 1

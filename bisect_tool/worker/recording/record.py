@@ -53,12 +53,14 @@ def record(
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
     again = {
-        "noise": measure_noise(model, recorder, read[0], folder, batch, wire),
+        "noise": measure_noise(model, recorder, read[0], batch, wire),
         "spread": measure_spread(model, rebuild, seeds, wire),
-        "gradients": _gradients(model, recorder, lines, read, grads, wire, folder, batch),
-        **point.record(model, recorder, state, read[0], folder, batch, wire),
+        "gradients": _gradients(model, recorder, lines, read, grads, wire, batch),
+        **point.record(model, recorder, state, read[0], batch, wire),
     }
     recorder.store.flush()
+    if recorder.store.shards.damage is not None:
+        raise recorder.store.shards.damage
     manifest = {
         "format": FORMAT,
         "described": describe.describe(model, seconds["plain"]),
@@ -146,7 +148,6 @@ def _gradients(
     read: Read,
     grads: dict[str, Any] | None,
     wire: Wire,
-    folder: str,
     batch: Any,
 ) -> dict[str, Any] | None:
     """Record gradients, if they are wanted, of a step that makes none of its own."""
@@ -157,7 +158,7 @@ def _gradients(
             "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
             % ", ".join(sorted(recorder.rewritten))
         )
-    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
+    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, batch)
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:
