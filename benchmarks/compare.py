@@ -25,7 +25,8 @@ from rich.table import Table
 from bisect_tool import Capture
 from bisect_tool.captures import comparing
 from bisect_tool.captures.manifest import FORMAT
-from bisect_tool.captures.writer import seal_manifest, whole_or_absent
+from bisect_tool.captures.owned import whole_or_absent
+from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.worker.arrays.shards import ShardWriter
 
 SHAPES = [(2, 64, 160, 160), (2, 256, 40, 40), (512, 512, 3, 3), (2, 128, 80, 80), (1024,)]  # of one round of sites

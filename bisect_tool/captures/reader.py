@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.owned import tidy
 from bisect_tool.captures.problems import problems_of
 from bisect_tool.captures.stored import stored
 from bisect_tool.errors import AGAIN, BisectError, CaptureError
@@ -36,8 +37,12 @@ class Capture:
 
     @classmethod
     def open(cls, place: str | os.PathLike[str]) -> Capture:
-        """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file."""
+        """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file.
+
+        One that a killed run moved aside is put back first.
+        """
         folder = Path(place).resolve()
+        tidy(folder)
         path = folder / "manifest.json"
         text = _text(path)
         data = _data(path, text)

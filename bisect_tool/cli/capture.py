@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.owned import check_replaceable, whole_or_absent
 from bisect_tool.captures.reader import Capture
-from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_or_absent
+from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, Dict, Mapping, Optional, Tuple, cast
 
 import numpy as np
@@ -64,9 +65,12 @@ class ArrayFile:
 
 
 def save(arrays: Mapping[str, Array], path: Any) -> None:
-    """Write arrays into a file; their memory must lie in C order."""
+    """Write arrays into a file; their memory must lie in C order. Its mode follows the umask, as any new file's."""
     kinds = {key: COMPLEX for key, array in arrays.items() if array.dtype.kind == "c"}
+    with open(path, "wb") as file:
+        mode = os.fstat(file.fileno()).st_mode
     save_file({key: real(array) for key, array in arrays.items()}, path, metadata=kinds or None)
+    os.chmod(path, mode)  # safetensors makes files that nobody else can read
 
 
 def load(path: Any) -> dict[str, Array]:
