@@ -10,9 +10,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from bisect_tool.captures.described import Described
-from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest
 from bisect_tool.pairing.names import match_described
 from bisect_tool.pairing.pair import Pair
+from bisect_tool.sealed import checksum
 from bisect_tool.worker.arrays import measure
 
 SHARD = "shard-0000.safetensors"

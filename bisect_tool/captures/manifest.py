@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -289,9 +287,3 @@ class Manifest(Data):
     seconds: dict[str, float]
     bytes: dict[str, Count]
     checksum: str
-
-
-def checksum(data: dict[str, Any]) -> str:
-    """Return the hash of all that a manifest says but its own ``checksum``."""
-    text = json.dumps({key: value for key, value in data.items() if key != "checksum"}, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -13,6 +13,8 @@ from bisect_tool.captures.stored import STIRRED, uses_of
 from bisect_tool.sites import STEP
 from bisect_tool.worker.arrays import files
 
+DEEPEST = 1000  # calls in one another: Python itself allows no more
+
 
 def problems_of(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Yield what is wrong with the capture in a folder, in words."""
@@ -77,13 +79,24 @@ def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
         if entry.site not in run.calls:
             yield f"site {entry.site!r} is not among the calls"
         seen.add(entry.site)
-    for call, around in run.calls.items():
-        outer, passed = around, {call}
-        while outer is not None and outer not in passed:
-            passed.add(outer)
-            outer = run.calls.get(outer, call)
-        if outer is not None:
+    yield from _unheld(run.calls)
+
+
+def _unheld(calls: Mapping[str, str | None]) -> Iterator[str]:
+    """Check who calls whom: each call lies in calls that are there, up to one that lies in none. Each is looked at once."""
+    depths: dict[str | None, int] = {None: 0}  # of those that do
+    for call in calls:
+        way: dict[str, None] = {}
+        outer: str | None = call
+        while outer is not None and outer not in depths and outer in calls and outer not in way:
+            way[outer] = None
+            outer = calls[outer]
+        if outer not in depths:
             yield f"call {call!r} lies in no call that was recorded, or in itself"
+            continue
+        depths.update({one: depth for depth, one in enumerate(reversed(way), start=depths[outer] + 1)})
+        if depths[call] > DEEPEST:
+            yield f"call {call!r} lies in more than {DEEPEST} others"
 
 
 def _unwritten(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
@@ -129,5 +142,7 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
                 entry = manifest.tensors[key]
                 if shape != entry.shape or dtype != entry.dtype:
                     yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
-        except (SafetensorError, OSError) as error:
+        except OSError as error:
+            yield f"{name}: {error.strerror or error}"
+        except SafetensorError as error:
             yield f"{name}: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -15,15 +16,19 @@ from typing import Any
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest
 from bisect_tool.captures.owned import tidy
 from bisect_tool.captures.problems import problems_of
 from bisect_tool.captures.stored import stored
 from bisect_tool.errors import AGAIN, BisectError, CaptureError
+from bisect_tool.sealed import fits
 from bisect_tool.validation import explain
+from bisect_tool.worker import plain
 from bisect_tool.worker.arrays import trees
 from bisect_tool.worker.arrays.shards import DamagedError, OpenShards
 
+MOST_BYTES = 1 << 30  # of a manifest
+MOST_PROBLEMS = 20  # looked for
 MOST_SAID = 400  # characters of what is wrong with a capture
 
 
@@ -47,10 +52,10 @@ class Capture:
         text = _text(path)
         data = _data(path, text)
         manifest = _manifest(path, data)
-        problems = tuple(problems_of(folder, manifest))
+        problems = tuple(itertools.islice(problems_of(folder, manifest), MOST_PROBLEMS))
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
-        if data["checksum"] != checksum(data):
+        if not fits(text):
             raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=AGAIN)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
 
@@ -96,7 +101,7 @@ def has_opaque(tree: dict[str, Any]) -> bool:
 def _text(path: Path) -> bytes:
     folder = path.parent
     try:
-        return path.read_bytes()
+        return plain.content(path, MOST_BYTES)
     except FileNotFoundError:
         raise BisectError(
             f"no capture in {folder}",

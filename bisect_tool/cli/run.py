@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
+from bisect_tool.recipes.options import as_words
 from bisect_tool.renderers.words import shown
 from bisect_tool.report.data import Report
 from bisect_tool.report.parts import Probes
@@ -105,7 +108,7 @@ def run(
             with Interrupt(progress.note) as interrupt:
                 found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
             report = _completed(found, port, options)
-        path = _saved(report, home / "reports", model, target)
+        path = _saved(report, home / "reports", model, target, reference, rtol)
     _print(report, path, progress, interrupt, json_=json_, debug=debug)
     raise typer.Exit(report.exit_code)
 
@@ -136,9 +139,16 @@ def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt,
             raise KeyboardInterrupt
 
 
-def _saved(report: Report, folder: Path, model: str, target: str | None) -> Path:
-    """Save a report under a name that holds its target: a path in that leads nowhere, and a long one fits."""
-    name = "all" if target is None else re.sub(r"[^\w.+-]", "-", target)[-LONGEST:]
+def _saved(report: Report, folder: Path, model: str, target: str | None, reference: str, rtol: float | None) -> Path:
+    """Save a report under the name of its model and target, and a digest of all else that was asked: none takes another's place.
+
+    A target may be a path, and long: then the digest tells it, too.
+    """
+    asked = [model, target, reference, rtol, as_words(report.options)]
+    name = "all" if target is None else re.sub(r"[^\w.+]", "-", target)[-LONGEST:]
+    plain = asked == [model, None if target is None else name, "ref", None, "{}"]
+    if not plain or "-" in model or target == "all":
+        name += "-" + hashlib.blake2b(json.dumps(asked).encode(), digest_size=4).hexdigest()
     path = folder / f"{model}-{name}.json"
     save_report(report, path)
     return path

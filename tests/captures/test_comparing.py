@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures import comparing
 from bisect_tool.captures.comparing import ComparedValue, compare_captures
-from bisect_tool.captures.manifest import checksum
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError, CaptureError
+from bisect_tool.sealed import checksum
 from bisect_tool.worker.arrays import measure
 from bisect_tool.worker.arrays.shards import ShardWriter
 

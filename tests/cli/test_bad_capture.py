@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures.manifest import FORMAT
+from bisect_tool.sealed import checksum
 from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"
@@ -153,7 +154,7 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
         json.dumps({**report, "sentence": "\ud800"}),
         json.dumps({**report, "\x1b[2J[bold]\n": 1}),
         json.dumps({**report, "census": [{"depth": 10**12}]}),
-        '{"format": 3, "options": ' + '{"a":' * 100000,
+        '{"format": 4, "options": ' + '{"a":' * 100000,
         json.dumps({**report, "verdict": ["agrees"]}),
         "[" * 100000,
         path.read_text()[:-50],
@@ -176,7 +177,8 @@ def test_strings_of_a_report_command_nothing(recorded: Desk) -> None:
     report = json.loads(path.read_text())
     words = "[bold]x[/] [/] \x1b[2J\x9b31m\x07"
     (values,) = [report["targets"]["loss"]]
-    path.write_text(json.dumps({**report, "recipe": words, "sentence": words, "targets": {words: values}}))
+    changed = {**report, "recipe": words, "sentence": words, "targets": {words: values}}
+    path.write_text(json.dumps({**changed, "checksum": checksum(changed)}))
     drawn, printed = recorded.bisect("report", str(path)), recorded.bisect("report", str(path), "--json")
     assert (drawn.code, printed.code) == (0, 0)
     assert drawn.out.count("[bold]x[/]") == 3
