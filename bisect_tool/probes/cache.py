@@ -38,6 +38,9 @@ class ProbeCache:
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 self.passed_over += 1
 
+    def __len__(self) -> int:
+        return len(self._readings)
+
     def get(self, intervention: Intervention) -> Reading | None:
         """Return the reading of an intervention, if it was ever asked."""
         return self._readings.get(intervention.key)

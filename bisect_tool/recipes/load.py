@@ -188,7 +188,9 @@ def load_recipe(folder: Path) -> Recipe:
     """Read and check a recipe. Raises BisectError that lists every mistake in the file."""
     path = folder / "recipe.toml"
     if not folder.name:
-        raise BisectError(f"{path}: a recipe is named after its folder, and this one has no name", hint="move it into one")
+        raise BisectError(
+            f"{path}: a recipe is named after its folder, and this one has no name", hint="move it into one"
+        )
     try:
         data = tomllib.loads(plain.content(path, MOST_BYTES, links=True).decode("utf-8"))
     except OSError as error:
