@@ -45,7 +45,8 @@ def write_capture(folder: Path, apart: float) -> None:
             keys.append(writer.add(array * np.float32(1 + apart)))
         writer.flush()
         (temporary / "manifest.json").write_text(json.dumps(manifest(writer, keys)))
-        seal_manifest(temporary, recipe="made", model=folder.name, model_options={})
+        about = {"recipe": "made", "model": folder.name, "model_options": {}}
+        seal_manifest(temporary, **about, recipe_folder="", spec={}, sources={})
 
 
 def manifest(writer: ShardWriter, keys: list[str]) -> dict:

@@ -92,7 +92,7 @@ def record(
     folder.mkdir(parents=True)
     how = {"include": [], "exclude": [], "seeds": list(seeds), "grads": {"of": None} if grads else None}
     InProcess(function, options).ask("record", folder=str(folder), **how)
-    seal_manifest(folder, recipe="in process", model="ref", model_options=options)
+    seal_manifest(folder, recipe="in process", model="ref", model_options=options, recipe_folder="", spec={})
     return Capture.open(folder)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from bisect_tool.captures.described import Count, Data, Described, OptimizerGroup, Quantiles
 from bisect_tool.worker.arrays import files
 
-FORMAT = 6
+FORMAT = 7
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
 PARTS = {"list", "tuple", "dict", "named", "object"}
@@ -248,9 +248,18 @@ class Gradients(Data):
     off: tuple[str, ...]
 
 
+class SourceEntry(Data):
+    """A file that the reference was built from: its digest, and one of each line where it is text that is not large."""
+
+    digest: str
+    lines: tuple[Count, ...] | None
+
+
 class Manifest(Data):
     """The index of a capture.
 
+    ``recipe_folder`` is where it lay, seen from the capture: they may be moved together, ``spec`` what recipe.toml says of the model, ``model_options`` what the command line added;
+    ``sources`` are the files that it was built from, by their paths from there.
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
     ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside
@@ -263,6 +272,9 @@ class Manifest(Data):
     recipe: str
     model: str
     model_options: dict[str, Any]
+    recipe_folder: str
+    spec: dict[str, Any]
+    sources: dict[str, SourceEntry]
     described: Described
     targets: dict[str, float]
     not_scalar: dict[str, str]

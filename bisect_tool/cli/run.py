@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool import session
+from bisect_tool.captures.changed import changes_since
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.beforehand import beforehand
@@ -100,6 +101,9 @@ def run(
         options = common.parse_options(option)
         home = captures / loaded.name
         capture = _captured(loaded, home, model, reference)
+        changes = changes_since(capture, loaded)
+        for words in changes:
+            progress.note(f"{capture.folder}: {words}")
         search = partial(
             session.bisect, target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit
         )
@@ -107,7 +111,7 @@ def run(
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
             with Interrupt(progress.note) as interrupt:
                 found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
-            report = _completed(found, port, options)
+            report = _completed(found, port, options, changes)
         path = _saved(report, home / "reports", model, target, reference, rtol)
     _print(report, path, progress, interrupt, json_=json_, debug=debug)
     raise typer.Exit(report.exit_code)
@@ -122,11 +126,11 @@ def _captured(recipe: Recipe, home: Path, model: str, reference: str) -> Capture
     return capture
 
 
-def _completed(report: Report, port: WorkerPort, options: dict[str, Any]) -> Report:
-    """Add the options of the port, and how many probes were kept from earlier runs."""
+def _completed(report: Report, port: WorkerPort, options: dict[str, Any], changes: list[str]) -> Report:
+    """Add the options of the port, how many probes were kept from earlier runs, and what the capture no longer fits."""
     cached = sum(kept for _, _, kept in port.asked)
     probes = report.probes.model_copy(update={"cached": cached})
-    return report.model_copy(update={"probes": probes, "options": options})
+    return report.model_copy(update={"probes": probes, "options": options, "notes": (*changes, *report.notes)})
 
 
 def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt, *, json_: bool, debug: bool) -> None:

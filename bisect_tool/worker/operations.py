@@ -14,7 +14,7 @@ from .adapters.entry import Compiling
 from .arrays import files, measure, shards
 from .code import lines
 from .failures import RecipeError, failure
-from .model import build, calls, describe, optimizer
+from .model import build, calls, describe, optimizer, reads
 from .model.draws import Giving
 from .probing import compared, forced, forward, own, statements, survey, whole
 from .probing.corrections import corrections
@@ -38,6 +38,7 @@ class Session:
         self._model: build.Model  # from ``build`` on
         self._rebuild: Callable[[int], build.Model]
         self._lines: lines.Lines
+        self._reads: reads.Reads
         self._stored: Optional[shards.OpenShards] = None  # from ``attach`` on, as all that follows
         self._reference: Reference
         self._stirred: Optional[Reference]  # its values at stirred weights
@@ -60,10 +61,13 @@ class Session:
         ``sources`` are patterns of more files of an entry that is compiled.
         """
         compiling = Compiling(sources, self._path, lambda name: self._line.event("compiling", file=name))
-        function = self._adapter.load_entry(folder, entry, compiling)
+        self._reads = reads.Reads([folder, *self._path])
+        with self._reads.noted():
+            function = self._adapter.load_entry(folder, entry, compiling)
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
-        self._model, seconds = build.timed(build.build, self._adapter, function, options)
+        with self._reads.noted():
+            self._model, seconds = build.timed(build.build, self._adapter, function, options)
         adapter, folders = self._adapter, [folder, *self._path]
         self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
@@ -71,7 +75,8 @@ class Session:
 
     def record(self, folder: str, **how: Any) -> Data:
         """Record one run of the built model into a folder."""
-        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, **how)
+        sources = self._reads.described
+        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, sources=sources, **how)
         return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
 
     def attach(

@@ -28,7 +28,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 6
+FORMAT = 7
 
 
 def record(
@@ -41,11 +41,13 @@ def record(
     exclude: Sequence[str],
     seeds: Sequence[int],
     grads: dict[str, Any] | None,
+    sources: Callable[[], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
     """Write a capture into an existing, empty folder and return its manifest.
 
     ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions.
-    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. Raises RecipeError where the
+    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}; ``sources`` tells in the end which files
+    the model was built from. Raises RecipeError where the
     run's targets are not those of a plain run, bit for bit.
     """
     recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
@@ -63,6 +65,7 @@ def record(
         raise recorder.store.shards.damage
     manifest = {
         "format": FORMAT,
+        "sources": sources(),
         "described": describe.describe(model, seconds["plain"]),
         **_found(recorder, read, lines),
         "state": state,
