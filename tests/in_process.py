@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -61,6 +62,7 @@ class InProcess:
         asked._rebuild = lambda seed: build.build(adapter, function, {**options, "seed": seed})
         asked._model, seconds = build.timed(build.build, adapter, function, dict(options))
         asked._lines = _no_lines()
+        asked._reads = SimpleNamespace(described=dict)  # type: ignore[assignment]
         with NO_DIGEST:
             found = describe.describe(asked._model, seconds, [])
         self.described = Described.model_validate({**found, "options": build.accepted_options(function)})

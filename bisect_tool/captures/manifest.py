@@ -16,6 +16,8 @@ PARTS = {"list", "tuple", "dict", "named", "object"}
 
 
 def _is_tree(tree: Any) -> Any:
+    if isinstance(tree, dict) and len(tree) == 1 and isinstance(tree.get("tensor"), str):  # most are one
+        return tree
     if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in {*NAMED, *PARTS, "scalar"}:
         raise ValueError("not a recorded value")
     ((kind, content),) = tree.items()

@@ -13,6 +13,7 @@ from bisect_tool.captures.stored import STIRRED, uses_of
 from bisect_tool.sites import STEP
 from bisect_tool.worker.arrays import files
 
+NUMBERED = re.compile(r"#[1-9]\d*")
 DEEPEST = 1000  # calls in one another: Python itself allows no more
 
 
@@ -73,7 +74,7 @@ def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
         if (
             entry.site in seen
             or entry.module not in modules
-            or not re.fullmatch(r"(#[1-9]\d*)?", entry.site.removeprefix(entry.module))
+            or (entry.site != entry.module and not NUMBERED.fullmatch(entry.site.removeprefix(entry.module)))
         ):
             yield f"site {entry.site!r} is no call of a module that is described, or is there twice"
         if entry.site not in run.calls:
