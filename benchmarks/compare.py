@@ -25,7 +25,8 @@ from rich.table import Table
 from bisect_tool import Capture
 from bisect_tool.captures import comparing
 from bisect_tool.captures.manifest import FORMAT
-from bisect_tool.captures.writer import seal_manifest, whole_or_absent
+from bisect_tool.captures.owned import whole_or_absent
+from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.worker.arrays.shards import ShardWriter
 
 SHAPES = [(2, 64, 160, 160), (2, 256, 40, 40), (512, 512, 3, 3), (2, 128, 80, 80), (1024,)]  # of one round of sites
@@ -44,7 +45,8 @@ def write_capture(folder: Path, apart: float) -> None:
             keys.append(writer.add(array * np.float32(1 + apart)))
         writer.flush()
         (temporary / "manifest.json").write_text(json.dumps(manifest(writer, keys)))
-        seal_manifest(temporary, recipe="made", model=folder.name, model_options={})
+        about = {"recipe": "made", "model": folder.name, "model_options": {}}
+        seal_manifest(temporary, **about, recipe_folder="", spec={}, sources={})
 
 
 def manifest(writer: ShardWriter, keys: list[str]) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+AGAIN = "record it again with `bisect capture`"
 MOST_CHARACTERS = 1500  # of a message: enough for any list of mistakes, and no tensor's whole content
 
 
@@ -37,6 +38,13 @@ class ModelError(BisectError):
 
 class WorkerError(BisectError):
     """A worker process died, went silent past its limit, or answered nonsense."""
+
+
+class CaptureError(BisectError):
+    """A capture is damaged: whatever rests on it says nothing. The message says which tensor it is, and in which file."""
+
+    def __init__(self, message: str, *, hint: str = AGAIN, detail: str = "") -> None:
+        super().__init__(f"damaged capture: {message}", hint=hint, detail=detail)
 
 
 class InconclusiveError(BisectError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -61,6 +62,7 @@ class InProcess:
         asked._rebuild = lambda seed: build.build(adapter, function, {**options, "seed": seed})
         asked._model, seconds = build.timed(build.build, adapter, function, dict(options))
         asked._lines = _no_lines()
+        asked._reads = SimpleNamespace(described=dict)  # type: ignore[assignment]
         with NO_DIGEST:
             found = describe.describe(asked._model, seconds, [])
         self.described = Described.model_validate({**found, "options": build.accepted_options(function)})
@@ -92,7 +94,7 @@ def record(
     folder.mkdir(parents=True)
     how = {"include": [], "exclude": [], "seeds": list(seeds), "grads": {"of": None} if grads else None}
     InProcess(function, options).ask("record", folder=str(folder), **how)
-    seal_manifest(folder, recipe="in process", model="ref", model_options=options)
+    seal_manifest(folder, recipe="in process", model="ref", model_options=options, recipe_folder="", spec={})
     return Capture.open(folder)
 
 

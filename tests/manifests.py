@@ -10,9 +10,11 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from bisect_tool.captures.described import Described
-from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest
 from bisect_tool.pairing.names import match_described
 from bisect_tool.pairing.pair import Pair
+from bisect_tool.sealed import checksum
+from bisect_tool.worker.arrays import measure
 
 SHARD = "shard-0000.safetensors"
 TENSORS = {
@@ -71,6 +73,9 @@ def manifest(model: dict, **fields: Any) -> dict:
         "recipe": "tiny",
         "model": "ref",
         "model_options": {},
+        "recipe_folder": "/nowhere",
+        "spec": {},
+        "sources": {},
         "described": model,
         "targets": {"loss": 1.0},
         "not_scalar": {},
@@ -134,7 +139,7 @@ def small_capture(folder: Path) -> dict:
         state={"m.weight": "t000001"},
         batch={"dict": [["img", {"tensor": "t000000"}], ["index", {"tensor": "t000002"}]]},
         tensors={
-            key: {"file": SHARD, "shape": list(array.shape), "dtype": array.dtype.name, "hash": "0"}
+            key: {"file": SHARD, "shape": list(array.shape), "dtype": array.dtype.name, "hash": measure.digest(array)}
             for key, array in TENSORS.items()
         },
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bisect_tool.worker.adapters import torch_adapter
+from bisect_tool.worker.arrays.shards import OpenShards
 from bisect_tool.worker.code.lines import Lines
 from bisect_tool.worker.model import build
 from bisect_tool.worker.probing.intervention import Intervention
@@ -92,10 +93,8 @@ class Small:
             for site, parts in gradients["sites"].items()
         }
         manifest = self.manifest
-        capture = str(self.folder / "capture")
-        return Reference(
-            capture, {**sites, **variables}, manifest["state"], manifest["batch"], manifest["tensors"], gradients
-        )
+        stored = OpenShards(str(self.folder / "capture"), manifest["tensors"])
+        return Reference(stored, {**sites, **variables}, manifest["state"], manifest["batch"], gradients)
 
     def probe(self, *patch: str, seed: int = 0, fault: str = "", **how: Any) -> Probe:
         """Return one run of the model, built anew, under an intervention."""

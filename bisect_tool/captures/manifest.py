@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from bisect_tool.captures.described import Count, Data, Described, OptimizerGroup, Quantiles
+from bisect_tool.worker.arrays import files
 
-FORMAT = 6
+FORMAT = 7
 FileName = Annotated[str, Field(pattern=r"^shard-\d{4}\.safetensors$")]
 NAMED = {"tensor", "setting", "opaque"}  # what a recorded value of these kinds has is a word
 PARTS = {"list", "tuple", "dict", "named", "object"}
 
 
 def _is_tree(tree: Any) -> Any:
+    if isinstance(tree, dict) and len(tree) == 1 and isinstance(tree.get("tensor"), str):  # most are one
+        return tree
     if not isinstance(tree, dict) or len(tree) != 1 or next(iter(tree)) not in {*NAMED, *PARTS, "scalar"}:
         raise ValueError("not a recorded value")
     ((kind, content),) = tree.items()
@@ -42,6 +43,12 @@ def _parts(kind: str, content: Any) -> list[Any]:
     return [item for _, item in content]
 
 
+def _is_known(dtype: str) -> str:
+    if dtype not in files.KNOWN:
+        raise ValueError(f"expected a type that numpy knows, found {dtype!r}")
+    return dtype
+
+
 Tree = Annotated[dict[str, Any], AfterValidator(_is_tree)]
 
 
@@ -50,7 +57,7 @@ class TensorEntry(Data):
 
     file: FileName
     shape: tuple[Count, ...]
-    dtype: str
+    dtype: Annotated[str, AfterValidator(_is_known)]
     hash: str
     layout: str | None = None
     mean: float | None = None
@@ -243,9 +250,18 @@ class Gradients(Data):
     off: tuple[str, ...]
 
 
+class SourceEntry(Data):
+    """A file that the reference was built from: its digest, and one of each line where it is text that is not large."""
+
+    digest: str
+    lines: tuple[Count, ...] | None
+
+
 class Manifest(Data):
     """The index of a capture.
 
+    ``recipe_folder`` is where it lay, seen from the capture: they may be moved together, ``spec`` what recipe.toml says of the model, ``model_options`` what the command line added;
+    ``sources`` are the files that it was built from, by their paths from there.
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
     ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside
@@ -258,6 +274,9 @@ class Manifest(Data):
     recipe: str
     model: str
     model_options: dict[str, Any]
+    recipe_folder: str
+    spec: dict[str, Any]
+    sources: dict[str, SourceEntry]
     described: Described
     targets: dict[str, float]
     not_scalar: dict[str, str]
@@ -282,9 +301,3 @@ class Manifest(Data):
     seconds: dict[str, float]
     bytes: dict[str, Count]
     checksum: str
-
-
-def checksum(data: dict[str, Any]) -> str:
-    """Return the hash of all that a manifest says but its own ``checksum``."""
-    text = json.dumps({key: value for key, value in data.items() if key != "checksum"}, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

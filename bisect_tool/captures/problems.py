@@ -9,10 +9,12 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from bisect_tool.captures.manifest import Manifest, Point
+from bisect_tool.captures.stored import STIRRED, uses_of
 from bisect_tool.sites import STEP
-from bisect_tool.worker.arrays import files, trees
+from bisect_tool.worker.arrays import files
 
-STIRRED = " at stirred weights"
+NUMBERED = re.compile(r"#[1-9]\d*")
+DEEPEST = 1000  # calls in one another: Python itself allows no more
 
 
 def problems_of(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -28,25 +30,9 @@ def problems_of(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _dangling(manifest: Manifest) -> Iterator[str]:
-    named = [("batch", key) for _, key in trees.keys(manifest.batch)]
-    named += [(variable.site, key) for variable in manifest.variables for _, key in trees.keys(variable.value)]
-    named += [*_keys_of(manifest), *_draw_keys(manifest), *_gradient_keys(manifest)]
-    if manifest.stirred is not None:
-        named += [(f"{where}{STIRRED}", key) for where, key in _keys_of(manifest.stirred)]
-    for where, key in named:
+    for where, key in uses_of(manifest):
         if key not in manifest.tensors:
             yield f"{where} names tensor {key!r}, which is not in the manifest"
-
-
-def _keys_of(run: Manifest | Point) -> Iterator[tuple[str, str]]:
-    """Yield (what, tensor key) for the calls and the state of one run."""
-    for site in run.sites:
-        yield from ((f"{site.site} inputs", key) for _, key in trees.keys(site.inputs))
-        yield from ((f"{site.site} output", key) for _, key in trees.keys(site.output))
-        yield from ((f"{site.site} attributes", key) for _, key in trees.keys(site.attributes or {"list": []}))
-        yield from ((f"{name} in {site.site}", key) for name, keys in site.state.items() for key in keys)
-    yield from run.state.items()
-    yield from ((f"{name} after the step", key) for name, key in run.left.items())
 
 
 def _misshapen(manifest: Manifest, state: Mapping[str, str]) -> Iterator[str]:
@@ -80,26 +66,6 @@ def _stirred(manifest: Manifest) -> Iterator[str]:
         yield f"the rounding of {', '.join(strangers)}{STIRRED} is that of no site"
 
 
-def _draw_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for draw in manifest.draws:
-        keys = [draw.value, *(one for one in draw.parameters if isinstance(one, str))]
-        yield from ((f"a draw in {draw.site}", key) for key in keys)
-
-
-def _gradient_keys(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    gradients = manifest.gradients
-    if gradients is None:
-        return
-    yield from ((f"the gradient of {name}", key) for name, key in gradients.parameters.items() if key is not None)
-    for name, after in (gradients.optimizer.after if gradients.optimizer else {}).items():
-        yield from ((f"{name} after a step", key) for key in after)
-    for site, keys in gradients.variables.items():
-        yield from ((f"the gradient of {site}", key) for key in keys.values())
-    for site, entry in gradients.sites.items():
-        pairs = [pair for part in (entry.inputs, entry.output, entry.state) for pair in part.items()]
-        yield from ((f"the gradient at {site} {path}", key) for path, (key, _) in pairs if key is not None)
-
-
 def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
     """Check the calls of a run: each of a module that is described, once, and finished before the call around it."""
     modules = {entry.name for entry in manifest.described.modules}
@@ -108,19 +74,30 @@ def _unordered(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
         if (
             entry.site in seen
             or entry.module not in modules
-            or not re.fullmatch(r"(#[1-9]\d*)?", entry.site.removeprefix(entry.module))
+            or (entry.site != entry.module and not NUMBERED.fullmatch(entry.site.removeprefix(entry.module)))
         ):
             yield f"site {entry.site!r} is no call of a module that is described, or is there twice"
         if entry.site not in run.calls:
             yield f"site {entry.site!r} is not among the calls"
         seen.add(entry.site)
-    for call, around in run.calls.items():
-        outer, passed = around, {call}
-        while outer is not None and outer not in passed:
-            passed.add(outer)
-            outer = run.calls.get(outer, call)
-        if outer is not None:
+    yield from _unheld(run.calls)
+
+
+def _unheld(calls: Mapping[str, str | None]) -> Iterator[str]:
+    """Check who calls whom: each call lies in calls that are there, up to one that lies in none. Each is looked at once."""
+    depths: dict[str | None, int] = {None: 0}  # of those that do
+    for call in calls:
+        way: dict[str, None] = {}
+        outer: str | None = call
+        while outer is not None and outer not in depths and outer in calls and outer not in way:
+            way[outer] = None
+            outer = calls[outer]
+        if outer not in depths:
             yield f"call {call!r} lies in no call that was recorded, or in itself"
+            continue
+        depths.update({one: depth for depth, one in enumerate(reversed(way), start=depths[outer] + 1)})
+        if depths[call] > DEEPEST:
+            yield f"call {call!r} lies in more than {DEEPEST} others"
 
 
 def _unwritten(manifest: Manifest, run: Manifest | Point) -> Iterator[str]:
@@ -166,5 +143,7 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
                 entry = manifest.tensors[key]
                 if shape != entry.shape or dtype != entry.dtype:
                     yield f"{name}: {key} is {dtype} {list(shape)}, the manifest says {entry.dtype} {list(entry.shape)}"
-        except (SafetensorError, OSError) as error:
+        except OSError as error:
+            yield f"{name}: {error.strerror or error}"
+        except SafetensorError as error:
             yield f"{name}: {error}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,19 @@ from typing import Any
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from bisect_tool.captures.manifest import FORMAT, Manifest, checksum
+from bisect_tool.captures.manifest import FORMAT, Manifest
+from bisect_tool.captures.owned import tidy
 from bisect_tool.captures.problems import problems_of
-from bisect_tool.errors import BisectError
+from bisect_tool.captures.stored import stored
+from bisect_tool.errors import AGAIN, BisectError, CaptureError
+from bisect_tool.sealed import fits
 from bisect_tool.validation import explain
-from bisect_tool.worker.arrays import files, trees
+from bisect_tool.worker import plain
+from bisect_tool.worker.arrays import trees
+from bisect_tool.worker.arrays.shards import DamagedError, OpenShards
 
-AGAIN = "record it again with `bisect capture`"
+MOST_BYTES = 1 << 30  # of a manifest
+MOST_PROBLEMS = 20  # looked for
 MOST_SAID = 400  # characters of what is wrong with a capture
 
 
@@ -34,16 +42,20 @@ class Capture:
 
     @classmethod
     def open(cls, place: str | os.PathLike[str]) -> Capture:
-        """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file."""
+        """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file.
+
+        One that a killed run moved aside is put back first.
+        """
         folder = Path(place).resolve()
+        tidy(folder)
         path = folder / "manifest.json"
         text = _text(path)
         data = _data(path, text)
         manifest = _manifest(path, data)
-        problems = tuple(problems_of(folder, manifest))
+        problems = tuple(itertools.islice(problems_of(folder, manifest), MOST_PROBLEMS))
         if problems:
             raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
-        if data["checksum"] != checksum(data):
+        if not fits(text):
             raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=AGAIN)
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
 
@@ -53,19 +65,27 @@ class Capture:
         return {entry.site: entry.value for entry in self.manifest.variables}
 
     def read(self, key: str) -> npt.NDArray[Any]:
-        """Return one recorded array."""
-        return files.ArrayFile(self.folder / self.manifest.tensors[key].file).read(key)
+        """Return one recorded array. Raises CaptureError where it is not the one that was recorded."""
+        with _told():
+            return self._stored.read(key)
 
-    def check_recorded(self, digests: Mapping[str, str]) -> None:
-        """Raise BisectError where the digest of a tensor that was read is not the one that was recorded."""
-        tensors = self.manifest.tensors
-        wrong = [f"{key} in {tensors[key].file}" for key in sorted(digests) if digests[key] != tensors[key].hash]
-        if wrong:
-            raise BisectError(
-                f"{self.folder}: {', '.join(wrong[:4])}: the bytes are not those that were recorded: "
-                "the capture was changed afterwards",
-                hint=AGAIN,
-            )
+    def view(self, key: str) -> npt.NDArray[Any]:
+        """Return one recorded array as a view of its file; raises as ``read`` does."""
+        with _told():
+            return self._stored.view(key)
+
+    @functools.cached_property
+    def _stored(self) -> OpenShards:
+        return OpenShards(str(self.folder), stored(self.manifest))
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tell of a tensor that is not the recorded one as the tool does."""
+    try:
+        yield
+    except DamagedError as error:
+        raise CaptureError(str(error)) from error
 
 
 def tensor_keys(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -81,7 +101,7 @@ def has_opaque(tree: dict[str, Any]) -> bool:
 def _text(path: Path) -> bytes:
     folder = path.parent
     try:
-        return path.read_bytes()
+        return plain.content(path, MOST_BYTES)
     except FileNotFoundError:
         raise BisectError(
             f"no capture in {folder}",

@@ -13,6 +13,7 @@ from bisect_tool.cli.cpp_path import cpp_path
 from bisect_tool.cli.doctor import doctor
 from bisect_tool.cli.report import report
 from bisect_tool.cli.run import run
+from bisect_tool.cli.verify import verify
 
 app = typer.Typer(
     name="bisect",
@@ -25,6 +26,7 @@ app.command()(capture)
 app.command()(run)
 app.command()(report)
 app.command()(compare)
+app.command()(verify)
 app.command()(doctor)
 app.command("cpp-path")(cpp_path)
 

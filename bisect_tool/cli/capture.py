@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bisect_tool.captures.changed import other_recipe
 from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.owned import check_replaceable, whole_or_absent
 from bisect_tool.captures.reader import Capture
-from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_or_absent
+from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.cli import common
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
@@ -77,6 +80,7 @@ def capture(
         spec = loaded.model(model)
         folder = captures / loaded.name / model
         check_replaceable(folder)
+        _check_own(folder, loaded)
         wanted: dict[str, Any] = {"include": include or [], "exclude": exclude or []}
         wanted["grads"] = {"of": grads_of} if grads or grads_of else None
         with _started(loaded, model, timeout, progress) as worker:
@@ -86,6 +90,19 @@ def capture(
             summary = _record(worker, loaded, model, options, folder, wanted)
     with common.ending(debug=debug, interrupted=f"the capture {folder} is whole"):
         _print(summary, Capture.open(folder), wanted["seeds"], why, progress, json_=json_)
+
+
+def _check_own(folder: Path, recipe: Recipe) -> None:
+    """Raise BisectError where the capture that would be replaced is of another recipe that has the same name."""
+    try:
+        other = other_recipe(Capture.open(folder), recipe)
+    except BisectError:  # none, or nothing that anybody could use
+        return
+    if other is not None:
+        raise BisectError(
+            f"{folder} is the capture of another recipe with this name, in {other}: it would be replaced",
+            hint="choose another place with --captures, or give one of the recipes another name",
+        )
 
 
 @contextlib.contextmanager
@@ -114,7 +131,11 @@ def _record(
             left_out = "--include and --exclude left nothing over"
             hint = left_out if wanted["include"] or wanted["exclude"] else "check 'modules' in build"
             raise BisectError("no module call was recorded", hint=hint)
-        seal_manifest(temporary, recipe=recipe.name, model=model, model_options=options)
+        spec = recipe.model(model).model_dump(mode="json")
+        about = {"recipe": recipe.name, "model": model, "model_options": options}
+        seal_manifest(
+            temporary, **about, recipe_folder=os.path.relpath(recipe.folder.resolve(), folder.resolve()), spec=spec
+        )
         Capture.open(temporary)
     return summary
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool import session
+from bisect_tool.captures.changed import changes_since
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
 from bisect_tool.cli.beforehand import beforehand
@@ -23,6 +26,7 @@ from bisect_tool.probes.port import WorkerPort
 from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
+from bisect_tool.recipes.options import as_words
 from bisect_tool.renderers.words import shown
 from bisect_tool.report.data import Report
 from bisect_tool.report.parts import Probes
@@ -97,6 +101,9 @@ def run(
         options = common.parse_options(option)
         home = captures / loaded.name
         capture = _captured(loaded, home, model, reference)
+        changes = changes_since(capture, loaded)
+        for words in changes:
+            progress.note(f"{capture.folder}: {words}")
         search = partial(
             session.bisect, target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit
         )
@@ -104,8 +111,8 @@ def run(
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
             with Interrupt(progress.note) as interrupt:
                 found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
-            report = _completed(found, port, options)
-        path = _saved(report, home / "reports", model, target)
+            report = _completed(found, port, options, changes)
+        path = _saved(report, home / "reports", model, target, reference, rtol)
     _print(report, path, progress, interrupt, json_=json_, debug=debug)
     raise typer.Exit(report.exit_code)
 
@@ -119,11 +126,11 @@ def _captured(recipe: Recipe, home: Path, model: str, reference: str) -> Capture
     return capture
 
 
-def _completed(report: Report, port: WorkerPort, options: dict[str, Any]) -> Report:
-    """Add the options of the port, and how many probes were kept from earlier runs."""
+def _completed(report: Report, port: WorkerPort, options: dict[str, Any], changes: list[str]) -> Report:
+    """Add the options of the port, how many probes were kept from earlier runs, and what the capture no longer fits."""
     cached = sum(kept for _, _, kept in port.asked)
     probes = report.probes.model_copy(update={"cached": cached})
-    return report.model_copy(update={"probes": probes, "options": options})
+    return report.model_copy(update={"probes": probes, "options": options, "notes": (*changes, *report.notes)})
 
 
 def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt, *, json_: bool, debug: bool) -> None:
@@ -136,9 +143,16 @@ def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt,
             raise KeyboardInterrupt
 
 
-def _saved(report: Report, folder: Path, model: str, target: str | None) -> Path:
-    """Save a report under a name that holds its target: a path in that leads nowhere, and a long one fits."""
-    name = "all" if target is None else re.sub(r"[^\w.+-]", "-", target)[-LONGEST:]
+def _saved(report: Report, folder: Path, model: str, target: str | None, reference: str, rtol: float | None) -> Path:
+    """Save a report under the name of its model and target, and a digest of all else that was asked: none takes another's place.
+
+    A target may be a path, and long: then the digest tells it, too.
+    """
+    asked = [model, target, reference, rtol, as_words(report.options)]
+    name = "all" if target is None else re.sub(r"[^\w.+]", "-", target)[-LONGEST:]
+    plain = asked == [model, None if target is None else name, "ref", None, "{}"]
+    if not plain or "-" in model or target == "all":
+        name += "-" + hashlib.blake2b(json.dumps(asked).encode(), digest_size=4).hexdigest()
     path = folder / f"{model}-{name}.json"
     save_report(report, path)
     return path

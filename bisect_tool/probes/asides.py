@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 
 from bisect_tool.captures.described import OptimizerGroup
 from bisect_tool.captures.manifest import Caught, Excerpt
+from bisect_tool.captures.owned import temporary
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
 from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable, last_shared
@@ -34,19 +34,20 @@ COMPARISON = TypeAdapter(Comparison)
 class Asides:
     """Values, variables, statements and steps of a port; nothing where its worker cannot tell, or does not say that it can.
 
-    Attributes: ``unanswered``: why it could not, by the operation.
+    ``kept`` is the folder of kept readings, where files pass from the worker. Attributes: ``unanswered``: why it could not, by the operation.
     """
 
-    def __init__(self, link: Link, naming: Naming, capture: Capture) -> None:
+    def __init__(self, link: Link, naming: Naming, capture: Capture, kept: Path) -> None:
         self.unanswered: dict[str, str] = {}
         self._link = link
         self._naming = naming
         self._capture = capture
+        self._kept = kept.resolve()  # the worker runs elsewhere
 
     def values(self, intervention: Intervention, sites: Iterable[Site]) -> dict[Site, Handed]:
         """Run one probe and return what some calls were handed and gave; empty where the run fails."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "values.safetensors"
+        with temporary(self._kept / "values") as folder:
+            file = folder / "values.safetensors"
             request = {
                 **self._naming.fields_with_variables(intervention),
                 "hand": self._naming.in_port(sites),
@@ -130,8 +131,8 @@ class Asides:
 
     def steps(self, patched: Iterable[Site]) -> Steps | None:
         """Let the port's optimizer take its steps from the reference's parameters and gradients; None where it cannot."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "steps.safetensors"
+        with temporary(self._kept / "steps") as folder:
+            file = folder / "steps.safetensors"
             request = {"patch": self._naming.in_port(patched), "file": str(file)}
             return self._answered("take_steps", request, lambda found: self._stepped(found, file), None)
 

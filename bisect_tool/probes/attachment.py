@@ -9,6 +9,7 @@ from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest, Point
 from bisect_tool.captures.reader import has_opaque
+from bisect_tool.captures.stored import stored
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, Site, call_number, call_site, calls_around, module_of
 
@@ -37,7 +38,7 @@ def attach_request(folder: Path, manifest: Manifest, matching: Matching, names: 
         "stirred": None if manifest.stirred is None else _run(manifest.stirred, matching, names, arguments),
         "batch": manifest.batch,
         "draws": _draws(manifest, names),
-        "tensors": {key: {"file": entry.file, "shape": list(entry.shape)} for key, entry in manifest.tensors.items()},
+        "tensors": stored(manifest),
         "gradients": None if manifest.gradients is None else _gradients(manifest.gradients, names),
         "largest": max((math.prod(entry.shape) for entry in manifest.tensors.values()), default=1),
     }

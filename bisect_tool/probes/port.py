@@ -59,13 +59,14 @@ class WorkerPort:
         matching: Matching,
         rename: Sequence[tuple[str, str]],
         cache: ProbeCache,
+        kept: Path,
         sum_error: float,
     ) -> None:
         self.described = described
         self.matching = matching
         self.rename = tuple(rename)
         self.sum_error = sum_error
-        self.asides = Asides(link, naming, capture)
+        self.asides = Asides(link, naming, capture, kept)
         self.asked: list[tuple[Intervention, Reading, bool]] = []
         self._link = link
         self._naming = naming
@@ -82,16 +83,19 @@ class WorkerPort:
         start: Start,
         capture: Capture,
         rename: Sequence[tuple[str, str]],
-        cache_folder: Path,
-        cache_words: Iterable[str],
+        kept: Path,
+        about: Iterable[str],
     ) -> Self:
-        """Start a port and tell it of the capture. Raises BisectError, and leaves no worker then."""
+        """Start a port and tell it of the capture; readings ``about`` the same are kept in the folder ``kept``.
+
+        Raises BisectError, and leaves no worker then.
+        """
         worker, described = start()
         try:
             matching = match_described(capture.manifest, described, rename)
             names = port_names(capture.manifest, matching)
             link = Link(start, worker, attach_request(capture.folder, capture.manifest, matching, names))
-            words = [*cache_words, capture.key, _initially(described), names, list(rename), worker_digest()]
+            words = [*about, capture.key, _initially(described), names, list(rename), worker_digest()]
             return cls(
                 link,
                 Naming(names),
@@ -99,7 +103,8 @@ class WorkerPort:
                 described=described,
                 matching=matching,
                 rename=rename,
-                cache=ProbeCache(cache_folder / f"{_short_hash(words)}.jsonl"),
+                cache=ProbeCache(kept / f"{_short_hash(words)}.jsonl"),
+                kept=kept,
                 sum_error=link.attach(),
             )
         except BaseException:
@@ -153,14 +158,12 @@ class WorkerPort:
         try:
             data = self._ask(intervention)
             reading = self._naming.reading(Reading.from_json(data))
-            read = {str(key): str(found) for key, found in data["read"].items()}
         except (ModelError, WorkerError) as error:  # failures are not cached: it may go well another time
             return Reading(failure=str(error), detail=error.detail)
         except ValidationError as error:
             return Reading(failure=f"the worker's reading is not usable: {explain(error)}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reading(failure=f"the worker's reading is not usable: {error!r}")
-        self._capture.check_recorded(read)
         if reading.failed is not None:
             return self._broken_off(intervention, reading, data["failed"])
         return self._whole(intervention, reading)

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bisect_tool.errors import BisectError
 from bisect_tool.validation import explain
+from bisect_tool.worker import plain
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover
     import tomli as tomllib
 
+MOST_BYTES = 1 << 24  # of the settings
 SETTINGS = "pyproject.toml"
 SAY_WHICH = f'name one with --recipe, or in {SETTINGS}: [tool.bisect] recipe = "NAME"'
 
@@ -80,7 +82,7 @@ def _default(around: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(plain.content(path, MOST_BYTES, links=True).decode("utf-8"))
         return _Settings.model_validate(data).tool.bisect.recipe
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint="name the recipe with --recipe") from error

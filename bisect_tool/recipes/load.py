@@ -16,6 +16,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import FRAMEWORKS, LIBTORCH
 from bisect_tool.recipes.options import as_words
 from bisect_tool.validation import mistakes
+from bisect_tool.worker import plain
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +25,7 @@ else:  # pragma: no cover
 
 PYTHON = r"[^:]+\.py:[A-Za-z_]\w*"
 COMPILED = r"[^:]+\.(cpp|cc|cxx|so):[A-Za-z_]\w*(::\w+)*"  # of C++, or a library that was built from it
+MOST_BYTES = 1 << 24  # of recipe.toml
 TAKEN = ("probes", "reports")  # folders beside the captures
 
 
@@ -100,7 +102,7 @@ def _is_some(value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
     if not value:
         raise ValueError("expected at least one model such as [models.ref], found none")
     for name in value:  # each is a folder beside those of the probes and the reports
-        if not re.fullmatch(r"\w[\w .+-]*", name) or name in TAKEN:
+        if not re.fullmatch(r"\w[\w .+-]*", name) or name.casefold() in TAKEN:
             raise ValueError(
                 f"expected a model's name such as 'port', and neither 'probes' nor 'reports', found {name!r}"
             )
@@ -191,8 +193,12 @@ class Recipe(_RecipeFile):
 def load_recipe(folder: Path) -> Recipe:
     """Read and check a recipe. Raises BisectError that lists every mistake in the file."""
     path = folder / "recipe.toml"
+    if not folder.name:
+        raise BisectError(
+            f"{path}: a recipe is named after its folder, and this one has no name", hint="move it into one"
+        )
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(plain.content(path, MOST_BYTES, links=True).decode("utf-8"))
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

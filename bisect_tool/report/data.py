@@ -10,7 +10,7 @@ from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Kind
 from bisect_tool.report.parts import CensusRow, GradientData, Number, Part, Probes, Verdict
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 EXIT_CODES = {"agrees": 0, "diverges": 1, "inconclusive": 3}
 Answered = Literal["agrees", "diverges", "inconclusive"]  # of a run
 QuestionName = Literal["code", "start"]
@@ -93,7 +93,7 @@ class Report(Part):
 
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     verdict: Answered
     sentence: str
     recipe: str

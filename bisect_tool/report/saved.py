@@ -1,9 +1,10 @@
-"""Reports on disk: written whole, and checked field by field when they are read."""
+"""Reports on disk: written whole, and checked field by field, with their checksum, when they are read."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,58 +12,64 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from bisect_tool.captures.owned import write_whole
 from bisect_tool.errors import BisectError
 from bisect_tool.report.data import FORMAT, Report
+from bisect_tool.sealed import FIELD, fits, seal
 from bisect_tool.validation import explain
+from bisect_tool.worker import plain
 
 MOST_BYTES = 64 * 1024 * 1024  # of a report: the largest are a few
+BEGIN = b'{\n "format": '
 MAKE_ONE = "make one with `bisect run`"
 # What a terminal takes for a command, and JSON leaves as it is.
 COMMANDS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def as_json(report: Report) -> str:
-    """Return a report as JSON text that is safe to print: no character of it commands a terminal."""
-    return COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", report.model_dump_json(indent=1))
+    """Return a report as JSON text with its checksum that is safe to print: no character of it commands a terminal."""
+    return seal(COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", report.model_dump_json(indent=1)))
 
 
 def save_report(report: Report, path: Path) -> None:
-    """Write a report. Raises BisectError when the disk does not take it."""
+    """Write a report. Raises BisectError when the disk does not take it, or where the file is there and is no report."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(as_json(report), encoding="utf-8")
-        temporary.replace(path)
+        if os.path.lexists(path) and not plain.content(path, MOST_BYTES).startswith(BEGIN):
+            raise BisectError(
+                f"{path} is there already, and is no report of bisect's: it would be lost",
+                hint="choose another place with --captures, or move it away",
+            )
+        write_whole(path, as_json(report).encode())
     except OSError as error:
         raise BisectError(f"cannot save the report {path}: {error.strerror or error}") from error
 
 
 def load_report(path: Path) -> Report:
     """Read a saved report. Raises BisectError when it is none, of another version, or damaged."""
-    data = _parsed(path, _content(path))
+    content = _content(path)
+    data = _parsed(path, content)
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
         shown = repr(found) if isinstance(found, (int, str, float)) else "missing"
         raise BisectError(f"{path}: no report of this version: format {shown}, expected {FORMAT}", hint=MAKE_ONE)
     try:
+        data.pop(FIELD, None)
         report = Report.model_validate(data)
         as_json(report)
     except ValidationError as error:
         raise BisectError(f"{path}: damaged report: {explain(error)}", hint=MAKE_ONE) from error
     except (PydanticSerializationError, RecursionError) as error:
         raise BisectError(f"{path}: damaged report: nested too deeply", hint=MAKE_ONE) from error
+    if not fits(content):
+        raise BisectError(f"{path}: changed after it was saved (its checksum does not fit)", hint=MAKE_ONE)
     return report
 
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        return plain.content(path, MOST_BYTES, links=True)
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint=MAKE_ONE) from error
-    if len(content) > MOST_BYTES:
-        raise BisectError(f"{path}: no report: larger than {MOST_BYTES // 1024**2} MiB", hint=MAKE_ONE)
-    return content
 
 
 def _parsed(path: Path, content: bytes) -> Any:

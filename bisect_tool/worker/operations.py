@@ -14,7 +14,7 @@ from .adapters.entry import Compiling
 from .arrays import files, measure, shards
 from .code import lines
 from .failures import RecipeError, failure
-from .model import build, calls, describe, optimizer
+from .model import build, calls, describe, optimizer, reads
 from .model.draws import Giving
 from .probing import compared, forced, forward, own, statements, survey, whole
 from .probing.corrections import corrections
@@ -38,7 +38,9 @@ class Session:
         self._model: build.Model  # from ``build`` on
         self._rebuild: Callable[[int], build.Model]
         self._lines: lines.Lines
-        self._reference: Reference  # from ``attach`` on
+        self._reads: reads.Reads
+        self._stored: Optional[shards.OpenShards] = None  # from ``attach`` on, as all that follows
+        self._reference: Reference
         self._stirred: Optional[Reference]  # its values at stirred weights
         self._memory: Dict[str, Any] = {}
 
@@ -48,16 +50,24 @@ class Session:
         sys.stderr.flush()
         os._exit(0)
 
+    @property
+    def damage(self) -> Optional[shards.DamagedError]:
+        """What is damaged of the recorded values that were read, whoever caught the error where they were."""
+        return None if self._stored is None else self._stored.damage
+
     def build(self, folder: str, entry: str, options: Data, watch: List[str], sources: Sequence[str] = ()) -> Data:
         """Build the model and describe it; ``watch`` are patterns of functions whose variables are sites.
 
         ``sources`` are patterns of more files of an entry that is compiled.
         """
         compiling = Compiling(sources, self._path, lambda name: self._line.event("compiling", file=name))
-        function = self._adapter.load_entry(folder, entry, compiling)
+        self._reads = reads.Reads([folder, *self._path])
+        with self._reads.noted():
+            function = self._adapter.load_entry(folder, entry, compiling)
         self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
         self._memory = {}
-        self._model, seconds = build.timed(build.build, self._adapter, function, options)
+        with self._reads.noted():
+            self._model, seconds = build.timed(build.build, self._adapter, function, options)
         adapter, folders = self._adapter, [folder, *self._path]
         self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
@@ -65,7 +75,8 @@ class Session:
 
     def record(self, folder: str, **how: Any) -> Data:
         """Record one run of the built model into a folder."""
-        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, **how)
+        sources = self._reads.described
+        manifest = record.record(self._model, self._rebuild, self._lines, self._line, folder, sources=sources, **how)
         return {"sites": len(manifest["sites"]), "bytes": manifest["bytes"], "seconds": manifest["seconds"]}
 
     def attach(
@@ -82,12 +93,13 @@ class Session:
         largest: int,
     ) -> Data:
         """Take the reference's values to patch with; answer how well the framework sums ``largest`` numbers."""
-        self._reference = Reference(folder, sites, state, batch, tensors, gradients, left)
+        self._stored = shards.OpenShards(folder, tensors)
+        self._reference = Reference(self._stored, sites, state, batch, gradients, left)
         self._model.draws = Giving(self._adapter, draws, self._reference.read, {*sites, *draws})
         self._stirred = None
         if stirred is not None:
             run, left = (stirred["sites"], stirred["state"]), stirred["left"]
-            self._stirred = Reference(folder, *run, batch, tensors, left=left)
+            self._stirred = Reference(self._stored, *run, batch, left=left)
         numbers = np.random.default_rng(0).standard_normal(min(largest, LARGEST_SUM), dtype=np.float32) ** 2
         total = float(self._adapter.to_numpy(self._adapter.from_numpy(numbers).sum()).reshape(-1)[0])
         exact = float(numbers.sum(dtype=np.float64))
@@ -249,7 +261,7 @@ def _tried(run: Callable[[], Data]) -> Tuple[Optional[Exception], Data]:
     """Return the exception that the model's own code raised, if it did, and else what a run gave."""
     try:
         return None, run()
-    except (RecipeError, shards.DiskError):
+    except (RecipeError, shards.DiskError, shards.DamagedError):
         raise
     except Exception as error:
         return error, {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
 
-VERSION = 3
+VERSION = 4
 ALWAYS = ""  # no capability: what every worker answers
 
 Fields = Mapping[str, str]  # field -> its kind
@@ -84,7 +84,6 @@ READING = {
     "not_scalar": "object",
     "receipts": "object",
     "standing": "object",
-    "read": "object",
     "watched": "object",
     "calls": "list",
     "draws": "object",

@@ -45,9 +45,12 @@ def answer(session: operations.Session, request: str) -> Dict[str, Any]:
         fields = _object(request)
         operation = fields.pop("op", None)
         protocol.check_request(operation, fields)
-        return {"ok": operations.OPERATIONS[operation](session, **fields)}
+        answered = operations.OPERATIONS[operation](session, **fields)
     except BaseException as error:  # SystemExit too: a script's own exit is no reason to lose its message
-        return {"error": failure(str(operation), error)}
+        return {"error": failure(str(operation), session.damage or error)}
+    if session.damage is not None:  # the model's own code, or who runs it, may have caught it
+        return {"error": failure(str(operation), session.damage)}
+    return {"ok": answered}
 
 
 def _object(request: str) -> Dict[str, Any]:

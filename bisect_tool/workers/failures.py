@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bisect_tool.errors import ModelError
+from bisect_tool.errors import BisectError, CaptureError, ModelError
 from bisect_tool.worker import protocol
 from bisect_tool.workers.crashes import died_at
 
@@ -54,12 +54,14 @@ def of_python(python: str) -> Program:
     return Program((python, "-u", str(SCRIPT)))
 
 
-def model_error(error: Mapping[str, Any], python: str, printed: str) -> ModelError:
+def model_error(error: Mapping[str, Any], python: str, printed: str) -> BisectError:
     """Return the error that a worker answers with, which its interpreter's path ("": it has none) and what it printed belong to."""
     try:
         protocol.check_failure(error)
     except protocol.ProtocolError as wrong:
         return ModelError(f"the worker failed, and does not say how: {wrong}", detail=printed)
+    if error["type"] == "DamagedError":
+        return CaptureError(error["message"], detail=error["traceback"])
     where = f" at {error['where']}" if error["where"] else ""
     ours = error["type"] in ("RecipeError", "DiskError")  # written for the user, with all that is to be said
     kind, place = ("", "") if ours else (f"{error['type']}: ", where)

@@ -1,15 +1,18 @@
 """Opening a capture: whatever is wrong with it is an error in words, before anything is used."""
 
 import json
+import os
+import socket
 
 import numpy as np
 import pytest
 from manifests import SHARD, TENSORS, site, small_capture, small_point
 from safetensors.numpy import save_file
 
-from bisect_tool.captures.manifest import FORMAT, checksum
+from bisect_tool.captures.manifest import FORMAT
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError
+from bisect_tool.sealed import checksum
 
 
 @pytest.fixture
@@ -359,3 +362,56 @@ def test_the_tensors_of_a_value_have_paths():
     assert list(tensor_keys({"tensor": "x"})) == [("", "x")]
     assert not has_opaque(tree)
     assert has_opaque({"list": [tree, {"dict": [["a", {"opaque": "Thing"}]]}]})
+
+
+def test_who_calls_whom_is_looked_at_once(capture):
+    """A chain of 30,000 calls is refused as too deep, in one pass and in few words."""
+    folder, data = capture
+    names = ["m", *(f"m#{number}" for number in range(2, 30_001))]
+    calls = dict(zip(names, [*names[1:], None], strict=True))
+    message = refused(folder, changed(data, ["calls"], calls))
+    assert "call 'm' lies in more than 1000 others" in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize("name", ["manifest.json", SHARD])
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "link", "device", "folder"])
+def test_what_is_no_plain_file_is_refused_before_it_is_opened(capture, monkeypatch, name, kind):
+    """A FIFO would block for ever, a device may have no end, a link leads out of the capture."""
+    folder, _ = capture
+    path = folder / name
+    path.unlink()
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        monkeypatch.chdir(folder)  # its path may not be long
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(name)
+    elif kind == "link":
+        path.symlink_to("/etc/hostname")
+    elif kind == "device":
+        monkeypatch.setattr(
+            os, "lstat", lambda path, lstat=os.lstat: lstat("/dev/zero" if str(path).endswith(name) else path)
+        )
+        path.touch()
+    else:
+        path.mkdir()
+    with pytest.raises(BisectError, match=f"{name}: it is a {kind}, expected a plain file"):
+        Capture.open(folder)
+
+
+def test_a_manifest_that_is_too_large_is_not_read(capture, monkeypatch):
+    """Its size is known before memory is taken; a file without data on the disk counts in full."""
+    folder, _ = capture
+    os.truncate(folder / "manifest.json", 1 << 40)
+    with pytest.raises(BisectError, match=r"cannot read .*manifest\.json: it is larger than 1024 MiB"):
+        Capture.open(folder)
+
+
+def test_a_shard_that_is_no_data_is_not_read(capture):
+    """A header that promises more than the file has, or a file with more than its header says."""
+    folder, data = capture
+    os.truncate(folder / SHARD, 1 << 40)
+    assert SHARD in refused(folder, data)
+    (folder / SHARD).write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
+    assert SHARD in refused(folder, data)

@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures.manifest import FORMAT
+from bisect_tool.sealed import checksum
 from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"
@@ -73,13 +74,17 @@ def test_a_changed_value_is_caught_when_it_is_used(recorded: Desk) -> None:
     sites = {entry["site"]: entry["output"]["tensor"] for entry in manifest["sites"]}
     ((_, batch),) = manifest["batch"]["dict"]
     recorded.port(("torch.tanh(self.first(x))", "torch.sin(self.first(x))"))
-    for key in (manifest["state"]["net.last.bias"], sites["net.first"], batch["tensor"]):
+    keys = {"net.last.bias": manifest["state"]["net.last.bias"], "net.first output": sites["net.first"]}
+    for what, key in {**keys, "batch": batch["tensor"]}.items():
         tensors = load_file(shard)
         tensors[key].reshape(-1)[0] += np.float32(0.5)
         save_file(tensors, shard)
         for _ in range(2):
             error = recorded.run().error(2)
-            assert f"{key} in shard-0000.safetensors: the bytes are not those that were recorded" in error
+            assert (
+                f"damaged capture: tensor {key} ({what}) in {shard}: the bytes are not those that were recorded"
+                in error
+            )
             assert AGAIN in error
         shard.write_bytes(whole)
     assert recorded.run().code == 1
@@ -149,7 +154,7 @@ def test_a_damaged_report_is_refused_with_nothing_drawn(recorded: Desk, tmp_path
         json.dumps({**report, "sentence": "\ud800"}),
         json.dumps({**report, "\x1b[2J[bold]\n": 1}),
         json.dumps({**report, "census": [{"depth": 10**12}]}),
-        '{"format": 3, "options": ' + '{"a":' * 100000,
+        '{"format": 4, "options": ' + '{"a":' * 100000,
         json.dumps({**report, "verdict": ["agrees"]}),
         "[" * 100000,
         path.read_text()[:-50],
@@ -172,7 +177,8 @@ def test_strings_of_a_report_command_nothing(recorded: Desk) -> None:
     report = json.loads(path.read_text())
     words = "[bold]x[/] [/] \x1b[2J\x9b31m\x07"
     (values,) = [report["targets"]["loss"]]
-    path.write_text(json.dumps({**report, "recipe": words, "sentence": words, "targets": {words: values}}))
+    changed = {**report, "recipe": words, "sentence": words, "targets": {words: values}}
+    path.write_text(json.dumps({**changed, "checksum": checksum(changed)}))
     drawn, printed = recorded.bisect("report", str(path)), recorded.bisect("report", str(path), "--json")
     assert (drawn.code, printed.code) == (0, 0)
     assert drawn.out.count("[bold]x[/]") == 3

@@ -51,7 +51,7 @@ def test_a_statement_reads_parameters_by_the_references_names() -> None:
         "backward": {"model.f:x|value": ["port.py:3"]},
     }
     names = {"net": "model", "net.a": "model.a", "net.scale": "model.gain", "net.f:x": "model.f:x"}
-    asides = Asides(Answering(reply), Naming(names), Capture(Path(), data, "key"))  # type: ignore[arg-type]
+    asides = Asides(Answering(reply), Naming(names), Capture(Path(), data, "key"), Path())  # type: ignore[arg-type]
     found = asides.statements(Intervention(), Site("net"), ())
     assert asides.unanswered == {}
     assert found.edges == {"net.f:x|value": {"net|state|net.scale": (1.0,) * 5, "net.a|output|": (2.0,) * 5}}
@@ -69,7 +69,9 @@ def test_a_statement_reads_parameters_by_the_references_names() -> None:
         ({"model.w": ["0", "0"]}, (2,), ""),
     ],
 )
-def test_steps_that_are_not_whole_blame_nobody(after: dict[str, list[str]], shape: tuple[int, ...], why: str) -> None:
+def test_steps_that_are_not_whole_blame_nobody(
+    after: dict[str, list[str]], shape: tuple[int, ...], why: str, tmp_path: Path
+) -> None:
     """A parameter that a worker says nothing of did not stand still."""
     data = Manifest.model_validate(
         manifest(
@@ -86,7 +88,7 @@ def test_steps_that_are_not_whole_blame_nobody(after: dict[str, list[str]], shap
             return self.reply
 
     worker = Stepping({"groups": [{"class": "SGD", "settings": {}, "parameters": ["model.w"]}], "after": after})
-    asides = Asides(worker, Naming({"net.w": "model.w"}), Capture(Path(), data, "key"))  # type: ignore[arg-type]
+    asides = Asides(worker, Naming({"net.w": "model.w"}), Capture(Path(), data, "key"), tmp_path)  # type: ignore[arg-type]
     assert (asides.steps([Site("net.w")]) is None) == bool(why)
     assert why in asides.unanswered.get("take_steps", "")
 
@@ -105,7 +107,7 @@ def test_a_variable_without_a_line_is_no_answer(place: str) -> None:
         "ended": [],
     }
     worker = Answering({"variables": [row], **empty})
-    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
+    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"), Path())
     assert asides.survey(Intervention()).variables == ()
     assert f"{place!r} is no line" in asides.unanswered["survey"]
 
@@ -116,7 +118,7 @@ def test_an_excerpt_without_its_line_shows_nothing(line: int, text: list[str]) -
     excerpt = {"file": "port.py", "line": line, "first": 3, "text": text}
     empty: dict[str, Any] = {"caught": [], "skipped": {}, "cut": [], "functions": [], "conditions": {}, "ended": []}
     worker = Answering({"variables": [], "excerpts": {"port.py:3": excerpt}, **empty})
-    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"))  # type: ignore[arg-type]
+    asides = Asides(worker, Naming({}), Capture(Path(), Manifest.model_validate(manifest(described())), "key"), Path())
     assert asides.survey(Intervention()).excerpts == {}
     assert asides.unanswered == {}
 
@@ -134,7 +136,7 @@ def test_an_excerpt_without_its_line_shows_nothing(line: int, text: list[str]) -
 )
 def test_state_is_compared_or_it_is_said_that_it_was_not(reply: Any, found: dict[str, float]) -> None:
     """An answer that is not usable clears and accuses nobody."""
-    asides = Asides(Answering(reply), Naming({"a": "b"}), None)  # type: ignore[arg-type]
+    asides = Asides(Answering(reply), Naming({"a": "b"}), None, Path())  # type: ignore[arg-type]
     assert asides.compare_state([Site("a")]) == found
     assert bool(asides.unanswered) == (not found)
     assert asides.compare_state([]) == {}

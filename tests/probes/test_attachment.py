@@ -57,7 +57,7 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
         "part.conv#2": {},
     }
     assert request["state"] == {"part.conv.kernel": "t"}
-    assert request["tensors"] == {"t": {"file": SHARD, "shape": [2, 3]}}
+    assert request["tensors"] == {"t": {"file": SHARD, "shape": [2, 3], "hash": "0", "what": "net output"}}
     assert (request["largest"], request["gradients"]) == (6, None)
 
 

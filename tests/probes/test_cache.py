@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +89,29 @@ def test_lines_that_are_no_readings_are_passed_over(tmp_path, line):
     path.write_text(line + "\n")
     ProbeCache(path).put(Intervention(), FULL)
     assert ProbeCache(path).get(Intervention()) == FULL
+
+
+def test_every_bit_of_a_line_counts(tmp_path):
+    """A line in which any one bit is another is passed over, and asked again: it is never another reading."""
+    path = tmp_path / "p.jsonl"
+    ProbeCache(path).put(Intervention(), FULL)
+    data = path.read_bytes()
+    for place in range(1, len(data) - 1):
+        for bit in (1, 16, 128):
+            path.write_bytes(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :])
+            again = ProbeCache(path)
+            assert again.get(Intervention()) is None
+            assert again.passed_over
+
+
+def test_what_is_no_plain_file_is_refused_before_it_is_opened(tmp_path):
+    """A FIFO would block for ever; a link may lead anywhere."""
+    os.mkfifo(tmp_path / "p.jsonl")
+    with pytest.raises(BisectError, match=r"cannot read the kept probes .*p\.jsonl: it is a FIFO"):
+        ProbeCache(tmp_path / "p.jsonl")
+    (tmp_path / "q.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(BisectError, match="it is a link"):
+        ProbeCache(tmp_path / "q.jsonl")
 
 
 def test_each_reading_is_one_line_of_json(tmp_path):

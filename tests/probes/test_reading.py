@@ -58,7 +58,6 @@ def test_a_reply_becomes_a_reading() -> None:
             "targets": {"loss": float("nan")},
             "receipts": {"m": "A", "n": ["B", "C"]},
             "calls": [["m", [["", [2, 3]]]]],
-            "read": {},
             **row(missing=True),
             **pulled(rms=1.5),
         }

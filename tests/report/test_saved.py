@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,10 +123,10 @@ def test_an_edited_report_says_where(data: Data, tmp_path: Path, words: str) -> 
         b"\x00",
         b"\xff\xfe",
         b"[" * 100_000,
-        b'{"format": 3, "options": ' + b'{"a":' * 100_000,
+        b'{"format": 4, "options": ' + b'{"a":' * 100_000,
         b'{"format": ' + b"9" * 100_000 + b"}",
-        b'{"format": 3}',
-        b'{"format": 3, "\\ud800\\u001b[2J": 1}',
+        b'{"format": 4}',
+        b'{"format": 4, "\\ud800\\u001b[2J": 1}',
         SESSION.read_bytes().replace(b'"net.', b'"\\ud800net.'),
         SESSION.read_bytes()[:-50],
     ],
@@ -149,10 +151,39 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "cannot read" in refused(tmp_path)
 
 
-def test_a_file_that_is_too_large_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor one that has no end."""
+def test_a_file_that_is_too_large_or_has_no_end_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor is one opened that would block, or is no file."""
     monkeypatch.setattr(saved, "MOST_BYTES", 1024**2)
-    assert "no report: larger than 1 MiB" in refused(Path("/dev/zero"))
+    assert "it is a device, expected a plain file" in refused(Path("/dev/zero"))
+    path = tmp_path / "report.json"
+    path.write_bytes(b" " * (1024**2 + 1))
+    assert "it is larger than 1 MiB" in refused(path)
+    os.mkfifo(tmp_path / "fifo")
+    assert "it is a FIFO, expected a plain file" in refused(tmp_path / "fifo")
+
+
+def test_a_number_changed_by_hand_is_refused(data: Data, tmp_path: Path) -> None:
+    """A report that is well formed and says something else than what was found."""
+    path = tmp_path / "report.json"
+    save_report(Report.model_validate(data), path)
+    said = path.read_text()
+    path.write_text(said.replace('"confirmed": true', '"confirmed": false', 1))
+    assert "changed after it was saved" in refused(path)
+    path.write_text(re.sub(r', "checksum": "\w+"', "", said))
+    assert "changed after it was saved" in refused(path)
+
+
+@pytest.mark.parametrize("words", ["mine", "", "{}"])
+def test_a_file_of_the_users_is_not_replaced(data: Data, tmp_path: Path, words: str) -> None:
+    """Where a report would be saved; an older report is."""
+    path = tmp_path / "report.json"
+    path.write_text(words)
+    with pytest.raises(BisectError, match="is no report of bisect's: it would be lost"):
+        save_report(Report.model_validate(data), path)
+    assert path.read_text() == words
+    path.unlink()
+    for _ in range(2):
+        save_report(Report.model_validate(data), path)
 
 
 def test_a_full_disk_is_said(data: Data, tmp_path: Path) -> None:

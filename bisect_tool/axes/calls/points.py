@@ -13,7 +13,7 @@ from bisect_tool.axes.calls.passes import MOST_AT_BOTH, MOST_PASSES, Floors, Pas
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
-from bisect_tool.errors import BisectError
+from bisect_tool.errors import BisectError, CaptureError
 from bisect_tool.pairing.pair import batch_differs
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
@@ -75,6 +75,8 @@ def _stirred(case: Case) -> tuple[Found | None, int, tuple[str, ...]]:
         found = search_point(drift_settled(passes, case, point), _calls(point.calls))
     except SpentError:
         return None, MOST_PASSES, (sentences.too_many_passes("stirred weights"),)
+    except CaptureError:
+        raise
     except (PassError, BisectError) as error:  # such as of a value that the step itself overwrites
         return None, 0 if passes is None else passes.made, (sentences.stirred_fails(str(error)),)
     return found, passes.made, ()

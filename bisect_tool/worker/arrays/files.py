@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, cast
+import json
+import os
+from typing import Any, Dict, Mapping, Optional, Tuple, cast
 
+import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from .. import plain
 from . import Array
 from .measure import real
 
@@ -20,10 +24,13 @@ KNOWN = {*DTYPES.values(), *PAIRS.values()}
 
 
 class ArrayFile:
-    """An open file of arrays."""
+    """An open file of arrays. Raises OSError for what is no plain file, SafetensorError for another kind of file."""
 
     def __init__(self, path: Any) -> None:
+        plain.check(path)
+        self._path = path
         self._file = cast("Any", safe_open(path, framework="np"))
+        self._mapped: Optional[Tuple[Array, Dict[str, Any]]] = None
         self._complex = {key for key, kind in (self._file.metadata() or {}).items() if kind == COMPLEX}
 
     def keys(self) -> list[str]:
@@ -45,11 +52,25 @@ class ArrayFile:
             return array
         return array.reshape(-1).view(PAIRS[array.dtype.name]).reshape(array.shape[:-1])
 
+    def view(self, key: str) -> Array:
+        """Return one array as a view of the file, which nobody can write to and of which nothing is read before it is used."""
+        if self._mapped is None:
+            content = np.asarray(np.memmap(self._path, np.uint8, mode="r"))
+            begin = 8 + int.from_bytes(content[:8].tobytes(), "little")
+            self._mapped = content[begin:], json.loads(content[8:begin].tobytes())
+        data, header = self._mapped
+        shape, dtype = self.described(key)
+        start, end = header[key]["data_offsets"]
+        return data[start:end].view(dtype).reshape(shape)
+
 
 def save(arrays: Mapping[str, Array], path: Any) -> None:
-    """Write arrays into a file; their memory must lie in C order."""
+    """Write arrays into a file; their memory must lie in C order. Its mode follows the umask, as any new file's."""
     kinds = {key: COMPLEX for key, array in arrays.items() if array.dtype.kind == "c"}
+    with open(path, "wb") as file:
+        mode = os.fstat(file.fileno()).st_mode
     save_file({key: real(array) for key, array in arrays.items()}, path, metadata=kinds or None)
+    os.chmod(path, mode)  # safetensors makes files that nobody else can read
 
 
 def load(path: Any) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from typing import Any, Callable, Hashable, Iterator
+from typing import Any, Callable, Hashable, Iterator, Mapping
 
 import numpy as np
 from safetensors import SafetensorError
@@ -30,32 +30,75 @@ def writing(folder: str) -> Iterator[None]:
         raise DiskError("cannot write into %s: %s" % (folder, error)) from error
 
 
+class DamagedError(Exception):
+    """A stored tensor is not the one that was recorded; the message names it, and is for the user."""
+
+
 class OpenShards:
     """The shards of a folder, open: a shard's header has an entry for every tensor in it, and takes long to read.
 
-    Only those used last stay open: what was read of an open shard stays in memory.
+    Only those used last stay open: what was read of an open shard stays in memory. ``tensors`` maps a key to its "file", "shape",
+    "hash" and, for messages, "what" it is. Each tensor is checked against its hash when it is first read: nobody sees one that was not.
+
+    Attributes: ``damage``: the last error that a read raised, whoever caught it.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, tensors: Mapping[str, Mapping[str, Any]]) -> None:
         self._folder = folder
+        self._tensors = tensors
         self._open: dict[str, files.ArrayFile] = {}
+        self._sound: set[str] = set()
+        self.damage: DamagedError | None = None
 
-    def read(self, file: str, key: str) -> Array:
-        """Return one array of a shard."""
+    def read(self, key: str) -> Array:
+        """Return one array. Raises DamagedError where it is not the one that was recorded."""
+        return self._checked(key, lambda shard: shard.read(key))
+
+    def view(self, key: str) -> Array:
+        """Return one array as a view of its file; raises as ``read`` does."""
+        return self._checked(key, lambda shard: shard.view(key))
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the shape of an array."""
+        return tuple(self._tensors[key]["shape"])
+
+    def _checked(self, key: str, read: Callable[[files.ArrayFile], Array]) -> Array:
+        entry = self._tensors[key]
+        try:
+            array = read(self._shard(entry["file"]))
+        except (OSError, SafetensorError) as error:
+            raise self._damaged("%s cannot be read: %s" % (self._named(key), error)) from error
+        if key not in self._sound:
+            if measure.digest(array) != entry["hash"]:
+                raise self._damaged("%s: the bytes are not those that were recorded" % self._named(key))
+            self._sound.add(key)
+        return array
+
+    def _damaged(self, message: str) -> DamagedError:
+        self.damage = DamagedError(message)
+        return self.damage
+
+    def _named(self, key: str) -> str:
+        entry = self._tensors[key]
+        what = " (%s)" % entry["what"] if "what" in entry else ""
+        return "tensor %s%s in %s" % (key, what, os.path.join(self._folder, entry["file"]))
+
+    def _shard(self, file: str) -> files.ArrayFile:
         shard = self._open.pop(file, None)
         if shard is None:
             shard = files.ArrayFile(os.path.join(self._folder, file))
             while len(self._open) >= MOST_OPEN:
                 del self._open[next(iter(self._open))]
         self._open[file] = shard  # the last of them
-        return shard.read(key)
+        return shard
 
 
 class ShardWriter:
     """Collect arrays and write a shard whenever ``SHARD_BYTES`` have come together.
 
     Attributes: ``table`` (key to file, shape, dtype, hash and statistics), ``written`` (bytes in shards),
-    ``offered`` (bytes before duplicates were dropped). Arrays handed in must not change afterwards.
+    ``offered`` (bytes before duplicates were dropped), ``shards`` (what was written, to be read). Arrays handed in must not change
+    afterwards.
     """
 
     def __init__(self, folder: str, on_progress: Callable[..., None] | None = None) -> None:
@@ -65,9 +108,9 @@ class ShardWriter:
         self._folder = folder
         self._pending: dict[str, Array] = {}
         self._pending_bytes = 0
-        self._shards = 0
+        self._count = 0
         self._by_sample: dict[Hashable, list[str]] = {}
-        self._readable = OpenShards(folder)
+        self.shards = OpenShards(folder, self.table)
         self._on_progress = on_progress or (lambda **_fields: None)
 
     def add(self, array: Array, layout: str | None = None) -> str:
@@ -96,13 +139,13 @@ class ShardWriter:
         """Return a stored array, from memory or from its shard."""
         if key in self._pending:
             return self._pending[key]
-        return self._readable.read(self.table[key]["file"], key)
+        return self.shards.read(key)
 
     def flush(self) -> None:
         """Write what is pending as one shard."""
         if not self._pending:
             return
-        name = "shard-%04d.safetensors" % self._shards
+        name = "shard-%04d.safetensors" % self._count
         for key, array in self._pending.items():
             entry = self.table[key]
             entry["file"] = name
@@ -110,7 +153,7 @@ class ShardWriter:
             entry.update(measure.statistics(array))
         with writing(self._folder):
             files.save(self._pending, os.path.join(self._folder, name))
-        self._shards += 1
+        self._count += 1
         self.written += self._pending_bytes
         self._pending = {}
         self._pending_bytes = 0

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..adapters.adapter import Tensor
-from ..arrays import Array, measure, partners, trees
+from ..arrays import Array, partners, trees
 from ..arrays.shards import OpenShards
 from .names import Name
 
@@ -20,18 +20,16 @@ class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
     ``sites`` maps a site to {"inputs": tree, "output": tree, "state": {buffer: [key as it begins, as it ends]}, "inside":
-    {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key, ``tensors`` a key to
-    {"file": ..., "shape": ...}. Paths were checked by the parent. ``gradients`` is what the gradients of a recorded run were,
+    {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key. ``gradients`` is what the gradients of a recorded run were,
     empty where none were recorded; ``leaving`` are the sites with "attributes": {"of": module, "values": tree}. ``left`` has every parameter and buffer that was written to the key of what it held in the end.
     """
 
     def __init__(
         self,
-        folder: str,
+        stored: OpenShards,
         sites: dict[str, dict[str, Any]],
         state: Mapping[str, str],
         batch: dict[str, Any],
-        tensors: Mapping[str, Mapping[str, Any]],
         gradients: dict[str, Any] | None = None,
         left: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -41,23 +39,17 @@ class Reference:
         self.gradients = gradients or {}
         self.left = left
         self.batch = batch
-        self._tensors = tensors
-        self._known: set[str] = set()
-        self._new: dict[str, str] = {}
-        self._shards = OpenShards(folder)
+        self._stored = stored
         self._recent: Dict[str, Array] = {}  # the first is the one that was not read for longest
         self._recent_bytes = 0
 
     def read(self, key: str) -> Array:
-        """Return one recorded array; it is not to be written."""
+        """Return one recorded array, which is not to be written. Raises DamagedError where it is not the one that was recorded."""
         array = self._recent.pop(key, None)
         if array is None:
-            array = self._shards.read(self._tensors[key]["file"], key)
+            array = self._stored.read(key)
             array.flags.writeable = False
             self._recent_bytes += array.nbytes
-        if key not in self._known:
-            self._known.add(key)
-            self._new[key] = measure.digest(array)
         self._recent[key] = array
         while self._recent_bytes > MOST_RECENT:
             self._recent_bytes -= self._recent.pop(next(iter(self._recent))).nbytes
@@ -74,12 +66,12 @@ class Reference:
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape of a recorded array."""
-        return tuple(self._tensors[key]["shape"])
+        return self._stored.shape(key)
 
     def partners(self, tree: trees.Tree, found: Sequence[tuple[str, Any]]) -> Recorded:
         """Return for each of some (path, tensor) the recorded (path, key) that it stands for, (None, None) for none."""
         recorded = list(trees.keys(tree))
-        ours = [(path, self._tensors[key]["shape"]) for path, key in recorded]
+        ours = [(path, self.shape(key)) for path, key in recorded]
         places = partners.partners(ours, [(path, tuple(tensor.shape)) for path, tensor in found])
         return [(None, None) if place is None else recorded[place] for place in places]
 
@@ -103,8 +95,3 @@ class Reference:
         """Return a recorded gradient, None where there is none."""
         key = self.gradient_key(name)
         return None if key is None else self.read(key)
-
-    def first_read(self) -> dict[str, str]:
-        """Return {key: hash} of what was read for the first time since the last call: the parent checks it."""
-        new, self._new = self._new, {}
-        return new

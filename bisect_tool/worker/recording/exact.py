@@ -23,12 +23,12 @@ Began = Tuple[Mapping[str, int], Mapping[str, Array]]
 Measured = Tuple[Dict[str, float], Dict[str, str]]  # the rounding, and why it is not known, each by name
 
 
-def measure_exactly(model: Model, recorder: Recorder, folder: str, batch: dict[str, Any], wire: Wire) -> Measured:
+def measure_exactly(model: Model, recorder: Recorder, batch: dict[str, Any], wire: Wire) -> Measured:
     """Return each site's own rounding: its output, computed in float64 from the recorded inputs, against the recorded.
 
     And for each site where that failed why. Nothing that happens here is an error: the capture is whole without.
     """
-    reference = recorder.reference(folder, batch)
+    reference = recorder.reference(batch)
     if model.adapter.COMPILES:
         return {}, dict.fromkeys(reference.sites, COMPILES)
     exactly = Exactly(Probe(model, reference, wire, Intervention(reference.sites)))

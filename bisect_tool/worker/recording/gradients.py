@@ -31,7 +31,6 @@ def record(
     plain: Bits,
     given: str | None,
     wire: Wire,
-    folder: str,
     batch: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what the manifest says of gradients; ``plain`` are the bits of the recorded run's targets."""
@@ -40,7 +39,7 @@ def record(
     fixed = constants.find(model, recorder, lines)
     _leave_out(sites, fixed)
     noise = measure_noise(model, of, found, wire)
-    reference = recorder.reference(folder, batch)
+    reference = recorder.reference(batch)
     reference.gradients = {"of": of, "sites": sites, "off": []}
     watch = [entry["site"] for entry in recorder.sites if entry["site"] in sites]
     recorder.store.flush()

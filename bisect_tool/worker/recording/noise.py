@@ -29,7 +29,7 @@ def nobody(_call: calls.Call, _output: Any) -> None:
 
 
 def measure_noise(
-    model: Model, recorder: Recorder, targets: Mapping[str, float], folder: str, batch: Any, wire: Wire
+    model: Model, recorder: Recorder, targets: Mapping[str, float], batch: Any, wire: Wire
 ) -> dict[str, Any]:
     """Return how far values and targets move when every leaf module rounds badly: the largest of some draws."""
     recorded = {entry["site"]: entry for entry in recorder.sites}
@@ -40,7 +40,7 @@ def measure_noise(
             expected = recorded[call.site]["output"]
             sites[call.site] = _largest_error(model.adapter, recorder.store, expected, output)
 
-    moved = measure_at_point(model, recorder, targets, folder, batch, wire, look)
+    moved = measure_at_point(model, recorder, targets, batch, wire, look)
     return {"rounding": ROUNDING, "draws": DRAWS, "sites": sites, **moved}
 
 
@@ -48,7 +48,6 @@ def measure_at_point(
     model: Model,
     recorder: Recorder,
     targets: Mapping[str, float],
-    folder: str,
     batch: Any,
     wire: Wire,
     look: Look = nobody,
@@ -58,7 +57,7 @@ def measure_at_point(
     By ``ROUNDING`` at every leaf module, or by what its own rounding is where that is more. ``loss`` is how far they
     move when only what goes into the loss is off, by ``LOSS_ROUNDING``; ``unmeasured`` says why float64 does not tell.
     """
-    own, unmeasured = exact.measure_exactly(model, recorder, folder, batch, wire)
+    own, unmeasured = exact.measure_exactly(model, recorder, batch, wire)
 
     def of_a_leaf(call: calls.Call) -> float:
         return max(ROUNDING, own.get(call.site, 0.0)) if call.leaf else 0.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..adapters.adapter import Adapter
 from ..arrays import trees
-from ..arrays.shards import DiskError
+from ..arrays.shards import DamagedError, DiskError
 from ..model import calls
 from ..model.build import Model
 from ..wire import Wire
@@ -26,7 +26,7 @@ Before = Mapping[str, float]  # the targets of the run at the reference's own we
 
 
 def record(
-    model: Model, own: Recorder, state: Mapping[str, str], targets: Before, folder: str, batch: Any, wire: Wire
+    model: Model, own: Recorder, state: Mapping[str, str], targets: Before, batch: Any, wire: Wire
 ) -> dict[str, Any]:
     """Return what the manifest says of the run at stirred weights, ``stirred``, or why there is none, ``not_stirred``.
 
@@ -45,17 +45,17 @@ def record(
                 plain, why = _tried(model, finite, targets, wire)
                 if why is None:
                     keys = {name: own.store.add(model.own[name]) for name in changed}
-                    found = _recorded(model, own.another(), plain, folder, batch, wire)
+                    found = _recorded(model, own.another(), plain, batch, wire)
                     there = {"state": {**state, **keys}, "stirred": list(keys), "strength": strength, **found}
                     return {"stirred": there, "not_stirred": None}
-            except DiskError:
+            except (DiskError, DamagedError):
                 raise
             except Exception as error:  # a model may refuse any weights but its own, and the capture is good without
                 why = "at stirred weights the model fails: %s: %s" % (type(error).__name__, _first_line(error))
     return {"stirred": None, "not_stirred": why}
 
 
-def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch: Any, wire: Wire) -> dict[str, Any]:
+def _recorded(model: Model, recorder: Recorder, plain: Read, batch: Any, wire: Wire) -> dict[str, Any]:
     """Record the run and its rounding; raises ValueError where its targets are not those of a plain run."""
     with recorder.state_of(model), calls.wrapped(model.adapter, model.tree, recorder.around):
         read = model.read_targets(model.run_step(model.fresh_batch()))
@@ -64,7 +64,7 @@ def _recorded(model: Model, recorder: Recorder, plain: Read, folder: str, batch:
         raise ValueError("two runs of step(batch) gave different targets")
     recorder.store.flush()
     found = {"sites": recorder.sites, "calls": recorder.calls, "left": recorder.left, "targets": read[0]}
-    measured = noise.measure_at_point(model, recorder, read[0], folder, batch, wire)
+    measured = noise.measure_at_point(model, recorder, read[0], batch, wire)
     return dict(found, noise={name: measured[name] for name in ("targets", "loss", "exact")})
 
 

@@ -28,7 +28,7 @@ from .recorder import Recorder
 from .spread import measure_spread
 from .targets import Read, bits
 
-FORMAT = 6
+FORMAT = 7
 
 
 def record(
@@ -41,11 +41,13 @@ def record(
     exclude: Sequence[str],
     seeds: Sequence[int],
     grads: dict[str, Any] | None,
+    sources: Callable[[], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
     """Write a capture into an existing, empty folder and return its manifest.
 
     ``rebuild(seed)`` builds the model anew with another initialisation; ``lines`` names the variables of its functions.
-    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}. Raises RecipeError where the
+    ``grads`` is None, or {"of": the target to record gradients of, None for the total loss}; ``sources`` tells in the end which files
+    the model was built from. Raises RecipeError where the
     run's targets are not those of a plain run, bit for bit.
     """
     recorder, read, seconds = _recorded_run(model, lines, wire, folder, include, exclude)
@@ -53,14 +55,17 @@ def record(
     batch = trees.encode(model.batch, recorder.store_batch)
     recorder.store.flush()
     again = {
-        "noise": measure_noise(model, recorder, read[0], folder, batch, wire),
+        "noise": measure_noise(model, recorder, read[0], batch, wire),
         "spread": measure_spread(model, rebuild, seeds, wire),
-        "gradients": _gradients(model, recorder, lines, read, grads, wire, folder, batch),
-        **point.record(model, recorder, state, read[0], folder, batch, wire),
+        "gradients": _gradients(model, recorder, lines, read, grads, wire, batch),
+        **point.record(model, recorder, state, read[0], batch, wire),
     }
     recorder.store.flush()
+    if recorder.store.shards.damage is not None:
+        raise recorder.store.shards.damage
     manifest = {
         "format": FORMAT,
+        "sources": sources(),
         "described": describe.describe(model, seconds["plain"]),
         **_found(recorder, read, lines),
         "state": state,
@@ -146,7 +151,6 @@ def _gradients(
     read: Read,
     grads: dict[str, Any] | None,
     wire: Wire,
-    folder: str,
     batch: Any,
 ) -> dict[str, Any] | None:
     """Record gradients, if they are wanted, of a step that makes none of its own."""
@@ -157,7 +161,7 @@ def _gradients(
             "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
             % ", ".join(sorted(recorder.rewritten))
         )
-    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, folder, batch)
+    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, batch)
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:

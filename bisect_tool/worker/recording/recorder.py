@@ -174,7 +174,7 @@ class Recorder:
             self._seen_bytes = size
         self._seen[id(value)] = (value, count, key)
 
-    def reference(self, folder: str, batch: dict[str, Any]) -> Reference:
+    def reference(self, batch: dict[str, Any]) -> Reference:
         """Return what was recorded as values to probe the model itself with; it must have been written."""
         sites = {
             e["site"]: {"inputs": e["inputs"], "output": e["output"], "state": e["state"], "inside": {}}
@@ -186,7 +186,7 @@ class Recorder:
                 inside = sites[around]["inside"] if around in sites else {}
                 inside[module] = inside.get(module, 0) + 1
                 around = self.calls[around]
-        return Reference(folder, sites, {}, batch, self.store.table, left=self.left)
+        return Reference(self.store.shards, sites, {}, batch, left=self.left)
 
     def _wanted(self, name: str) -> bool:
         if self._include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._include):

@@ -40,7 +40,7 @@ def test_shards_tell_complex_numbers_from_pairs_of_real_ones(tmp_path: Path) -> 
     assert len(set(keys)) == 3
     assert keys[0] == keys[3]
     writer.flush()
-    shards = OpenShards(str(tmp_path))
-    read = [shards.read(writer.table[key]["file"], key) for key in keys]
+    shards = OpenShards(str(tmp_path), writer.table)
+    read = [shards.read(key) for key in keys]
     assert [array.dtype.name for array in read] == ["complex64", "float32", "complex64", "complex64"]
     assert [writer.table[key].get("layout") for key in keys] == [None, None, "sparse_coo", None]

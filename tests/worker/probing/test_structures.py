@@ -11,6 +11,7 @@ from small_model import WIRE, lines_of
 
 from bisect_tool.worker.adapters import torch_adapter
 from bisect_tool.worker.arrays import trees
+from bisect_tool.worker.arrays.shards import OpenShards
 from bisect_tool.worker.model import build
 from bisect_tool.worker.probing import forward
 from bisect_tool.worker.probing.intervention import Intervention
@@ -123,8 +124,8 @@ def read(recorded: Any, reference: tuple[str, str], port: tuple[str, str], sourc
     """Return the reading of a port under an intervention beside a reference, and the reference's manifest."""
     capture, manifest = recorded[reference]
     sites = {e["site"]: {"inputs": e["inputs"], "output": e["output"], "inside": {}} for e in manifest["sites"]}
-    state, tensors = manifest["state"], manifest["tensors"]
-    against = Reference(str(capture), sites, state, manifest["batch"], tensors)
+    state, stored = manifest["state"], OpenShards(str(capture), manifest["tensors"])
+    against = Reference(stored, sites, state, manifest["batch"])
     model = model_of(recorded["folders", ""][source], seed=1, form=port[0], layout=port[1])
     asked = Intervention([*state, *how.pop("patch", SITES)], **how)
     return forward.read(Probe(model, against, WIRE, asked)), manifest

@@ -74,7 +74,7 @@ def recorded(folder: Path, net: nn.Module, targets: Callable[[torch.Tensor], dic
 
 def opened(folder: Path) -> Manifest:
     """Return what was recorded into a folder as every reader sees it."""
-    seal_manifest(folder, recipe="small", model="ref", model_options={})
+    seal_manifest(folder, recipe="small", model="ref", model_options={}, recipe_folder="", spec={})
     return Capture.open(folder).manifest
 
 
