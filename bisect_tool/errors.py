@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Sequence
+
+from bisect_tool.plain import plain
 
 MOST_CHARACTERS = 1500  # of a message: enough for any list of mistakes, and no tensor's whole content
 
@@ -31,7 +34,19 @@ class ModelError(BisectError):
 
 
 class WorkerError(BisectError):
-    """A worker process died, went silent past its limit, or answered nonsense."""
+    """A worker process died, went silent past its limit, or answered nonsense.
+
+    Attributes: ``exit_status``, as ``subprocess`` has it, of one that ended by itself; else None.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", exit_status: int | None = None) -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.exit_status = exit_status
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether somebody killed it, as the system does with what needs too much memory."""
+        return self.exit_status == -signal.SIGKILL
 
 
 class InconclusiveError(BisectError):
@@ -39,6 +54,7 @@ class InconclusiveError(BisectError):
 
 
 def _one_line(text: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
-    line = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*", " ", plain).strip()
+    uncoloured = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    lines = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*", " ", uncoloured)
+    line = plain(lines).strip()
     return line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + " ... (cut; --debug shows all)"

@@ -14,7 +14,7 @@ import typer
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.writer import check_replaceable, seal_manifest, whole_or_absent
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import Recipe
@@ -154,7 +154,7 @@ def _print(
         print(json.dumps(plain_data(data), indent=1))
         return
     written, offered = summary["bytes"]["written"], summary["bytes"]["offered"]
-    print(
+    screen.put(
         f"{done.folder}: {summary['sites']} calls of {len(manifest.described.modules)} modules, "
         f"{len(manifest.state)} parameters and buffers, {written / 1e6:.0f} MB "
         f"({(offered - written) / 1e6:.1f} MB of duplicates dropped)"
@@ -162,12 +162,12 @@ def _print(
     for name, value in manifest.targets.items():
         others = [row[name] for row in manifest.spread.targets if name in row]
         spread = f"   over {len(others)} other seeds {min(others):.6g} to {max(others):.6g}" if others else ""
-        print(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
+        screen.put(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
     for name, reason in manifest.not_scalar.items():
-        print(f"  {name} {reason}: it cannot be a target")
+        screen.put(f"  {name} {reason}: it cannot be a target")
     transformed = limits.inside_transforms(manifest.transformed) if manifest.transformed else ""
     for line in filter(None, [why, _unmeasured(manifest), transformed]):
-        print(f"  {line}")
+        screen.put(f"  {line}")
     seconds = summary["seconds"]
     progress.note(
         f"{progress.seconds:.1f} s in all; the recorded run took {seconds['hooked']:.2f} s, a plain one {seconds['plain']:.2f} s"

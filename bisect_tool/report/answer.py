@@ -211,6 +211,7 @@ def _notes(case: Case) -> list[str]:
     notes += drawn.notes(case)
     transformed = tuple(dict.fromkeys((*case.capture.manifest.transformed, *case.own.transformed)))
     notes += [limits.inside_transforms(transformed)] if transformed else []
+    notes += [limits.killed(case.port.killed)] if case.port.killed else []
     return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 

@@ -166,6 +166,7 @@ EVENTS: Dict[str, Fields] = {
     "seeds": {"done": "whole", "of": "whole"},
     "stirred": {"strength": "number"},
 }
+EVENTS_MAY: Dict[str, Fields] = {"ready": {"pid": "whole"}}
 FAILURE = {"phase": "text", "type": "text", "message": "text", "where": "text or null", "traceback": "text"}
 
 KINDS: Dict[str, Callable[[Any], bool]] = {
@@ -208,7 +209,7 @@ def check_event(event: Mapping[str, Any]) -> None:
     name = event.get("event")
     if not isinstance(name, str) or name not in EVENTS:
         raise ProtocolError("unknown event %r" % (name,))
-    _check("the event %r" % name, event, {"event": "text", **EVENTS[name]})
+    _check("the event %r" % name, event, {"event": "text", **EVENTS[name]}, EVENTS_MAY.get(name, NOTHING))
 
 
 def check_failure(failure: Any) -> None:
