@@ -66,6 +66,17 @@ TimeLimitOption = Annotated[
         "The same command goes on from there.",
     ),
 ]
+RepeatOption = Annotated[
+    int,
+    typer.Option(
+        "--repeat",
+        min=0,
+        max=10_000,
+        metavar="N",
+        help="Run the port as it is N times more (its gradients too, if the capture has them): what is wrong one time in "
+        "sixteen passes two runs, and differs from itself in a hundred.",
+    ),
+]
 
 
 def run(
@@ -77,6 +88,7 @@ def run(
     option: common.OptionOption = None,
     rtol: RtolOption = None,
     time_limit: TimeLimitOption = None,
+    repeat: RepeatOption = 0,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -97,7 +109,11 @@ def run(
         home = captures / loaded.name
         capture = _captured(loaded, home, model, reference)
         search = partial(
-            session.bisect, target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit
+            session.bisect,
+            target=target,
+            tolerance=_tolerance(loaded, target, rtol),
+            time_limit=time_limit,
+            repeat=repeat,
         )
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:

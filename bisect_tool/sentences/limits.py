@@ -212,6 +212,14 @@ UNANSWERED = {
 }
 
 
+def the_same_each_time(runs: int) -> str:
+    """Say how often the port gave the same, and what that rules out: by the rule of three, at 95 %."""
+    return (
+        f"the port gave the same, bit for bit, in {runs} runs as it is: code that is wrong more often than one time in "
+        f"{max(runs // 3, 1)} would most likely (95 %) have differed"
+    )
+
+
 def killed(operations: Sequence[str]) -> str:
     """Say at which requests the system killed the port's process, and what was done."""
     times = "once" if len(operations) == 1 else f"{len(operations)} times"

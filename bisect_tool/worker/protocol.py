@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Union
 
-VERSION = 3
+VERSION = 4
 ALWAYS = ""  # no capability: what every worker answers
 
 Fields = Mapping[str, str]  # field -> its kind
@@ -70,8 +70,9 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "point": "text",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
+RUN = {**WITH_VARIABLES, "digests": "flag"}
 BACKWARD = {
-    **WITH_VARIABLES,
+    **RUN,
     "straight": "names",
     "pulled": "names",
     "severed": "names",
@@ -91,7 +92,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
-READING_MAY = {"transformed": "names", "unread": "names"}
+READING_MAY = {"transformed": "names", "unread": "names", "digests": "object"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",
@@ -129,7 +130,7 @@ REQUESTS: Dict[str, Request] = {
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
+    "run": Request("run", PATCH, may=RUN, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request(
         "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}

@@ -192,7 +192,7 @@ def test_a_worker_of_another_protocol_is_an_error(recorded: Desk) -> None:
     python = scripted(recorded.folder, {**READY, "protocol": 7})
     recorded.write(toml=with_port(f'python = "{python}"'))
     error = recorded.run().error(2)
-    assert "model 'port' of small: the worker speaks version 7 of the protocol, expected 3" in error
+    assert "model 'port' of small: the worker speaks version 7 of the protocol, expected 4" in error
     assert "next: see docs/protocol.md" in error
 
 

@@ -134,7 +134,7 @@ def compared(array, wanted):
 
 
 wire = socket.socket(fileno=int(sys.argv[sys.argv.index("--socket") + 1]))
-message = {"event": "ready", "protocol": 3, "version": np.__version__, "capabilities": ["run", "step"]}
+message = {"event": "ready", "protocol": 4, "version": np.__version__, "capabilities": ["run", "step"]}
 wire.sendall(json.dumps(message).encode() + b"\n")
 for line in wire.makefile():
     request = json.loads(line)

@@ -37,7 +37,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     """The version found and the one expected are said, before anything else is looked at."""
     with (
         worker_that(tmp_path, {"event": "ready", "protocol": 7}) as worker,
-        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 3") as failed,
+        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 4") as failed,
     ):
         worker.ready()
     assert failed.value.hint == "see docs/protocol.md for what a worker has to say"
@@ -222,7 +222,7 @@ def test_what_a_child_prints_is_no_life(tmp_path: Path, hangs: str, life: bool) 
         ),
         (
             ['sock.sendall(b\'{"event": "ready", "protocol": 2}\\n\')', "time.sleep(9)"],
-            "speaks version 2 of the protocol, expected 3",
+            "speaks version 2 of the protocol, expected 4",
             "see docs/protocol.md",
         ),
     ],
