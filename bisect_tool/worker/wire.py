@@ -25,8 +25,8 @@ class Wire:
         yield from self._lines
 
     def send(self, message: Dict[str, Any]) -> None:
-        """Send one reply; NaN and infinity travel as the words JSON has for them in Python."""
-        self._socket.sendall((json.dumps(message) + "\n").encode("utf-8"))
+        """Send one reply; NaN and infinity travel as the words JSON has for them in Python, half a character as "?"."""
+        self._socket.sendall(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
     def event(self, kind: str, every: float = 0.2, **fields: Any) -> None:
         """Tell the parent what is going on, at most once in ``every`` seconds."""

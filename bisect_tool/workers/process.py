@@ -169,7 +169,7 @@ class Worker:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         try:
-            message = json.loads(line)
+            message = _without_halves(json.loads(line)) if b"\\ud" in line.lower() else json.loads(line)
         except (ValueError, RecursionError) as error:
             raise self._garbage(operation, line.decode(errors="replace")) from error
         if not isinstance(message, dict):
@@ -252,6 +252,11 @@ class Worker:
         if pending:
             self._tail.append(pending.decode(errors="replace"))
         pipe.close()
+
+
+def _without_halves(message: Any) -> Any:
+    """Return a message with "?" for half characters, which no file and no terminal takes."""
+    return json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _launched(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -125,6 +125,7 @@ class Model:
         """Return ({name: float}, {name: why it is no scalar})."""
         values: dict[str, float] = {}
         problems: dict[str, str] = {}
+        check_names(targets, "step returned the target")
         for name, value in targets.items():
             if self.adapter.is_tensor(value):
                 array = self.adapter.to_numpy(value)
@@ -137,6 +138,15 @@ class Model:
             except (TypeError, ValueError):
                 problems[name] = "is %s, expected a scalar" % _say(value)
         return values, problems
+
+
+def check_names(names: Iterable[Any], what: str) -> None:
+    """Raise RecipeError for a name with half a character in it, as undecodable bytes become: no file and no terminal takes it."""
+    for name in names:
+        try:
+            str(name).encode("utf-8")
+        except UnicodeEncodeError:
+            raise RecipeError("%s %a, which is no text: it has half a character in it" % (what, name)) from None
 
 
 def accepted_options(function: Callable[..., Any]) -> list[str] | None:
@@ -165,6 +175,7 @@ def build(adapter: Adapter, function: Callable[..., Any], options: Mapping[str, 
 
 def _check_names(modules: Sequence[str]) -> None:
     """Raise RecipeError for names that would be read as another's: as the number of a call, a variable, or a part of one."""
+    check_names(modules, "the name of a module is")
     wrong = [name for name in modules if any(mark in name for mark in "#:|")]
     if wrong:
         raise RecipeError("the name of a module may have no '#', ':' or '|': %s" % ", ".join(map(repr, wrong)))
