@@ -131,6 +131,20 @@ def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None
     return list(range(first + 1, first + 1 + count)), ""
 
 
+def _same_at_all_seeds(manifest: Manifest) -> str:
+    """Say that no initialisation is another one, where that is so."""
+    spread = manifest.spread
+    trained = {entry.name: entry.hash for entry in manifest.described.state if entry.kind == "parameter"}
+    others = [row.hash for name in trained for row in spread.state.get(name, ())]
+    first = [hash_ for name, hash_ in trained.items() for _ in spread.state.get(name, ())]
+    if not others or others != first or None in others:
+        return ""
+    return (
+        f"every parameter is the same at all {len(spread.seeds)} other seeds: build ignores its seed, or loads what it starts with; "
+        "how far initialisations spread is not known (let build call torch.manual_seed(seed) before it makes the model)"
+    )
+
+
 def _unmeasured(manifest: Manifest) -> str:
     """Say in a line of which calls and targets the rounding is not known, and why."""
     found = manifest.noise.unmeasured
@@ -166,7 +180,7 @@ def _print(
     for name, reason in manifest.not_scalar.items():
         screen.put(f"  {name} {reason}: it cannot be a target")
     transformed = limits.inside_transforms(manifest.transformed) if manifest.transformed else ""
-    for line in filter(None, [why, _unmeasured(manifest), transformed]):
+    for line in filter(None, [why, _same_at_all_seeds(manifest), _unmeasured(manifest), transformed]):
         screen.put(f"  {line}")
     seconds = summary["seconds"]
     progress.note(

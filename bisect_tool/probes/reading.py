@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from bisect_tool.sites import Site, buffer_of
 
-Kernels = Annotated[int, Field(ge=0)]
+Kernels = Annotated[int, Field(ge=0, le=1 << 53)]
 EXACTLY = ConfigDict(extra="forbid")  # a row of a worker has these fields and no others
 
 

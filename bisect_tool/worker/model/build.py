@@ -203,10 +203,21 @@ def _mistakes_in(adapter: Adapter, built: Mapping[str, Any]) -> list[str]:
                 wrong.append("modules[%r] is %s, expected a module of this framework" % (name, _say(module)))
     if not callable(built.get("step", build)):
         wrong.append("'step' is %s, expected a function" % _say(built["step"]))
+    for path, kind in _gone_through_once(adapter, built.get("batch")):
+        wrong.append(
+            "'batch'%s is a %s, which can be gone through once, and every run needs it whole: return list(...) of it"
+            % (" at %r" % path if path else "", kind)
+        )
     optimizer = built.get("optimizer")
     if optimizer is not None and not adapter.is_optimizer(optimizer):
         wrong.append("'optimizer' is %s, expected an optimizer of this framework" % _say(optimizer))
     return wrong
+
+
+def _gone_through_once(adapter: Adapter, batch: Any) -> list[tuple[str, str]]:
+    """Return the path and the class of every generator, or other iterator, in a batch."""
+    found = trees.leaves(batch, lambda value: not adapter.is_tensor(value) and hasattr(type(value), "__next__"))
+    return [(path, type(value).__name__) for path, value in found]
 
 
 def timed(function: Callable[..., Result], *arguments: Any) -> tuple[Result, float]:
