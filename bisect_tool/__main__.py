@@ -6,21 +6,24 @@ import os
 import signal
 from typing import Any
 
-EXIT_INTERRUPTED = 130
-
 
 def main() -> None:
     """Run the command."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-    from bisect_tool.cli.app import app  # noqa: PLC0415 - it takes a second, in which Ctrl-C may be pressed
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    from bisect_tool.cli import screen  # noqa: PLC0415 - it takes a second, in which Ctrl-C may be pressed
+    from bisect_tool.cli.app import app  # noqa: PLC0415
 
+    screen.open_streams()
     app(prog_name="bisect")
 
 
-def _end(_number: int, _frame: Any) -> None:
-    os.write(2, b"interrupted: nothing was begun\n")  # no import is left half done and caught by somebody
-    os._exit(EXIT_INTERRUPTED)
+def _end(number: int, _frame: Any) -> None:
+    try:
+        os.write(2, b"interrupted: nothing was begun\n")  # no import is left half done and caught by somebody
+    finally:
+        os._exit(128 + number)
 
 
 if __name__ == "__main__":

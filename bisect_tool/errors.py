@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import signal
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bisect_tool.plain import plain
+
+if TYPE_CHECKING:
+    from typing import Self
 
 AGAIN = "record it again with `bisect capture`"
 MOST_CHARACTERS = 1500  # of a message: enough for any list of mistakes, and no tensor's whole content
@@ -31,13 +39,32 @@ class BisectError(Exception):
         self.hint = hint
         self.detail = detail
 
+    def named(self, what: str) -> Self:
+        """Return the same error, whose message says first what has it."""
+        new = copy.copy(self)
+        new.args = (_one_line(f"{what}: {self}"),)
+        new.lines = [_one_line(f"{what}: {self.lines[0]}"), *self.lines[1:]]
+        return new
+
 
 class ModelError(BisectError):
     """The model's own code raised, or returned what it should not."""
 
 
 class WorkerError(BisectError):
-    """A worker process died, went silent past its limit, or answered nonsense."""
+    """A worker process died, went silent past its limit, or answered nonsense.
+
+    Attributes: ``exit_status``, as ``subprocess`` has it, of one that ended by itself; else None.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", exit_status: int | None = None) -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.exit_status = exit_status
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether somebody killed it, as the system does with what needs too much memory."""
+        return self.exit_status == -signal.SIGKILL
 
 
 class CaptureError(BisectError):
@@ -52,6 +79,7 @@ class InconclusiveError(BisectError):
 
 
 def _one_line(text: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
-    line = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*", " ", plain).strip()
+    uncoloured = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    lines = re.sub(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]\s*", " ", uncoloured)
+    line = plain(lines).strip()
     return line if len(line) <= MOST_CHARACTERS else line[:MOST_CHARACTERS] + " ... (cut; --debug shows all)"

@@ -70,6 +70,7 @@ def bisect(
     target: str | None = None,
     tolerance: Tolerance = Tolerance(),
     time_limit: float | None = None,
+    repeat: int = 0,
     listening: Listening = Listening(),
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
@@ -77,7 +78,8 @@ def bisect(
     Without a target: find every module call that is wrong by itself, every target that perfect layers do not make
     right, and every call whose backward pass is wrong where the capture has gradients; so too for a target of gradients
     (``grad_norm``, ``grad:<parameter>``). After ``time_limit`` seconds the search ends, with a probe that it is at then, and
-    the report says what is known and what was not asked; that closes the port. Raises BisectError for a target that the
+    the report says what is known and what was not asked; that closes the port. ``repeat``: how often more the port is run as it
+    is, since one that is wrong now and then differs from itself. Raises BisectError for a target that the
     capture or the port does not have, InconclusiveError when the port is not deterministic, changes when it is merely
     probed, or does not run at all.
     """
@@ -85,6 +87,7 @@ def bisect(
     log = ProbeLog(on_row=listening.on_row, on_bound=listening.on_bound, stop=stop)
     port.on_life(stop.check)
     case, run = _beside(port, capture, target, tolerance, log)
+    run.repeat = repeat
     listening.on_pair(case.pair)
     try:
         case = _opened(case, run)

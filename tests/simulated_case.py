@@ -47,6 +47,7 @@ class BarePort:
     capabilities = EVERYTHING
     rename: tuple[tuple[str, str], ...] = ()
     sum_error = 0.0
+    killed: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.asides: Any = NoAsides()

@@ -17,7 +17,7 @@ from bisect_tool.captures.manifest import Manifest
 from bisect_tool.captures.owned import check_replaceable, whole_or_absent
 from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.writer import seal_manifest
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.recipes.load import Recipe
@@ -152,6 +152,20 @@ def _seeds(count: int, options: dict[str, Any], accepted: tuple[str, ...] | None
     return list(range(first + 1, first + 1 + count)), ""
 
 
+def _same_at_all_seeds(manifest: Manifest) -> str:
+    """Say that no initialisation is another one, where that is so."""
+    spread = manifest.spread
+    trained = {entry.name: entry.hash for entry in manifest.described.state if entry.kind == "parameter"}
+    others = [row.hash for name in trained for row in spread.state.get(name, ())]
+    first = [hash_ for name, hash_ in trained.items() for _ in spread.state.get(name, ())]
+    if not others or others != first or None in others:
+        return ""
+    return (
+        f"every parameter is the same at all {len(spread.seeds)} other seeds: build ignores its seed, or loads what it starts with; "
+        "how far initialisations spread is not known (let build call torch.manual_seed(seed) before it makes the model)"
+    )
+
+
 def _unmeasured(manifest: Manifest) -> str:
     """Say in a line of which calls and targets the rounding is not known, and why."""
     found = manifest.noise.unmeasured
@@ -175,7 +189,7 @@ def _print(
         print(json.dumps(plain_data(data), indent=1))
         return
     written, offered = summary["bytes"]["written"], summary["bytes"]["offered"]
-    print(
+    screen.put(
         f"{done.folder}: {summary['sites']} calls of {len(manifest.described.modules)} modules, "
         f"{len(manifest.state)} parameters and buffers, {written / 1e6:.0f} MB "
         f"({(offered - written) / 1e6:.1f} MB of duplicates dropped)"
@@ -183,12 +197,12 @@ def _print(
     for name, value in manifest.targets.items():
         others = [row[name] for row in manifest.spread.targets if name in row]
         spread = f"   over {len(others)} other seeds {min(others):.6g} to {max(others):.6g}" if others else ""
-        print(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
+        screen.put(f"  {name} {value:.7g}{spread if math.isfinite(value) else ': it cannot be compared'}")
     for name, reason in manifest.not_scalar.items():
-        print(f"  {name} {reason}: it cannot be a target")
+        screen.put(f"  {name} {reason}: it cannot be a target")
     transformed = limits.inside_transforms(manifest.transformed) if manifest.transformed else ""
-    for line in filter(None, [why, _unmeasured(manifest), transformed]):
-        print(f"  {line}")
+    for line in filter(None, [why, _same_at_all_seeds(manifest), _unmeasured(manifest), transformed]):
+        screen.put(f"  {line}")
     seconds = summary["seconds"]
     progress.note(
         f"{progress.seconds:.1f} s in all; the recorded run took {seconds['hooked']:.2f} s, a plain one {seconds['plain']:.2f} s"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,15 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from bisect_tool.cli import screen
+from bisect_tool.cli.interrupt import Interrupted, end_by_signals
 from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.recipes.find import find_recipe
 from bisect_tool.recipes.load import Recipe, load_recipe
 from bisect_tool.recipes.options import as_words
 
-EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 2, 3, 130
+EXIT_USAGE, EXIT_INCONCLUSIVE = 2, 3
 
 
 def finite(value: float | None) -> float | None:
@@ -67,52 +65,48 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 
 @contextlib.contextmanager
 def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
-    """Turn an error or Ctrl-C inside the block into a message on stderr and an exit code."""
-    console = Console(stderr=True, soft_wrap=True)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # until now it ended at once: nothing was begun
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: no worker, no half capture stays
+    """Turn an error, Ctrl-C or another signal inside the block into a message on stderr and an exit code."""
+    end_by_signals()  # until now they ended it at once: nothing was begun
     try:
         yield
         sys.stdout.flush()
     except BisectError as error:
         code = EXIT_INCONCLUSIVE if isinstance(error, InconclusiveError) else EXIT_USAGE
-        _say_error(console, error, debug=debug)
+        _say_error(error, debug=debug)
         raise typer.Exit(code) from None
-    except KeyboardInterrupt:
-        console.print(Text(f"interrupted: {interrupted}", style="yellow"))
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except Interrupted as signalled:
+        with screen.unread(sys.stdout):
+            sys.stdout.flush()
+        screen.say(f"interrupted: {interrupted}", "yellow")
+        raise typer.Exit(signalled.exit_code) from None
     except BrokenPipeError:
-        _forget_stdout()
+        screen.forget(sys.stdout)
         raise typer.Exit(EXIT_USAGE) from None
     except OSError as error:
-        _forget_stdout()
-        _say_error(console, BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
+        screen.forget(sys.stdout)
+        _say_error(BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
         raise typer.Exit(EXIT_USAGE) from error
     except Exception as error:  # never exit code 1 by accident: that says that a culprit was found
         hint = "this is a mistake in bisect itself: please report it with what --debug shows"
-        _say_error(console, BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
+        _say_error(BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
         raise typer.Exit(EXIT_INCONCLUSIVE) from error
 
 
-def _forget_stdout() -> None:
-    """Let nothing more be written to stdout, which nobody reads or which is full: Python would complain at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say_error(console: Console, error: BisectError, *, debug: bool) -> None:
+def _say_error(error: BisectError, *, debug: bool) -> None:
     if debug:
-        console.print(Text(error.detail or traceback.format_exc()), style="dim")
-    console.print(Text("\n".join(["error: " + error.lines[0], *error.lines[1:]]), style="red"))
+        for line in (error.detail or traceback.format_exc()).splitlines():
+            screen.say(line, "dim")
+    for line in ("error: " + error.lines[0], *error.lines[1:]):
+        screen.say(line, "red")
     if error.hint:
-        console.print(Text(f"next: {error.hint}"))
+        screen.say(f"next: {error.hint}")
 
 
 def open_recipe(given: str | None) -> Recipe:
     """Find and load the recipe that a command was given; one that it was not given is said on stderr."""
     folder = find_recipe(given, Path.cwd())
     if given is None:
-        print(f"recipe: {folder}", file=sys.stderr, flush=True)
+        screen.say(f"recipe: {folder}")
     return load_recipe(folder)
 
 

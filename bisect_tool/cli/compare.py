@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bisect_tool.captures.comparing import ComparedCaptures, compare_captures
 from bisect_tool.captures.reader import Capture
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.pairing.names import renamer
@@ -57,7 +56,7 @@ def compare(
         if json_:
             print(json.dumps(_data(captures, compared, rtol), indent=1))
         else:
-            draw_comparison(captures, compared, rtol, Console(highlight=False))
+            draw_comparison(captures, compared, rtol, screen.console())
     raise typer.Exit(0 if compared.agrees else 1)
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bisect_tool.captures.described import Described
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import Kernels, known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
+from bisect_tool.renderers.words import shown
 from bisect_tool.sentences.spelling import counted
 from bisect_tool.workers.failures import Program
 from bisect_tool.workers.start import build_model, program_of, start_worker
@@ -189,9 +189,10 @@ def _draw(rows: list[Row]) -> None:
     for row in rows:
         mark = Text("ok", style="green") if row["ok"] else Text("FAILS", style="red")
         table.add_row(
-            row["model"], row["what"], mark, Text(row["found"] + (f"\nnext: {row['next']}" if row["next"] else ""))
+            *(shown(row[key]) for key in ("model", "what")),
+            mark,
+            Text("\n").join(map(shown, [row["found"], *([f"next: {row['next']}"] if row["next"] else [])])),
         )
-    console = Console(highlight=False)
-    console.print(table)
+    screen.console().print(table)
     for line in (line for row in rows for line in row["said"]):
-        console.print(Text(line), soft_wrap=True)
+        screen.console().print(shown(line), soft_wrap=True)

@@ -1,4 +1,7 @@
-"""Ctrl-C during a search: the first one asks for a report of what is known so far, a second one ends at once."""
+"""Ctrl-C, and the signals that end a command as it does: SIGTERM, SIGHUP (the terminal is gone) and SIGQUIT.
+
+During a search the first one asks for a report of what is known so far, a second one ends at once.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,65 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for the end. Attributes: ``exit_code``, as a shell has it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.exit_code = 128 + number
+
+
+def end_by_signals() -> None:
+    """Have each of these signals raise Interrupted from now on; one that is ignored (``nohup``) stays so."""
+    _handled_by(_end)
+
+
+def _handled_by(handler: Callable[[int, Any], None]) -> None:
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: Any) -> None:
+    raise Interrupted(number)
+
 
 class Interrupt:
-    """Whether Ctrl-C was pressed in the block. Use as a context manager; ``wanted`` is what a search asks.
+    """Whether a search is to end. Use as a context manager; ``wanted`` is what a search asks.
 
     Attributes: ``heeded``, whether the search was told; ``say`` is handed what the user is told then.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.heeded = False
-        self._pressed = False
+        self._pressed = 0
         self._say = say
-        self._before: Any = None
 
     def __enter__(self) -> Interrupt:
-        self._before = signal.signal(signal.SIGINT, self._press)
+        _handled_by(self._press)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        end_by_signals()
 
     def wanted(self) -> bool:
         """Tell whether the search is to end."""
         if self._pressed and not self.heeded:
             self.heeded = True
             self._say("interrupted: this is what is known so far (Ctrl-C once more ends at once)")
-        return self._pressed
+        return bool(self._pressed)
 
-    def _press(self, _number: int, _frame: Any) -> None:
+    def check(self) -> None:
+        """Raise Interrupted where the search was ended."""
+        if self.heeded:
+            raise Interrupted(self._pressed)
+
+    def _press(self, number: int, _frame: Any) -> None:
         # Nothing is printed here: whoever writes to stderr may be the one that was interrupted.
-        self._pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._pressed = number
+        end_by_signals()

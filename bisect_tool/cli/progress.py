@@ -8,12 +8,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from bisect_tool.cli import screen
 from bisect_tool.frameworks import FRAMEWORKS
 from bisect_tool.opening import Listener
+from bisect_tool.plain import plain
 
 EVERY = 10.0  # seconds between lines where stderr is no terminal
 
@@ -22,7 +23,7 @@ class Progress:
     """Say what is going on and for how long. Use as a context manager."""
 
     def __init__(self, *, verbose: bool = False) -> None:
-        self._console = Console(stderr=True, soft_wrap=True)
+        self._console = screen.console(stderr=True)
         self._verbose = verbose
         self._phase = self._detail = ""
         self._phase_start = self._start = time.monotonic()
@@ -58,14 +59,16 @@ class Progress:
         elapsed = time.monotonic() - self._phase_start
         line = f"{self._phase}{': ' if words else ''}{words}" + (f" ({elapsed:.0f} s)" if elapsed >= 1 else "")
         if self._status is not None:
-            self._status.update(Text(line))
+            with screen.unread(sys.stderr):
+                self._status.update(Text(plain(line)))
         elif time.monotonic() - self._said_at >= EVERY or not self._said_at:
             self._said_at = time.monotonic()
-            print(line, file=sys.stderr, flush=True)
+            screen.say(line)
 
     def note(self, words: str) -> None:
         """Leave a line on stderr."""
-        self._console.print(words, markup=False, highlight=False)
+        with screen.unread(sys.stderr):
+            self._console.print(Text(plain(words)))
 
     def listener(self, name: str, silence_limit: float) -> Listener:
         """Return who is to be told what a worker does, and for how long it may be silent."""

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.renderers import text
 from bisect_tool.renderers.renderer import Render
 from bisect_tool.report.data import Report
@@ -37,7 +36,7 @@ def print_report(report: Report, *, json_: bool, render: Render = text.draw) -> 
     if json_:
         print(as_json(report))
         return
-    console = Console(highlight=False)
+    console = screen.console()
     with console.capture() as drawn:
         render(report, console)
     sys.stdout.write(drawn.get())

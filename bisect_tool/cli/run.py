@@ -27,7 +27,6 @@ from bisect_tool.questions.log import LoggedProbe
 from bisect_tool.questions.ranges import Tolerance
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.recipes.options import as_words
-from bisect_tool.renderers.words import shown
 from bisect_tool.report.data import Report
 from bisect_tool.report.parts import Probes
 from bisect_tool.report.saved import save_report
@@ -71,6 +70,17 @@ TimeLimitOption = Annotated[
         "The same command goes on from there.",
     ),
 ]
+RepeatOption = Annotated[
+    int,
+    typer.Option(
+        "--repeat",
+        min=0,
+        max=10_000,
+        metavar="N",
+        help="Run the port as it is N times more (its gradients too, if the capture has them): what is wrong one time in "
+        "sixteen passes two runs, and differs from itself in a hundred.",
+    ),
+]
 
 
 def run(
@@ -82,6 +92,7 @@ def run(
     option: common.OptionOption = None,
     rtol: RtolOption = None,
     time_limit: TimeLimitOption = None,
+    repeat: RepeatOption = 0,
     timeout: common.TimeoutOption = 300.0,
     json_: common.JsonOption = False,
     verbose: common.VerboseOption = False,
@@ -93,8 +104,8 @@ def run(
     gradients (`bisect capture --grads`), so is every layer's backward pass.
 
     Exit codes: 0 the port agrees, 1 a culprit was found, 2 mistake in the recipe or the command, 3 inconclusive,
-    130 interrupted. Ctrl-C during the search ends it with a report of what is known so far; once more ends at once. Run an
-    interrupted command again, and it goes on from there.
+    130 interrupted (another signal: 128 and its number). Ctrl-C during the search ends it with a report of what is known so
+    far; once more ends at once. Run an interrupted command again, and it goes on from there.
     """
     with common.ending(debug=debug, interrupted=KEPT), Progress(verbose=verbose) as progress:
         loaded = common.open_recipe(recipe)
@@ -105,7 +116,11 @@ def run(
         for words in changes:
             progress.note(f"{capture.folder}: {words}")
         search = partial(
-            session.bisect, target=target, tolerance=_tolerance(loaded, target, rtol), time_limit=time_limit
+            session.bisect,
+            target=target,
+            tolerance=_tolerance(loaded, target, rtol),
+            time_limit=time_limit,
+            repeat=repeat,
         )
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
@@ -137,10 +152,11 @@ def _print(report: Report, path: Path, progress: Progress, interrupt: Interrupt,
     """Print the report, and where it is kept; a search that Ctrl-C ended ends so."""
     kept = KEPT if interrupt.heeded else f"the report is kept: `bisect report {path}`"
     with common.ending(debug=debug, interrupted=kept):
-        print_report(report, json_=json_)
-        progress.note(f"{progress.seconds:.1f} s; {_kept(report.probes)}; saved as {path}")
-        if interrupt.heeded:
-            raise KeyboardInterrupt
+        try:
+            print_report(report, json_=json_)
+            progress.note(f"{progress.seconds:.1f} s; {_kept(report.probes)}; saved as {path}")
+        finally:
+            interrupt.check()  # also where the terminal is gone, and takes no report
 
 
 def _saved(report: Report, folder: Path, model: str, target: str | None, reference: str, rtol: float | None) -> Path:
@@ -181,6 +197,6 @@ def _listening(progress: Progress, interrupt: Interrupt, *, debug: bool) -> sess
 
     def before(pair: Pair) -> None:
         for line in beforehand(pair):
-            progress.note(shown(line).plain)
+            progress.note(line)
 
     return session.Listening(before, lambda most: progress.note(captions.announced(most)), show, interrupt.wanted)

@@ -89,6 +89,11 @@ class Port(Protocol):
         """What can be asked beside probes."""
         ...
 
+    @property
+    def killed(self) -> Sequence[str]:
+        """What it was asked as somebody killed its process; each was asked once more."""
+        ...
+
     def run(self, intervention: Intervention) -> Reading:
         """Run one probe. Raises BisectError when a patch was not consumed."""
         ...

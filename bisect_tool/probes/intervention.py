@@ -97,6 +97,11 @@ class Intervention:
         return dataclasses.replace(self, dissolved=frozenset(dissolved))
 
     @property
+    def as_it_is(self) -> bool:
+        """Tell whether the port runs as it is: such runs are compared bit for bit."""
+        return dataclasses.replace(self, repeat=0) in (Intervention(), Intervention(backward="own"))
+
+    @property
     def key(self) -> str:
         """Return a short hash that stands for this intervention in the cache."""
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)

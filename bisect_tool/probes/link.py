@@ -16,12 +16,14 @@ Start = Callable[[], tuple[Worker, Described]]
 class Link:
     """A worker that runs again after it died, with the same values of the reference attached.
 
-    Attributes: ``worker``, the one that runs now; ``on_life`` is called at every sign of life while it is asked something.
+    Attributes: ``worker``, the one that runs now; ``on_life`` is called at every sign of life while it is asked something;
+    ``killed``, what workers were asked that somebody killed at it: each was asked once more.
     """
 
     def __init__(self, start: Start, worker: Worker, attachment: Mapping[str, Any]) -> None:
         self.worker = worker
         self.on_life: Callable[[], None] = lambda: None
+        self.killed: list[str] = []
         self._start = start
         self._attachment = attachment
         self._variables: dict[str, Any] = {}
@@ -54,9 +56,22 @@ class Link:
     def ask(self, operation: str, **request: Any) -> Any:
         """Ask the worker.
 
-        Raises ModelError when it cannot answer. Raises WorkerError when it died: another one runs then. Raises BisectError after
-        the end. What ``on_life`` raises ends the worker for good: nobody waits for its answer any more.
+        One that is killed at it (the system had no memory left) is started and asked once more. Raises ModelError when it cannot
+        answer. Raises WorkerError when it died: another one runs then. Raises BisectError after the end. What ``on_life`` raises
+        ends the worker for good: nobody waits for its answer any more.
         """
+        remembered = self._remembered
+        try:
+            return self._asked(operation, request)
+        except WorkerError as error:
+            if not error.killed:
+                raise
+        self.killed.append(operation)
+        if any(remembered):
+            self.remember(*remembered)
+        return self._asked(operation, request)
+
+    def _asked(self, operation: str, request: Mapping[str, Any]) -> Any:
         self.on_life()
         if self._ended:
             raise BisectError("the port was closed", hint="ask it inside its `with open_port(...)` block")
@@ -75,6 +90,7 @@ class Link:
     def remember(self, patch: list[str], sites: list[str]) -> None:
         """Have the values of some calls, under some patches, kept for later runs; raises as ``ask`` does."""
         if (patch, sites) != self._remembered:
+            self._remembered = ([], [])  # asked once more, it has nothing to go by
             self.ask("remember", patch=patch, sites=sites)
             self._remembered = (patch, sites)
 
@@ -92,6 +108,14 @@ class Link:
                 detail=error.detail,
             ) from error
         self.worker.kill()
-        self.worker, _ = self._start()
+        try:
+            self.worker, _ = self._start()
+        except BisectError as failed:
+            raise InconclusiveError(
+                f"the port's worker failed, and does not start again: {failed}", hint=failed.hint, detail=failed.detail
+            ) from failed
         self._remembered = ([], [])
-        self.attach()
+        try:
+            self.attach()
+        except WorkerError as again:
+            self._restart(again)

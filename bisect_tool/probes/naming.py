@@ -66,6 +66,8 @@ class Naming:
     def probe(self, intervention: Intervention) -> tuple[str, dict[str, Any]]:
         """Return which request runs a probe, and its fields."""
         request = self.fields_with_variables(intervention)
+        if intervention.as_it_is:
+            request["digests"] = True
         if intervention.backward == "pieces":
             return "pull_pieces", request
         if not intervention.backward:
@@ -97,6 +99,7 @@ class Naming:
                 {back(site): count for site, count in reading.draws.given.items()},
                 tuple(dataclasses.replace(draw, site=back(draw.site)) for draw in reading.draws.kept),
             ),
+            digests={back(site): digest for site, digest in reading.digests.items()},
             transformed=tuple(map(back, reading.transformed)),
             unread=tuple(Site(back(name)) for name in reading.unread),
             gradients={back(k): v for k, v in reading.gradients.items()},

@@ -116,6 +116,11 @@ class WorkerPort:
         """What its worker can do; see ``worker.protocol``."""
         return self._link.capabilities
 
+    @property
+    def killed(self) -> Sequence[str]:
+        """What its worker was asked as somebody killed it; each was asked once more."""
+        return self._link.killed
+
     def knows(self, capture: Capture) -> bool:
         """Tell whether it was opened beside this very capture."""
         return capture.key == self._capture.key

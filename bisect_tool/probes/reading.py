@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from bisect_tool.sites import Site, buffer_of
 
-Kernels = Annotated[int, Field(ge=0)]
+Kernels = Annotated[int, Field(ge=0, le=1 << 53)]
 EXACTLY = ConfigDict(extra="forbid")  # a row of a worker has these fields and no others
 
 
@@ -174,6 +174,7 @@ class Reading:
         watched: comparisons by site.
         calls: the sites that were computed, in order, with (path, shape) of their outputs.
         left: in a forced pass, how far the buffers are off at the end of the step.
+        digests: of what each call gave, where the port ran as it is and its worker tells.
         draws: what became of the random numbers that were drawn.
         transformed: modules that were called inside functional transforms, where nobody can look at values.
         unread: patched parameters that no operation read, although their module was called: its code reads other tensors.
@@ -196,6 +197,7 @@ class Reading:
     calls: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     left: tuple[Comparison, ...] = ()
     draws: Draws = field(default_factory=Draws)
+    digests: dict[str, str] = field(default_factory=dict)
     transformed: tuple[str, ...] = ()
     unread: tuple[Site, ...] = ()
     gradients: dict[str, Pulled] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from bisect_tool.errors import BisectError, InconclusiveError
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import Run
+from bisect_tool.questions.repeats import difference
 from bisect_tool.sentences.spelling import listed
 
 
@@ -39,20 +40,48 @@ def check_batch(run: Run) -> None:
 
 
 def ends(run: Run) -> Reading:
-    """Run the port as it is, twice, and once with every output replaced by its own copy: all must be alike."""
+    """Run the port as it is, twice and as often as ``run.repeat`` has it, and once with every output replaced by its own copy.
+
+    All must be alike: the first ones bit for bit, gradients too where more are asked for and the reference has them.
+    """
     first = _observed(run, Intervention(), "as it is")
     if first.failed is not None:
         first = run.log.ask_as_far_as_it_runs(Intervention(), first)
     elif run.free:
         run.target = next((name for name in _finite(run) if name in first.targets), run.target)
     _check_runs(run, first)
-    second = _observed(run, Intervention(repeat=1), "as it is, again")
-    differ = "two identical runs of the port differ"
-    _check_same(run, first, second, differ, _what_to_do(run, first))
+    for number in range(1, 2 + run.repeat):
+        _check_identical(run, first, _observed(run, Intervention(repeat=number), "as it is, again"), first)
+    if run.repeat and first.failed is None and _has_gradients(run):
+        _check_gradients(run, first)
     inert = _observed(run, Intervention(echo=True), "every output replaced by a copy of itself")
     changed = "replacing outputs by copies of themselves changes the port"
     _check_same(run, first, inert, changed, "it shares or overwrites tensors")
     return first
+
+
+def _has_gradients(run: Run) -> bool:
+    return run.capture.manifest.gradients is not None and "gradients" in run.port.capabilities
+
+
+def _check_gradients(run: Run, first: Reading) -> None:
+    """Pull the port's own gradients as often as more runs are asked for, once at least beside the first; all must be alike."""
+    pulled = [
+        _observed(run, Intervention(backward="own", repeat=number), "as it is, with its gradients")
+        for number in range(1 + run.repeat)
+    ]
+    if pulled[0].failure is None:  # else whoever asks about gradients says so
+        for other in pulled[1:]:
+            _check_identical(run, pulled[0], other, first)
+
+
+def _check_identical(run: Run, first: Reading, other: Reading, plain: Reading) -> None:
+    differ = "two identical runs of the port differ"
+    if other.failure is not None:
+        raise InconclusiveError(f"{differ}: the second one failed: {other.failure}")
+    found = difference(first, other, run.target)
+    if found is not None:
+        raise InconclusiveError(f"{differ}: {found}", hint=_what_to_do(run, plain))
 
 
 def _finite(run: Run) -> list[str]:
@@ -96,7 +125,8 @@ def _what_to_do(run: Run, reading: Reading) -> str:
     stepped = not trained.isdisjoint(run.capture.manifest.left)
     kept_by = ", and return its optimizer from build if step changes weights by one" if stepped else ""
     attributes = ", and keep nothing in Python attributes from one step to the next (a counter, a list)"
-    return f"switch dropout and other randomness off in build{attributes}{kept_by}{also}"
+    unwritten = "; memory that nothing wrote (torch.empty) and threads that race differ too"
+    return f"switch dropout and other randomness off in build{attributes}{kept_by}{also}{unwritten}"
 
 
 def _check_same(run: Run, first: Reading, other: Reading, what: str, hint: str) -> None:

@@ -45,7 +45,11 @@ class TargetQuestion:
 
 @dataclass
 class Run:
-    """What one run of ``bisect`` carries from step to step. ``free``: any target that both sides have will do."""
+    """What one run of ``bisect`` carries from step to step.
+
+    ``free``: any target that both sides have will do; ``repeat``: how often more the port is run as it is, to see whether it is
+    the same each time.
+    """
 
     port: Port
     capture: Capture
@@ -53,6 +57,7 @@ class Run:
     tolerance: Tolerance
     log: ProbeLog
     free: bool = False
+    repeat: int = 0
 
 
 def code_range(run: Run) -> Interval:

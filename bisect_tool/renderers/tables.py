@@ -97,10 +97,17 @@ def _only_observes(row: ProbeRow) -> bool:
 
 
 def _add_each(table: Table, rows: Sequence[ProbeRow], quantities: Sequence[str]) -> None:
-    for row in rows:
+    for _, alike in itertools.groupby(rows, key=_cells):
+        row, *more = alike
+        what = row.what + (f" ({1 + len(more)} times)" if more else "")
         verdict = Text(row.verdict, style=COLOURS[row.verdict]) if row.verdict else ""
         values = [_value(row, quantity) for quantity in quantities]
-        table.add_row(shown(row.phase), shown(row.what), str(row.patched), *values, verdict)
+        table.add_row(shown(row.phase), shown(what), str(row.patched), *values, verdict)
+
+
+def _cells(row: ProbeRow) -> tuple[object, ...]:
+    """Return what a row shows: rows in a row that show the same are one."""
+    return row.phase, row.what, row.patched, row.quantity, repr(row.value), row.verdict
 
 
 def titled(title: str) -> Table:

@@ -30,6 +30,8 @@ from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, calls, limits, names
 from bisect_tool.wrong_start import WrongStart
 
+PLAIN_RUNS = 2  # of the port as it is, where nobody asks for more
+
 
 def report_of(case: Case) -> data.Report:
     """Return the report about a case in which every axis has answered, or of what is known where the search was stopped."""
@@ -209,8 +211,11 @@ def _notes(case: Case) -> list[str]:
         notes.append(limits.gradients_not_compared(known=known) if reached else limits.gradients_not_reached())
     notes += [note for answer in case.answers.values() for note in answer.notes]
     notes += drawn.notes(case)
+    runs = sum(asked.as_it_is and not asked.backward for asked in case.log.readings)
+    notes += [limits.the_same_each_time(runs)] if runs > PLAIN_RUNS else []
     transformed = tuple(dict.fromkeys((*case.capture.manifest.transformed, *case.own.transformed)))
     notes += [limits.inside_transforms(transformed)] if transformed else []
+    notes += [limits.killed(case.port.killed)] if case.port.killed else []
     return [*notes, *(limits.unanswered(*failed) for failed in case.port.asides.unanswered.items())]
 
 

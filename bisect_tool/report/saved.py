@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ from bisect_tool.worker import plain
 MOST_BYTES = 64 * 1024 * 1024  # of a report: the largest are a few
 BEGIN = b'{\n "format": '
 MAKE_ONE = "make one with `bisect run`"
-# What a terminal takes for a command, and JSON leaves as it is.
-COMMANDS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+NO_ASCII = re.compile("[^\n -~]")
 
 
 def as_json(report: Report) -> str:
-    """Return a report as JSON text with its checksum that is safe to print: no character of it commands a terminal."""
-    return seal(COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", report.model_dump_json(indent=1)))
+    """Return a report as JSON text with its checksum that is safe to print anywhere: ASCII alone, no character commands a terminal."""
+    return seal(NO_ASCII.sub(lambda found: "".join(_escapes(found[0])), report.model_dump_json(indent=1)))
+
+
+def _escapes(character: str) -> Iterator[str]:
+    units = character.encode("utf-16-be")
+    return (f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def save_report(report: Report, path: Path) -> None:

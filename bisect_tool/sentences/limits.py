@@ -212,6 +212,24 @@ UNANSWERED = {
 }
 
 
+def the_same_each_time(runs: int) -> str:
+    """Say how often the port gave the same, and what that rules out: by the rule of three, at 95 %."""
+    return (
+        f"the port gave the same, bit for bit, in {runs} runs as it is: code that is wrong more often than one time in "
+        f"{max(runs // 3, 1)} would most likely (95 %) have differed"
+    )
+
+
+def killed(operations: Sequence[str]) -> str:
+    """Say at which requests the system killed the port's process, and what was done."""
+    times = "once" if len(operations) == 1 else f"{len(operations)} times"
+    asked = ", ".join(dict.fromkeys(map(repr, operations)))
+    return (
+        f"the port's process was killed {times} during {asked}, as the system does where memory is short: it was started again "
+        "and asked once more"
+    )
+
+
 def unanswered(operation: str, why: str) -> str:
     """Say what a report lacks since the port failed at it, and why."""
     return f"{UNANSWERED[operation]}: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import importlib
 import importlib.util
 import json
 import os
@@ -34,12 +35,15 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True)
     parser.add_argument("--framework", required=True)
     parser.add_argument("--path", action="append", default=[])
+    parser.add_argument("--parent", type=int, help="a pipe whose other end the parent holds as long as it lives")
     arguments = parser.parse_args()
     sock = socket.socket(fileno=arguments.socket)
     sock.set_inheritable(False)
     faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGUSR1, all_threads=False)  # the parent asks so where a silent model is
     load_package(os.path.dirname(os.path.realpath(__file__)))
+    if arguments.parent is not None:
+        importlib.import_module(NAME + ".guard").end_with(arguments.parent)
     try:
         serve = importlib.import_module(NAME + ".serve")
     except ImportError as error:  # numpy or safetensors

@@ -70,8 +70,9 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "point": "text",
 }
 WITH_VARIABLES = {**INTERVENTION, "variables": "flag"}
+RUN = {**WITH_VARIABLES, "digests": "flag"}
 BACKWARD = {
-    **WITH_VARIABLES,
+    **RUN,
     "straight": "names",
     "pulled": "names",
     "severed": "names",
@@ -90,7 +91,7 @@ READING = {
     "kernels": "whole or null",
     "seconds": "number",
 }
-READING_MAY = {"transformed": "names", "unread": "names"}
+READING_MAY = {"transformed": "names", "unread": "names", "digests": "object"}
 SURVEY = {
     "variables": "list",
     "excerpts": "object",
@@ -128,7 +129,7 @@ REQUESTS: Dict[str, Request] = {
     "attach": Request("run", ATTACHED, reply={"sum_error": "number"}),
     "compare_state": Request("run", {"names": "names"}, reply="object"),
     "remember": Request("run", {**PATCH, "sites": "names"}, reply="null"),
-    "run": Request("run", PATCH, may=WITH_VARIABLES, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
+    "run": Request("run", PATCH, may=RUN, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request(
         "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}
@@ -165,6 +166,7 @@ EVENTS: Dict[str, Fields] = {
     "seeds": {"done": "whole", "of": "whole"},
     "stirred": {"strength": "number"},
 }
+EVENTS_MAY: Dict[str, Fields] = {"ready": {"pid": "whole"}}
 FAILURE = {"phase": "text", "type": "text", "message": "text", "where": "text or null", "traceback": "text"}
 
 KINDS: Dict[str, Callable[[Any], bool]] = {
@@ -207,7 +209,7 @@ def check_event(event: Mapping[str, Any]) -> None:
     name = event.get("event")
     if not isinstance(name, str) or name not in EVENTS:
         raise ProtocolError("unknown event %r" % (name,))
-    _check("the event %r" % name, event, {"event": "text", **EVENTS[name]})
+    _check("the event %r" % name, event, {"event": "text", **EVENTS[name]}, EVENTS_MAY.get(name, NOTHING))
 
 
 def check_failure(failure: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import socket
 import sys
 from typing import Any, Dict, List
@@ -20,7 +21,6 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
     ``bisect.py`` or ``torch.py`` must not take the place of what the framework imports.
     """
     line = wire.Wire(sock)
-    line.watch_parent()
     try:
         sys.path += path
         adapter = adapter_of(framework)
@@ -31,8 +31,8 @@ def serve(sock: socket.socket, framework: str, path: List[str]) -> None:
         return
     sys.path[:] = path + [entry for entry in sys.path if entry not in path]
     capabilities = sorted(protocol.CAPABILITIES - adapter.LACKS)
-    version = {"protocol": protocol.VERSION, "version": adapter.version()}
-    line.send({"event": "ready", **version, "capabilities": capabilities})
+    about = {"protocol": protocol.VERSION, "version": adapter.version(), "pid": os.getpid()}
+    line.send({"event": "ready", **about, "capabilities": capabilities})
     session = operations.Session(adapter, line, path)
     for request in line.requests():
         line.send(answer(session, request))

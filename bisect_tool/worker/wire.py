@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import select
-import signal
 import socket
-import threading
 import time
 from typing import Any, Dict, Iterator
 
@@ -24,26 +20,13 @@ class Wire:
         self._lines = sock.makefile("r", encoding="utf-8", newline="\n")
         self._last_event = 0.0
 
-    def watch_parent(self) -> None:
-        """End this process and all it started as soon as the parent is gone, whatever the model is doing then."""
-        poll = select.poll()
-        poll.register(self._socket, 0)  # nothing but a hang-up
-
-        def watch() -> None:
-            poll.poll()
-            if os.getpgrp() == os.getpid():
-                os.killpg(0, signal.SIGKILL)
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
-
     def requests(self) -> Iterator[str]:
         """Yield each line that the parent sends, until it closes its end."""
         yield from self._lines
 
     def send(self, message: Dict[str, Any]) -> None:
-        """Send one reply; NaN and infinity travel as the words JSON has for them in Python."""
-        self._socket.sendall((json.dumps(message) + "\n").encode("utf-8"))
+        """Send one reply; NaN and infinity travel as the words JSON has for them in Python, half a character as "?"."""
+        self._socket.sendall(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
     def event(self, kind: str, every: float = 0.2, **fields: Any) -> None:
         """Tell the parent what is going on, at most once in ``every`` seconds."""

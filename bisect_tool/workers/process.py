@@ -15,16 +15,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
 from bisect_tool.frameworks import known_framework
 from bisect_tool.worker import protocol
 from bisect_tool.workers.failures import SCRIPT, Program, hint_of_end, how_it_ended, last_words, model_error
+from bisect_tool.workers.life import Life
 
 KEPT_LINES = 200
 LONGEST_LINE = 2000  # bytes of one printed line that are kept: a model may print megabytes without a newline
 LONGEST_REPLY = 256 << 20  # bytes
+LONGEST_REST = 2.0  # seconds in which is read what a process sent before it ended
 Event = Callable[[dict[str, Any]], None]
 
 
@@ -32,7 +34,7 @@ class Worker:
     """A model's process. ``ask`` sends one request and waits for its reply.
 
     Attributes:
-        silence_limit: seconds without any sign of life (reply, event or output) after which it is killed.
+        silence_limit: seconds without any sign of life (reply, event or output of its own) after which it is killed.
         capabilities: what it says that it can do, once it is ready; see ``worker.protocol``.
         on_life: called at every sign of life, and twice a second without one; what it raises comes out of ``ask``.
 
@@ -58,13 +60,15 @@ class Worker:
         self._on_event = on_event or (lambda _event: None)
         self._on_output = on_output or (lambda _line: None)
         self._tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
-        self._alive_at = time.monotonic()
+        self._life = Life()
+        self._ended_at: float | None = None  # when its process was found to be gone
         self._buffer = bytearray()
         self._program = program
         self._python = "" if program.own else program.name
         arguments = ["--framework", framework, *(word for entry in path for word in ("--path", entry))]
-        self._process, self._socket = _launched(program, arguments, {**os.environ, **(env or {})}, cwd)
-        threading.Thread(target=self._read_output, daemon=True).start()
+        self._process, self._socket, self._pipe = _launched(program, arguments, {**os.environ, **(env or {})}, cwd)
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
 
     def ready(self) -> None:
         """Wait until the framework is imported, and take what the worker can do.
@@ -85,6 +89,7 @@ class Worker:
         except protocol.ProtocolError as error:
             raise BisectError(f"the worker did not start as it should: {error}", hint=hint) from error
         self.capabilities = frozenset(message["capabilities"])
+        self._life.pid = message.get("pid")
 
     def ask(self, operation: str, **request: Any) -> Any:
         """Send a request and return the reply, whose fields are as ``worker.protocol`` declares them.
@@ -125,6 +130,7 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._socket.close()
+        self._pipe.close()
 
     def tail(self) -> str:
         """Return the last lines that the model or its framework printed."""
@@ -137,9 +143,11 @@ class Worker:
 
     def _send(self, operation: str, line: bytes) -> None:
         """Send a line; a worker that does not read it is as silent as one that does not answer."""
-        self._alive_at = time.monotonic()
+        self._life.shown()
         left = memoryview(line)
         while left:
+            self.on_life()
+            self._check_runs(operation)
             _, writable, _ = select.select([], [self._socket], [], 0.5)
             if not writable:
                 self._wait(operation)
@@ -148,7 +156,7 @@ class Worker:
                 left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
             except OSError as error:
                 raise self._gone(operation) from error
-            self._alive_at = time.monotonic()
+            self._life.shown()
 
     def _receive(self, operation: str) -> dict[str, Any]:
         searched = 0
@@ -157,11 +165,11 @@ class Worker:
             if searched > LONGEST_REPLY:
                 raise self._garbage(operation, bytes(self._buffer[:200]).decode(errors="replace"))
             self._read_more(operation)
-        self._alive_at = time.monotonic()
+        self._life.shown()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         try:
-            message = json.loads(line)
+            message = _without_halves(json.loads(line)) if b"\\ud" in line.lower() else json.loads(line)
         except (ValueError, RecursionError) as error:
             raise self._garbage(operation, line.decode(errors="replace")) from error
         if not isinstance(message, dict):
@@ -170,8 +178,11 @@ class Worker:
 
     def _read_more(self, operation: str) -> None:
         self.on_life()
-        readable, _, _ = select.select([self._socket], [], [], 0.5)
+        runs = self._check_runs(operation)
+        readable, _, _ = select.select([self._socket], [], [], 0.5 if runs else 0)
         if not readable:
+            if not runs:
+                raise self._gone(operation)
             self._wait(operation)
             return
         try:
@@ -182,9 +193,18 @@ class Worker:
             raise self._gone(operation)
         self._buffer += data
 
+    def _check_runs(self, operation: str) -> bool:
+        """Tell whether the process runs. What it sent before it ended is read; a child that has its socket may not go on for it."""
+        if self._process.poll() is None:
+            return True
+        self._ended_at = self._ended_at or time.monotonic()
+        if time.monotonic() - self._ended_at > LONGEST_REST:
+            raise self._gone(operation)
+        return False
+
     def _wait(self, operation: str) -> None:
         self._on_event({"event": "waiting"})
-        if time.monotonic() - self._alive_at > self.silence_limit:
+        if self._life.silent_for() > self.silence_limit:
             raise self._silent(operation)
 
     def _silent(self, operation: str) -> WorkerError:
@@ -204,15 +224,14 @@ class Worker:
         try:
             code: int | None = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self.kill()
             code = None
-        time.sleep(0.05)  # lets the output thread read the last lines
+        self.kill()  # what it started too
+        self._reader.join(1)  # the last lines
         message = (
             f"the worker {how_it_ended(code)} during {operation!r}; {last_words(list(self._tail))}{self._kernel_hint}"
         )
-        error = WorkerError(message, hint=hint_of_end(code, operation, self._program), detail=self.tail())
-        error.exit_status = code  # type: ignore[attr-defined]
-        return error
+        hint = hint_of_end(code, operation, self._program)
+        return WorkerError(message, hint=hint, detail=self.tail(), exit_status=code)
 
     def _garbage(self, operation: str, line: str) -> WorkerError:
         self.kill()
@@ -223,7 +242,7 @@ class Worker:
         assert pipe is not None
         pending = b""
         while data := os.read(pipe.fileno(), 1 << 14):
-            self._alive_at = time.monotonic()
+            self._life.printed()
             *lines, pending = (pending + data).replace(b"\r", b"\n").split(b"\n")
             pending = pending[:LONGEST_LINE]
             for line in lines:
@@ -235,31 +254,41 @@ class Worker:
         pipe.close()
 
 
+def _without_halves(message: Any) -> Any:
+    """Return a message with "?" for half characters, which no file and no terminal takes."""
+    return json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def _launched(
     program: Program, arguments: Sequence[str], env: Mapping[str, str], cwd: str | None
-) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start a process that is handed one end of a socket; return it and the other end."""
+) -> tuple[subprocess.Popen[bytes], socket.socket, BinaryIO]:
+    """Start a process that is handed one end of a socket; return it, the other end, and a pipe that the tool's own worker watches."""
     ours, theirs = socket.socketpair()
+    watched, pipe = os.pipe()
+    handed = [theirs.fileno()] if program.own else [theirs.fileno(), watched]
+    watching = [] if program.own else ["--parent", str(watched)]
     try:
         process = subprocess.Popen(
-            [*program.words, *arguments, "--socket", str(theirs.fileno())],
+            [*program.words, *arguments, *watching, "--socket", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=env,
             cwd=cwd,
-            pass_fds=[theirs.fileno()],
+            pass_fds=handed,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the worker
         )
     except (OSError, ValueError) as error:
         ours.close()
+        os.close(pipe)
         raise BisectError(
             f"cannot start the {program.kind} {program.name!r}: {getattr(error, 'strerror', None) or error}",
             hint=program.not_there,
         ) from error
     finally:
         theirs.close()
-    return process, ours
+        os.close(watched)
+    return process, ours, os.fdopen(pipe, "wb")
 
 
 def worker_digest() -> str:

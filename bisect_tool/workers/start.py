@@ -94,6 +94,4 @@ def ask_of(worker: Worker, recipe: Recipe, name: str, operation: str, **request:
 
 def _of_model(error: BisectError, recipe: Recipe, spec: ModelSpec) -> BisectError:
     name = next(name for name, other in recipe.models.items() if other == spec)
-    return type(error)(
-        f"model {name!r} of {recipe.name}: {error}", hint=error.hint, detail=error.detail, said=error.said
-    )
+    return error.named(f"model {name!r} of {recipe.name}")

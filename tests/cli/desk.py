@@ -139,14 +139,14 @@ class Desk:
         """Run ``bisect run`` for the target ``loss``."""
         return self.bisect("run", "--target", "loss", *words, **options)  # type: ignore[arg-type]
 
-    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start the command line and return its process."""
+    def start(self, *words: str, env: dict[str, str] | None = None, to: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start the command line and return its process; ``to``: where both its streams go."""
         return subprocess.Popen(
             [sys.executable, "-m", "bisect_tool", *words],
             cwd=self.folder,
             env=environment(env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=to,
+            stderr=to,
             text=True,
         )
 

@@ -111,6 +111,13 @@ def test_a_random_port_is_inconclusive(recorded: Desk) -> None:
     assert "next: switch dropout and other randomness off in build, and keep nothing in Python attributes" in error
 
 
+def test_a_port_that_differs_where_no_target_shows_it_is_inconclusive(recorded: Desk) -> None:
+    """The first call whose output is another one is named."""
+    recorded.port((OUT, f'net.last(torch.rand(1, 8) * int.from_bytes(os.urandom(2), "big")); {OUT}'))
+    error = recorded.run("--repeat", "2").error(3)
+    assert "two identical runs of the port differ: the first call whose output differs is net.last" in error
+
+
 def test_a_shape_that_does_not_fit_is_listed_and_the_search_goes_on(recorded: Desk) -> None:
     """A wider layer is in the preflight with both shapes, and the answer is one of the search's."""
     recorded.port(("nn.Linear(4, 8)", "nn.Linear(4, 6)"), ("nn.Linear(8, 2)", "nn.Linear(6, 2)"))

@@ -110,6 +110,16 @@ def test_a_port_that_always_dies_is_inconclusive(recorded: Desk, death: str, wor
     assert words.format(recorded.recipe / "port.py") in recorded.run().error(3)
 
 
+def test_a_port_that_is_killed_once_is_asked_once_more(recorded: Desk) -> None:
+    """Nothing is concluded of it, and the report says that it happened."""
+    dies = "open('count', 'a').write('x'); len(open('count').read()) == 4 and os.kill(os.getpid(), 9)"
+    recorded.port((HIDDEN, f"{HIDDEN}; {dies}"))
+    done = recorded.run("--json")
+    report = json.loads(done.out)
+    assert (done.code, [row["failure"] for row in report["probes"]["log"] if row["failure"]]) == (0, [])
+    assert any(note.startswith("the port's process was killed once during 'run', ") for note in report["notes"])
+
+
 def test_a_port_that_dies_in_one_probe_is_started_again(recorded: Desk) -> None:
     """The probe in which it died is unresolved and is asked again by the next run, which proves that the target feels it."""
     dies = "open('count', 'a').write('x'); len(open('count').read()) == 11 and os._exit(7)"
@@ -182,7 +192,7 @@ def test_a_worker_of_another_protocol_is_an_error(recorded: Desk) -> None:
     python = scripted(recorded.folder, {**READY, "protocol": 7})
     recorded.write(toml=with_port(f'python = "{python}"'))
     error = recorded.run().error(2)
-    assert "model 'port' of small: the worker speaks version 7 of the protocol, expected 3" in error
+    assert "model 'port' of small: the worker speaks version 7 of the protocol, expected 4" in error
     assert "next: see docs/protocol.md" in error
 
 

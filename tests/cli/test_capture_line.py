@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from manifests import described, manifest, module, site
+import pytest
+from manifests import described, manifest, module, site, tensor
 
 from bisect_tool.captures.manifest import Manifest
 from bisect_tool.cli import capture
@@ -20,6 +21,23 @@ def said(sites: dict[str, str], targets: dict[str, str]) -> str:
         noise={**NOISE, "unmeasured": {"sites": sites, "targets": targets}},
     )
     return capture._unmeasured(Manifest.model_validate(data))
+
+
+@pytest.mark.parametrize(
+    ("others", "same"), [(["h", "h", "h"], True), (["h", "g", "h"], False), (["h", None, "h"], False), ([], False)]
+)
+def test_a_reference_that_ignores_its_seed_is_told(others: list[str | None], same: bool) -> None:
+    """Where no other initialisation is another one; buffers are no initialisation."""
+    numbers = {"mean": 0.0, "std": 1.0, "min": 0.0, "max": 1.0}
+    entries = [{**tensor("net.weight"), "hash": "h"}, {**tensor("net.mean", kind="buffer"), "hash": "h"}]
+    spread = {
+        "seeds": list(range(len(others))),
+        "targets": [{} for _ in others],
+        "state": {"net.weight": [{**numbers, "hash": other} for other in others]},
+    }
+    data = manifest(described([module("net")], state=entries), spread=spread)
+    line = capture._same_at_all_seeds(Manifest.model_validate(data))
+    assert ("build ignores its seed" in line) == same
 
 
 def test_nothing_is_said_where_all_was_measured() -> None:

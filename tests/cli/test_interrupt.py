@@ -1,8 +1,10 @@
-"""Ctrl-C, SIGTERM and a killed command: no process stays, nothing is half written, finished probes are kept."""
+"""Ctrl-C, the signals that end a command as it does, and a killed command: no process stays, nothing is half written, finished probes are kept."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -43,17 +45,19 @@ def assert_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("place", [NET, HIDDEN])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [(NET, signal.SIGINT), (NET, signal.SIGHUP), (HIDDEN, signal.SIGTERM), (HIDDEN, signal.SIGQUIT)],
+)
 def test_an_interrupted_capture_leaves_nothing(desk: Desk, place: str, number: int) -> None:
-    """While building and while recording: exit 130, one line, no worker, no half capture."""
+    """While building and while recording: the exit code of the signal, one line, no worker, no half capture."""
     desk.write(reference=changed((place, f"{place}; {HANGS}")))
     process = desk.start("capture", "--seeds", "0")
     pid = reached(desk, process)
     assert place != HIDDEN or len(desk.leftovers()) == 1
     process.send_signal(number)
     done = ended(process)
-    assert (done.code, done.out) == (130, "")
+    assert (done.code, done.out) == (128 + number, "")
     assert done.err.splitlines()[-1] == "interrupted: nothing was kept"
     assert "Traceback" not in done.err
     assert not alive(pid)
@@ -157,15 +161,39 @@ def test_a_run_that_is_interrupted_twice_ends_at_once(recorded: Desk) -> None:
     assert not alive(pid)
 
 
-def test_a_run_that_is_terminated_ends_at_once(recorded: Desk) -> None:
-    """SIGTERM comes of somebody who does not read."""
+def test_a_run_that_is_ended_by_another_signal_says_what_is_known(recorded: Desk) -> None:
+    """As Ctrl-C has it, with the signal's own exit code; the report is kept too."""
     hanging_in(recorded, 5)
-    process = recorded.start("run", "--target", "loss")
+    process = recorded.start("run", "--target", "loss", "--json")
     pid = reached(recorded, process)
     process.send_signal(signal.SIGTERM)
     done = ended(process)
-    assert (done.code, done.out) == (130, "")
+    assert done.code == 128 + signal.SIGTERM
+    assert json.loads(done.out)["sentence"].startswith("Interrupted after ")
+    assert (recorded.captures / "reports").is_dir()
     assert not alive(pid)
+
+
+def test_a_run_whose_terminal_is_gone_keeps_what_is_known(recorded: Desk) -> None:
+    """Nothing can be printed then; the report is saved, the worker is gone."""
+    hanging_in(recorded, 5)
+    ours, theirs = pty.openpty()
+    process = recorded.start("run", "--target", "loss", to=theirs)
+    os.close(theirs)
+    pid = reached(recorded, process)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=30) == 128 + signal.SIGHUP
+    (kept,) = (recorded.captures / "reports").iterdir()
+    assert json.loads(kept.read_text())["probes"]["count"] == 4
+    assert not alive(pid)
+
+
+def test_a_command_that_was_told_to_outlive_its_terminal_does(recorded: Desk) -> None:
+    """What nohup ignores stays ignored."""
+    recorded.port((NET, f"{NET}; os.kill(os.getppid(), signal.SIGHUP)"))
+    done = recorded.bisect("run", "--target", "loss", before=["nohup"])
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(("run", "probes"), [(1, 0), (4, 3), (6, 4)])  # the fifth probe computes it in float64 too
@@ -241,6 +269,27 @@ def test_a_killed_command_takes_its_worker_along(desk: Desk) -> None:
     process.kill()
     process.communicate()
     assert_gone(pid)
+
+
+def test_a_killed_command_takes_along_what_keeps_the_interpreter(desk: Desk) -> None:
+    """Code in C that lets nobody else run, with a child of its own, is ended all the same."""
+    child = "child = __import__('subprocess').Popen(['sleep', '1000']); open('child', 'w').write(str(child.pid))"
+    sleeps = "open('pid', 'w').write(str(os.getpid())); __import__('ctypes').PyDLL(None).sleep(1000)"
+    desk.write(reference=changed((NET, f"{NET}; {child}; {sleeps}")))
+    process = desk.start("capture", "--seeds", "0")
+    pid = reached(desk, process)
+    process.kill()
+    process.communicate()
+    assert_gone(pid)
+    assert_gone(int((desk.recipe / "child").read_text()))
+
+
+def test_a_model_that_waits_for_all_its_children_waits_for_its_own(desk: Desk) -> None:
+    """What watches the parent is no child of the model's."""
+    waits = "os.fork() or os._exit(0); os.wait()\n    try: os.wait()\n    except ChildProcessError: pass"
+    desk.write(reference=changed((NET, f"{NET}; {waits}")))
+    done = desk.capture("--timeout", "20")
+    assert done.code == 0, done.err
 
 
 def test_what_the_model_started_ends_with_it(desk: Desk) -> None:

@@ -81,6 +81,62 @@ def test_a_worker_that_dies_again_and_again_is_given_up() -> None:
         link.ask("run")
 
 
+KILLED = WorkerError("the worker was killed by SIGKILL", exit_status=-9)
+
+
+def test_a_worker_that_is_killed_is_asked_once_more() -> None:
+    """The one that follows is told all that the first was, what it had to remember too; the request is noted."""
+    first, second = Told({"run": KILLED}), Told()
+    link = link_of(first, second)
+    link.attach_variables({"net:x": {}})
+    link.remember(["a"], ["net"])
+    assert link.ask("run", patch=["a"]) == {"patch": ["a"]}
+    assert second.heard == ["attach", "attach_variables", "remember", "run"]
+    assert link.killed == ["run"]
+    link.remember(["a"], ["net"])
+    assert second.heard[-1] == "run"
+
+
+def test_a_worker_that_is_killed_twice_at_the_same_is_not_asked_a_third_time() -> None:
+    """Then the failure is the answer; the next request goes to one that runs."""
+    third = Told()
+    link = link_of(Told({"run": KILLED}), Told({"run": KILLED}), third)
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        link.ask("run")
+    assert third.heard == ["attach"]
+    link.ask("step")
+    assert (third.heard, link.killed) == (["attach", "step"], ["run"])
+
+
+def test_a_worker_that_is_killed_as_it_is_told_to_remember_is_told_so_once_more() -> None:
+    """Nothing is remembered twice."""
+    first, second = Told({"remember": KILLED}), Told()
+    link = link_of(first, second)
+    link.remember(["a"], ["net"])
+    assert second.heard == ["attach", "remember"]
+
+
+def test_a_worker_that_dies_as_it_is_told_the_same_again_is_followed_by_another() -> None:
+    """Up to as many as may be started."""
+    first, third = Told({"run": WorkerError("gone")}), Told()
+    link = link_of(first, Told({"attach": WorkerError("gone again")}), third)
+    with pytest.raises(WorkerError, match=r"gone$"):
+        link.ask("run")
+    assert (third.heard, link.worker) == (["attach"], third)
+
+
+def test_a_worker_that_cannot_be_started_again_ends_the_search() -> None:
+    """Without an answer, and with what kept it from starting."""
+
+    def start() -> Any:
+        raise BisectError("no memory", hint="buy some")
+
+    link = Link(start, Told({"run": WorkerError("gone")}), {})  # type: ignore[arg-type]
+    with pytest.raises(InconclusiveError, match="does not start again: no memory") as failed:
+        link.ask("run")
+    assert failed.value.hint == "buy some"
+
+
 class Lively(Told):
     """A worker that shows life while it is asked."""
 

@@ -66,3 +66,10 @@ def test_a_reply_becomes_a_reading() -> None:
     assert reading.calls == (("m", (("", (2, 3)),)),)
     assert reading.watched["m"].output == (Comparison("", missing=True),)
     assert reading.gradients == {"m.weight": Pulled(rms=1.5)}
+
+
+@pytest.mark.parametrize("kernels", [-1, 1 << 70, 1.5, "many"])
+def test_a_number_of_kernels_that_no_report_takes_is_no_reading(kernels: object) -> None:
+    """It would end the run as the report is made."""
+    with pytest.raises(ValueError, match="kernels"):
+        Reading.from_json({"kernels": kernels})

@@ -37,7 +37,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     """The version found and the one expected are said, before anything else is looked at."""
     with (
         worker_that(tmp_path, {"event": "ready", "protocol": 7}) as worker,
-        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 3") as failed,
+        pytest.raises(BisectError, match="the worker speaks version 7 of the protocol, expected 4") as failed,
     ):
         worker.ready()
     assert failed.value.hint == "see docs/protocol.md for what a worker has to say"
@@ -157,6 +157,55 @@ def own_worker(folder: Path, *lines: str) -> Program:
     return Program((sys.executable, str(folder / "own.py")), own=True)
 
 
+SAYS = "say = lambda what: sock.sendall((json.dumps(what) + '\\n').encode())"
+IS_READY = ["import json, os", SAYS, f"say({READY!r} | {{'pid': os.getpid()}})"]
+ANSWERS = "sock.recv(100); "
+CHATTERS = "[(print('at work', flush=True), time.sleep(0.05)) for _ in range(2000)]"
+SAYS_IT_RUNS = "[(say({'event': 'running', 'site': 'net'}), time.sleep(0.05)) for _ in range(2000)]"
+
+
+@pytest.mark.parametrize("child", ["time.sleep(100)", CHATTERS, SAYS_IT_RUNS])
+def test_a_worker_that_ended_is_gone_whatever_its_child_does(tmp_path: Path, child: str) -> None:
+    """A process that it forked holds its socket and its stdout: neither that nor what it prints or sends is life."""
+    program = own_worker(tmp_path, *IS_READY, f"sock.recv(100)\nif os.fork(): os._exit(7)\n{child}")
+    worker = Worker(program=program, framework="torch", silence_limit=60)
+    worker.ready()
+    with pytest.raises(WorkerError, match=r"the worker ended \(status 7\) during 'step'") as failed:
+        worker.ask("step")
+    assert (failed.value.exit_status, failed.value.killed) == (7, False)
+
+
+def test_what_a_worker_said_before_it_ended_counts(tmp_path: Path) -> None:
+    """An answer is an answer."""
+    program = own_worker(tmp_path, *IS_READY, f"say({{'ok': {STEP!r}}})", "os._exit(7)")
+    worker = Worker(program=program, framework="torch", silence_limit=60)
+    worker.ready()
+    assert worker.ask("step") == STEP
+    with pytest.raises(WorkerError, match="status 7"):
+        worker.ask("step")
+
+
+@pytest.mark.parametrize(
+    ("hangs", "life"),
+    [
+        (f"os.fork() or {CHATTERS}; time.sleep(100)", False),
+        (f"{CHATTERS.replace('2000', '30')}; say({{'ok': {STEP!r}}})", True),
+    ],
+)
+def test_what_a_child_prints_is_no_life(tmp_path: Path, hangs: str, life: bool) -> None:
+    """What the worker prints itself is."""
+    worker = Worker(program=own_worker(tmp_path, *IS_READY, ANSWERS + hangs), framework="torch", silence_limit=1)
+    worker.ready()
+    try:
+        if life:
+            assert worker.ask("step") == STEP
+            return
+        with pytest.raises(WorkerError, match="no sign of life for 1 s"):
+            worker.ask("step")
+    finally:
+        worker.kill()
+
+
 @pytest.mark.parametrize(
     ("lines", "said", "next_"),
     [
@@ -173,7 +222,7 @@ def own_worker(folder: Path, *lines: str) -> Program:
         ),
         (
             ['sock.sendall(b\'{"event": "ready", "protocol": 2}\\n\')', "time.sleep(9)"],
-            "speaks version 2 of the protocol, expected 3",
+            "speaks version 2 of the protocol, expected 4",
             "see docs/protocol.md",
         ),
     ],

@@ -123,6 +123,9 @@ class Adapter(Protocol):
     def from_numpy(self, array: Array, like: Tensor = None) -> Tensor:
         """Return a new tensor with an array's values, on the device where ``like`` lies. Raises ValueError: see ``holds``."""
 
+    def precision(self, tensor: Tensor) -> str:
+        """Return the name of a tensor's dtype, as numpy spells it, such as "float32"; of one that numpy lacks, "bfloat16"."""
+
     def dtype(self, tensor: Tensor) -> Dtype:
         """Return the tensor's dtype and layout, for ``cast``."""
 

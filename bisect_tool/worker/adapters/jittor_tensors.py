@@ -44,6 +44,11 @@ def from_numpy(array: Array, like: Tensor = None) -> Tensor:
     return tensor
 
 
+def precision(tensor: Tensor) -> str:
+    """Return the name of a Var's dtype: "float16"."""
+    return str(tensor.dtype)
+
+
 def dtype(tensor: Tensor) -> Dtype:
     """Return None: a Var made from an array has the dtype that Jittor gives it."""
 

@@ -62,6 +62,7 @@ from .torch_tensors import (
     memory,
     mutation,
     perturb,
+    precision,
     put_back,
     sample,
     seed,
@@ -116,6 +117,7 @@ __all__ = [
     "optimizer_steps",
     "own_state",
     "perturb",
+    "precision",
     "prepare",
     "pull",
     "put_back",
@@ -146,6 +148,8 @@ COMPILES = False
 
 def prepare() -> None:
     """Import torch; one place to fail when it is not installed."""
+    # A compiled model would be traced through what stands around each call, and its calls would be no calls any more.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     import torch
 
     compute_once()

@@ -10,7 +10,10 @@ from ..arrays import Array
 from .adapter import Tensor
 from .torch_tensors import cast, detached, doubled, dtype, from_numpy, to_numpy
 
-GIVEN = "a gradient is pulled through a value that was given, of which none is known"
+GIVEN = (
+    "a gradient is pulled through a value that was given, of which none is known (let step return losses alone, and leave backward to "
+    "`bisect capture --grads`; a loss with gradients in it, as a penalty has, is judged by its layers)"
+)
 
 
 def gradients_on() -> bool:

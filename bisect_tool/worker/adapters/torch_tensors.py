@@ -63,6 +63,11 @@ def from_numpy(array: Array, like: Tensor = None) -> Tensor:
     return tensor if like is None else tensor.to(like.device)
 
 
+def precision(tensor: Tensor) -> str:
+    """Return the name of a tensor's dtype: "float16"."""
+    return str(tensor.dtype).rpartition(".")[2]
+
+
 def dtype(tensor: Tensor) -> Dtype:
     """Return the tensor's dtype and what makes its layout, for ``cast``."""
     import torch

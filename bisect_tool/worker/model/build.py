@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -130,6 +130,7 @@ class Model:
         """Return ({name: float}, {name: why it is no scalar})."""
         values: dict[str, float] = {}
         problems: dict[str, str] = {}
+        check_names(targets, "step returned the target")
         for name, value in targets.items():
             if self.adapter.is_tensor(value):
                 array = self.adapter.to_numpy(value)
@@ -142,6 +143,15 @@ class Model:
             except (TypeError, ValueError):
                 problems[name] = "is %s, expected a scalar" % _say(value)
         return values, problems
+
+
+def check_names(names: Iterable[Any], what: str) -> None:
+    """Raise RecipeError for a name with half a character in it, as undecodable bytes become: no file and no terminal takes it."""
+    for name in names:
+        try:
+            str(name).encode("utf-8")
+        except UnicodeEncodeError:
+            raise RecipeError("%s %a, which is no text: it has half a character in it" % (what, name)) from None
 
 
 def accepted_options(function: Callable[..., Any]) -> list[str] | None:
@@ -176,6 +186,7 @@ def _enclosing(name: str) -> list[str]:
 
 def _check_names(modules: Sequence[str]) -> None:
     """Raise RecipeError for names that would be read as another's: as the number of a call, a variable, or a part of one."""
+    check_names(modules, "the name of a module is")
     wrong = [name for name in modules if any(mark in name for mark in "#:|")]
     if wrong:
         raise RecipeError("the name of a module may have no '#', ':' or '|': %s" % ", ".join(map(repr, wrong)))
@@ -203,10 +214,21 @@ def _mistakes_in(adapter: Adapter, built: Mapping[str, Any]) -> list[str]:
                 wrong.append("modules[%r] is %s, expected a module of this framework" % (name, _say(module)))
     if not callable(built.get("step", build)):
         wrong.append("'step' is %s, expected a function" % _say(built["step"]))
+    for path, kind in _gone_through_once(adapter, built.get("batch")):
+        wrong.append(
+            "'batch'%s is a %s, which can be gone through once, and every run needs it whole: return list(...) of it"
+            % (" at %r" % path if path else "", kind)
+        )
     optimizer = built.get("optimizer")
     if optimizer is not None and not adapter.is_optimizer(optimizer):
         wrong.append("'optimizer' is %s, expected an optimizer of this framework" % _say(optimizer))
     return wrong
+
+
+def _gone_through_once(adapter: Adapter, batch: Any) -> list[tuple[str, str]]:
+    """Return the path and the class of every generator, or other iterator, in a batch."""
+    found = trees.leaves(batch, lambda value: not adapter.is_tensor(value) and hasattr(type(value), "__next__"))
+    return [(path, type(value).__name__) for path, value in found]
 
 
 def timed(function: Callable[..., Result], *arguments: Any) -> tuple[Result, float]:

@@ -11,12 +11,14 @@ from ..adapters.adapter import Adapter, Module
 from ..arrays import Array, measure, trees
 from ..probing import arguments
 from . import optimizer
-from .build import Model
+from .build import Model, check_names
 from .sources import sources
 
 
 def describe(model: Model, seconds: float, folders: Sequence[str] = ()) -> dict[str, Any]:
     """Return names, shapes, settings and statistics of a model."""
+    batch = list(batch_arrays(model.adapter, model.batch))
+    check_names([path for path, _ in batch], "the batch that build returned has")
     return {
         "framework": model.adapter.FRAMEWORK,
         "version": model.adapter.version(),
@@ -24,10 +26,7 @@ def describe(model: Model, seconds: float, folders: Sequence[str] = ()) -> dict[
         "seconds": seconds,
         "modules": _modules(model),
         "state": [_state(model, name) for name in model.state],
-        "batch": [
-            {"path": path, "shape": list(array.shape), "dtype": array.dtype.name}
-            for path, array in batch_arrays(model.adapter, model.batch)
-        ],
+        "batch": [{"path": path, "shape": list(array.shape), "dtype": array.dtype.name} for path, array in batch],
         "sources": sources(folders),
         "optimizer": optimizer.describe(model),
     }

@@ -25,6 +25,7 @@ class Intervention:
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
         dissolved: calls that compute from the model's own values in a forced pass; None for a run that is none.
+        digests: whether what each call gives is hashed, so that two runs can be compared bit for bit.
         point: which of the reference's runs values are taken of: "" for the first, "stirred" for that at other weights.
 
     """
@@ -41,6 +42,7 @@ class Intervention:
     remember: Collection[str] = ()
     variables: bool = False
     dissolved: Optional[Collection[str]] = None
+    digests: bool = False
     point: str = ""
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ class Probe:
         self.watched: dict[str, dict[str, Any]] = {}
         self.handed: dict[str, dict[str, list[tuple[str, Array]]]] = {}  # site -> its own inputs and output
         self.calls: list[list[Any]] = []
+        self.digests: dict[str, str] = {}  # of what each call gave, where that is asked for
         self.counts: dict[str, int] = {}
         self.aside = False  # while a call is computed once more, in float64: nobody looks then
         self.contents = State(model, reference.left)
@@ -103,6 +104,7 @@ class Probe:
             "watched": self.watched,
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "digests": self.digests,
             "transformed": calls.transformed(),
             "unread": unread,
             "kernels": None if before is None or after is None else after - before,
@@ -127,6 +129,7 @@ class Probe:
             "watched": {site: rows for site, rows in self.watched.items() if "output" in rows},
             "calls": self.calls,
             "draws": self.model.draws.reading(),
+            "digests": self.digests,
             "transformed": calls.transformed(),
             "kernels": None,
             "seconds": 0.0,
@@ -146,6 +149,8 @@ class Probe:
         found = list(trees.leaves(output, self.adapter.is_tensor))
         self.adapter.sync([tensor for _, tensor in found])
         self.calls.append([site, [[path, list(tensor.shape)] for path, tensor in found]])
+        if self.asked.digests:
+            self.digests[site] = " ".join(measure.digest(self.adapter.to_numpy(tensor)) for _, tensor in found)
 
     def skip(self, inside: Mapping[str, int]) -> None:
         """Count the calls inside one that is not computed, so that later ones keep their numbers."""

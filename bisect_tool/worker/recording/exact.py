@@ -7,6 +7,7 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from ..arrays import Array, measure
+from ..arrays.trees import leaves
 from ..model import attributes, calls
 from ..model.build import Model
 from ..probing.comparing import differences, doubled
@@ -16,6 +17,7 @@ from ..wire import Wire
 from .recorder import Recorder
 
 OTHER_CODE = 1e-2  # relative; a value that float64 moves so far does not merely round better in it
+COARSE = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # the step from 1 to the next number
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|unable to allocate|not enough memory", re.I)
 TRAINS = "step trains by gradients of its own, which what is put in a layer's place does not have"
 COMPILES = "its framework would have to compile its kernels anew"
@@ -63,11 +65,19 @@ class Exactly:
         given = self._given(site, args, kwargs)
         output = compute(*args, **kwargs)
         probe.computed(site, output)
+        self._coarse(site, output)
         if self._off(site, output) > OTHER_CODE:
             self.unmeasured[site] = "it computed something else when it ran again"
         elif given is not None:
             self._measure(call, compute, given, (before, held))
         return probe.instead_of(site, output)
+
+    def _coarse(self, site: str, output: Any) -> None:
+        """Note how coarse half precision is: one rounding more or less than the reference's own code makes is no fault."""
+        adapter = self.probe.adapter
+        steps = [COARSE.get(adapter.precision(tensor), 0.0) for _, tensor in leaves(output, adapter.is_tensor)]
+        if any(steps):
+            self.rounding[site] = max(steps)
 
     def _given(self, site: str, args: Any, kwargs: Any) -> Any:
         """Return what a call is given, in float64: before the call, which may write into it."""
@@ -96,7 +106,7 @@ class Exactly:
         finally:
             self.probe.aside = False
         if rounding is not None and rounding < float("inf"):
-            self.rounding[call.site] = rounding
+            self.rounding[call.site] = max(rounding, self.rounding.get(call.site, 0.0))
         elif rounding is not None:
             self.unmeasured[call.site] = "in float64 it gives values of another shape, or that are not finite"
 

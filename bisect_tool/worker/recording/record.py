@@ -161,7 +161,15 @@ def _gradients(
             "gradients are recorded of a step that only computes losses: this one changes %s by gradients of its own"
             % ", ".join(sorted(recorder.rewritten))
         )
-    return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, batch)
+    try:
+        return gradients.record(model, recorder, lines, bits(read), grads["of"], wire, batch)
+    except RuntimeError as error:
+        if "differentiated Tensor" not in str(error):
+            raise
+        raise RecipeError(
+            "step takes gradients itself, of which pieces of the graph know nothing (%s): record without --grads"
+            % str(error).splitlines()[0]
+        ) from error
 
 
 def _plain(model: building.Model, lines: Lines) -> Read:

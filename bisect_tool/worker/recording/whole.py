@@ -20,6 +20,7 @@ from ..probing.pieces import of_one
 from .recorder import Recorder
 from .targets import Bits, bits
 
+OWN_BACKWARD = "where step calls backward itself, let it return the loss without that, or record without --grads: its graph is used up"
 Sites = Dict[str, Dict[str, Dict[str, Optional[str]]]]  # call -> part -> path -> key
 Found = Dict[str, Optional[Array]]  # parameter -> its gradient
 Connected = Dict[str, Dict[str, bool]]  # variable -> path -> whether a gradient passes it
@@ -100,6 +101,7 @@ def pulled(model: Model, targets: Mapping[str, Any], of: Sequence[str], names: S
     except RuntimeError as error:
         why = str(error).strip().splitlines()[0][:300]
         hint = " (switch gradient checkpointing off in build)" if "heckpoint" in type(error).__name__ + why else ""
+        hint = hint or (" (%s)" % OWN_BACKWARD if "second time" in why else "")
         raise RecipeError("the backward pass of %s fails: %s%s" % (" + ".join(of), why, hint)) from error
     if all(array is None for array in arrays):
         raise RecipeError(
