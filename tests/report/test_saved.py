@@ -55,7 +55,7 @@ def test_what_commands_a_terminal_is_escaped_in_json(data: Data) -> None:
     printed = as_json(Report.model_validate({**data, "sentence": words}))
     assert not set(printed) & set("\x1b\x9b\u202e\u2028")
     assert json.loads(printed)["sentence"] == words
-    assert "± ²" in printed
+    assert printed.isascii()
 
 
 @pytest.mark.parametrize(
