@@ -53,5 +53,5 @@ def test_a_saved_report_is_drawn_as_the_run_drew_it(tiny_captures: Path) -> None
     """`bisect report` prints what `bisect run` printed."""
     arguments = ("--recipe", str(TINY), "--captures", str(tiny_captures), "--target", "reg_loss")
     ran = run_bisect("run", *arguments, "--option", "fault=eps")
-    drawn = run_bisect("report", str(tiny_captures / "tiny" / "reports" / "port-reg_loss.json"))
+    drawn = run_bisect("report", ran.stderr.rstrip().rpartition("saved as ")[2].replace("\n", ""))
     assert (drawn.returncode, drawn.stdout) == (ran.returncode, ran.stdout)
