@@ -127,7 +127,7 @@ def batch(model: Model, reference: Reference) -> Any:
         path = next(found)
         if path not in keys:
             return model.copy(value)
-        array = np.array(reference.read(keys[path]))  # the model's own, which its code may write
+        array = reference.read(keys[path]).copy()  # the model's own, which its code may write
         array = written_at(value, array)
         if not adapter.is_tensor(value):
             return array
