@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 from typing import Any
+
+from bisect_tool.cli.interrupt import handled_by
 
 
 def main() -> None:
     """Run the command."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+    handled_by(_end)
     from bisect_tool.cli import screen  # noqa: PLC0415 - it takes a second, in which Ctrl-C may be pressed
     from bisect_tool.cli.app import app  # noqa: PLC0415
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
 
 FIELD = "checksum"
 BEFORE = f', "{FIELD}": "'
@@ -20,12 +17,6 @@ def fits(content: bytes) -> bool:
     """Tell whether an object's text is the one that was sealed."""
     said, _, rest = content.rpartition(BEFORE.encode())
     return rest.strip() == f'{_hash(said)}"}}'.encode()
-
-
-def checksum(data: Mapping[str, Any]) -> str:
-    """Return the checksum of data that ``json.dumps`` writes with it as the last field."""
-    text = json.dumps({key: value for key, value in data.items() if key != FIELD})
-    return _hash(text[:-1].encode())
 
 
 def _hash(text: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import FORMAT, Manifest
 from bisect_tool.pairing.names import match_described
 from bisect_tool.pairing.pair import Pair
-from bisect_tool.sealed import checksum
+from bisect_tool.sealed import FIELD, seal
 from bisect_tool.worker.arrays import measure
 
 SHARD = "shard-0000.safetensors"
@@ -107,6 +108,12 @@ def manifest(model: dict, **fields: Any) -> dict:
         **fields,
     }
     return {**data, "checksum": checksum(data)}
+
+
+def checksum(data: Mapping[str, Any]) -> str:
+    """Return the checksum of data that ``json.dumps`` writes with it as the last field."""
+    sealed: str = json.loads(seal(json.dumps({key: value for key, value in data.items() if key != FIELD})))[FIELD]
+    return sealed
 
 
 def site(name: str, output: dict, inputs: dict | None = None) -> dict:

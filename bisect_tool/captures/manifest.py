@@ -260,8 +260,9 @@ class SourceEntry(Data):
 class Manifest(Data):
     """The index of a capture.
 
-    ``recipe_folder`` is where it lay, seen from the capture: they may be moved together, ``spec`` what recipe.toml says of the model, ``model_options`` what the command line added;
-    ``sources`` are the files that it was built from, by their paths from there.
+    ``recipe_folder`` is where the recipe lay, seen from the capture: they may be moved together. ``spec`` is what recipe.toml
+    said of the model, ``model_options`` what the command line added; ``sources`` are the files that it was built from, by
+    their paths from the recipe.
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
     ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside

@@ -23,7 +23,7 @@ from bisect_tool.captures.stored import stored
 from bisect_tool.errors import AGAIN, BisectError, CaptureError
 from bisect_tool.sealed import fits
 from bisect_tool.validation import explain
-from bisect_tool.worker import plain
+from bisect_tool.worker import plain_files
 from bisect_tool.worker.arrays import trees
 from bisect_tool.worker.arrays.shards import DamagedError, OpenShards
 
@@ -101,7 +101,7 @@ def has_opaque(tree: dict[str, Any]) -> bool:
 def _text(path: Path) -> bytes:
     folder = path.parent
     try:
-        return plain.content(path, MOST_BYTES)
+        return plain_files.content(path, MOST_BYTES)
     except FileNotFoundError:
         raise BisectError(
             f"no capture in {folder}",

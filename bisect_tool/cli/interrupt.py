@@ -23,10 +23,11 @@ class Interrupted(KeyboardInterrupt):
 
 def end_by_signals() -> None:
     """Have each of these signals raise Interrupted from now on; one that is ignored (``nohup``) stays so."""
-    _handled_by(_end)
+    handled_by(_end)
 
 
-def _handled_by(handler: Callable[[int, Any], None]) -> None:
+def handled_by(handler: Callable[[int, Any], None]) -> None:
+    """Have a function called at each of these signals but those that are ignored."""
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
@@ -48,7 +49,7 @@ class Interrupt:
         self._say = say
 
     def __enter__(self) -> Interrupt:
-        _handled_by(self._press)
+        handled_by(self._press)
         return self
 
     def __exit__(

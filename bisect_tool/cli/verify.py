@@ -12,7 +12,7 @@ import typer
 
 from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.verifying import command_again, damage_of
-from bisect_tool.cli import common
+from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
 from bisect_tool.errors import AGAIN, BisectError
 from bisect_tool.probes.cache import ProbeCache
@@ -78,7 +78,7 @@ def _capture(folder: Path, progress: Progress) -> Verified:
     try:
         opened = Capture.open(folder)
     except BisectError as error:
-        return Verified(str(folder), ok=False, holds="", problems=(str(error),), next=error.hint or AGAIN)
+        return _damaged(folder, error, AGAIN)
     count, size = len(opened.manifest.tensors), sum(opened.manifest.bytes.values())
     problems = tuple(damage_of(opened, lambda done: progress.say(f"{done} of {count} tensors")))
     holds = f"whole: {counted(count, 'tensor')}, {opened.manifest.bytes.get('written', size) / 1e6:.1f} MB"
@@ -90,7 +90,7 @@ def _probes(file: Path) -> Verified:
     try:
         kept = ProbeCache(file)
     except BisectError as error:
-        return Verified(str(file), ok=False, holds="", problems=(str(error),), next=error.hint)
+        return _damaged(file, error)
     said = f"whole: {counted(len(kept), 'kept probe')}"
     if kept.passed_over:
         said = f"{kept.passed_over} of {counted(len(kept) + kept.passed_over, 'line')} damaged: what they answered is asked again"
@@ -101,14 +101,19 @@ def _report(file: Path) -> Verified:
     try:
         return Verified(str(file), ok=True, holds=f"whole: a report, {load_report(file).verdict}")
     except BisectError as error:
-        return Verified(str(file), ok=False, holds="", problems=(str(error),), next=error.hint)
+        return _damaged(file, error)
+
+
+def _damaged(path: Path, error: BisectError, otherwise: str = "") -> Verified:
+    """Return what is said of something that cannot be read; ``otherwise`` is the next step where the error has none."""
+    return Verified(str(path), ok=False, holds="", problems=(str(error),), next=error.hint or otherwise)
 
 
 def _print(one: Verified) -> None:
-    print(f"{one.path}: {one.holds if one.ok else 'DAMAGED'}")
+    screen.put(f"{one.path}: {one.holds if one.ok else 'DAMAGED'}")
     for problem in one.problems[:MOST_SAID]:
-        print(f"  {problem}")
+        screen.put(f"  {problem}")
     if len(one.problems) > MOST_SAID:
-        print(f"  and {len(one.problems) - MOST_SAID} more")
+        screen.put(f"  and {len(one.problems) - MOST_SAID} more")
     if one.next:
-        print(f"  next: {one.next}")
+        screen.put(f"  next: {one.next}")

@@ -34,7 +34,9 @@ COMPARISON = TypeAdapter(Comparison)
 class Asides:
     """Values, variables, statements and steps of a port; nothing where its worker cannot tell, or does not say that it can.
 
-    ``kept`` is the folder of kept readings, where files pass from the worker. Attributes: ``unanswered``: why it could not, by the operation.
+    ``kept`` is the folder of kept readings, where files pass from the worker.
+
+    Attributes: ``unanswered``: why it could not, by the operation.
     """
 
     def __init__(self, link: Link, naming: Naming, capture: Capture, kept: Path) -> None:

@@ -12,7 +12,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sealed import fits, seal
-from bisect_tool.worker import plain
+from bisect_tool.worker import plain_files
 
 MOST_BYTES = 4 << 30
 MOST_OF_A_LINE = 1 << 28  # bytes
@@ -65,7 +65,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     if not os.path.lexists(path):
         return
     try:
-        plain.check(path, MOST_BYTES)
+        plain_files.check(path, MOST_BYTES)
         with path.open("rb") as file:
             while line := file.readline(MOST_OF_A_LINE):
                 if line.strip():

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bisect_tool.errors import BisectError
+from bisect_tool.recipes.toml import read_toml
 from bisect_tool.validation import explain
-from bisect_tool.worker import plain
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
-
-MOST_BYTES = 1 << 24  # of the settings
 SETTINGS = "pyproject.toml"
 SAY_WHICH = f'name one with --recipe, or in {SETTINGS}: [tool.bisect] recipe = "NAME"'
 
@@ -82,8 +75,7 @@ def _default(around: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        data = tomllib.loads(plain.content(path, MOST_BYTES, links=True).decode("utf-8"))
-        return _Settings.model_validate(data).tool.bisect.recipe
+        return _Settings.model_validate(read_toml(path)).tool.bisect.recipe
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint="name the recipe with --recipe") from error
     except ValidationError as error:

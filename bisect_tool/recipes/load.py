@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,17 +14,11 @@ from pydantic_core import PydanticCustomError
 from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import FRAMEWORKS, LIBTORCH
 from bisect_tool.recipes.options import as_words
+from bisect_tool.recipes.toml import read_toml
 from bisect_tool.validation import mistakes
-from bisect_tool.worker import plain
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
 
 PYTHON = r"[^:]+\.py:[A-Za-z_]\w*"
 COMPILED = r"[^:]+\.(cpp|cc|cxx|so):[A-Za-z_]\w*(::\w+)*"  # of C++, or a library that was built from it
-MOST_BYTES = 1 << 24  # of recipe.toml
 TAKEN = ("probes", "reports")  # folders beside the captures
 
 
@@ -198,10 +191,10 @@ def load_recipe(folder: Path) -> Recipe:
             f"{path}: a recipe is named after its folder, and this one has no name", hint="move it into one"
         )
     try:
-        data = tomllib.loads(plain.content(path, MOST_BYTES, links=True).decode("utf-8"))
+        data = read_toml(path)
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BisectError(f"{path}: not valid TOML: {error}") from error
     try:
         checked = _RecipeFile.model_validate(data, context={"folder": folder})

@@ -18,7 +18,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.report.data import FORMAT, Report
 from bisect_tool.sealed import FIELD, fits, seal
 from bisect_tool.validation import explain
-from bisect_tool.worker import plain
+from bisect_tool.worker import plain_files
 
 MOST_BYTES = 64 * 1024 * 1024  # of a report: the largest are a few
 BEGIN = b'{\n "format": '
@@ -39,7 +39,7 @@ def _escapes(character: str) -> Iterator[str]:
 def save_report(report: Report, path: Path) -> None:
     """Write a report. Raises BisectError when the disk does not take it, or where the file is there and is no report."""
     try:
-        if os.path.lexists(path) and not plain.content(path, MOST_BYTES).startswith(BEGIN):
+        if os.path.lexists(path) and not plain_files.content(path, MOST_BYTES).startswith(BEGIN):
             raise BisectError(
                 f"{path} is there already, and is no report of bisect's: it would be lost",
                 hint="choose another place with --captures, or move it away",
@@ -72,7 +72,7 @@ def load_report(path: Path) -> Report:
 
 def _content(path: Path) -> bytes:
     try:
-        return plain.content(path, MOST_BYTES, links=True)
+        return plain_files.content(path, MOST_BYTES, links=True)
     except OSError as error:
         raise BisectError(f"cannot read {path}: {error.strerror}", hint=MAKE_ONE) from error
 

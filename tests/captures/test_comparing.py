@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from manifests import described, manifest, module, site, tensor
+from manifests import checksum, described, manifest, module, site, tensor
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures import comparing
 from bisect_tool.captures.comparing import ComparedValue, compare_captures
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError, CaptureError
-from bisect_tool.sealed import checksum
 from bisect_tool.worker.arrays import measure
 from bisect_tool.worker.arrays.shards import ShardWriter
 

@@ -6,13 +6,12 @@ import socket
 
 import numpy as np
 import pytest
-from manifests import SHARD, TENSORS, site, small_capture, small_point
+from manifests import SHARD, TENSORS, checksum, site, small_capture, small_point
 from safetensors.numpy import save_file
 
 from bisect_tool.captures.manifest import FORMAT
 from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import BisectError
-from bisect_tool.sealed import checksum
 
 
 @pytest.fixture

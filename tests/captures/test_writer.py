@@ -2,8 +2,9 @@
 
 import json
 
+from manifests import checksum
+
 from bisect_tool.captures.writer import seal_manifest
-from bisect_tool.sealed import checksum
 
 
 def test_what_the_parent_knows_is_added(tmp_path):

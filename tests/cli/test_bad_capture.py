@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from manifests import checksum
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures.manifest import FORMAT
-from bisect_tool.sealed import checksum
 from cli.desk import Desk
 
 AGAIN = "next: record it again with `bisect capture`"

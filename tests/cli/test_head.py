@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from bisect_tool.sealed import checksum
+from manifests import checksum
+
 from cli.desk import Desk, changed
 
 MODEL = """\

@@ -88,3 +88,14 @@ def test_a_fifo_blocks_nobody(recorded: Desk) -> None:
     assert done.out.count("it is a FIFO, expected a plain file") == 2
     shutil.rmtree(recorded.captures / "probes")
     assert "it is a FIFO, expected a plain file" in recorded.run().error(2)
+
+
+def test_a_name_that_steers_the_terminal_is_shown_plainly(recorded: Desk) -> None:
+    """Whoever unpacked a folder of captures did not choose its names."""
+    strange = recorded.captures / "reports" / "a\x1b[2Jb.json"
+    strange.parent.mkdir(exist_ok=True)
+    strange.write_text("{}")
+    done = recorded.bisect("verify")
+    assert done.code == 2
+    assert "a [2Jb.json: DAMAGED" in done.out
+    assert "\x1b" not in done.out

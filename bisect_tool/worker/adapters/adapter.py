@@ -220,7 +220,8 @@ class Adapter(Protocol):
     def taking_gradients(self, tensor: Tensor) -> Tensor:
         """Return a tensor that takes gradients, to be put where the model's own did: code may ask for that.
 
-        It is made of the one that is handed over, which nobody else may hold. No gradient is known there: to pull one through it is an error, where the framework can be told so.
+        It is made of the one that is handed over, which nobody else may hold. No gradient is known there: to pull one through it
+        is an error, where the framework can be told so.
         """
 
     def given_pass_none(self) -> ContextManager[None]:

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from .. import plain
+from .. import plain_files
 from . import Array
 from .measure import real
 
@@ -27,7 +27,7 @@ class ArrayFile:
     """An open file of arrays. Raises OSError for what is no plain file, SafetensorError for another kind of file."""
 
     def __init__(self, path: Any) -> None:
-        plain.check(path)
+        plain_files.check(path)
         self._path = path
         self._file = cast("Any", safe_open(path, framework="np"))
         self._mapped: Optional[Tuple[Array, Dict[str, Any]]] = None

@@ -9,7 +9,7 @@ import os
 import zlib
 from typing import Any, Dict, Iterator, Optional, Sequence, Set
 
-from .. import plain
+from .. import plain_files
 from .sources import own_modules
 
 LARGE_FILE = 1 << 20  # of a larger one three pieces are looked at
@@ -56,7 +56,7 @@ class _Opening:
 def described(path: str) -> Optional[Dict[str, Any]]:
     """Return a file's digest and, of text that is not large, one of each line; None where there is no plain file."""
     try:
-        size = plain.check(path)
+        size = plain_files.check(path)
         with open(path, "rb") as file:
             if size > LARGE_FILE:
                 return {"digest": "%d-%08x" % (size, _pieces(file, size)), "lines": None}

@@ -20,8 +20,9 @@ class Reference:
     """The reference's recorded values, by the port's own site names; read from the capture when needed.
 
     ``sites`` maps a site to {"inputs": tree, "output": tree, "state": {buffer: [key as it begins, as it ends]}, "inside":
-    {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key. ``gradients`` is what the gradients of a recorded run were,
-    empty where none were recorded; ``leaving`` are the sites with "attributes": {"of": module, "values": tree}. ``left`` has every parameter and buffer that was written to the key of what it held in the end.
+    {module: calls}, "around": site or None, "arguments": names}, ``state`` a parameter or buffer to a key. ``gradients`` is what
+    the gradients of a recorded run were, empty where none were recorded; ``leaving`` are the sites with "attributes": {"of": module,
+    "values": tree}. ``left`` has every parameter and buffer that was written to the key of what it held in the end.
     """
 
     def __init__(
