@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import warm
 
 from bisect_tool.questions.log import ProbeLog
 
@@ -63,8 +64,7 @@ entry = "port.py:build"
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the real command line; stdout is 100 columns wide and without colours."""
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "bisect_tool", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=1500)
+    return warm.run(arguments, environment, cwd, timeout=1500)
 
 
 def capture_recipe(recipe: str, folder: Path, *options: str, words: Sequence[str] = ()) -> Path:

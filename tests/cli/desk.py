@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import warm
+
 MODEL = """\
 import os, signal, sys, time
 import torch
@@ -119,6 +121,9 @@ class Desk:
         self, *words: str, env: dict[str, str] | None = None, before: Sequence[str] = (), timeout: float = 100
     ) -> Ended:
         """Run the command line to its end."""
+        if not before and warm.takes(environment(env)):
+            done = warm.run(words, environment(env), self.folder, timeout)
+            return Ended(done.returncode, done.stdout, done.stderr)
         done = subprocess.run(
             [*before, sys.executable, "-m", "bisect_tool", *words],
             cwd=self.folder,
