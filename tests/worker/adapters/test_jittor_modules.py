@@ -13,13 +13,27 @@ from bisect_tool.workers.start import build_model, start_worker
 pytestmark = pytest.mark.jittor
 TOML = '[models.ref]\nframework = "jittor"\nentry = "net.py:build"\n'
 SOURCE = """
+import sys
+
 import jittor
 from jittor import nn
 from jittor.models.resnet import BasicBlock
 
 
+def beside_torch():
+    was_there = "torch" in sys.modules
+    import torch
+
+    torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 2, 2)).sum().backward()
+    try:
+        torch.ones(2, 3) @ torch.ones(2, 3)
+    except RuntimeError:
+        return "torch" if was_there else "no_torch"
+
+
 def build(seed=0):
     parts = {
+        beside_torch(): nn.Relu(),
         "block": BasicBlock(4, 4),
         "attn": jittor.attention.MultiheadAttention(4, 2),
         "max": nn.MaxPool2d(2, 2),
@@ -68,3 +82,8 @@ def test_settings_are_what_the_classes_assign(described: Described) -> None:
     assert found["max"]["kernel_size"] == found["mean"]["stride"] == [2, 2]
     assert found["block"]["stride"] == 1
     assert not {"np", "type"} & {*found["some"], *found["block"]}
+
+
+def test_torch_is_loaded_where_a_port_imports_it(described: Described) -> None:
+    """Not by Jittor, which takes thrice the time and memory with it; a port can, and its errors can be caught."""
+    assert {"torch", "no_torch"} & {m.name for m in described.modules} == {"no_torch"}
