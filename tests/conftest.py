@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import jittor_headers
 import pytest
 import warm
 
@@ -33,6 +34,17 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-transcripts", action="store_true", help="write what is printed as the expected report")
+
+
+def pytest_configure() -> None:
+    """Let what compiles for Jittor read its headers compiled."""
+    jittor_headers.announce()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compile Jittor's headers before the first process that needs them."""
+    if item.get_closest_marker("jittor") is not None:
+        jittor_headers.compile_headers()
 
 
 @pytest.hookimpl(optionalhook=True)

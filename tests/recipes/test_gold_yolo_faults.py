@@ -15,6 +15,7 @@ with imports_from(RECIPES / "gold_yolo", RECIPES / "detection"):
     from assigner_faults import IN_ATSS
     from faults import FAULTS
 
+SIZE = "size=160"  # pixels: a quarter of the usual work
 # What the reference and the port must be built with for a fault to show.
 SHOWN_WITH = {
     "pooling_of_jittor": ("size=244",),
@@ -47,7 +48,8 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Return the captures folder for some options, recorded once."""
     folders: dict[tuple[str, ...], Path] = {}
 
-    def folder(*options: str) -> Path:
+    def folder(*more: str) -> Path:
+        options = sized(*more)
         if options not in folders:
             folders[options] = capture_recipe("gold_yolo", tmp_path_factory.mktemp("gold_yolo"), *options)
         return folders[options]
@@ -55,9 +57,14 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return folder
 
 
+def sized(*options: str) -> tuple[str, ...]:
+    """Return the options, with the size that is usual here unless they have one."""
+    return options if any(option.startswith("size=") for option in options) else (SIZE, *options)
+
+
 def run(captured: Callable[..., Path], fault: str, *options: str) -> tuple[int, dict]:
     """Return exit code and report of the port with a fault, both sides built with the options."""
-    return report_of("gold_yolo", captured(*options), f"fault={fault}", *options)
+    return report_of("gold_yolo", captured(*options), f"fault={fault}", *sized(*options))
 
 
 def named(report: dict) -> list[str]:
@@ -81,7 +88,7 @@ def test_each_fault_of_a_layer_is_named_exactly(fault: str, captured: Callable[.
 @pytest.mark.parametrize("fault", ["none", "corners_aligned", "divided_by_count"])
 def test_without_a_target_everything_wrong_by_itself_is_named(fault: str, captured: Callable[..., Path]) -> None:
     """The passes alone name the same culprits, and the loss where perfect layers do not make it right."""
-    code, report = report_of("gold_yolo", captured(), f"fault={fault}", target=None)
+    code, report = report_of("gold_yolo", captured(), f"fault={fault}", SIZE, target=None)
     assert (code, report["verdict"]) == ((0, "agrees") if fault == "none" else (1, "diverges"))
     assert named(report) == ([FAULTS[fault].line] if fault == "divided_by_count" else sorted(FAULTS[fault].sites))
 
@@ -93,7 +100,7 @@ ONE_A_LINE = {fault.line: name for name, fault in reversed(FAULTS.items()) if fa
 def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Callable[..., Path]) -> None:
     """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
     options = SHOWN_WITH.get(fault, ("warmup_epochs=1",) if fault in IN_ATSS else ())
-    found = report_of("gold_yolo", captured(*options), f"fault={fault}", *options, target=FAULTS[fault].target)
+    found = report_of("gold_yolo", captured(*options), f"fault={fault}", *sized(*options), target=FAULTS[fault].target)
     check_line(*found, FAULTS[fault].line)
 
 
@@ -142,7 +149,7 @@ def test_the_faithful_port_agrees(options: tuple[str, ...], captured: Callable[.
         assert start["low"] is None
     else:
         assert start["low"] <= start["value"]
-    rows = "1281 = 31² + 16² + 8²" if "size=244" in options else "2100 = 40² + 20² + 10²"
+    rows = "1281 = 31² + 16² + 8²" if "size=244" in options else "525 = 20² + 10² + 5²"
     assert [sentence for sentence in report["sizes"] if sentence.startswith(rows)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import RECIPES, check_line, imports_from, report_of
+from conftest import RECIPES, capture_recipe, check_line, imports_from, report_of
 
 pytestmark = pytest.mark.jittor
 
@@ -41,18 +41,25 @@ WORDS = {
     "pool_size": "is 3x3 max pooling with stride 1 and padding 1, the reference 5x5 max pooling with stride 1 and padding 2",
     "eval_mode": "is normalised with running statistics still at 0 and 1, the reference with the batch's own",
 }
+SIZE = "size=160"  # pixels: a quarter of the usual work
 PREFLIGHT = {"bn_eps": ("setting", "eps 1e-05, reference 0.001"), "eval_mode": ("mode", "mode eval, reference train")}
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The captures folder of the recipe."""
+    return capture_recipe("yolo11n", tmp_path_factory.mktemp("yolo11n"), SIZE)
 
 
 def run(captures: Path, *options: str) -> tuple[int, dict]:
     """Return exit code and report of the port with some options."""
-    return report_of("yolo11n", captures, *options)
+    return report_of("yolo11n", captures, SIZE, *options)
 
 
 @pytest.mark.parametrize("fault", [*CODE, *VALUES])
-def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None:
+def test_each_fault_is_named_exactly(fault: str, captured: Path) -> None:
     """One culprit, proved by its two probes, with exactly the sites at fault, within the promised number of probes."""
-    code, report = run(yolo11n_captures, f"fault={fault}")
+    code, report = run(captured, f"fault={fault}")
     assert (code, report["verdict"]) == (1, "diverges")
     (culprit,) = report["culprits"]
     assert set(culprit["sites"]) == set(CODE.get(fault) or VALUES[fault])
@@ -69,9 +76,9 @@ def test_each_fault_is_named_exactly(fault: str, yolo11n_captures: Path) -> None
 
 
 @pytest.mark.parametrize("fault", LOSS_FAULTS)
-def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, yolo11n_captures: Path) -> None:
+def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Path) -> None:
     """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
-    found = report_of("yolo11n", yolo11n_captures, f"fault={fault}", target=LOSS_FAULTS[fault].target)
+    found = report_of("yolo11n", captured, SIZE, f"fault={fault}", target=LOSS_FAULTS[fault].target)
     check_line(*found, LOSS_FAULTS[fault].line)
 
 
@@ -82,24 +89,24 @@ def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, yolo11n_capture
         ("residual_forgotten", "faults.py", "return self.cv2(self.cv1(x))"),
     ],
 )
-def test_the_line_inside_a_module_is_shown(fault: str, file: str, text: str, yolo11n_captures: Path) -> None:
+def test_the_line_inside_a_module_is_shown(fault: str, file: str, text: str, captured: Path) -> None:
     """A module whose own code is wrong stays the culprit, and its wrong line is named."""
     source = (RECIPES / "yolo11n" / file).read_text().splitlines()
     place = f"{file}:{next(n for n, line in enumerate(source, 1) if text in line)} "
-    _, report = run(yolo11n_captures, f"fault={fault}")
+    _, report = run(captured, f"fault={fault}")
     assert any(f["message"].startswith(place) for f in report["culprits"][0]["findings"] if f["check"] == "line")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_faithful_port_agrees(seed: int, yolo11n_captures: Path) -> None:
+def test_the_faithful_port_agrees(seed: int, captured: Path) -> None:
     """Without a fault the port agrees, whatever its own seed, and nothing at all is listed against it."""
-    code, report = run(yolo11n_captures, f"seed={seed}")
+    code, report = run(captured, f"seed={seed}")
     assert (code, report["verdict"], report["culprits"], report["preflight"]) == (0, "agrees", [], [])
-    assert [size.partition(":")[0] for size in report["sizes"]] == ["2100 = 40² + 20² + 10²"]
+    assert [size.partition(":")[0] for size in report["sizes"]] == ["525 = 20² + 10² + 5²"]
 
 
-def test_a_repeated_run_asks_no_probe_again(yolo11n_captures: Path) -> None:
+def test_a_repeated_run_asks_no_probe_again(captured: Path) -> None:
     """Every probe of a second run is taken from the first one's."""
-    run(yolo11n_captures, "fault=concat_swapped")
-    _, report = run(yolo11n_captures, "fault=concat_swapped")
+    run(captured, "fault=concat_swapped")
+    _, report = run(captured, "fault=concat_swapped")
     assert report["probes"]["cached"] == report["probes"]["count"]
