@@ -24,15 +24,17 @@ class Kernels:
     """How a framework compiles its own kernels.
 
     Attributes: ``compiler`` (used where the environment's ``compiler_setting`` names no other), ``cache`` (a folder under
-    the one that ``home_setting`` names, or under HOME), ``library`` (its name, and where in the cache it is laid out),
-    ``progress`` (a line that is printed meanwhile: what, how many are done, of how many), ``damaged`` (what to do where
-    one may be the reason that a process dies).
+    the one that ``home_setting`` names; else under the one that it named in an earlier run, which the file ``home_noted``
+    in HOME's says; else under HOME), ``library`` (its name, and where in the cache it is laid out), ``progress`` (a line
+    that is printed meanwhile: what, how many are done, of how many), ``damaged`` (what to do where one may be the reason
+    that a process dies).
     """
 
     compiler: str
     compiler_setting: str
     cache: str
     home_setting: str
+    home_noted: str
     library: tuple[str, str]
     progress: re.Pattern[str]
     damaged: str
@@ -79,6 +81,7 @@ JITTOR = Framework(
         compiler_setting="cc_path",
         cache=".cache/jittor",
         home_setting="JITTOR_HOME",
+        home_noted="config.json",
         library=("oneDNN", "mkl/*/lib/libmkldnn.so"),
         progress=re.compile(r"Compiling (\S+?)\((\d+)/(\d+)\)"),
         damaged="a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder",

@@ -13,7 +13,7 @@ with imports_from(RECIPES / "gold_yolo", RECIPES / "detection"):
     from gradient_faults import IN_THE_BACKWARD
     from optimizer_faults import IN_THE_STEP
 
-SIZE = "size=160"  # pixels: a quarter of the usual work
+SIZE = "size=192"  # pixels: a third of the usual work
 
 
 @pytest.fixture(scope="module")

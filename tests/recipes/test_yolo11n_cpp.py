@@ -11,7 +11,7 @@ from conftest import RECIPES, capture_recipe, imports_from, report_of
 with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
     from cpp_faults import FAULTS
 
-SIZE = "size=192"  # pixels: a third of the usual work
+SIZE = "size=128"  # pixels: a sixth of the usual work
 VALUES = ("class_bias_lost", "class_bias_one_level")
 CODE = ("bn_eps", "concat_swapped", "activation_relu", "attention_residual_forgotten")
 BACKWARD = ("attention_stopped", "class_branch_detached")

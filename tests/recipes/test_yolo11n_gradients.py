@@ -14,7 +14,7 @@ with imports_from(RECIPES / "yolo11n", RECIPES / "detection"):
     from layout import CLASS_WEIGHTS
     from optimizer_faults import IN_THE_STEP
 
-SIZE = "size=160"  # pixels: a quarter of the usual work
+SIZE = "size=192"  # pixels: a third of the usual work
 
 
 @pytest.fixture(scope="module")

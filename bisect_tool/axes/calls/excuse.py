@@ -13,6 +13,7 @@ from bisect_tool.axes.calls.passes import Floors, PassError, SpentError
 from bisect_tool.axes.calls.regions import Pass, Region, Rows, around, owner
 from bisect_tool.probes.reading import Comparison
 from bisect_tool.questions.judging import largest
+from bisect_tool.sentences import calls as sentences
 from bisect_tool.sites import STEP, Site
 
 MOST_GROUPS = 12  # of wrong regions that are tried together
@@ -48,7 +49,7 @@ def excuse(search: Search, found: Pass, depth: int) -> Excused:
             excused = _tried(search, found, group - excused.roots, levels, excused)
         except SpentError:
             break
-        except PassError:  # with these left to it the port does not run: no other way of writing
+        except PassError:  # with these left to it the port does not run, or not to all of them: no other way of writing
             pass
         asked |= group
     return dataclasses.replace(excused, unasked=frozenset(wrong) - asked - excused.roots)
@@ -63,9 +64,9 @@ def _tried(search: Search, found: Pass, group: frozenset[Site], levels: int, kno
         if not climbing:
             break
         only = {owner(found.rows, trial, site) for site in climbing}
-        first = search.passes.run(trial, about=only)
+        first = _coming_to(climbing, search.passes.run(trial, about=only))
         linked |= {(site, c) for site in climbing for c in first.region_of(site).handed_off if c in wrong - group}
-        closed = close(search, trial, only=only)
+        closed = _coming_to(climbing, close(search, trial, only=only))
         linked |= set(_undoing(found, closed, wrong))
         tried = _disturbed(search, found, closed, climbing)
         cleared = {site for site in climbing if tried.clears(site, search.passes.floors)}
@@ -129,6 +130,13 @@ class Tried(NamedTuple):
         return self.noisy is None or plain != value(self.noisy.rows) or any(row.mismatch is not None for row in plain)
 
 
+def _coming_to(sites: Collection[Site], found: Pass) -> Pass:
+    """Return a pass. Raises PassError where it does not come to some calls: what raised before them is left to the port too."""
+    if lost := set(sites) - found.rows.keys():
+        raise PassError(sentences.not_come_to(min(lost)))
+    return found
+
+
 def _disturbed(search: Search, found: Pass, tried: Pass, climbing: Collection[Site]) -> Tried:
     """Disturb what regions give that are dissolved in a pass, where what is around one of them is right in it, or heals.
 
@@ -144,7 +152,8 @@ def _disturbed(search: Search, found: Pass, tried: Pass, climbing: Collection[Si
     sizes = {site: min(_error(search, found, plain, site), 1.0) for site in climbing}
     # Of all that step is given the targets may read little: whether they do read what is off.
     aimed = [site for site in climbing if plain.region_of(site).root == STEP]
-    return Tried(plain, search.passes.run(plain.dissolved, disturbed=sizes, aimed=aimed), own)
+    disturbed = _coming_to(climbing, search.passes.run(plain.dissolved, disturbed=sizes, aimed=aimed))
+    return Tried(plain, disturbed, own)
 
 
 def _error(search: Search, found: Pass, tried: Pass, site: Site) -> float:

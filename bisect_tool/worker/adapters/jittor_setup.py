@@ -6,6 +6,7 @@ Settings go into the environment before the import and never overwrite what the 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
@@ -42,8 +43,15 @@ def import_jittor() -> Any:
 
 
 def jittor_home() -> pathlib.Path:
-    """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code."""
-    return pathlib.Path(os.environ.get("JITTOR_HOME") or pathlib.Path.home())
+    """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code.
+
+    Jittor notes a ``JITTOR_HOME`` that it was once given, and goes by it ever after.
+    """
+    try:
+        noted = json.loads((pathlib.Path.home() / ".cache" / "jittor" / "config.json").read_text()).get("JITTOR_HOME")
+    except (OSError, ValueError, AttributeError):
+        noted = None
+    return pathlib.Path(os.environ.get("JITTOR_HOME") or noted or pathlib.Path.home())
 
 
 def lay_out_onednn() -> bool:
