@@ -57,9 +57,12 @@ def run(captures: Path, *options: str) -> tuple[int, dict]:
 
 
 @pytest.mark.parametrize("fault", [*CODE, *VALUES])
-def test_each_fault_is_named_exactly(fault: str, captured: Path) -> None:
+def test_each_fault_is_named_exactly(fault: str, request: pytest.FixtureRequest) -> None:
     """One culprit, proved by its two probes, with exactly the sites at fault, within the promised number of probes."""
-    code, report = run(captured, f"fault={fault}")
+    if fault == "pool_size":  # on a small map the last of the three pools pools what is one value
+        code, report = report_of("yolo11n", request.getfixturevalue("yolo11n_captures"), f"fault={fault}")
+    else:
+        code, report = run(request.getfixturevalue("captured"), f"fault={fault}")
     assert (code, report["verdict"]) == (1, "diverges")
     (culprit,) = report["culprits"]
     assert set(culprit["sites"]) == set(CODE.get(fault) or VALUES[fault])
