@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test fuzz bench clean
+.PHONY: demo test faults fuzz bench clean
 
 demo: $(STAMP)
 	$(BIN)/bisect capture --recipe yolo11n --model ref
@@ -16,6 +16,10 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Every fault of the recipes on real Jittor; `make test` takes some of each kind.
+faults: $(STAMP)
+	BISECT_FAULTS=all OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/recipes
 
 fuzz: $(STAMP)
 	BISECT_FUZZ=10000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/fuzz

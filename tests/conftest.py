@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,6 +71,11 @@ entry = "ref.py:build"
 framework = "torch"
 entry = "port.py:build"
 """
+
+
+def sampled(faults: Iterable[str], every: int = 3) -> list[str]:
+    """Return some of a recipe's faults, evenly over the kinds that they are listed by; all of them under ``make faults``."""
+    return list(faults)[:: 1 if os.environ.get("BISECT_FAULTS") == "all" else every]
 
 
 def run_bisect(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
