@@ -22,6 +22,7 @@ SHOWN_WITH = {
     "pool_size": ("size=320",),  # on a small map the later ones of the three pools pool what is one value
     "candidates_of_all_levels": ("warmup_epochs=1",),
     "threshold_without_deviation": ("warmup_epochs=1",),
+    "kept_by_several": ("size=320",),  # its boxes overlap there
     "not_floored": ("images=1", "boxes=1"),
 }
 # What the values of the culprit are said to be.
