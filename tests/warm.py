@@ -74,6 +74,7 @@ def _asked() -> socket.socket:
             env = {**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
             _server = subprocess.Popen(words, env=env, pass_fds=[theirs.fileno()], start_new_session=True), ours
             theirs.close()
+            atexit.register(_stop)
     return _server[1]
 
 
@@ -84,6 +85,7 @@ def _stop() -> None:
             os.killpg(_server[0].pid, signal.SIGKILL)
             _server[0].wait()
             _server[1].close()
+            atexit.unregister(_stop)
         _server = None
 
 
