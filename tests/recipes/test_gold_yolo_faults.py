@@ -100,7 +100,7 @@ def test_without_a_target_everything_wrong_by_itself_is_named(fault: str, captur
 ONE_A_LINE = {fault.line: name for name, fault in reversed(FAULTS.items()) if fault.kind == "loss"}
 
 
-@pytest.mark.parametrize("fault", sampled(ONE_A_LINE.values()))
+@pytest.mark.parametrize("fault", sampled(ONE_A_LINE.values(), 6))
 def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Callable[..., Path]) -> None:
     """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
     options = SHOWN_WITH.get(fault, ("warmup_epochs=1",) if fault in IN_ATSS else ())

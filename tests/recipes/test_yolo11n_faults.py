@@ -78,10 +78,10 @@ def test_each_fault_is_named_exactly(fault: str, request: pytest.FixtureRequest)
         assert any(f["check"] == check and words in f["message"] for f in report["preflight"])
 
 
-@pytest.mark.parametrize("fault", sampled(LOSS_FAULTS))
-def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, captured: Path) -> None:
+@pytest.mark.parametrize("fault", sampled(LOSS_FAULTS, 6))
+def test_each_fault_of_the_loss_is_named_at_its_line(fault: str, yolo11n_captures: Path) -> None:
     """The culprit is what the wrong line computes; every module call, parameter and buffer is ruled out."""
-    found = report_of("yolo11n", captured, SIZE, f"fault={fault}", target=LOSS_FAULTS[fault].target)
+    found = report_of("yolo11n", yolo11n_captures, f"fault={fault}", target=LOSS_FAULTS[fault].target)
     check_line(*found, LOSS_FAULTS[fault].line)
 
 
