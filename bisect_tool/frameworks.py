@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from bisect_tool.worker.adapters.jittor_setup import jittor_home
 
 # What a framework's own function does where its name makes one expect something else.
 Habit = Literal[
@@ -24,17 +27,15 @@ class Kernels:
     """How a framework compiles its own kernels.
 
     Attributes: ``compiler`` (used where the environment's ``compiler_setting`` names no other), ``cache`` (a folder under
-    the one that ``home_setting`` names; else under the one that it named in an earlier run, which the file ``home_noted``
-    in HOME's says; else under HOME), ``library`` (its name, and where in the cache it is laid out), ``progress`` (a line
-    that is printed meanwhile: what, how many are done, of how many), ``damaged`` (what to do where one may be the reason
-    that a process dies).
+    the ``home`` that an environment says), ``library`` (its name, and where in the cache it is laid out), ``progress`` (a
+    line that is printed meanwhile: what, how many are done, of how many), ``damaged`` (what to do where one may be the
+    reason that a process dies).
     """
 
     compiler: str
     compiler_setting: str
     cache: str
-    home_setting: str
-    home_noted: str
+    home: Callable[[Mapping[str, str]], Path]
     library: tuple[str, str]
     progress: re.Pattern[str]
     damaged: str
@@ -80,8 +81,7 @@ JITTOR = Framework(
         compiler="g++",
         compiler_setting="cc_path",
         cache=".cache/jittor",
-        home_setting="JITTOR_HOME",
-        home_noted="config.json",
+        home=jittor_home,
         library=("oneDNN", "mkl/*/lib/libmkldnn.so"),
         progress=re.compile(r"Compiling (\S+?)\((\d+)/(\d+)\)"),
         damaged="a damaged Jittor kernel does this, delete `jit` in Jittor's cache folder",

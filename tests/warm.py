@@ -60,8 +60,12 @@ def run(words: Sequence[str], env: Mapping[str, str], cwd: Path, timeout: float)
 
 def takes(env: Mapping[str, str]) -> bool:
     """Tell whether a command with this environment may be forked: not if it says how an interpreter is to start."""
-    changed = {name for name in {*env, *os.environ} if env.get(name) != os.environ.get(name)}
-    return not any(name.startswith(AT_START) for name in changed - {"PYTHONPATH", "OMP_NUM_THREADS"})
+    return not any(name.startswith(AT_START) for name in _changed(env, os.environ) - {"PYTHONPATH", "OMP_NUM_THREADS"})
+
+
+def _changed(env: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
+    """Return the names of what two environments say otherwise."""
+    return {name for name in {*env, *other} if env.get(name) != other.get(name)}
 
 
 def _asked() -> socket.socket:
@@ -195,10 +199,7 @@ def _starter(to_fork: socket.socket) -> Callable[..., Any]:
 
     def start(words: Sequence[str], **given: Any) -> Any:
         env = given.get("env") or {}
-        plain = {name for name in {*env, *own} if env.get(name) != own.get(name)} <= {
-            "PYTHONHASHSEED",
-            "OMP_NUM_THREADS",
-        }
+        plain = _changed(env, own) <= {"PYTHONHASHSEED", "OMP_NUM_THREADS"}
         starts = list(words[:3]) == [sys.executable, "-u", str(WORKER)] and "jittor" not in words
         if not starts or not plain or env.get("PYTHONHASHSEED") != "0" or env.get("OMP_NUM_THREADS") != "1":
             return real(words, **given)

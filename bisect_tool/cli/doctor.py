@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -160,10 +159,7 @@ def _compiler(name: str, spec: ModelSpec, title: str, kernels: Kernels) -> Row:
 
 
 def _cache(name: str, spec: ModelSpec, kernels: Kernels) -> Row:
-    setting = kernels.home_setting
-    user = Path(spec.env.get("HOME") or Path.home())
-    noted = _noted(user / kernels.cache / kernels.home_noted, setting)
-    folder = Path(spec.env.get(setting) or os.environ.get(setting) or noted or user) / kernels.cache
+    folder = kernels.home({**os.environ, **spec.env}) / kernels.cache
     nearest = next(p for p in (folder, *folder.parents) if p.exists())
     if not os.access(nearest, os.W_OK):
         return _row(
@@ -175,14 +171,6 @@ def _cache(name: str, spec: ModelSpec, kernels: Kernels) -> Row:
     if not any(folder.glob(place)):
         words = f"without {library} so far: it is laid out at the first start if its packages are there"
     return _row(name, "cache", f"{folder}, {free:.0f} GB free, {words}")
-
-
-def _noted(path: Path, setting: str) -> str | None:
-    try:
-        found = json.loads(path.read_text()).get(setting)
-    except (OSError, ValueError, AttributeError):
-        return None
-    return found if isinstance(found, str) else None
 
 
 def _row(model: str, what: str, found: str = "", *, error: BisectError | None = None) -> Row:

@@ -177,11 +177,6 @@ def output_unknown(site: str, part: str) -> str:
     return f"{site} gives {what}, which the reference's call does not, or in a form that nothing shows: it could not be compared"
 
 
-def not_come_to(site: str) -> str:
-    """Say that a pass never came to a call that was left to the port."""
-    return f"it does not come to {site}"
-
-
 def raises(site: str, error: str) -> str:
     """Say that a call raises when it is given the reference's values."""
     return f"{site} raises when it is given the reference's inputs ({error}), so that nothing is proved of it"

@@ -121,13 +121,14 @@ class Desk:
         self, *words: str, env: dict[str, str] | None = None, before: Sequence[str] = (), timeout: float = 100
     ) -> Ended:
         """Run the command line to its end."""
-        if not before and warm.takes(environment(env)):
-            done = warm.run(words, environment(env), self.folder, timeout)
+        environ = environment(env)
+        if not before and warm.takes(environ):
+            done = warm.run(words, environ, self.folder, timeout)
             return Ended(done.returncode, done.stdout, done.stderr)
         done = subprocess.run(
             [*before, sys.executable, "-m", "bisect_tool", *words],
             cwd=self.folder,
-            env=environment(env),
+            env=environ,
             capture_output=True,
             text=True,
             errors="replace",

@@ -13,7 +13,6 @@ from bisect_tool.axes.calls.passes import Floors, PassError, SpentError
 from bisect_tool.axes.calls.regions import Pass, Region, Rows, around, owner
 from bisect_tool.probes.reading import Comparison
 from bisect_tool.questions.judging import largest
-from bisect_tool.sentences import calls as sentences
 from bisect_tool.sites import STEP, Site
 
 MOST_GROUPS = 12  # of wrong regions that are tried together
@@ -132,8 +131,8 @@ class Tried(NamedTuple):
 
 def _coming_to(sites: Collection[Site], found: Pass) -> Pass:
     """Return a pass. Raises PassError where it does not come to some calls: what raised before them is left to the port too."""
-    if lost := set(sites) - found.rows.keys():
-        raise PassError(sentences.not_come_to(min(lost)))
+    if set(sites) - found.rows.keys():
+        raise PassError
     return found
 
 

@@ -12,7 +12,7 @@ import pathlib
 import platform
 import signal
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 ONEDNN = "dnnl_lnx_2.2.0_cpu_gomp"  # the build that Jittor 1.3 looks for, under this name
 DEFAULTS = {
@@ -42,16 +42,17 @@ def import_jittor() -> Any:
     return jittor
 
 
-def jittor_home() -> pathlib.Path:
-    """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code.
+def jittor_home(environment: Mapping[str, str]) -> pathlib.Path:
+    """Return the folder whose ``.cache/jittor`` holds Jittor's compiled code, for a process with this environment.
 
     Jittor notes a ``JITTOR_HOME`` that it was once given, and goes by it ever after.
     """
+    user = pathlib.Path(environment.get("HOME") or pathlib.Path.home())
     try:
-        noted = json.loads((pathlib.Path.home() / ".cache" / "jittor" / "config.json").read_text()).get("JITTOR_HOME")
+        noted = json.loads((user / ".cache" / "jittor" / "config.json").read_text()).get("JITTOR_HOME")
     except (OSError, ValueError, AttributeError):
         noted = None
-    return pathlib.Path(os.environ.get("JITTOR_HOME") or noted or pathlib.Path.home())
+    return pathlib.Path(environment.get("JITTOR_HOME") or (noted if isinstance(noted, str) else user))
 
 
 def lay_out_onednn() -> bool:
@@ -59,7 +60,7 @@ def lay_out_onednn() -> bool:
 
     Convolutions without it are 50 times slower, and Jittor itself would download it.
     """
-    folder = jittor_home() / ".cache" / "jittor" / "mkl" / ONEDNN
+    folder = jittor_home(os.environ) / ".cache" / "jittor" / "mkl" / ONEDNN
     if (folder / "lib" / "libmkldnn.so").exists():
         return True
     if platform.machine() != "x86_64" or sys.platform != "linux":
