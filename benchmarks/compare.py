@@ -22,11 +22,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from manifests import of_outputs
+
 from bisect_tool import Capture
 from bisect_tool.captures import comparing
-from bisect_tool.captures.manifest import FORMAT
 from bisect_tool.captures.owned import whole_or_absent
-from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.worker.arrays.shards import ShardWriter
 
 SHAPES = [(2, 64, 160, 160), (2, 256, 40, 40), (512, 512, 3, 3), (2, 128, 80, 80), (1024,)]  # of one round of sites
@@ -44,37 +46,8 @@ def write_capture(folder: Path, apart: float) -> None:
             array = draw.standard_normal(SHAPES[len(keys) % len(SHAPES)], dtype=np.float32)
             keys.append(writer.add(array * np.float32(1 + apart)))
         writer.flush()
-        (temporary / "manifest.json").write_text(json.dumps(manifest(writer, keys)))
-        about = {"recipe": "made", "model": folder.name, "model_options": {}}
-        seal_manifest(temporary, **about, recipe_folder="", spec={}, sources={})
-
-
-def manifest(writer: ShardWriter, keys: list[str]) -> dict:
-    """Return the manifest of a capture in which every tensor is a module's output, and nothing else was recorded."""
-    outputs = {f"m{number}": key for number, key in enumerate(keys)}
-    module = {"class": "M", "library": True, "leaf": True, "training": True, "settings": {}}
-    worker = {"framework": "torch", "version": "0", "python": "3", "seconds": 0.0, "sources": ""}
-    described = {**worker, "modules": [{"name": name, **module} for name in outputs], "state": [], "batch": []}
-    call = {"leaf": True, "inputs": {"list": []}}
-    empty = {key: {} for key in ("not_scalar", "excerpts", "skipped", "state", "seconds")}
-    return {
-        **empty,
-        "format": FORMAT,
-        "described": described,
-        "targets": {"loss": 1.0},
-        "sites": [{"site": name, "module": name, "output": {"tensor": key}, **call} for name, key in outputs.items()],
-        "calls": dict.fromkeys(outputs),
-        "variables": [],
-        "caught": [],
-        "batch": {"dict": []},
-        "tensors": writer.table,
-        "noise": {"rounding": RTOL, "draws": 0, "targets": {}, "sites": {}, "loss": {}, "exact": {}},
-        "spread": {"seeds": [], "targets": [], "state": {}},
-        "gradients": None,
-        "stirred": None,
-        "not_stirred": "nothing to stir",
-        "bytes": {"written": writer.written},
-    }
+        made = of_outputs({f"m{number}": key for number, key in enumerate(keys)}, writer)
+        (temporary / "manifest.json").write_text(json.dumps(made))
 
 
 def compared(a: Path, b: Path, verdict: str) -> None:
@@ -86,9 +59,8 @@ def compared(a: Path, b: Path, verdict: str) -> None:
 def all_close(a: Path, b: Path) -> None:
     """Compare the same tensors with numpy.allclose."""
     ours, theirs = Capture.open(a), Capture.open(b)
-    load_a, load_b = comparing._loader(ours), comparing._loader(theirs)
     for key in ours.manifest.tensors:
-        np.allclose(load_b(key), load_a(key), rtol=RTOL)
+        np.allclose(theirs.view(key), ours.view(key), rtol=RTOL)
 
 
 def seconds(variant: Callable[[], None]) -> float:

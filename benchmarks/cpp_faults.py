@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "recipes" / "yolo11n"
 sys.path[:0] = [str(RECIPE), str(ROOT / "recipes" / "detection")]
-from cpp_faults import FAULTS  # noqa: E402 - the recipe's own folder is on the path now
+from cpp_faults import FAULTS  # type: ignore[attr-defined] # noqa: E402 - the recipe's own folder is on the path now
 
 SIZE = ("--option", "size=192")
 LISTED = 10  # lines beside the one that is shown

@@ -26,8 +26,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from cli.desk import Desk, changed  # noqa: E402 - found beside this file
 
 from bisect_tool.captures.reader import Capture  # noqa: E402
-from bisect_tool.errors import BisectError  # noqa: E402
-from bisect_tool.worker.arrays.measure import digest  # noqa: E402
+from bisect_tool.captures.verifying import damage_of  # noqa: E402
+from bisect_tool.errors import BisectError, CaptureError  # noqa: E402
 
 MARK = f"BISECT_KILLS={os.getpid()}"  # in the environment of all that the killed commands start
 WAIT = 3.0  # seconds until what was killed has to be gone
@@ -88,7 +88,8 @@ def left(desk: Desk, stamps: set[str]) -> list[str]:
 def stamp(desk: Desk) -> str:
     """Return what a capture holds, every tensor of it read."""
     capture = Capture.open(desk.captures / "ref")
-    capture.check_recorded({key: digest(capture.read(key)) for key in capture.manifest.tensors})
+    if damage := next(damage_of(capture), None):
+        raise CaptureError(damage)
     held = [capture.manifest.targets, sorted(info.hash for info in capture.manifest.tensors.values())]
     return hashlib.blake2b(json.dumps(held).encode(), digest_size=6).hexdigest()
 

@@ -88,7 +88,8 @@ def looked_for(bench: Bench, mutants: list[dict], targets: list[str | None]) -> 
     classes: dict[str, list[str]] = {}
     for module in described.modules:
         classes.setdefault(module.class_.rpartition(".")[2], []).append(module.name)
-    ours = {mutant_build.renamed(e.name, bench.recipe): e.name for e in (*described.modules, *described.state)}
+    names = [*(module.name for module in described.modules), *(tensor.name for tensor in described.state)]
+    ours = {mutant_build.renamed(name, bench.recipe): name for name in names}
     named = [{**m, "truth": _in_reference(m["truth"], ours)} for m in mutants]
     own = [{k: mutant[k] for k in ("edits", "changes") if k in mutant} for mutant in mutants]
     try:

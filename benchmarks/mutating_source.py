@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 OTHER_OPERATOR = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Pow: "*"}
 SIGN = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
@@ -71,7 +71,7 @@ def _mutant(
     }
 
 
-def _mistakes(function: ast.AST, text: str, starts: list[int]) -> Iterator[tuple[str, ast.AST, str]]:
+def _mistakes(function: ast.FunctionDef, text: str, starts: list[int]) -> Iterator[tuple[str, ast.AST, str]]:
     """Yield (kind, node, what stands in its place) for one function."""
 
     def said(node: ast.AST) -> str:
@@ -147,7 +147,7 @@ def _in_call(node: ast.Call, said: Any) -> Iterator[tuple[str, ast.AST, str]]:
 
 def _receiver(node: ast.Call, said: Any) -> str:
     """Return what a method is called of, with the parentheses around it, which belong to no node."""
-    return said(node.func)[: -len(node.func.attr)].rstrip().removesuffix(".")
+    return said(node.func)[: -len(cast("ast.Attribute", node.func).attr)].rstrip().removesuffix(".")
 
 
 def _between(node: ast.AST, left: ast.AST, right: ast.AST, old: str, new: str, said: Any) -> str:
@@ -204,7 +204,7 @@ def _forwards(trees: Iterable[ast.Module]) -> dict[str, str]:
     return found
 
 
-def _assigned_before(function: ast.AST, statement: ast.stmt) -> list[ast.stmt]:
+def _assigned_before(function: ast.AST, statement: ast.Assign) -> list[ast.stmt]:
     """Return the last assignment of the same variable before one, where there is any."""
     found = [
         other
@@ -235,7 +235,7 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
         inside += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
 
 
-def _statement(function: ast.AST, node: ast.AST) -> ast.stmt:
+def _statement(function: ast.AST, node: Any) -> ast.stmt:
     """Return the innermost statement that a node lies in."""
     around = [s for s in _statements(function) if s.lineno <= node.lineno and (s.end_lineno or 0) >= node.end_lineno]
     return max(around, key=lambda s: (s.lineno, -(s.end_lineno or 0)))
@@ -248,6 +248,6 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _span(node: ast.AST, starts: list[int]) -> tuple[int, int]:
+def _span(node: Any, starts: list[int]) -> tuple[int, int]:
     """Return where a node's text starts and ends; the files are ASCII, so that columns are characters."""
     return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset

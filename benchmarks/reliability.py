@@ -18,10 +18,12 @@ from unittest import mock
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from manifests import of_outputs
+
 from bisect_tool import Capture
-from bisect_tool.captures.manifest import FORMAT
 from bisect_tool.captures.owned import whole_or_absent
-from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.worker.arrays import measure
 from bisect_tool.worker.arrays.shards import OpenShards, ShardWriter
 
@@ -95,8 +97,7 @@ def opening(folder: Path, calls: int) -> None:
         writer = ShardWriter(str(new))
         outputs = {f"m{number}": writer.add(np.full(3, number, np.float32)) for number in range(calls)}
         writer.flush()
-        (new / "manifest.json").write_text(json.dumps(manifest(writer, outputs)))
-        seal_manifest(new, recipe="made", model="ref", model_options={}, recipe_folder="", spec={})
+        (new / "manifest.json").write_text(json.dumps(of_outputs(outputs, writer)))
     size = (folder / str(calls) / "manifest.json").stat().st_size / 1e6
     seconds = []
     for _ in range(ROUNDS):
@@ -104,34 +105,6 @@ def opening(folder: Path, calls: int) -> None:
         Capture.open(folder / str(calls))
         seconds.append(time.process_time() - start)
     print(f"opening a capture of {calls:,} calls ({size:.0f} MB of manifest): {min(seconds):.2f} s of processor time")
-
-
-def manifest(writer: ShardWriter, outputs: dict[str, str]) -> dict:
-    """Return the manifest of a capture in which every tensor is a module's output."""
-    module = {"class": "M", "library": True, "leaf": True, "training": True, "settings": {}}
-    worker = {"framework": "torch", "version": "0", "python": "3", "seconds": 0.0, "sources": ""}
-    described = {**worker, "modules": [{"name": name, **module} for name in outputs], "state": [], "batch": []}
-    call = {"leaf": True, "inputs": {"list": []}, "state": {}}
-    empty = {key: {} for key in ("not_scalar", "excerpts", "skipped", "state", "seconds", "left", "bytes", "sources")}
-    noise = {"rounding": 2e-5, "draws": 4, "targets": {"loss": 1e-4}, "sites": {}, "loss": {"loss": 1e-7}, "exact": {}}
-    return {
-        **empty,
-        "format": FORMAT,
-        "described": described,
-        "targets": {"loss": 1.0},
-        "sites": [{"site": name, "module": name, **call, "output": {"tensor": key}} for name, key in outputs.items()],
-        "calls": dict.fromkeys(outputs),
-        "variables": [],
-        "caught": [],
-        "batch": {"dict": []},
-        "draws": [],
-        "tensors": writer.table,
-        "noise": noise,
-        "spread": {"seeds": [], "targets": [], "state": {}},
-        "gradients": None,
-        "stirred": None,
-        "not_stirred": "nothing to stir",
-    }
 
 
 @contextlib.contextmanager

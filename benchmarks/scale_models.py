@@ -29,7 +29,7 @@ class Chain(torch.nn.Module):
     def forward(self, x):
         """Run block after block."""
         for stage in self.stages:
-            for block in stage:
+            for block in stage:  # type: ignore[attr-defined]
                 x = block(x)
         return x
 

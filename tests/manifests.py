@@ -16,6 +16,7 @@ from bisect_tool.pairing.names import match_described
 from bisect_tool.pairing.pair import Pair
 from bisect_tool.sealed import FIELD, seal
 from bisect_tool.worker.arrays import measure
+from bisect_tool.worker.arrays.shards import ShardWriter
 
 SHARD = "shard-0000.safetensors"
 TENSORS = {
@@ -108,6 +109,16 @@ def manifest(model: dict, **fields: Any) -> dict:
         **fields,
     }
     return {**data, "checksum": checksum(data)}
+
+
+def of_outputs(outputs: Mapping[str, str], writer: ShardWriter) -> dict:
+    """Return the manifest of a capture in which each tensor that was written is the output of a module of its own."""
+    return manifest(
+        described([module(name) for name in outputs]),
+        sites=[site(name, {"tensor": key}) for name, key in outputs.items()],
+        calls=dict.fromkeys(outputs),
+        tensors=writer.table,
+    )
 
 
 def checksum(data: Mapping[str, Any]) -> str:
