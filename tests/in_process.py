@@ -59,7 +59,7 @@ class InProcess:
         adapter = adapter_of("torch")
         adapter.prepare()
         self._session = asked = operations.Session(adapter, Silent(), [])
-        asked._rebuild = lambda seed: build.build(adapter, function, {**options, "seed": seed})
+        asked._rebuild = lambda seed: build.build(adapter, function, {**options, "seed": seed}, asked._model.held)
         asked._model, seconds = build.timed(build.build, adapter, function, dict(options))
         asked._lines = _no_lines()
         asked._reads = SimpleNamespace(described=dict)  # type: ignore[assignment]

@@ -31,7 +31,7 @@ class Data(BaseModel):
 class ModuleEntry(Data):
     """One module with its own settings; ``arguments`` are the names of what its code takes by position.
 
-    ``inherits``: that code is the framework's own, whoever's class it is.
+    ``inherits``: that code is the framework's own, whoever's class it is. ``held``: ``build`` did not return it, nor what it lies in.
     """
 
     name: str
@@ -42,6 +42,7 @@ class ModuleEntry(Data):
     settings: dict[str, Any]
     arguments: tuple[str, ...] = ()
     inherits: bool = False
+    held: bool = False
 
 
 class StateEntry(Data):

@@ -19,7 +19,7 @@ from bisect_tool.errors import BisectError
 from bisect_tool.frameworks import Kernels, known_framework
 from bisect_tool.recipes.load import ModelSpec, Recipe
 from bisect_tool.renderers.words import shown
-from bisect_tool.sentences.spelling import counted
+from bisect_tool.sentences.spelling import counted, listed
 from bisect_tool.workers.failures import Program
 from bisect_tool.workers.start import build_model, program_of, start_worker
 
@@ -94,18 +94,21 @@ def _built(name: str, described: Described) -> Row:
             hint="return under `modules` the modules that hold them, and register what they keep in plain lists",
         )
         return _row(name, "build", error=error)
-    return _row(name, "build", f"{number}, {len(described.state)} parameters and buffers")
+    held = [module.name for module in described.modules if module.held]
+    more = f"; called by step, though not returned: {listed(held)}" if held else ""
+    return _row(name, "build", f"{number}, {len(described.state)} parameters and buffers{more}")
 
 
 def _stepped(name: str, described: Described, reply: dict[str, Any]) -> Row:
-    called = {module.split(".")[0] for module in reply["called"]}
+    held = {module.name for module in described.modules if module.held}
+    called = {module.split(".")[0] for module in reply["called"] if module not in held}
     if not called:
         error = BisectError(
             f"step calls none of its modules ({counted(len(described.modules), 'module')})",
             hint="return under `modules` the very modules that step calls, not copies of them nor what they are wrapped in",
         )
         return _row(name, "step", error=error)
-    idle = dict.fromkeys(module.name.split(".")[0] for module in described.modules)
+    idle = dict.fromkeys(module.name.split(".")[0] for module in described.modules if not module.held)
     targets = "targets: " + (", ".join(reply["targets"]) or "no scalar among what it returned")
     return _row(
         name, "step", targets + "".join(f"; no module of {root!r} is called" for root in idle if root not in called)

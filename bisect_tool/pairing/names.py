@@ -78,6 +78,7 @@ def match(
     _drop_contradicted(modules, state)
     named = frozenset(modules)
     _follow_parameters(modules, state, port_names)
+    _follow_classes(modules, ours, theirs, state, lost)
     _follow_parents(modules, [name for name in names if name not in lost | places.moved.keys()], port_names)
     taken = set(state.values())
     return Matching(
@@ -249,6 +250,33 @@ def _follow_parameters(modules: dict[str, str], state: Mapping[str, str], port_n
         best = counter.most_common(1)[0][0]
         if ours not in modules and best in port_names and best not in modules.values():
             modules[ours] = best
+
+
+def _follow_classes(
+    modules: dict[str, str], ours: Side, theirs: Side, state: Mapping[str, str], lost: Collection[str]
+) -> None:
+    """Pair what lies in no other module and is the only one of its class that is left: first with its last name, then at all."""
+    for last in (True, False):
+        left = _only_ones(ours, modules.keys() | lost, last=last)
+        right = _only_ones(theirs, modules.values(), last=last)
+        pairs = ((name, right[kind]) for kind, name in left.items() if kind in right)
+        modules.update({name: port_name for name, port_name in pairs if _agree(ours, theirs, (name, port_name), state)})
+
+
+def _only_ones(side: Side, taken: Collection[str], *, last: bool) -> dict[tuple[str, str], str]:
+    kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, class_ in side.classes.items():
+        if class_ and name not in taken and parent_of(name) not in side.classes:
+            kinds[class_, name.rpartition(".")[2] if last else ""].append(name)
+    return {kind: names[0] for kind, names in kinds.items() if len(names) == 1}
+
+
+def _agree(ours: Side, theirs: Side, pair: tuple[str, str], state: Mapping[str, str]) -> bool:
+    """Tell whether no tensor in one of two modules has its partner outside the other."""
+    inside, port_inside = (
+        {f"{name}.{tensor}" for tensor, _ in side.inside(name)} for side, name in zip((ours, theirs), pair, strict=True)
+    )
+    return all((name in inside) == (port_name in port_inside) for name, port_name in state.items())
 
 
 def _follow_parents(modules: dict[str, str], names: Sequence[str], port_names: set[str]) -> None:

@@ -64,7 +64,7 @@ class Session:
         self._reads = reads.Reads([folder, *self._path])
         with self._reads.noted():
             function = self._adapter.load_entry(folder, entry, compiling)
-        self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed))
+        self._rebuild = lambda seed: build.build(self._adapter, function, dict(options, seed=seed), self._model.held)
         self._memory = {}
         with self._reads.noted():
             self._model, seconds = build.timed(build.build, self._adapter, function, options)

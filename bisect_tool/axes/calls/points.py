@@ -14,7 +14,8 @@ from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
 from bisect_tool.errors import BisectError, CaptureError
-from bisect_tool.pairing.pair import batch_differs
+from bisect_tool.frameworks import known_framework
+from bisect_tool.pairing.pair import Pair, batch_differs
 from bisect_tool.questions.question import Question
 from bisect_tool.questions.tolerance import MOST_SUM_ERROR, SAFETY, Interval, code_interval, loss_interval
 from bisect_tool.search.verdict import Verdict
@@ -188,7 +189,19 @@ def _unknown_to_step(case: Case) -> Iterator[str]:
     calls = case.capture.manifest.calls
     tops = [call for call, around in calls.items() if around is None and case.port.port_call(call) is None]
     parts = batch_differs(case.pair)
-    if tops:
+    if tops and _calls_others(case.pair):
         yield sentences.outermost_not_given(tops)
     if parts:
         yield sentences.batch_not_given(sorted(parts))
+
+
+def _calls_others(pair: Pair) -> bool:
+    """Tell whether the port may call modules that stand for none of the reference's: one of them may be one that lacks a partner.
+
+    One that ``build`` did not return is code of whoever holds it, as a function is. Where there is no other, so is what the
+    reference has a module for.
+    """
+    known = {*pair.matching.modules, *(entry.module for entry in pair.reference.sites)}
+    known |= {entry.name for entry in pair.port.modules if entry.held}
+    hides = known_framework(pair.port.framework).hides_calls
+    return hides or any(module_of(Site(call)) not in known for call in pair.calls)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Tuple
 
 from ..adapters.adapter import Adapter, Module
 from ..arrays import trees
-from .build import Model
+
+if TYPE_CHECKING:
+    from .build import Model
 
 COPIED = (list, dict, set, collections.deque, collections.OrderedDict, collections.defaultdict)
 Kept = Tuple[Dict[str, Any], Dict[str, Any], List[Tuple[Any, Any]]]
@@ -44,11 +46,18 @@ def _is_plain(adapter: Adapter, value: Any) -> bool:
 
 @contextlib.contextmanager
 def kept(model: Model, module: Module | None = None) -> Iterator[None]:
-    """Put back what a module, those in it and those around it have as attributes, when the block is over; all without one.
+    """Put back what a module, those in it and those around it have as attributes, when the block is over; all without one."""
+    with put_back([each.__dict__ for each in (_all(model) if module is None else _near(model, module))]):
+        yield
+
+
+@contextlib.contextmanager
+def put_back(objects: Iterable[Dict[str, Any]]) -> Iterator[None]:
+    """Let objects, each the dict of its attributes, have those again when the block is over that they have now.
 
     Lists, dicts and sets get back what they held. What lies deeper, or in other objects, stays as code leaves it.
     """
-    before = [_held(each.__dict__) for each in (_all(model) if module is None else _near(model, module))]
+    before = [_held(each) for each in objects]
     try:
         yield
     finally:

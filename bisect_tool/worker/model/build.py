@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 import numpy as np
 
 from ..adapters.adapter import Adapter, Module, Optimizer, Tensor
 from ..arrays import Array, trees
 from ..failures import RecipeError
-from . import calls
+from . import calls, held
 from .draws import Draws
 
 Result = TypeVar("Result")
@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 class Model:
     """A built model: ``roots`` (name to module), ``tree``, ``batch``, ``step`` and its untouched ``own`` state.
 
+    ``held`` are the roots that ``build`` did not return, see ``beside``.
     ``optimizer`` is what the recipe trains it with, None where it does not say. ``draws`` is what becomes of the random numbers
     that a step draws.
     """
@@ -32,9 +33,11 @@ class Model:
         batch: Any,
         step: Callable[[Any], Any],
         optimizer: Optimizer = None,
+        held: Collection[str] = (),
     ) -> None:
         self.adapter = adapter
         self.roots = roots
+        self.held = held
         self.tree = adapter.module_tree(roots)
         _check_names([name for name, _, _ in self.tree])
         self.batch = batch
@@ -64,6 +67,11 @@ class Model:
         self.own = {name: adapter.to_numpy(tensor) for name, (tensor, _, _) in self.state.items()}
         self.kept = {name: adapter.kept(tensor) for name, (tensor, _, _) in self.state.items()}
         self._optimizer_state = None if optimizer is None else adapter.optimizer_state(optimizer)
+
+    def beside(self, modules: Mapping[str, Module]) -> Model:
+        """Return the model with more modules, which something else than a module holds."""
+        roots = {**self.roots, **modules}
+        return Model(self.adapter, roots, self.batch, self.step, self.optimizer, [*modules])
 
     def fresh_batch(self) -> Any:
         """Return a copy of the batch: a step may change the one it is given."""
@@ -162,8 +170,14 @@ def accepted_options(function: Callable[..., Any]) -> list[str] | None:
     return [p.name for p in parameters]
 
 
-def build(adapter: Adapter, function: Callable[..., Any], options: Mapping[str, Any]) -> Model:
-    """Call ``build(**options)`` and return a Model. Raises RecipeError naming every mistake at once."""
+def build(
+    adapter: Adapter, function: Callable[..., Any], options: Mapping[str, Any], called: Collection[str] | None = None
+) -> Model:
+    """Call ``build(**options)`` and return a Model. Raises RecipeError naming every mistake at once.
+
+    Modules that ``step`` calls and ``build`` does not return are part of it, see ``held``. Which ones, a run of ``step`` tells where
+    ``called`` does not, which has their names in a model built before.
+    """
     _check_options(accepted_options(function), options)
     adapter.seed(0)
     built = function(**options)
@@ -175,7 +189,15 @@ def build(adapter: Adapter, function: Callable[..., Any], options: Mapping[str, 
     optimizer = built.get("optimizer")
     if optimizer is not None:  # what it starts with would else be computed, and compiled, in the middle of a probe
         adapter.sync([tensor for _, tensor in trees.leaves(vars(optimizer), adapter.is_tensor)])
-    return Model(adapter, built["modules"], built["batch"], built["step"], optimizer)
+    return _with_held(Model(adapter, built["modules"], built["batch"], built["step"], optimizer), called)
+
+
+def _with_held(model: Model, called: Collection[str] | None) -> Model:
+    others = held.found(model.adapter, model.step, model.tree)
+    if not others.modules:
+        return model
+    known = held.called(model.beside(others.modules), others) if called is None else called
+    return model.beside({name: module for name, module in others.modules.items() if name in known})
 
 
 def _enclosing(name: str) -> list[str]:

@@ -44,6 +44,7 @@ def _modules(model: Model) -> list[dict[str, Any]]:
             "settings": adapter.settings(module),
             "arguments": arguments.parameters(getattr(module, adapter.METHOD)),
             "inherits": _inherits(adapter, module),
+            "held": any(name == root or name.startswith(root + ".") for root in model.held),
         }
         for name, module, leaf in model.tree
     ]
