@@ -40,6 +40,16 @@ def test_a_model_of_which_nothing_can_be_compared_is_not_well(desk: Desk, change
     assert "`modules`" in found[what]["next"]
 
 
+def test_what_step_calls_and_build_does_not_return_is_listed(desk: Desk) -> None:
+    """It is compared as the rest is; but with a copy of the net beside, nothing is right."""
+    held = (("def build(", "ACT = nn.Tanh()\n\n\ndef build("), ("torch.tanh(self", "ACT(self"))
+    desk.write(port=changed(*held))
+    build = "4 modules, 4 parameters and buffers; called by step, though not returned: ACT"
+    assert rows(desk, 0)["build"]["found"] == build
+    desk.write(port=changed(*held, IDLE, ('{"net": net}', '{"copy": other}')))
+    assert rows(desk, 2)["step"]["found"].startswith("step calls none of its modules")
+
+
 def test_a_root_that_is_not_called_is_said(desk: Desk) -> None:
     """Its parameters may be read by other code, so it is no mistake by itself."""
     desk.write(port=changed(IDLE, ('{"net": net}', '{"net": net, "other": other}')))

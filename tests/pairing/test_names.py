@@ -380,3 +380,36 @@ def test_sisters_that_drawn_numbers_alone_tell_apart_are_known(prefixes, order, 
     found = paired(drawn("", "qkv"), theirs)
     assert set(found.how.values()) == {"values"}
     assert found.alike == ((frozenset({"net.q", "net.k", "net.v"}),) if doubted else ())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pairs"),
+    [
+        ({"crit.bce": "BCELoss"}, {"loss.bce": "bceloss"}, {"crit.bce": "loss.bce"}),
+        ({"crit.bce": "BCELoss"}, {"loss.cls": "BCELoss"}, {"crit.bce": "loss.cls"}),
+        ({"crit.bce": "BCELoss"}, {"loss.bce": "L1Loss"}, {}),
+        (
+            {"c.cls": "BCELoss", "c.obj": "BCELoss"},
+            {"l.obj": "BCELoss", "l.a": "BCELoss"},
+            {"c.obj": "l.obj", "c.cls": "l.a"},
+        ),
+        ({"c.cls": "BCELoss", "c.obj": "BCELoss"}, {"l.a": "BCELoss", "l.b": "BCELoss"}, {}),
+        ({"net": "Net", "net.act": "GELU"}, {"model": "Model", "model.gelu": "GELU"}, {}),
+    ],
+)
+def test_what_lies_in_no_module_is_paired_by_its_class(ours, theirs, pairs):
+    """Where it is the only one of it that is left, or that has this last name."""
+    assert by_class([module(*each) for each in ours.items()], [module(*each) for each in theirs.items()]) == pairs
+
+
+def by_class(ours, theirs, ours_state=(), theirs_state=()):
+    """Return which modules of two sides are paired."""
+    reference = Manifest.model_validate(manifest(described(ours, ours_state)))
+    return match_described(reference, Described.model_validate(described(theirs, theirs_state)), []).modules
+
+
+def test_a_tensor_that_has_its_partner_elsewhere_speaks_against_a_class():
+    """Then the modules are others."""
+    theirs = [module("l.bce", "BCELoss"), module("l.ce", "CELoss")]
+    state = [tensor("c.bce.weight", [3])], [tensor("l.ce.weight", [3])]
+    assert by_class([module("c.bce", "BCELoss")], theirs, *state).get("c.bce") != "l.bce"

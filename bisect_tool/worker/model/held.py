@@ -72,25 +72,21 @@ class Found:
                 continue
             parts = self._adapter.module_tree({name: part})
             has_some = has_parameters(self._adapter, parts)
-            if has_some and not any_state:
-                done += (name + ".",)
-            elif name and (has_some or self._adapter.is_library(part)) and self._is_free(parts):
+            known = any(id(each) in self._known for _, each, _ in parts)
+            if not name or known or not (has_some or self._adapter.is_library(part)):
+                yield name, part
+                continue
+            done += (name + ".",)
+            if (any_state or not has_some) and self._are_free([inner for inner, _, _ in parts]):
                 _read(self._adapter, parts)
                 self.modules[name] = part
                 self._names.update(inner for inner, _, _ in parts)
                 self._known.update(id(each) for _, each, _ in parts)
-                done += (name + ".",)
-            else:
-                yield name, part
 
-    def _is_free(self, parts: Tree) -> bool:
-        """Tell whether nothing in a module is known, and all in it has a name that no other has and that is one."""
-        names = {name for name, _, _ in parts}
-        return (
-            names.isdisjoint(self._names)
-            and not any(id(module) in self._known for _, module, _ in parts)
-            and not any(mark in name for name in names for mark in "#:|")
-            and all(name.isprintable() for name in names)
+    def _are_free(self, names: List[str]) -> bool:
+        """Tell whether names are such, and no other module's."""
+        return self._names.isdisjoint(names) and all(
+            name.isprintable() and not any(mark in name for mark in "#:|") for name in names
         )
 
 
