@@ -81,7 +81,13 @@ def settings(module: Module) -> dict[str, Any]:
     found = attributes.settings(module, jittor.Module, _NO_SETTINGS)
     for child in [] if _opens(module) else filter(is_module, vars(module).values()):
         found.update(settings(child))
+    if _is_loss(module) and "size_average" in found:
+        found["reduction"] = "mean" if found.pop("size_average") else "sum"
     return found
+
+
+def _is_loss(module: Module) -> bool:
+    return is_library(module) and type(module).__name__.endswith("Loss")
 
 
 def training(module: Module) -> bool:
@@ -92,14 +98,15 @@ def training(module: Module) -> bool:
 def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
     """Yield (key, tensor, kind, trainable) for the Vars that belong to this module itself.
 
-    Jittor has no buffers: running statistics are told by name, other constants by ``stop_grad``.
+    Jittor has no buffers: running statistics are told by name, what weighs the classes of a loss by that, other constants by
+    ``stop_grad``.
     """
     for key, value in _store(module).items():
         if is_tensor(value) and not str(key).startswith("_"):
-            running = key in ("running_mean", "running_var")
+            constant = _is_loss(module) or key in ("running_mean", "running_var")
             stopped = value.is_stop_grad()
-            kind = "buffer" if running or (stopped and training(module)) else "parameter"
-            yield str(key), value, kind, not running and not stopped
+            kind = "buffer" if constant or (stopped and training(module)) else "parameter"
+            yield str(key), value, kind, not constant and not stopped
 
 
 def hidden(tree: Tree) -> Callable[[Collection[str]], list[str]]:

@@ -37,8 +37,7 @@ def inside(adapter: Adapter, path: str, value: Any) -> Iterator[Named]:
         names = getattr(type(value), "_fields", range(len(value)))
         yield from ((_at(path, name), one) for name, one in zip(names, value))
     elif adapter.is_module(value):
-        yield from ((_at(path, key), one) for key, one in vars(value).items() if key[:1] != "_")
-        yield from _of_class(path, type(value))
+        yield from () if adapter.is_library(value) else _of_module(path, value)
     elif isinstance(value, NAMESPACES) or _is_own(type(value).__module__):
         yield from ((_at(path, key), one) for key, one in _attributes(value).items())
         yield from _of_class(path, type(value))
@@ -59,6 +58,12 @@ def _attributes(value: Any) -> Dict[str, Any]:
             except AttributeError:  # not assigned yet, or spelled otherwise
                 continue
     return found
+
+
+def _of_module(path: str, module: Any) -> Iterator[Named]:
+    """Yield what a module of the user's own keeps beside its state. The framework's may keep its settings in another one."""
+    yield from ((_at(path, key), one) for key, one in vars(module).items() if key[:1] != "_")
+    yield from _of_class(path, type(module))
 
 
 def _of_class(path: str, kind: type) -> Iterator[Named]:

@@ -40,6 +40,7 @@ def build(seed=0):
         "mean": nn.AvgPool2d(2, 2),
         "conv": nn.Conv1d(2, 3, 1),
         "lstm": nn.LSTM(2, 2),
+        "bce": nn.BCEWithLogitsLoss(pos_weight=jittor.ones(3), size_average=False),
         "some": nn.Sequential(nn.Linear(2, 2), nn.Relu()),
     }
     parts["some"].np, parts["block"].type = 4, "models.BasicBlock"
@@ -82,6 +83,14 @@ def test_settings_are_what_the_classes_assign(described: Described) -> None:
     assert found["max"]["kernel_size"] == found["mean"]["stride"] == [2, 2]
     assert found["block"]["stride"] == 1
     assert not {"np", "type"} & {*found["some"], *found["block"]}
+
+
+def test_a_loss_has_buffers_and_a_reduction_as_torch_s_has(described: Described) -> None:
+    """What weighs the classes trains nowhere, though Jittor lists it among the parameters."""
+    (weight,) = (entry for entry in described.state if entry.name.startswith("bce."))
+    assert (weight.name, weight.kind, weight.trainable) == ("bce.pos_weight", "buffer", False)
+    (settings,) = (m.settings for m in described.modules if m.name == "bce")
+    assert (settings["reduction"], "size_average" in settings) == ("sum", False)
 
 
 def test_torch_is_loaded_where_a_port_imports_it(described: Described) -> None:
