@@ -223,6 +223,40 @@ def test_what_step_holds_and_does_not_call_is_no_part_of_the_model(recorded: Rec
     assert (found.verdict, found.preflight, found.notes) == ("agrees", (), ()), found.sentence
 
 
+class Drawn:
+    """A value that no other code can look into."""
+
+    def __init__(self, value: Any) -> None:
+        self.read = lambda: value
+
+
+class Opaque(nn.Module):
+    """Gives such a one; ``gain`` may be wrong."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, out: Any, _y: Any) -> Any:
+        """Compute."""
+        value = Drawn(self.gain * out.square().mean())
+        return _Both(value)
+
+
+class _Both:
+    def __init__(self, value: Drawn) -> None:
+        self.value = value
+
+    def __iter__(self) -> Any:
+        return iter((self.value.read(), self.value.read()))
+
+
+def test_a_call_that_has_a_partner_and_cannot_be_given_leaves_the_code_around_in_doubt(recorded: Recorded) -> None:
+    """What it gives is no tensor: the fault may lie in it, and no other call of the port may be it."""
+    found = report(recorded(make=Opaque, others="criterion"), make=Opaque, others="criterion", gain=2.0)
+    assert (found.verdict, proved(found)) == ("inconclusive", []), found.sentence
+
+
 LINES = """
 import torch
 import torch.nn.functional as F

@@ -189,7 +189,9 @@ def _unknown_to_step(case: Case) -> Iterator[str]:
     calls = case.capture.manifest.calls
     tops = [call for call, around in calls.items() if around is None and case.port.port_call(call) is None]
     parts = batch_differs(case.pair)
-    if tops and _calls_others(case.pair):
+    if not _calls_others(case.pair):
+        tops = [call for call in tops if module_of(Site(call)) in case.pair.matching.modules]
+    if tops:
         yield sentences.outermost_not_given(tops)
     if parts:
         yield sentences.batch_not_given(sorted(parts))
@@ -201,7 +203,6 @@ def _calls_others(pair: Pair) -> bool:
     One that ``build`` did not return is code of whoever holds it, as a function is. Where there is no other, so is what the
     reference has a module for.
     """
-    known = {*pair.matching.modules, *(entry.module for entry in pair.reference.sites)}
-    known |= {entry.name for entry in pair.port.modules if entry.held}
+    known = {*pair.matching.modules, *(entry.name for entry in pair.port.modules if entry.held)}
     hides = known_framework(pair.port.framework).hides_calls
     return hides or any(module_of(Site(call)) not in known for call in pair.calls)
