@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError
 
 from bisect_tool.captures.described import OptimizerGroup
-from bisect_tool.captures.manifest import Caught, Excerpt
+from bisect_tool.captures.manifest import Caught, Excerpt, WatchedFunctions
 from bisect_tool.captures.owned import temporary
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
@@ -36,11 +36,13 @@ class Asides:
 
     ``kept`` is the folder of kept readings, where files pass from the worker.
 
-    Attributes: ``unanswered``: why it could not, by the operation.
+    Attributes: ``unanswered``: why it could not, by the operation; ``watched``: which functions the last survey looked at beside
+    the recipe's.
     """
 
     def __init__(self, link: Link, naming: Naming, capture: Capture, kept: Path) -> None:
         self.unanswered: dict[str, str] = {}
+        self.watched = WatchedFunctions()
         self._link = link
         self._naming = naming
         self._capture = capture
@@ -166,6 +168,7 @@ class Asides:
 
     def _surveyed(self, found: Any) -> Survey:
         ended = list(map(str, found["ended"]))
+        self.watched = WatchedFunctions(elsewhere=found.get("elsewhere", ()), only=found.get("only", ()))
         after = last_shared(ended, self._shared)
         variables = tuple(Variable.from_json(row, after, self._shared) for row in found["variables"])
         return Survey(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import WatchedFunctions
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
 from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
@@ -20,6 +21,11 @@ class Asides(Protocol):
     @property
     def unanswered(self) -> Mapping[str, str]:
         """Why the worker could not answer, by the operation."""
+        ...
+
+    @property
+    def watched(self) -> WatchedFunctions:
+        """Which functions the last survey looked at beside the recipe's."""
         ...
 
     def values(self, intervention: Intervention, sites: Iterable[Site]) -> dict[Site, Handed]:

@@ -221,7 +221,14 @@ class Session:
         return Probe(self._model, reference, self._line, asked, self._memory, self._lines)
 
     def survey(self, patch: List[str], **how: Any) -> Data:
-        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
+        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught.
+
+        The first one runs the model once more, as it is, to learn which functions it calls.
+        """
+        if not self._lines.learnt:
+            plain = self._probe([])
+            with self._lines.learning():
+                _tried(lambda: _read(plain))
         seen = survey.Survey(self._model, self._lines)
         probe = self._probe(patch, variables=True, **how)
         error, _ = _tried(lambda: _read(probe, seen.on_assigned, seen.on_caught))
@@ -236,6 +243,7 @@ class Session:
             "conditions": seen.conditions,
             "ended": list(calls.ended()),
         }
+        found.update((name, names) for name, names in self._lines.chosen().items() if names)
         return found if error is None else dict(found, failed=failure("survey", error), raised=raised)
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:

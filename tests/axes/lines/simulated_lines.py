@@ -13,7 +13,7 @@ from simulated_case import BarePort, case_of
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.lines.search import LINES
-from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.captures.manifest import Excerpt, WatchedFunctions
 from bisect_tool.culprit import Culprit, WrongLoss
 from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.handed import Handed, Survey, Variable
@@ -67,6 +67,7 @@ class LinesPort(BarePort):
         super().__init__()
         self.asides = self
         self.unanswered: dict[str, str] = {}
+        self.watched = WatchedFunctions()
         self.reference = self.reference or right(self.lines)
         self.expected = computed(self.reference)
         self.target = self.factor * self.expected[self.reference[-1].name]
