@@ -29,6 +29,7 @@ LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
 PulledBack = Callable[[str, int], None]  # file, line
+EXPRESSION = "expression"
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
 
@@ -47,7 +48,7 @@ class Lines:
         patterns: Sequence[str],
         in_backward: Callable[[], bool] = lambda: False,
         in_transform: Callable[[], bool] = lambda: False,
-        watcher: Callable[[Callable[[str], bool]], Any] = Watcher,
+        watcher: Callable[..., Any] = Watcher,
     ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
         self._only = list(patterns)
@@ -60,6 +61,8 @@ class Lines:
         self.learnt = False  # which files elsewhere have functions that run
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
+        self._marked: dict[str, frozenset[int]] = {}
+        self._with_expressions = False
         self.watcher = watcher(self._is_watched)
 
     @contextlib.contextmanager
@@ -77,6 +80,25 @@ class Lines:
 
     def _outside(self) -> set[str]:
         return {file for file in self._called.files if not self._is_inside(file)}
+
+    def mark(self, places: Sequence[str]) -> None:
+        """Have the expressions in the statements on some more lines, as they are shown, be sites too, while ``expressions``."""
+        files = {place.file for place in self.watcher.places}
+        for line in places:
+            name, _, number = line.rpartition(":")
+            for file in files:
+                if self.shown(file) == name:
+                    self._marked[file] = self._marked.get(file, frozenset()) | {int(number)}
+        self.watcher = self._watcher(self._is_watched, lambda file: self._marked.get(file, frozenset()))
+
+    @contextlib.contextmanager
+    def expressions(self) -> Iterator[None]:
+        """Let the expressions of marked lines be sites while the block runs: else nobody looks at them."""
+        self._with_expressions = True
+        try:
+            yield
+        finally:
+            self._with_expressions = False
 
     @contextlib.contextmanager
     def watching(
@@ -96,6 +118,8 @@ class Lines:
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
             place.site = ""
             if self._in_transform() or not self._is_wanted(place):
+                return value
+            if place.kind == EXPRESSION and not self._with_expressions:
                 return value
             if self._in_backward():
                 if not place.tracked and place.kind != "parameter":
