@@ -55,24 +55,27 @@ def bisect(*words: str) -> str:
     return done.stdout
 
 
-def changed(recipe: str, fault: Any) -> tuple[dict[str, set[int]], dict[str, list[str]]]:
-    """Return the lines that a mistake writes anew, by file, and the texts of these files with it.
+Place = tuple[str, int, int]  # file, line, column
 
-    Where it only takes lines away, those around the gap count.
-    """
-    lines: dict[str, set[int]] = {}
-    texts: dict[str, list[str]] = {}
+
+def changed(recipe: str, fault: Any) -> list[tuple[Place, Place]]:
+    """Return what a mistake writes anew, from one place up to another; where it only takes away, both are one."""
+    texts: dict[str, str] = {}
+    found = []
     for edit in fault.edits:
         places = [ROOT / "recipes" / folder / edit.file for folder in (recipe, "detection")]
-        old = texts.get(edit.file) or next(p for p in places if p.exists()).read_text().splitlines()
-        new = "\n".join(old).replace(edit.old, edit.new).splitlines()
-        texts[edit.file] = new
-        for tag, _, _, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        old = texts.get(edit.file) or next(p for p in places if p.exists()).read_text()
+        start = old.index(edit.old)
+        texts[edit.file] = new = old.replace(edit.old, edit.new)
+        for tag, _, _, first, last in difflib.SequenceMatcher(None, edit.old, edit.new, autojunk=False).get_opcodes():
             if tag != "equal":
-                lines.setdefault(edit.file, set()).update(
-                    range(first + 1, last + 1) if last > first else (first, first + 1)
-                )
-    return lines, texts
+                found.append((_place(edit.file, new, start + first), _place(edit.file, new, start + last)))
+    return found
+
+
+def _place(file: str, text: str, offset: int) -> Place:
+    before = text[:offset]
+    return file, before.count("\n") + 1, offset - (before.rfind("\n") + 1)
 
 
 def row(recipe: str, name: str, fault: Any, captures: str) -> list[str]:
@@ -81,17 +84,31 @@ def row(recipe: str, name: str, fault: Any, captures: str) -> list[str]:
                  "--option", SIZE, "--option", f"fault={name}")  # fmt: skip
     report = json.loads(out)
     if len(report["culprits"]) != 1 or not report["culprits"][0]["line"]:
-        return [name, report["verdict"], "-", "-", ""]
+        return [name, report["verdict"], "-", "none", "-", "", ""]
     line = report["culprits"][0]["line"]
-    truth, _ = changed(recipe, fault)
+    truth = changed(recipe, fault)
     named = (line["port"]["file"].rpartition("/")[2], line["port"]["line"])
     others = [
         (file.rpartition("/")[2], int(number)) for file, _, number in (p.rpartition(":") for p in line["unclear"])
     ]
-    is_named = named[1] in truth.get(named[0], ())
-    is_listed = is_named or any(number in truth.get(file, ()) for file, number in others)
-    return [name, "named" if is_named else "listed" if is_listed else "not", str(len(others)), f"{named[0]}:{named[1]}",
-            " ".join(f"{file}:{sorted(numbers)}" for file, numbers in truth.items())]  # fmt: skip
+    exact = {(file, n) for (file, first, _), (_, last, _) in truth for n in range(first, last + 1)}
+    is_named = named in exact
+    is_listed = is_named or bool(exact & set(others))
+    marks = [mark["span"] for mark in line["port_marks"]]
+    is_marked = bool(marks) and any(
+        begin[0] == named[0] and (first, start) <= end[1:] and begin[1:] <= (last, after)
+        for begin, end in truth
+        for first, start, last, after in marks
+    )
+    return [
+        name,
+        "named" if is_named else "listed" if is_listed else "not",
+        str(len(others)),
+        "right" if is_marked else "wrong" if marks else "none",
+        f"{named[0]}:{named[1]}",
+        " ".join(sorted({f"{file}:{line}" for (file, line, _), _ in truth})),
+        "; ".join(mark["text"] for mark in line["port_marks"]),
+    ]
 
 
 def main() -> None:
@@ -102,7 +119,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as captures:
         for recipe in asked.recipes:
-            table = Table("mistake", "its line is", "others", "named", "changed", title=recipe)
+            table = Table("mistake", "its line is", "others", "expression", "named", "changed", "marked", title=recipe)
             bisect("capture", "--recipe", recipe, "--captures", captures, "--option", SIZE)
             rows = []
             for name, fault in faults(recipe).items():
@@ -113,6 +130,8 @@ def main() -> None:
                 table.add_row(*cells)
             Console().print(table)
             sharp = sum(cells[1] == "named" and int(cells[2]) <= FEW for cells in rows)
+            marked = sum(cells[3] == "right" for cells in rows)
+            print(f"{recipe}: {marked} of {len(rows)} mark an expression that the mistake changed")
             print(f"{recipe}: {sharp} of {len(rows)} name the statement with at most {FEW} other lines")
 
 

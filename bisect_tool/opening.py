@@ -47,7 +47,7 @@ def open_port(
     """Open a port of a captured reference; its process ends with the block.
 
     ``recipe`` is a checked recipe, its folder, or its name in ``recipes/``; ``options`` go to the model's ``build``. Readings are
-    kept in ``probes`` (beside the capture), so that no probe is asked twice. Raises BisectError for a mistake in the recipe, or
+    kept in ``probes`` (beside the capture), so that no probe is asked twice. The reference itself may be the model. Raises BisectError for a mistake in the recipe, or
     a capture of another one.
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(os.fspath(recipe), Path.cwd()))
@@ -55,7 +55,8 @@ def open_port(
     given = dict(options or {})
     words = [loaded.name, model, loaded.model(model).model_dump_json(), as_words(given)]
     start = _starting(loaded, model, given, listener)
-    port = WorkerPort.open(start, capture, loaded.names.rename, probes or capture.folder.parent / "probes", words)
+    rename = () if model == capture.manifest.model else loaded.names.rename
+    port = WorkerPort.open(start, capture, rename, probes or capture.folder.parent / "probes", words)
     try:
         yield port
     except BaseException:

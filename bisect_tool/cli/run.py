@@ -124,8 +124,14 @@ def run(
         )
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
+            again = partial(open_port, model=reference, options=capture.manifest.model_options, probes=home / "probes")
             with Interrupt(progress.note) as interrupt:
-                found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
+                found = search(
+                    port,
+                    capture,
+                    listening=_listening(progress, interrupt, debug=debug),
+                    reference=lambda: again(loaded, capture, listener=progress.listener(reference, timeout)),
+                )
             report = _completed(found, port, options, changes)
         path = _saved(report, home / "reports", model, target, reference, rtol)
     _print(report, path, progress, interrupt, json_=json_, debug=debug)

@@ -9,7 +9,7 @@ from bisect_tool.captures.described import Described
 from bisect_tool.captures.manifest import WatchedFunctions
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
+from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Values, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sites import Site
@@ -44,6 +44,10 @@ class Asides(Protocol):
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
     ) -> dict[Site, Site]:
         """Run one probe and pair variables of the port with those of the reference's that have the same values."""
+        ...
+
+    def expressions(self, intervention: Intervention, lines: Iterable[str]) -> Values:
+        """Run one probe and return what the expressions in the statements on some lines give."""
         ...
 
     def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:

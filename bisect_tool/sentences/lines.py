@@ -152,6 +152,13 @@ def swallowed(raised: str, error: str, message: str, caught: str) -> str:
     return f"{raised} raised {error}: {message}; caught at {caught}, and the run went on"
 
 
+def expressions(port: Sequence[str], reference: Sequence[str]) -> str:
+    """Say which expressions make another value of right ones; those of the reference may be none."""
+    is_what, gives = ("it is", "gives") if len(port) == 1 else ("they are", "give")
+    beside = f"; the reference has {listed(reference)}" if reference else ""
+    return f"{listed(port)}: all that {is_what} computed of is right, and what {'it' if len(port) == 1 else 'they'} {gives} is not{beside}"
+
+
 def watched_elsewhere(ours: Sequence[str], theirs: Sequence[str]) -> str:
     """Say which files beside the recipe's had their variables compared."""
     sides = [("reference", ours), ("port", theirs)]

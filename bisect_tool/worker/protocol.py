@@ -138,6 +138,12 @@ REQUESTS: Dict[str, Request] = {
     "identify": Request(
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
     ),
+    "expressions": Request(
+        "expressions",
+        {**PATCH, "lines": "names", "file": "text"},
+        may=INTERVENTION,
+        reply={"rows": "list", "cut": "flag"},
+    ),
     "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
     "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}, reply_may=READING_MAY),
     "pull_pieces": Request(

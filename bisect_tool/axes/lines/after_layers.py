@@ -10,6 +10,7 @@ import numpy as np
 from bisect_tool.axes.lines import findings
 from bisect_tool.axes.lines.blame import blamed, blamed_line
 from bisect_tool.axes.lines.healing import healing, several, wrong
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import LineProbes, beside, open_probes
 from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.captures.reader import tensor_keys
@@ -130,5 +131,5 @@ def _unplaced(probes: LineProbes, loss: WrongLoss, last: Statement | None = None
     return dataclasses.replace(
         loss,
         findings=(*loss.findings, *seen, *findings.swallowed(probes.lines), *findings.not_watched(probes.lines)),
-        line=None if last is None else findings.line(probes, last),
+        line=None if last is None else with_marks(probes, last, findings.line(probes, last)),
     )

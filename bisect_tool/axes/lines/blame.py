@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from bisect_tool.axes.lines import findings
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import LineProbes, beside
 from bisect_tool.axes.lines.statements import Statement
 from bisect_tool.culprit import WrongLine
@@ -40,7 +41,7 @@ def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Seque
             *findings.context(probes, first),
             *findings.swallowed(probes.lines),
         ),
-        line=findings.line(probes, first),
+        line=with_marks(probes, first, findings.line(probes, first)),
     )
 
 

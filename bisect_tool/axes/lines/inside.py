@@ -6,6 +6,7 @@ import dataclasses
 
 from bisect_tool.axes.lines import findings
 from bisect_tool.axes.lines.healing import healing
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import Judge, LineProbes, open_probes
 from bisect_tool.axes.lines.statements import SharedLines
 from bisect_tool.culprit import Culprit, WrongCaller
@@ -38,7 +39,7 @@ def with_line(culprit: Culprit, probes: LineProbes, given: Intervention | None =
     if not held:
         return culprit
     known = [f for s in held for f in (*findings.said(probes, s), *findings.context(probes, s))]
-    line = findings.line(probes, held[0])
+    line = with_marks(probes, held[0], findings.line(probes, held[0]))
     earlier = None
     if given is not None and len(held) == 1:
         lines = dataclasses.replace(probes.lines, layers=given)

@@ -64,7 +64,10 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     trace = case.trace
     if isinstance(culprit, WrongLoss):
         return lines_after_layers(
-            perfect, culprit, case.asked, look_at(case.port, case.capture, _with_all_layers(case))
+            perfect,
+            culprit,
+            case.asked,
+            look_at(case.port, case.capture, _with_all_layers(case), reference=case.reference),
         )
     if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
         return (_with_lines_of_pieces(case, culprit),)
@@ -152,7 +155,8 @@ def _probes_at(
     own = {*outer, *trace.chain(seen)[1:], *inside, *code, *loose}
     layers = question.base.patching(set(trace.sites) - own).feeding([] if fed == STEP else [fed])
     crashes = case.log.crash is not None
-    lines = look_at(case.port, case.capture, layers, code, seen, given=given, to_a_crash=crashes)
+    again = case.reference
+    lines = look_at(case.port, case.capture, layers, code, seen, given=given, to_a_crash=crashes, reference=again)
     return probes_at(culprit, seen, question, lines, trace)
 
 

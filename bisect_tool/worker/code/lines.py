@@ -62,7 +62,6 @@ class Lines:
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
         self._marked: dict[str, frozenset[int]] = {}
-        self._with_expressions = False
         self.watcher = watcher(self._is_watched)
 
     @contextlib.contextmanager
@@ -82,7 +81,7 @@ class Lines:
         return {file for file in self._called.files if not self._is_inside(file)}
 
     def mark(self, places: Sequence[str]) -> None:
-        """Have the expressions in the statements on some more lines, as they are shown, be sites too, while ``expressions``."""
+        """Have the expressions in the statements on some more lines, as they are shown, be sites too, where they are asked for."""
         files = {place.file for place in self.watcher.places}
         for line in places:
             name, _, number = line.rpartition(":")
@@ -91,14 +90,19 @@ class Lines:
                     self._marked[file] = self._marked.get(file, frozenset()) | {int(number)}
         self.watcher = self._watcher(self._is_watched, lambda file: self._marked.get(file, frozenset()))
 
-    @contextlib.contextmanager
-    def expressions(self) -> Iterator[None]:
-        """Let the expressions of marked lines be sites while the block runs: else nobody looks at them."""
-        self._with_expressions = True
-        try:
-            yield
-        finally:
-            self._with_expressions = False
+    def is_marked(self, file: str, line: int) -> bool:
+        """Tell whether a line's expressions are sites."""
+        return line in self._marked.get(file, ())
+
+    def text_at(self, file: str, span: str) -> str:
+        """Return what stands at a place of a file, ``line:column-line:column``, in one line."""
+        (first, start), (last, end) = ((int(n) for n in at.split(":")) for at in span.split("-"))
+        lines = [line.encode() for line in (text_of(file) or "").splitlines()[first - 1 : last]]
+        if not lines:
+            return ""
+        lines[-1] = lines[-1][:end]  # first: both may be one line
+        lines[0] = lines[0][start:]
+        return " ".join(line.decode(errors="replace").strip() for line in lines)
 
     @contextlib.contextmanager
     def watching(
@@ -107,11 +111,14 @@ class Lines:
         assigned: Assigned,
         caught: Caught = lambda _place, _error: None,
         pulled_back: PulledBack = lambda _place, _line: None,
+        *,
+        expressions: bool = False,
     ) -> Iterator[None]:
         """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
 
         ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
-        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass.
+        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass. ``expressions``:
+        those of marked lines are sites too.
         """
         counts: dict[str, int] = {}
 
@@ -119,7 +126,7 @@ class Lines:
             place.site = ""
             if self._in_transform() or not self._is_wanted(place):
                 return value
-            if place.kind == EXPRESSION and not self._with_expressions:
+            if place.kind == EXPRESSION and not expressions:
                 return value
             if self._in_backward():
                 if not place.tracked and place.kind != "parameter":
