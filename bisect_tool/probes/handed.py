@@ -119,7 +119,8 @@ class Value:
 
     ``place`` is the line on which the statement begins; ``span`` (line, column, last line, column after it), columns in bytes of
     UTF-8; ``parts`` are paths with the key of an array and the number of the value that had this very part first: its own, or that
-    of one before it.
+    of one before it; ``was`` are the numbers of values that it was before this one was written over them; ``plain``: a
+    number of Python's is in it, which nobody can follow from where it is assigned to where it is read.
     """
 
     site: Site
@@ -127,6 +128,8 @@ class Value:
     span: tuple[int, int, int, int] | None
     text: str
     parts: tuple[tuple[str, str, int], ...]
+    was: tuple[int, ...] = ()
+    plain: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], number: int) -> Value:
@@ -137,7 +140,10 @@ class Value:
         first, start, last, end = map(int, found.groups()) if found else (0, 0, 0, 0)
         parts = tuple((str(path), str(key), min(max(int(n), 0), number)) for path, key, n in data["parts"])
         span = (first, start, last, end) if found else None
-        return cls(Site(str(data["site"])), str(data["place"]), span, str(data["text"]), parts)
+        was = tuple(min(max(int(n), 0), number) for n in data["was"])
+        return cls(
+            Site(str(data["site"])), str(data["place"]), span, str(data["text"]), parts, was, bool(data["plain"])
+        )
 
 
 @dataclass(frozen=True)

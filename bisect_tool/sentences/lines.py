@@ -152,6 +152,11 @@ def swallowed(raised: str, error: str, message: str, caught: str) -> str:
     return f"{raised} raised {error}: {message}; caught at {caught}, and the run went on"
 
 
+def computes(variables: Sequence[str]) -> str:
+    """Say what a line does, after its place."""
+    return f"which computes {sentence_list(list(variables))}"
+
+
 def expressions(port: Sequence[str], reference: Sequence[str]) -> str:
     """Say which expressions make another value of right ones; those of the reference may be none."""
     is_what, gives = ("it is", "gives") if len(port) == 1 else ("they are", "give")

@@ -46,6 +46,8 @@ def lines_after_layers(
                     sites = tuple(dict.fromkeys((*known.sites, *culprit.sites)))
                     found[place or culprit.sites] = dataclasses.replace(known, sites=sites)
     lines_named = tuple(found.values())
+    if not lines_named and not unplaced:
+        return (loss,)  # it shows at stirred weights only, of which no variables were recorded
     return (*lines_named, *[culprit for probes, culprit in unplaced if not _is_explained(probes, lines_named)][:1])
 
 
@@ -127,9 +129,10 @@ def _unplaced(probes: LineProbes, loss: WrongLoss, last: Statement | None = None
     if last is None:
         seen = [*findings.first_seen(probes)]
     else:
+        probes = with_marks(probes, last)
         seen = [*findings.said(probes, last), *findings.context(probes, last)]
     return dataclasses.replace(
         loss,
         findings=(*loss.findings, *seen, *findings.swallowed(probes.lines), *findings.not_watched(probes.lines)),
-        line=None if last is None else with_marks(probes, last, findings.line(probes, last)),
+        line=None if last is None else findings.line(probes, last),
     )

@@ -31,6 +31,7 @@ def blamed(probes: LineProbes, held: Sequence[Statement]) -> list[WrongLine]:
 def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Sequence[Statement]) -> WrongLine:
     """Return what one line assigns as a culprit, with its two probes and what is known of it."""
     first = statements[0]
+    marked = with_marks(probes, first)
     healed = probes.patched(held)
     return WrongLine(
         sites=tuple(site for statement in statements for site in statement.sites),
@@ -38,10 +39,10 @@ def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Seque
         necessary=_necessary(probes, statements),
         findings=(
             *(found for s in statements for found in findings.said(probes, s)),
-            *findings.context(probes, first),
+            *findings.context(marked, first),
             *findings.swallowed(probes.lines),
         ),
-        line=with_marks(probes, first, findings.line(probes, first)),
+        line=findings.line(marked, first),
     )
 
 

@@ -3,53 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from bisect_tool.axes.lines.expressions import Known, Traced, same, traced
-from bisect_tool.axes.lines.probes import LineProbes
+from bisect_tool.axes.lines.expressions import Known, Traced, lines_of, same, traced, untold
+from bisect_tool.axes.lines.probes import LineProbes, Marks
 from bisect_tool.axes.lines.statements import Statement
-from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import tensor_keys
-from bisect_tool.culprit import Line, Mark
+from bisect_tool.culprit import Mark
 from bisect_tool.probes.handed import Values
-from bisect_tool.sites import Site
+from bisect_tool.sites import Site, variable_of
 
 
-def with_marks(probes: LineProbes, statement: Statement, line: Line) -> Line:
-    """Return the line of a statement with the expressions in it that make another value of right ones, on both sides.
+def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
+    """Return the probes with the expressions of a statement that make another value of right ones, on both sides.
 
-    Lines that it rests on are cleared where nothing that is off in it was computed there. The line as it is where the reference
-    cannot be run again, or gives other values now.
+    Lines that it rests on are cleared where nothing that is off in it was computed there. The probes as they are where the
+    reference cannot be run again, or gives other values now.
     """
     lines = probes.lines
-    reference = None if line.port is None or line.does else lines.reference()
+    reference = None if lines.other_branch(statement) else lines.reference()
     if reference is None:
-        return line
+        return probes
     held = [site for other in probes.others for site in other.sites]
-    theirs = probes.question.port.asides.expressions(lines.layers.patching(held), line.places)
+    own = {statement.theirs.place, probes.stands_at(statement.theirs)}
+    before = set(map(probes.stands_at, probes.unclear_before(statement)))
+    theirs = probes.question.port.asides.expressions(lines.layers.patching(held), own | before)
     if not theirs.rows:
-        return line
+        return probes
     ours = reference.asides.expressions(lines.layers, {variable.place for variable in lines.ours})
-    off = probes.off_sites(probes.free, statement) or statement.sites
-    if not _as_captured(probes, ours, off):
-        return line
-    in_port = _traced(theirs, {lines.pairs.to_port[site] for site in off}, ours)
-    in_reference = _traced(ours, set(off), theirs)
-    seen = {row.place for row in theirs.rows}
-    return dataclasses.replace(
-        line,
-        unclear=tuple(place for place in line.unclear if place in in_port.places or place not in seen),
-        port_marks=_marks(in_port, line.place),
-        reference_marks=_marks(in_reference, _place(line.reference)),
+    off = {(site, path) for site in statement.sites for path in probes.paths_off(site)}
+    if not _as_captured(probes, ours, {site for site, _ in off}):
+        return probes
+    in_port = traced(theirs, {(lines.pairs.to_port[site], path) for site, path in off}, Known(ours))
+    in_reference = traced(ours, off, Known(theirs))
+    seen = {place for row in theirs.rows for place in lines_of(row)}
+    line = _line_of(in_port)
+    marks = Marks(
+        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, Known(ours))),
+        port=_marks(in_port),
+        reference=_marks(in_reference),
+        port_line=_moved(in_port, own),
+        reference_line=_moved(in_reference, {statement.ours.place}),
+        assigns=tuple(dict.fromkeys(variable_of(r.site) for r in theirs.rows if r.span is None and r.place == line)),
     )
+    return dataclasses.replace(probes, marks=marks)
 
 
-def _traced(values: Values, sites: set[Site], others: Values) -> Traced:
-    roots = [number for number, row in enumerate(values.rows) if row.span is None and row.site in sites]
-    return traced(values, roots, Known(others))
-
-
-def _as_captured(probes: LineProbes, ours: Values, sites: Sequence[Site]) -> bool:
+def _as_captured(probes: LineProbes, ours: Values, sites: Collection[Site]) -> bool:
     """Tell whether the reference gives now what it gave when it was captured."""
     capture = probes.lines.capture
     rows = {row.site: row for row in ours.rows if row.span is None}
@@ -61,12 +61,19 @@ def _as_captured(probes: LineProbes, ours: Values, sites: Sequence[Site]) -> boo
     return True
 
 
-def _place(excerpt: Excerpt | None) -> str | None:
-    return None if excerpt is None else f"{excerpt.file}:{excerpt.line}"
+def _line_of(found: Traced) -> str | None:
+    """Return the line in which all stand that make a difference, None where that are several."""
+    places = {one.place for one in found.makers}
+    return places.pop() if len(places) == 1 else None
 
 
-def _marks(found: Traced, place: str | None) -> tuple[Mark, ...]:
-    """Return the expressions, if all that make a difference stand in the one line that is shown."""
-    if {one.place for one in found.makers} != {place}:
+def _moved(found: Traced, own: set[str]) -> str | None:
+    place = _line_of(found)
+    return None if place in own else place
+
+
+def _marks(found: Traced) -> tuple[Mark, ...]:
+    """Return the expressions, if they stand in one line."""
+    if _line_of(found) is None:
         return ()
     return tuple(dict.fromkeys(Mark(one.span, one.text) for one in found.makers if one.span is not None))

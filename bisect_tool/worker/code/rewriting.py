@@ -50,8 +50,7 @@ def rewrite(
 ) -> tuple[Functions, Functions, list[Place]]:
     """Return the functions of a source, the same with hooks, and the places that these count from ``first``.
 
-    Functions are {(name, first line): code objects}. The expressions in the statements that begin on the lines ``marked`` have hooks
-    too. Raises what ``compile`` raises.
+    Functions are {(name, first line): code objects}. The expressions in the statements on the lines ``marked`` have hooks too. Raises what ``compile`` raises.
     """
     rewriter = _Rewriter(file, first, marked)
     with warnings.catch_warnings():
@@ -89,30 +88,34 @@ class _Rewriter(ast.NodeTransformer):
         self._file = file
         self._first = first
         self._marked = marked
+        self._is_marked = False  # the statement that is visited, or what of it is
         self._scope = _Scope("")
         self._line = 0
 
     def visit(self, node: Any) -> Any:
         """Rewrite a node, and know the line of its statement meanwhile."""
-        before = self._line
+        before = self._line, self._is_marked
         if type(node).__name__ == "match_case":
             self._line = node.pattern.lineno
         elif isinstance(node, (ast.stmt, ast.ExceptHandler)):
             self._line = node.lineno
+            self._is_marked = not self._marked.isdisjoint(syntax.own_lines(node))
         if not self._scope.function and not isinstance(node, FUNCTIONS + (ast.ClassDef, ast.Lambda)):
             new = self.generic_visit(node)
         else:
-            span = syntax.span(node) if self._line in self._marked else None
+            span = syntax.span(node) if self._is_marked else None
             new = super().visit(node)
             if span and self._scope.function and self._is_valued(node):
                 new = self._through(span, "expression", new)
-        self._line = before
+        self._line, self._is_marked = before
         return new
 
     def _is_valued(self, node: Any) -> bool:
         """Tell whether an expression may have a value that somebody compares; a name that is no variable here has none."""
         if isinstance(node, ast.Name):
             return isinstance(node.ctx, ast.Load) and node.id in self._scope.names
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, (int, float, complex))
         return isinstance(node, syntax.VALUES) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
     def visit_Call(self, node: ast.Call) -> Any:
@@ -143,9 +146,9 @@ class _Rewriter(ast.NodeTransformer):
 
     @contextlib.contextmanager
     def _unmarking(self) -> Iterator[None]:
-        marked, self._marked = self._marked, frozenset()
+        marked, self._is_marked = self._is_marked, False
         yield
-        self._marked = marked
+        self._is_marked = marked
 
     def visit_FunctionDef(self, node: Function) -> Any:
         """Put the parameters' hooks after the docstring, which stays the function's first statement."""

@@ -36,6 +36,18 @@ def span(node: Any) -> str | None:
     return None if last is None else "%d:%d-%d:%d" % (node.lineno, node.col_offset, last, node.end_col_offset)
 
 
+def own_lines(statement: Any) -> range:
+    """Return the lines of a statement, without those of the statements in it."""
+    inside = [
+        inner.lineno
+        for field in ("body", "handlers", "cases")
+        for inner in getattr(statement, field, [])[:1]
+        if hasattr(inner, "lineno")
+    ]
+    last = getattr(statement, "end_lineno", None) or statement.lineno
+    return range(statement.lineno, max(statement.lineno + 1, min([last + 1, *inside])))
+
+
 def rooted(node: ast.AST) -> tuple[str | None, list[str], bool]:
     """Return (x, [a, b], whether anything follows) of ``x.a.b[0].method().c``; x is None if it starts otherwise."""
     chain: list[str] = []  # the empty word where something is called or read by index

@@ -16,7 +16,7 @@ from bisect_tool.axes.lines.search import LINES
 from bisect_tool.captures.manifest import Excerpt, WatchedFunctions
 from bisect_tool.culprit import Culprit, WrongLoss
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.handed import Handed, Survey, Variable
+from bisect_tool.probes.handed import Handed, Survey, Values, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.tolerance import Interval
@@ -121,6 +121,10 @@ class LinesPort(BarePort):
         """Take variables as sites, all of them."""
         self.attached.update(pairs)
         return pairs
+
+    def expressions(self, _intervention: Intervention, _lines: object) -> Values:
+        """Tell of no expressions."""
+        return Values()
 
     def values(self, _intervention: Intervention, sites: Sequence[Site]) -> dict[Site, Handed]:
         """Return what the port assigns to some variables while all that the code reads is right."""
