@@ -45,7 +45,7 @@ def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) ->
         if number in off:
             continue
         off.add(number)
-        behind = [one for one in operands[number] if one in off or not known.has(values, one)]
+        behind = [one for one in operands[number] if one in off or not known.has(one)]
         if not behind:
             makers.append(number)
         waiting += behind
@@ -55,7 +55,7 @@ def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) ->
 
 def untold(values: Values, known: Known) -> set[str]:
     """Return the lines that assign what nobody can follow, and what has no counterpart of its own name."""
-    return {row.place for n, row in enumerate(values.rows) if row.span is None and not known.tells(values, n)}
+    return {row.place for row in values.rows if row.span is None and not known.tells(row)}
 
 
 def lines_of(row: Value) -> set[str]:
@@ -87,48 +87,71 @@ def _holds(outer: tuple[int, int, int, int], inner: tuple[int, int, int, int] | 
 
 
 class Known:
-    """The values of the other side: a row ``has`` a counterpart where one of them equals it, part by part.
+    """Which values of one side the other one has too, part by part.
 
-    What says too little, such as a single number, has one of its own name in its function (what stands last in it), or else any that is
-    the same. Of a number that is written down, and of a variable that says too little and whose name is not there, nothing is known:
-    whoever reads it is asked.
+    What says too little, such as a single number, has a counterpart of its own name in its function (what stands last in it), or else
+    any that is the same. Of a number that is written down, and of a variable that says too little and whose name is not there, nothing
+    is known: whoever reads it is asked. Whatever is assigned to a variable of a name that the other side assigns in the same function
+    is what that has there, at some time.
     """
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, others: Values) -> None:
         self._values = values
+        self._others = others.arrays
         self._sizes: dict[int, list[str]] = {}
+        self._lengths: dict[str, float] = {}
         self._named: dict[tuple[str, str], set[str]] = {}  # by function and name
-        self._length: dict[str, float] = {}
+        self._assigned: dict[tuple[str, str], set[str]] = {}
+        self._holders: dict[int, list[Value]] = {}  # the variables that are assigned what a row gave
         self._found: dict[int, bool] = {}
-        for key, array in values.arrays.items():
+        for key, array in others.arrays.items():
             self._sizes.setdefault(array.size, []).append(key)
-            self._length[key] = _length(array)
+            self._lengths[key] = _length(array)
+        for row in others.rows:
+            for names in (self._named, *([self._assigned] if row.span is None else [])):
+                names.setdefault(_name(row), set()).update(key for _, key, _ in row.parts)
         for row in values.rows:
-            self._named.setdefault(_name(row), set()).update(key for _, key, _ in row.parts)
+            for first in _makers(row) if row.span is None else ():
+                self._holders.setdefault(first, []).append(row)
 
-    def has(self, values: Values, number: int) -> bool:
-        """Tell whether a row of the side that is traced is known here."""
+    def has(self, number: int) -> bool:
+        """Tell whether the other side has what a row gives."""
         if number not in self._found:
-            row, name = values.rows[number], _name(values.rows[number])
-            arrays = [values.arrays[key] for _, key, first in row.parts if first == number]
-            unknown = row.text == name[1] and name not in self._named and not any(map(is_telling, arrays))
-            self._found[number] = not name[1] or unknown or all(self._has(array, name) for array in arrays)
+            row = self._values.rows[number]
+            arrays = [self._values.arrays[key] for _, key, first in row.parts if first == number]
+            self._found[number] = self._is_known(row, arrays) and not any(
+                self._is_another(holder) for holder in self._holders.get(number, ())
+            )
         return self._found[number]
 
-    def tells(self, values: Values, number: int) -> bool:
+    def tells(self, row: Value) -> bool:
         """Tell whether a row can be followed, or has a counterpart by its name."""
-        row = values.rows[number]
-        named = _name(row) in self._named
-        return not row.plain or (named and all(self._has(values.arrays[key], _name(row)) for _, key, _ in row.parts))
+        named = self._named.get(_name(row))
+        return not row.plain or (named is not None and all(self._is_in(named, a) for a in self._arrays(row)))
 
-    def _has(self, array: Array, name: tuple[str, str]) -> bool:
-        alike = self._sizes.get(array.size, [])
-        if not is_telling(array):
-            named = self._named.get(name, set())
-            alike = [key for key in alike if key in named] if named else alike
+    def _is_known(self, row: Value, arrays: Sequence[Array]) -> bool:
+        name = _name(row)
+        little = not any(map(is_telling, arrays))
+        if not name[1] or (little and row.text == name[1] and name not in self._named):
+            return True
+        return all(self._is_in(None if is_telling(array) else self._named.get(name), array) for array in arrays)
+
+    def _is_another(self, variable: Value) -> bool:
+        named = self._assigned.get(_name(variable))
+        return named is not None and not all(self._is_in(named, array) for array in self._arrays(variable))
+
+    def _arrays(self, row: Value) -> list[Array]:
+        return [self._values.arrays[key] for _, key, _ in row.parts]
+
+    def _is_in(self, keys: set[str] | None, array: Array) -> bool:
+        """Tell whether an array is one of the other side's, of some ``keys`` if these are given."""
         length = _length(array)
-        near = [key for key in alike if abs(length - self._length[key]) <= NEAR * max(length, self._length[key])]
-        return any(same(array, self._values.arrays[key]) for key in near)
+        return any(
+            same(array, self._others[key])
+            for key in self._sizes.get(array.size, ())
+            if (keys is None or key in keys)
+            and abs(length - self._lengths[key]) <= NEAR * max(length, self._lengths[key])
+        )
 
 
 def same(value: Array, expected: Array) -> bool:

@@ -34,12 +34,13 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     off = {(site, path) for site in statement.sites for path in probes.paths_off(site)}
     if not _as_captured(probes, ours, {site for site, _ in off}):
         return probes
-    in_port = traced(theirs, {(lines.pairs.to_port[site], path) for site, path in off}, Known(ours))
-    in_reference = traced(ours, off, Known(theirs))
+    known = Known(theirs, ours)
+    in_port = traced(theirs, {(lines.pairs.to_port[site], path) for site, path in off}, known)
+    in_reference = traced(ours, off, Known(ours, theirs))
     seen = {place for row in theirs.rows for place in lines_of(row)}
     line = _line_of(in_port)
     marks = Marks(
-        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, Known(ours))),
+        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, known)),
         port=_marks(in_port),
         reference=_marks(in_reference),
         port_line=_moved(in_port, own),

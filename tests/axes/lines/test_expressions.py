@@ -45,7 +45,7 @@ class Run:
 
 def follow(port: Run, reference: Run, variable: str) -> Traced:
     """Follow a variable of the port back."""
-    return traced(port.values(), {(Site(f"f:{variable}"), "")}, Known(reference.values()))
+    return traced(port.values(), {(Site(f"f:{variable}"), "")}, Known(port.values(), reference.values()))
 
 
 def texts(found: Traced) -> Sequence[str]:
@@ -91,6 +91,17 @@ def test_what_is_written_otherwise_has_several_makers() -> None:
     port = Run("y = a.exp() + b.exp()").gives(1, "a", A).gives(1, "a.exp()", np.exp(A)).gives(1, "b", B)
     port.gives(1, "b.exp()", np.exp(B)).gives(1, "a.exp() + b.exp()", np.exp(A) + np.exp(B)).assigns(1, "y", 4)
     assert texts(follow(port, REFERENCE, "y")) == ["a.exp()", "b.exp()"]
+
+
+def test_a_variable_that_has_another_value_than_the_other_side_s_of_its_name_is_off() -> None:
+    """Be that value right elsewhere: an operation is missing where it is assigned, and not where it is read."""
+    reference = Run("s = (a - b).clip(0)", "y = s.exp()").gives(1, "a", A).gives(1, "b", B).gives(1, "a - b", A - B)
+    reference.gives(1, "(a - b).clip(0)", (A - B).clip(0)).assigns(1, "s", 3).gives(2, "s", (A - B).clip(0), of=3)
+    reference.gives(2, "s.exp()", np.exp((A - B).clip(0))).assigns(2, "y", 6)
+    port = Run("s = a - b", "y = s.exp()").gives(1, "a", A).gives(1, "b", B).gives(1, "a - b", A - B).assigns(1, "s", 2)
+    port.gives(2, "s", A - B, of=2).gives(2, "s.exp()", np.exp(A - B)).assigns(2, "y", 5)
+    assert texts(follow(port, reference, "y")) == ["a - b"]
+    assert texts(follow(reference, port, "y")) == ["(a - b).clip(0)"]
 
 
 def test_rounding_makes_no_difference() -> None:
