@@ -71,7 +71,8 @@ class Session:
         adapter, folders = self._adapter, [folder, *self._path]
         self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
-        return dict(described, options=build.accepted_options(function))
+        read = described["sources"] + self._reads.digest()
+        return dict(described, sources=read, options=build.accepted_options(function))
 
     def record(self, folder: str, **how: Any) -> Data:
         """Record one run of the built model into a folder."""
