@@ -90,9 +90,9 @@ class Known:
     """Which values of one side the other one has too, part by part.
 
     What says too little, such as a single number, has a counterpart of its own name in its function (what stands last in it), or else
-    any that is the same. Of a number that is written down, and of a variable that says too little and whose name is not there, nothing
-    is known: whoever reads it is asked. Whatever is assigned to a variable of a name that the other side assigns in the same function
-    is what that has there, at some time.
+    any that is the same. A number that is written down is part of what reads it. A variable that no row here made is right: the lines
+    that make what is not are looked at too. Only of a number nobody knows who made it. Whatever is assigned to a variable of a name
+    that the other side assigns in the same function is what that has there, at some time.
     """
 
     def __init__(self, values: Values, others: Values) -> None:
@@ -131,8 +131,7 @@ class Known:
 
     def _is_known(self, row: Value, arrays: Sequence[Array]) -> bool:
         name = _name(row)
-        little = not any(map(is_telling, arrays))
-        if not name[1] or (little and row.text == name[1] and name not in self._named):
+        if not name[1] or (row.text == name[1] and not (row.plain and name in self._named)):
             return True
         return all(self._is_in(None if is_telling(array) else self._named.get(name), array) for array in arrays)
 
