@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ from bisect_tool.questions.tolerance import ROUNDING, SAFETY
 from bisect_tool.sites import Site
 from bisect_tool.worker.arrays import measure
 from bisect_tool.worker.arrays.pairs import written
-from bisect_tool.worker.arrays.telling import is_telling
+from bisect_tool.worker.arrays.telling import is_computed
 
 Array = npt.NDArray[np.generic]
+Status = Literal["right", "off", "unknown"]
 NEAR = 1e-3  # relative: of values whose sizes are further apart nothing else need be compared
 
 
@@ -34,22 +36,35 @@ class Traced:
 
 
 def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) -> Traced:
-    """Follow some parts of variables, by site and path, which are off, back to what made them, as far as the other side knows no such."""
+    """Follow some parts of variables, by site and path, which are off, back to what made them, as far as the other side knows no such.
+
+    Of a statement that runs several times the makers are those that are so each time, if there are any.
+    """
     operands = list(_operands(values.rows))
+    runs = []
+    for row in values.rows:
+        firsts = [first for path, _, first in row.parts if row.span is None and (row.site, path) in roots]
+        if firsts:
+            runs.append(_followed(values.rows, operands, firsts, known))
+    spans = [{row.span for row in run.makers} for run in runs]
+    always = set[object]().union(*spans).intersection(*spans)
+    makers = [row for run in runs for row in run.makers if not always or row.span in always]
+    return Traced(tuple(dict.fromkeys(makers)), frozenset[str]().union(*(run.places for run in runs)))
+
+
+def _followed(rows: Sequence[Value], operands: Sequence[set[int]], roots: list[int], known: Known) -> Traced:
     makers: list[int] = []
     off: set[int] = set()
-    assigned = [row for row in values.rows if row.span is None]
-    waiting = [first for row in assigned for path, _, first in row.parts if (row.site, path) in roots]
-    while waiting:
-        number = waiting.pop()
+    first = set(roots)
+    while roots:
+        number = roots.pop()
         if number in off:
             continue
         off.add(number)
-        behind = [one for one in operands[number] if one in off or not known.has(one)]
-        if not behind:
-            makers.append(number)
-        waiting += behind
-    rows = values.rows
+        behind = {one: known.status(one) for one in operands[number]}
+        if known.status(number) == "off" or number in first:
+            makers += [] if any(one in off or status == "off" for one, status in behind.items()) else [number]
+        roots += [one for one, status in behind.items() if status != "right"]
     return Traced(tuple(rows[n] for n in sorted(makers)), frozenset(line for n in off for line in lines_of(rows[n])))
 
 
@@ -89,8 +104,8 @@ def _holds(outer: tuple[int, int, int, int], inner: tuple[int, int, int, int] | 
 class Known:
     """Which values of one side the other one has too, part by part.
 
-    What says too little, such as a single number, has a counterpart of its own name in its function (what stands last in it), or else
-    any that is the same. A number that is written down is part of what reads it. A variable that no row here made is right: the lines
+    What says too little, such as a whole number or positions in order, has a counterpart of its own name in its function (what stands
+    last in it); else nobody knows, if there is one that is the same. A number that is written down is part of what reads it. A variable that no row here made is right: the lines
     that make what is not are looked at too. Only of a number nobody knows who made it. Whatever is assigned to a variable of a name
     that the other side assigns in the same function is what that has there, at some time.
     """
@@ -103,7 +118,7 @@ class Known:
         self._named: dict[tuple[str, str], set[str]] = {}  # by function and name
         self._assigned: dict[tuple[str, str], set[str]] = {}
         self._holders: dict[int, list[Value]] = {}  # the variables that are assigned what a row gave
-        self._found: dict[int, bool] = {}
+        self._found: dict[int, Status] = {}
         for key, array in others.arrays.items():
             self._sizes.setdefault(array.size, []).append(key)
             self._lengths[key] = _length(array)
@@ -114,14 +129,12 @@ class Known:
             for first in _makers(row) if row.span is None else ():
                 self._holders.setdefault(first, []).append(row)
 
-    def has(self, number: int) -> bool:
-        """Tell whether the other side has what a row gives."""
+    def status(self, number: int) -> Status:
+        """Tell whether the other side has what a row gives; "unknown" where it has the same, which may be chance."""
         if number not in self._found:
-            row = self._values.rows[number]
-            arrays = [self._values.arrays[key] for _, key, first in row.parts if first == number]
-            self._found[number] = self._is_known(row, arrays) and not any(
-                self._is_another(holder) for holder in self._holders.get(number, ())
-            )
+            found = self._status(self._values.rows[number], number)
+            another = any(map(self._is_another, self._holders.get(number, ())))
+            self._found[number] = "off" if another else found
         return self._found[number]
 
     def tells(self, row: Value) -> bool:
@@ -129,11 +142,16 @@ class Known:
         named = self._named.get(_name(row))
         return not row.plain or (named is not None and all(self._is_in(named, a) for a in self._arrays(row)))
 
-    def _is_known(self, row: Value, arrays: Sequence[Array]) -> bool:
+    def _status(self, row: Value, number: int) -> Status:
         name = _name(row)
-        if not name[1] or (row.text == name[1] and not (row.plain and name in self._named)):
-            return True
-        return all(self._is_in(None if is_telling(array) else self._named.get(name), array) for array in arrays)
+        named = self._named.get(name)
+        if not name[1] or (row.text == name[1] and not (row.plain and named)):
+            return "right"
+        arrays = [self._values.arrays[key] for _, key, first in row.parts if first == number]
+        little = [array for array in arrays if not is_computed(array)]
+        if not all(self._is_in(named if any(array is one for one in little) else None, array) for array in arrays):
+            return "off"
+        return "unknown" if little and not named else "right"
 
     def _is_another(self, variable: Value) -> bool:
         named = self._assigned.get(_name(variable))

@@ -26,7 +26,8 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
         return probes
     held = [site for other in probes.others for site in other.sites]
     own = {statement.theirs.place, probes.stands_at(statement.theirs)}
-    before = set(map(probes.stands_at, probes.unclear_before(statement)))
+    unclear = probes.unclear_before(statement)
+    before = set(map(probes.stands_at, unclear))
     theirs = probes.question.port.asides.expressions(lines.layers.patching(held), own | before)
     if not theirs.rows:
         return probes
@@ -37,10 +38,12 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     known = Known(theirs, ours)
     in_port = traced(theirs, {(lines.pairs.to_port[site], path) for site, path in off}, known)
     in_reference = traced(ours, off, Known(ours, theirs))
+    # What agrees, and the reference assigns anew later: the port lacks a line.
+    outdated = {probes.stands_at(v) for v in unclear if probes.replaced(lines.to_ours.get(v.site)) is not None}
     seen = {place for row in theirs.rows for place in lines_of(row)}
     line = _line_of(in_port)
     marks = Marks(
-        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, known)),
+        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated),
         port=_marks(in_port),
         reference=_marks(in_reference),
         port_line=_moved(in_port, own),
