@@ -114,3 +114,14 @@ def test_an_average_over_all_batches_is_the_same_in_each_run(tmp_path: Path, nor
     """What counts the batches is put back after each, where it is read."""
     done = written(tmp_path, ("NORM", norm)).bisect("run", "--json")
     assert (done.code, json.loads(done.out)["verdict"]) == (0, "agrees")
+
+
+@pytest.mark.parametrize("wrong", ["y.detach().mean().item() * 2", "'other'"])
+def test_a_call_that_gives_another_number_or_word_is_in_what_is_blamed(tmp_path: Path, wrong: str) -> None:
+    """Its caller goes on with it, and is not to blame alone."""
+    right = "'word'" if wrong == "'other'" else "y.detach().mean().item()"
+    gives = ("GIVES", f"y = self.lin(x).tanh(); return y, {right}")
+    reads = ("READS", "y = y[0] * (y[1] if isinstance(y[1], float) else len(y[1]))")
+    report = json.loads(written(tmp_path, gives, reads, port=(right, wrong)).bisect("run", "--json").out)
+    (culprit,) = report["culprits"]
+    assert "or of a call inside it" in report["sentence"] or not culprit["confirmed"]
