@@ -51,8 +51,10 @@ class Reads:
     def digest(self) -> str:
         """Return the digest of what was read but for code: a model that reads something else may compute something else."""
         frameworks = folders_of_frameworks()
-        files = {file for file in map(os.path.realpath, self._opened) if not is_library(file, frameworks)}
-        found = [(file, described(file)) for file in sorted(files) if not file.startswith(SYSTEM)]
+        opened = {file for file in map(os.path.realpath, self._opened) if not file.startswith(SYSTEM)}
+        # What libraries read of themselves as they are imported is no sign that anything depends on it.
+        files = sorted(file for file in opened if not is_installed(file) and not is_library(file, frameworks))
+        found = [(file, described(file)) for file in files]
         there = [(file, entry["digest"]) for file, entry in found if entry is not None]  # a temporary one is gone
         text = repr((there, sorted(self._variables.items())))
         return "%08x" % zlib.crc32(text.encode("utf-8", "replace"))

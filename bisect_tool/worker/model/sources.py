@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import types
-from typing import Sequence
+from typing import Iterator, Sequence
 
 WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 FRAMEWORKS = ("torch", "functorch", "torchgen", "jittor", "numpy", "safetensors")
@@ -20,11 +20,12 @@ CODE_AND_SETTINGS = (".py", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini", "
 def sources(folders: Sequence[str]) -> str:
     """Return the digest of the user's code and settings: a probe is only valid for these.
 
-    Every source file that is loaded but for the frameworks', and the code and settings in ``folders``, which ``step`` may yet
-    import or read; large files and installed packages by size and time. What else a run writes there changes nothing.
+    Every source file of the user's that is loaded, those of the installed packages that these name, and the code and settings in
+    ``folders``, which ``step`` may yet import or read; large files and installed ones by size and time. What else a run writes
+    there changes nothing.
     """
     total = hashlib.blake2b(digest_size=16)
-    for path in sorted({path for path, _ in _loaded()} | _files_in(folders)):
+    for path in sorted({path for path, _ in own_modules()} | set(_of_packages()) | _files_in(folders)):
         state = os.stat(path)
         total.update(("%s %d\0" % (path, state.st_size)).encode())
         if state.st_size > LARGE_FILE or is_installed(path):
@@ -57,6 +58,18 @@ def folders_of_frameworks() -> tuple[str, ...]:
     """Return the folders of what computes with arrays, as far as it is loaded: no code to look for mistakes in."""
     files = [getattr(sys.modules.get(name), "__file__", None) for name in FRAMEWORKS]
     return tuple(os.path.join(os.path.realpath(os.path.dirname(file)), "") for file in files if file)
+
+
+def _of_packages() -> Iterator[str]:
+    """Yield the loaded files of the installed packages of which the user's own modules hold anything, but for the frameworks'."""
+    held = (value for _, module in own_modules() for value in list(vars(module).values()))
+    names = (
+        value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None) for value in held
+    )
+    packages = {name.partition(".")[0] for name in names if isinstance(name, str)}
+    for path, module in _loaded():
+        if is_installed(path) and module.__name__.partition(".")[0] in packages:
+            yield path
 
 
 def _loaded() -> list[tuple[str, types.ModuleType]]:

@@ -18,12 +18,16 @@ def test_code_that_changes_wherever_it_lies_is_other_code(
     """Also in an installed package: a loss may stand there."""
     file = tmp_path / place / f"loss_of_{place.replace('-', '_')}.py"
     file.parent.mkdir()
-    file.write_text("factor = 1\n")
+    file.write_text("def scaled(x): return x\n")
     monkeypatch.syspath_prepend(str(file.parent))
-    importlib.import_module(file.stem)
+    holder = tmp_path / "own" / f"own_{file.stem}.py"  # the user's code, which names it
+    holder.parent.mkdir()
+    holder.write_text(f"from {file.stem} import scaled\n")
+    monkeypatch.syspath_prepend(str(holder.parent))
+    importlib.import_module(holder.stem)
     before = sources.sources([])
     assert sources.sources([]) == before
-    file.write_text("factor = 22\n")
+    file.write_text("def scaled(x): return 2 * x\n")
     assert sources.sources([]) != before
 
 
