@@ -75,21 +75,29 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
         _say_error(error, debug=debug)
         raise typer.Exit(code) from None
     except Interrupted as signalled:
-        with screen.unread(sys.stdout):
+        try:
             sys.stdout.flush()
+        except screen.UnwrittenError:
+            screen.forget(sys.stdout)
         screen.say(f"interrupted: {interrupted}", "yellow")
         raise typer.Exit(signalled.exit_code) from None
-    except BrokenPipeError:
-        screen.forget(sys.stdout)
-        raise typer.Exit(EXIT_USAGE) from None
+    except screen.UnwrittenError as error:
+        raise typer.Exit(unwritten(error)) from None
     except OSError as error:
-        screen.forget(sys.stdout)
         _say_error(BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
         raise typer.Exit(EXIT_USAGE) from error
     except Exception as error:  # never exit code 1 by accident: that says that a culprit was found
         hint = "this is a mistake in bisect itself: please report it with what --debug shows"
         _say_error(BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
         raise typer.Exit(EXIT_INCONCLUSIVE) from error
+
+
+def unwritten(error: screen.UnwrittenError) -> int:
+    """Say that an answer cannot be written, unless nobody reads it any more, and return the exit code."""
+    screen.forget(sys.stdout)
+    if not error.reader_gone:
+        screen.say(f"error: {error}", "red")
+    return EXIT_USAGE
 
 
 def _say_error(error: BisectError, *, debug: bool) -> None:
