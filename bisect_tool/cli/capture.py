@@ -132,7 +132,13 @@ def _record(
             hint = left_out if wanted["include"] or wanted["exclude"] else "check 'modules' in build"
             raise BisectError("no module call was recorded", hint=hint)
         spec = recipe.model(model).model_dump(mode="json")
-        about = {"recipe": recipe.name, "model": model, "model_options": options}
+        about = {
+            "recipe": recipe.name,
+            "model": model,
+            "model_options": options,
+            "include": wanted["include"],
+            "exclude": wanted["exclude"],
+        }
         seal_manifest(
             temporary, **about, recipe_folder=os.path.relpath(recipe.folder.resolve(), folder.resolve()), spec=spec
         )

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool import session
+from bisect_tool.captures.again import record_command
 from bisect_tool.captures.changed import changes_since
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
@@ -142,7 +143,8 @@ def _captured(recipe: Recipe, home: Path, model: str, reference: str) -> Capture
     """Open the capture of the reference, if the recipe has it and the port."""
     for name in (model, reference):
         recipe.model(name)
-    capture = Capture.open(home / reference)
+    record = record_command(home / reference, recipe.name, reference, recipe_folder=recipe.folder)
+    capture = Capture.open(home / reference, f"record one with `{record}`")
     check_belongs(capture, recipe, reference)
     return capture
 

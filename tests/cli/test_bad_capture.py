@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from bisect_tool.captures.manifest import FORMAT
 from cli.desk import Desk
 
-AGAIN = "next: record it again with `bisect capture`"
+AGAIN = "next: record it again with `bisect capture --recipe "
 
 
 def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None:
@@ -56,8 +56,13 @@ def test_a_cut_shard_is_refused(recorded: Desk) -> None:
     shard.write_bytes(shard.read_bytes()[:-100])
     error = recorded.run().error(2)
     assert "damaged capture" in error
-    assert "shard-0000.safetensors" in error
-    assert AGAIN in error
+    size = shard.stat().st_size
+    assert f"shard-0000.safetensors: is {size} bytes, recorded were {size + 100}" in error
+    assert f"{AGAIN}small --model ref --seeds 4`" in error
+    shard.write_bytes(shard.read_bytes()[:100])
+    assert "shard-0000.safetensors: is 100 bytes, its header alone was " in recorded.run().error(2)
+    shard.write_bytes(b"")
+    assert "shard-0000.safetensors: is empty" in recorded.run().error(2)
 
 
 def test_a_lost_shard_is_refused(recorded: Desk) -> None:
