@@ -14,9 +14,28 @@ from manifests import checksum
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures.manifest import FORMAT
-from cli.desk import Desk
+from cli.desk import Desk, changed
 
 AGAIN = "next: record it again with `bisect capture --recipe "
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            'out = net(batch["x"])',
+            'out = net(batch["x"]); out.sum().backward(); net.last.bias.data.sub_(net.last.bias.grad)',
+        ),
+        ("(out**2).mean()", "torch.autograd.grad(out.sum(), net.first.weight, create_graph=True)[0].norm()"),
+        ("(out**2).mean()", "(out**2).mean().detach()"),
+    ],
+)
+def test_gradients_that_cannot_be_recorded_are_answered_with_what_can_be(desk: Desk, old: str, new: str) -> None:
+    """Whatever the reason: layers can be judged without."""
+    reference = changed((old, new), ("out.abs().sum()", "out.abs().sum().item()"))
+    desk.write(reference=reference)
+    assert "next: record without --grads: " in desk.capture("--grads").error(2)
+    assert desk.capture().code == 0
 
 
 def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None:
