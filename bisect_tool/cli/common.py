@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,8 +64,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 
 
 @contextlib.contextmanager
-def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
-    """Turn an error, Ctrl-C or another signal inside the block into a message on stderr and an exit code."""
+def ending(*, debug: bool, interrupted: str | Callable[[], str]) -> Iterator[None]:
+    """Turn an error, Ctrl-C or another signal inside the block into a message on stderr and an exit code.
+
+    ``interrupted`` is what became of what was done by then, or what tells it then.
+    """
     end_by_signals()  # until now they ended it at once: nothing was begun
     try:
         yield
@@ -79,7 +82,8 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
             sys.stdout.flush()
         except screen.UnwrittenError:
             screen.forget(sys.stdout)
-        screen.say(f"interrupted: {interrupted}", "yellow")
+        kept = interrupted if isinstance(interrupted, str) else interrupted()
+        screen.say(f"interrupted: {kept}", "yellow")
         raise typer.Exit(signalled.exit_code) from None
     except screen.UnwrittenError as error:
         raise typer.Exit(unwritten(error)) from None
