@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bisect_tool.captures.again import record_command
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
@@ -56,12 +57,13 @@ def open_port(
     words = [loaded.name, model, loaded.model(model).model_dump_json(), as_words(given)]
     start = _starting(loaded, model, given, listener)
     rename = () if model == capture.manifest.model else loaded.names.rename
-    port = WorkerPort.open(start, capture, rename, probes or capture.folder.parent / "probes", words)
-    try:
-        yield port
-    except BaseException:
-        port.kill()
-        raise
+    with capture.told():
+        port = WorkerPort.open(start, capture, rename, probes or capture.folder.parent / "probes", words)
+        try:
+            yield port
+        except BaseException:
+            port.kill()
+            raise
     port.close()
 
 
@@ -106,5 +108,6 @@ def check_belongs(capture: Capture, recipe: Recipe, model: str | None = None) ->
         raise BisectError(
             f"the capture {capture.folder} is of model {manifest.model!r} of recipe {manifest.recipe!r}, "
             f"not of {' or '.join(map(repr, wanted))} of {recipe.name!r}",
-            hint="record it again with `bisect capture`",
+            hint="record it again with "
+            f"`{record_command(capture.folder, recipe.name, wanted[0], recipe_folder=recipe.folder)}`",
         )

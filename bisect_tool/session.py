@@ -122,7 +122,7 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         raise BisectError(f"the port was opened beside another capture than {capture.folder}")
     about = target if is_gradient_target(target) else None
     if about is not None:
-        check_gradient_target(capture.manifest, about)
+        check_gradient_target(capture, about)
         check_announced(GRADIENTS, port, about)
         target = None
     run = Run(port, capture, _first(capture) if target is None else target, tolerance, log, free=target is None)

@@ -275,6 +275,7 @@ class Manifest(Data):
     ``skipped`` says which functions could not be watched, and why, ``watched`` which are beside the recipe's; ``transformed`` are modules that were called inside
     functional transforms, where nobody can look at values; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
+    ``include`` and ``exclude`` are the patterns that chose among the modules.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
 
@@ -282,6 +283,8 @@ class Manifest(Data):
     recipe: str
     model: str
     model_options: dict[str, Any]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     recipe_folder: str
     spec: dict[str, Any]
     sources: dict[str, SourceEntry]

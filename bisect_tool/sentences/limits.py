@@ -49,6 +49,11 @@ def inconclusive(
     return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."
 
 
+def set_otherwise(settings: Sequence[str]) -> str:
+    """Say which settings are known to differ, behind a sentence that nothing could be proved."""
+    return f" Set otherwise: {'; '.join(settings[:3])}." if settings else ""
+
+
 @dataclass(frozen=True)
 class Started:
     """What is known of the start, as a headline says it.
