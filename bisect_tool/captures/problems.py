@@ -154,7 +154,10 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _cut(path: Path) -> str:
     """Say how many bytes a shard has and had, where its header still tells; else, and where it has them all, nothing."""
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return ""
     if not size:
         return "is empty"
     with path.open("rb") as file:
