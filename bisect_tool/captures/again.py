@@ -42,7 +42,7 @@ def record_command(
     The recipe's folder is given where its name alone does not lead there.
     """
     here = Path.cwd()
-    if recipe_folder is not None and (recipe_folder / "recipe.toml").is_file():
+    if recipe_folder is not None and os.path.isfile(recipe_folder / "recipe.toml"):
         known = any((place / recipe).resolve() == recipe_folder for place in (here / "recipes", here))
         recipe = recipe if known else _near(recipe_folder, here)
     begun = ["bisect", "capture", "--recipe", recipe, "--model", model]
