@@ -213,6 +213,7 @@ UNANSWERED = {
     "attach_variables": "lines of code were not looked for",
     "identify": "variables of other names were not recognised by their values",
     "pull_statements": "the lines of the backward pass were not looked for",
+    "expressions": "no expression was marked",
     "take_steps": "the optimizer's step was not compared",
 }
 

@@ -21,7 +21,8 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     reference cannot be run again, or gives other values now.
     """
     lines = probes.lines
-    reference = None if lines.other_branch(statement) else lines.reference()
+    seen_inside = "expressions" in probes.question.port.capabilities
+    reference = lines.reference() if seen_inside and not lines.other_branch(statement) else None
     if reference is None:
         return probes
     held = [site for other in probes.others for site in other.sites]

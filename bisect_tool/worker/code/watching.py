@@ -45,12 +45,12 @@ class Watcher:
     """
 
     def __init__(
-        self, is_watched: Callable[[str], bool], marked: Callable[[str], FrozenSet[int]] = lambda _file: frozenset()
+        self, is_watched: Callable[[str], bool], marked: Optional[Callable[[str], FrozenSet[int]]] = None
     ) -> None:
         self.places: list[Place] = []
         self.skipped: dict[str, str] = {}
         self._is_watched = is_watched
-        self._marked = marked
+        self._marked = marked or (lambda _file: frozenset())
         self._watched: dict[str, bool] = {}  # whether a file is watched
         self._numbers: dict[int, Place] = {}  # by the number in a hook's call
         self._modules = 0  # how many were loaded when functions were last looked for

@@ -620,8 +620,8 @@ def test_each_expression_of_a_marked_line_is_seen_where_it_stands(load: Load) ->
     with Watcher(lambda name: name == file, lambda _file: frozenset({10, 14})).watching(assigned, lambda *_: None):
         watched.f()
     assert seen == [
-        ("box", seen[0][1]), ("x", [1, 2, 3]), ("x[1]", 2), ("box.of(x[1])", 0),
-        ("x", [1, 2, 3]), ("x[1:]", [2, 3]), ("sum(v for v in x[1:])", 5),
+        ("box", seen[0][1]), ("x", [1, 2, 3]), ("1", 1), ("x[1]", 2), ("box.of(x[1])", 0),
+        ("x", [1, 2, 3]), ("1", 1), ("x[1:]", [2, 3]), ("sum(v for v in x[1:])", 5),
         ("box.of(x[1]) + sum(v for v in x[1:])", 5),
         ("x", [1, 2, 3]), ("len(x)", 3), ("-len(x)", -3),
         ('f"{x[0]}" == "1"', True),
