@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from bisect_tool.cli.interrupt import handled_by
@@ -11,11 +12,17 @@ from bisect_tool.cli.interrupt import handled_by
 def main() -> None:
     """Run the command."""
     handled_by(_end)
-    from bisect_tool.cli import screen  # noqa: PLC0415 - it takes a second, in which Ctrl-C may be pressed
+    from bisect_tool.cli import common, screen  # noqa: PLC0415 - it takes a second, in which Ctrl-C may be pressed
     from bisect_tool.cli.app import app  # noqa: PLC0415
 
     screen.open_streams()
-    app(prog_name="bisect")
+    try:
+        try:
+            app(prog_name="bisect")
+        finally:
+            sys.stdout.flush()  # what no command printed: --help, --version
+    except screen.UnwrittenError as error:
+        sys.exit(common.unwritten(error))
 
 
 def _end(number: int, _frame: Any) -> None:

@@ -21,17 +21,28 @@ Enough = Literal["never", "unfelt", "always"]
 
 
 @dataclass(frozen=True)
+class Mark:
+    """An expression: where it stands (line, column, last line, column after it, columns in bytes of UTF-8), and its text."""
+
+    span: tuple[int, int, int, int]
+    text: str
+
+
+@dataclass(frozen=True)
 class Line:
     """Where a variable is assigned on both sides: some lines of source around each, where they are known.
 
     ``unclear`` are the port's lines before it that it rests on, and that nothing clears: the fault may lie there too.
-    ``does`` says what the line does, where that is not to assign the variable.
+    ``does`` says what the line does, where that is not to assign the variable. The marks are the expressions in it that make another
+    value of right ones.
     """
 
     reference: Excerpt | None
     port: Excerpt | None
     unclear: tuple[str, ...] = ()
     does: str | None = None
+    reference_marks: tuple[Mark, ...] = ()
+    port_marks: tuple[Mark, ...] = ()
 
     @property
     def place(self) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bisect_tool.captures.again import record_command
 from bisect_tool.captures.described import Described
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
@@ -47,7 +48,7 @@ def open_port(
     """Open a port of a captured reference; its process ends with the block.
 
     ``recipe`` is a checked recipe, its folder, or its name in ``recipes/``; ``options`` go to the model's ``build``. Readings are
-    kept in ``probes`` (beside the capture), so that no probe is asked twice. Raises BisectError for a mistake in the recipe, or
+    kept in ``probes`` (beside the capture), so that no probe is asked twice. The reference itself may be the model. Raises BisectError for a mistake in the recipe, or
     a capture of another one.
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(os.fspath(recipe), Path.cwd()))
@@ -55,12 +56,14 @@ def open_port(
     given = dict(options or {})
     words = [loaded.name, model, loaded.model(model).model_dump_json(), as_words(given)]
     start = _starting(loaded, model, given, listener)
-    port = WorkerPort.open(start, capture, loaded.names.rename, probes or capture.folder.parent / "probes", words)
-    try:
-        yield port
-    except BaseException:
-        port.kill()
-        raise
+    rename = () if model == capture.manifest.model else loaded.names.rename
+    with capture.told():
+        port = WorkerPort.open(start, capture, rename, probes or capture.folder.parent / "probes", words)
+        try:
+            yield port
+        except BaseException:
+            port.kill()
+            raise
     port.close()
 
 
@@ -105,5 +108,6 @@ def check_belongs(capture: Capture, recipe: Recipe, model: str | None = None) ->
         raise BisectError(
             f"the capture {capture.folder} is of model {manifest.model!r} of recipe {manifest.recipe!r}, "
             f"not of {' or '.join(map(repr, wanted))} of {recipe.name!r}",
-            hint="record it again with `bisect capture`",
+            hint="record it again with "
+            f"`{record_command(capture.folder, recipe.name, wanted[0], recipe_folder=recipe.folder)}`",
         )

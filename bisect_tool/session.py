@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from bisect_tool.axes import drawn, guessed, trained
 from bisect_tool.axes.axis import Answer, Case, ask, check_announced
@@ -72,6 +74,7 @@ def bisect(
     time_limit: float | None = None,
     repeat: int = 0,
     listening: Listening = Listening(),
+    reference: Callable[[], AbstractContextManager[Port]] | None = None,
 ) -> Report:
     """Find what makes a port's target diverge from a captured reference, and return the report.
 
@@ -79,7 +82,8 @@ def bisect(
     right, and every call whose backward pass is wrong where the capture has gradients; so too for a target of gradients
     (``grad_norm``, ``grad:<parameter>``). After ``time_limit`` seconds the search ends, with a probe that it is at then, and
     the report says what is known and what was not asked; that closes the port. ``repeat``: how often more the port is run as it
-    is, since one that is wrong now and then differs from itself. Raises BisectError for a target that the
+    is, since one that is wrong now and then differs from itself. ``reference`` opens the reference itself, which is run again where an
+    expression is to be told in a line. Raises BisectError for a target that the
     capture or the port does not have, InconclusiveError when the port is not deterministic, changes when it is merely
     probed, or does not run at all.
     """
@@ -93,9 +97,23 @@ def bisect(
         case = _opened(case, run)
     except Stopped as stopped:
         return report_of(_barely_begun(case, str(stopped)))
-    for axis in AXES:
-        case = guessed.doubted(trained.doubted(drawn.doubted(ask(axis, case))))
+    with ExitStack() as opened:
+        case = replace(case, reference=cache(partial(_again, reference, opened, stop)))
+        for axis in AXES:
+            case = guessed.doubted(trained.doubted(drawn.doubted(ask(axis, case))))
     return report_of(case)
+
+
+def _again(reference: Callable[[], AbstractContextManager[Port]] | None, opened: ExitStack, stop: Stop) -> Port | None:
+    """Open the reference as a port of itself, until ``opened`` is closed; None where it does not start here."""
+    if reference is None:
+        return None
+    try:
+        port = opened.enter_context(reference())
+    except BisectError:
+        return None
+    port.on_life(stop.check)
+    return port
 
 
 def _beside(port: Port, capture: Capture, target: str | None, tolerance: Tolerance, log: ProbeLog) -> tuple[Case, Run]:
@@ -104,7 +122,7 @@ def _beside(port: Port, capture: Capture, target: str | None, tolerance: Toleran
         raise BisectError(f"the port was opened beside another capture than {capture.folder}")
     about = target if is_gradient_target(target) else None
     if about is not None:
-        check_gradient_target(capture.manifest, about)
+        check_gradient_target(capture, about)
         check_announced(GRADIENTS, port, about)
         target = None
     run = Run(port, capture, _first(capture) if target is None else target, tolerance, log, free=target is None)

@@ -10,7 +10,7 @@ from manifests import described, manifest
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.captures.described import Described
-from bisect_tool.captures.manifest import Manifest
+from bisect_tool.captures.manifest import Manifest, WatchedFunctions
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
 from bisect_tool.pairing.pair import Pair
@@ -31,6 +31,7 @@ class NoAsides:
 
     def __init__(self) -> None:
         self.unanswered: dict[str, str] = {}
+        self.watched = WatchedFunctions()
 
     def compare_state(self, _names: object) -> dict[Site, float]:
         """Compare nothing."""

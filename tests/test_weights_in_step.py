@@ -184,6 +184,14 @@ def test_a_step_that_trains_otherwise_is_suspected(
     assert suspect.sites == ("step",)
     assert suspect.status == "not proved"
     assert any("the gradients were not compared" in end for end in report.open_ends)
+    assert "Set otherwise" not in report.sentence
+
+
+def test_a_setting_that_differs_is_in_the_sentence_of_a_step_that_trains_otherwise(tmp_path: Path) -> None:
+    """It proves nothing, and is what there is to look at."""
+    report = asked(tmp_path, training, training, None, rate=0.2)
+    assert report.verdict == "inconclusive"
+    assert "Set otherwise: optimizer of 4 parameters: learning rate 0.2, reference 0.1: " in report.sentence
 
 
 def test_what_is_kept_by_an_optimizer_that_nobody_knows_is_said(tmp_path: Path) -> None:

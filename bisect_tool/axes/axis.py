@@ -73,6 +73,7 @@ class Case:
         initial: initial values that differ from the reference's in kind; laws: those that are drawn from another law.
         forms: tensors that the port keeps in another form than the reference.
         answers: what the axes before have answered, by name.
+        reference: opens the reference itself, once, as a port of itself; None where it cannot be run.
 
     """
 
@@ -92,6 +93,7 @@ class Case:
     laws: tuple[LawFinding, ...] = ()
     forms: Forms = field(default_factory=Forms)
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    reference: Callable[[], Port | None] = lambda: None
 
     @property
     def question(self) -> Question:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bisect_tool.captures.again import again
 from bisect_tool.captures.manifest import Manifest, SourceEntry
 from bisect_tool.captures.reader import Capture
-from bisect_tool.errors import AGAIN
 from bisect_tool.recipes.load import ModelSpec, Recipe
 from bisect_tool.sentences.spelling import listed, places
 from bisect_tool.worker.model.reads import described
@@ -23,7 +23,11 @@ def changes_since(capture: Capture, recipe: Recipe) -> list[str]:
     manifest = capture.manifest
     files = [_file(recipe.folder / path, path, entry) for path, entry in manifest.sources.items()]
     parts = [*filter(None, files), *_settings(manifest, recipe.model(manifest.model)), *_version(manifest, recipe)]
-    found = [f"the reference changed after it was recorded ({listed(parts, 6)}): {AGAIN}"] if parts else []
+    found = (
+        [f"the reference changed after it was recorded ({listed(parts, 6)}): {again(capture.folder, manifest)}"]
+        if parts
+        else []
+    )
     other = other_recipe(capture, recipe)
     if other is not None:
         found.insert(0, f"the capture used is that of another recipe with this name, in {other}: see --captures")

@@ -103,6 +103,13 @@ class Excerpt(Data):
     text: tuple[str, ...]
 
 
+class WatchedFunctions(Data):
+    """Which functions had their variables recorded: those of the files ``elsewhere`` beside the recipe's own; ``only`` some of all."""
+
+    elsewhere: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
 class Caught(Data):
     """An exception that a watched function caught: where it was raised, and where caught."""
 
@@ -265,9 +272,10 @@ class Manifest(Data):
     their paths from the recipe.
     ``sites`` is in order of completion, ``calls`` has every call's caller, ``variables`` is in order of assignment,
     ``left`` is what each parameter and buffer that the step wrote held at its end, ``trains``: it does so by gradients,
-    ``skipped`` says which functions could not be watched, and why; ``transformed`` are modules that were called inside
+    ``skipped`` says which functions could not be watched, and why, ``watched`` which are beside the recipe's; ``transformed`` are modules that were called inside
     functional transforms, where nobody can look at values; ``draws`` are the random numbers that
     were drawn, in order; ``gradients`` are there where they were asked for.
+    ``include`` and ``exclude`` are the patterns that chose among the modules.
     ``stirred`` is a run at weights of which none is zero or equal to the next, ``not_stirred`` says why there is none.
     """
 
@@ -275,6 +283,8 @@ class Manifest(Data):
     recipe: str
     model: str
     model_options: dict[str, Any]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     recipe_folder: str
     spec: dict[str, Any]
     sources: dict[str, SourceEntry]
@@ -289,6 +299,7 @@ class Manifest(Data):
     excerpts: dict[str, Excerpt]
     caught: tuple[Caught, ...]
     skipped: dict[str, str]
+    watched: WatchedFunctions = WatchedFunctions()
     transformed: tuple[str, ...] = ()
     state: dict[str, str]
     batch: Tree

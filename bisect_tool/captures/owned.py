@@ -83,6 +83,11 @@ def check_replaceable(folder: Path) -> None:
     )
 
 
+def is_capture(folder: Path) -> bool:
+    """Tell whether a folder has something of a capture in it, whatever it has lost."""
+    return folder.is_dir() and any(PARTS.fullmatch(name) for name in os.listdir(folder))
+
+
 def tidy(folder: Path) -> None:
     """Put a folder back that a killed run moved aside, and remove what killed runs left beside its place.
 

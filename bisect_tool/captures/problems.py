@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from bisect_tool.sites import STEP
 from bisect_tool.worker.arrays import files
 
 NUMBERED = re.compile(r"#[1-9]\d*")
+HEADER = 8  # bytes of a shard that say how long its header is
+MOST_OF_A_HEADER = 100_000_000  # bytes, of any safetensors file
 DEEPEST = 1000  # calls in one another: Python itself allows no more
 
 
@@ -146,4 +149,24 @@ def _misfits(folder: Path, manifest: Manifest) -> Iterator[str]:
         except OSError as error:
             yield f"{name}: {error.strerror or error}"
         except SafetensorError as error:
-            yield f"{name}: {error}"
+            yield f"{name}: {_cut(folder / name) or f'its header is not the one that was written ({error})'}"
+
+
+def _cut(path: Path) -> str:
+    """Say how many bytes a shard has and had, where its header still tells; else, and where it has them all, nothing."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return ""
+    if not size:
+        return "is empty"
+    with path.open("rb") as file:
+        begin = HEADER + int.from_bytes(file.read(HEADER), "little")
+        if begin > size:
+            return f"is {size} bytes, its header alone was {begin}" if begin < MOST_OF_A_HEADER else ""
+        try:
+            entries = json.loads(file.read(begin - HEADER))
+            end = begin + max(entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return ""
+    return f"is {size} bytes, recorded were {end}" if size != end else ""

@@ -16,11 +16,12 @@ from typing import Any
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from bisect_tool.captures.again import again
 from bisect_tool.captures.manifest import FORMAT, Manifest
-from bisect_tool.captures.owned import tidy
+from bisect_tool.captures.owned import is_capture, tidy
 from bisect_tool.captures.problems import problems_of
 from bisect_tool.captures.stored import stored
-from bisect_tool.errors import AGAIN, BisectError, CaptureError
+from bisect_tool.errors import BisectError, CaptureError
 from bisect_tool.sealed import fits
 from bisect_tool.validation import explain
 from bisect_tool.worker import plain_files
@@ -29,6 +30,7 @@ from bisect_tool.worker.arrays.shards import DamagedError, OpenShards
 
 MOST_BYTES = 1 << 30  # of a manifest
 MOST_PROBLEMS = 20  # looked for
+NAME_ONE = "record one with `bisect capture`, or give the folder of one: CAPTURES/RECIPE/MODEL"
 MOST_SAID = 400  # characters of what is wrong with a capture
 
 
@@ -41,22 +43,24 @@ class Capture:
     key: str
 
     @classmethod
-    def open(cls, place: str | os.PathLike[str]) -> Capture:
+    def open(cls, place: str | os.PathLike[str], record: str = "") -> Capture:
         """Open and check the capture in a folder. Raises BisectError that says what is wrong with which file.
 
-        One that a killed run moved aside is put back first.
+        One that a killed run moved aside is put back first. ``record`` is the next step where there is none.
         """
         folder = Path(place).resolve()
         tidy(folder)
         path = folder / "manifest.json"
-        text = _text(path)
+        text = _text(path, record)
         data = _data(path, text)
         manifest = _manifest(path, data)
         problems = tuple(itertools.islice(problems_of(folder, manifest), MOST_PROBLEMS))
         if problems:
-            raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=AGAIN)
+            raise BisectError(f"damaged capture {folder}: {_first('; '.join(problems))}", hint=again(folder, manifest))
         if not fits(text):
-            raise BisectError(f"{path}: changed after it was recorded (its checksum does not fit)", hint=AGAIN)
+            raise BisectError(
+                f"{path}: changed after it was recorded (its checksum does not fit)", hint=again(folder, manifest)
+            )
         return cls(folder, manifest, hashlib.blake2b(text, digest_size=8).hexdigest())
 
     @functools.cached_property
@@ -66,26 +70,28 @@ class Capture:
 
     def read(self, key: str) -> npt.NDArray[Any]:
         """Return one recorded array. Raises CaptureError where it is not the one that was recorded."""
-        with _told():
+        with self.told():
             return self._stored.read(key)
 
     def view(self, key: str) -> npt.NDArray[Any]:
         """Return one recorded array as a view of its file; raises as ``read`` does."""
-        with _told():
+        with self.told():
             return self._stored.view(key)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell of a tensor that is not the recorded one as the tool does, whichever process read it: with the whole next step."""
+        try:
+            yield
+        except DamagedError as error:
+            raise CaptureError(str(error), hint=again(self.folder, self.manifest)) from error
+        except CaptureError as error:
+            error.hint = again(self.folder, self.manifest)
+            raise
 
     @functools.cached_property
     def _stored(self) -> OpenShards:
         return OpenShards(str(self.folder), stored(self.manifest))
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Tell of a tensor that is not the recorded one as the tool does."""
-    try:
-        yield
-    except DamagedError as error:
-        raise CaptureError(str(error)) from error
 
 
 def tensor_keys(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -98,17 +104,19 @@ def has_opaque(tree: dict[str, Any]) -> bool:
     return any(True for _ in trees.opaque_in(tree))
 
 
-def _text(path: Path) -> bytes:
+def _text(path: Path, record: str) -> bytes:
     folder = path.parent
     try:
         return plain_files.content(path, MOST_BYTES)
     except FileNotFoundError:
-        raise BisectError(
-            f"no capture in {folder}",
-            hint=f"record one with `bisect capture --recipe {folder.parent.name} --model {folder.name}`",
-        ) from None
+        if is_capture(folder):
+            raise BisectError(f"damaged capture {folder}: its {path.name} is gone", hint=again(folder)) from None
+        nothing = "" if folder.exists() else ": nothing is there"
+        raise BisectError(f"no capture in {folder}{nothing}", hint=record or NAME_ONE) from None
+    except NotADirectoryError:
+        raise BisectError(f"no capture in {folder}: it is no folder", hint=record or NAME_ONE) from None
     except OSError as error:
-        raise BisectError(f"cannot read {path}: {error.strerror}") from error
+        raise BisectError(f"cannot read {path}: {error.strerror}", hint=again(folder)) from error
 
 
 def _data(path: Path, text: bytes) -> dict[str, Any]:
@@ -116,10 +124,10 @@ def _data(path: Path, text: bytes) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BisectError(f"{path}: not valid JSON: {error}", hint=AGAIN) from error
+        raise BisectError(f"{path}: not valid JSON: {error}", hint=again(path.parent)) from error
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=AGAIN)
+        raise BisectError(f"{path}: format {found!r}, this version reads {FORMAT}", hint=again(path.parent))
     return dict(data)
 
 
@@ -127,9 +135,9 @@ def _manifest(path: Path, data: dict[str, Any]) -> Manifest:
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
-        raise BisectError(f"{path}: {_first(explain(error))}", hint=AGAIN) from error
+        raise BisectError(f"{path}: {_first(explain(error))}", hint=again(path.parent)) from error
     except RecursionError as error:
-        raise BisectError(f"{path}: nested too deeply", hint=AGAIN) from error
+        raise BisectError(f"{path}: nested too deeply", hint=again(path.parent)) from error
 
 
 def _first(text: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import CaptureError
-from bisect_tool.recipes.options import as_words
 
 
 def damage_of(capture: Capture, on_tensor: Callable[[int], None] = lambda _done: None) -> Iterator[str]:
@@ -19,14 +17,3 @@ def damage_of(capture: Capture, on_tensor: Callable[[int], None] = lambda _done:
             capture.view(key)
         except CaptureError as error:
             yield str(error)
-
-
-def command_again(capture: Capture) -> str:
-    """Return the command that records a capture again."""
-    manifest = capture.manifest
-    words = ["bisect", "capture", "--recipe", manifest.recipe, "--model", manifest.model]
-    for key, value in manifest.model_options.items():
-        words += ["--option", f"{key}={value if isinstance(value, str) else as_words(value)}"]
-    if manifest.gradients is not None:
-        words.append("--grads")
-    return shlex.join(words)

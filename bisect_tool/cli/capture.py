@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +20,18 @@ from bisect_tool.captures.reader import Capture
 from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.cli import common, screen
 from bisect_tool.cli.progress import Progress
-from bisect_tool.errors import BisectError
+from bisect_tool.errors import BisectError, ModelError
 from bisect_tool.recipes.load import Recipe
 from bisect_tool.report.saved import plain_data
 from bisect_tool.sentences import limits
 from bisect_tool.sentences.spelling import listed
 from bisect_tool.workers.process import Worker
 from bisect_tool.workers.start import ask_of, build_model, start_worker
+
+ABOUT_GRADIENTS = re.compile(r"\b(gradients?|backward)\b")
+WITHOUT_GRADIENTS = (
+    "record without --grads: every layer is judged on the way forward then, and step by the weights that it leaves"
+)
 
 IncludeOption = Annotated[
     list[str] | None,
@@ -126,13 +132,24 @@ def _record(
 ) -> dict[str, Any]:
     """Record into a folder that is there whole, or not at all, and return what the worker says of it."""
     with whole_or_absent(folder) as temporary:
-        summary: dict[str, Any] = ask_of(worker, recipe, model, "record", folder=str(temporary.resolve()), **wanted)
+        try:
+            summary: dict[str, Any] = ask_of(worker, recipe, model, "record", folder=str(temporary.resolve()), **wanted)
+        except ModelError as error:
+            if wanted["grads"] and not error.hint and ABOUT_GRADIENTS.search(str(error)):
+                error.hint = WITHOUT_GRADIENTS
+            raise
         if not summary["sites"]:
             left_out = "--include and --exclude left nothing over"
             hint = left_out if wanted["include"] or wanted["exclude"] else "check 'modules' in build"
             raise BisectError("no module call was recorded", hint=hint)
         spec = recipe.model(model).model_dump(mode="json")
-        about = {"recipe": recipe.name, "model": model, "model_options": options}
+        about = {
+            "recipe": recipe.name,
+            "model": model,
+            "model_options": options,
+            "include": wanted["include"],
+            "exclude": wanted["exclude"],
+        }
         seal_manifest(
             temporary, **about, recipe_folder=os.path.relpath(recipe.folder.resolve(), folder.resolve()), spec=spec
         )

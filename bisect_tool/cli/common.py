@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,8 +64,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 
 
 @contextlib.contextmanager
-def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
-    """Turn an error, Ctrl-C or another signal inside the block into a message on stderr and an exit code."""
+def ending(*, debug: bool, interrupted: str | Callable[[], str]) -> Iterator[None]:
+    """Turn an error, Ctrl-C or another signal inside the block into a message on stderr and an exit code.
+
+    ``interrupted`` is what became of what was done by then, or what tells it then.
+    """
     end_by_signals()  # until now they ended it at once: nothing was begun
     try:
         yield
@@ -75,21 +78,30 @@ def ending(*, debug: bool, interrupted: str) -> Iterator[None]:
         _say_error(error, debug=debug)
         raise typer.Exit(code) from None
     except Interrupted as signalled:
-        with screen.unread(sys.stdout):
+        try:
             sys.stdout.flush()
-        screen.say(f"interrupted: {interrupted}", "yellow")
+        except screen.UnwrittenError:
+            screen.forget(sys.stdout)
+        kept = interrupted if isinstance(interrupted, str) else interrupted()
+        screen.say(f"interrupted: {kept}", "yellow")
         raise typer.Exit(signalled.exit_code) from None
-    except BrokenPipeError:
-        screen.forget(sys.stdout)
-        raise typer.Exit(EXIT_USAGE) from None
+    except screen.UnwrittenError as error:
+        raise typer.Exit(unwritten(error)) from None
     except OSError as error:
-        screen.forget(sys.stdout)
         _say_error(BisectError(f"{error.filename or 'the disk'}: {error.strerror or error}"), debug=debug)
         raise typer.Exit(EXIT_USAGE) from error
     except Exception as error:  # never exit code 1 by accident: that says that a culprit was found
         hint = "this is a mistake in bisect itself: please report it with what --debug shows"
         _say_error(BisectError(f"{type(error).__name__}: {error}", hint=hint), debug=debug)
         raise typer.Exit(EXIT_INCONCLUSIVE) from error
+
+
+def unwritten(error: screen.UnwrittenError) -> int:
+    """Say that an answer cannot be written, unless nobody reads it any more, and return the exit code."""
+    screen.forget(sys.stdout)
+    if not error.reader_gone:
+        screen.say(f"error: {error}", "red")
+    return EXIT_USAGE
 
 
 def _say_error(error: BisectError, *, debug: bool) -> None:

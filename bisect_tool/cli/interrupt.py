@@ -61,7 +61,8 @@ class Interrupt:
         """Tell whether the search is to end."""
         if self._pressed and not self.heeded:
             self.heeded = True
-            self._say("interrupted: this is what is known so far (Ctrl-C once more ends at once)")
+            more = " (Ctrl-C once more ends at once)" if self._pressed == signal.SIGINT else ""
+            self._say(f"interrupted: this is what is known so far{more}")
         return bool(self._pressed)
 
     def check(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -59,16 +58,14 @@ class Progress:
         elapsed = time.monotonic() - self._phase_start
         line = f"{self._phase}{': ' if words else ''}{words}" + (f" ({elapsed:.0f} s)" if elapsed >= 1 else "")
         if self._status is not None:
-            with screen.unread(sys.stderr):
-                self._status.update(Text(plain(line)))
+            self._status.update(Text(plain(line)))
         elif time.monotonic() - self._said_at >= EVERY or not self._said_at:
             self._said_at = time.monotonic()
             screen.say(line)
 
     def note(self, words: str) -> None:
         """Leave a line on stderr."""
-        with screen.unread(sys.stderr):
-            self._console.print(Text(plain(words)))
+        self._console.print(Text(plain(words)))
 
     def listener(self, name: str, silence_limit: float) -> Listener:
         """Return who is to be told what a worker does, and for how long it may be silent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from bisect_tool import session
+from bisect_tool.captures.again import record_command
 from bisect_tool.captures.changed import changes_since
 from bisect_tool.captures.reader import Capture
 from bisect_tool.cli import common
@@ -33,6 +33,7 @@ from bisect_tool.report.saved import save_report
 from bisect_tool.sentences import captions
 
 KEPT = "the probes so far are kept; run the same command to go on"
+NONE_KEPT = "no probe was run yet; run the same command again"
 LONGEST = 50  # characters of a report's name that are its target's: a file's name has 255 bytes at most
 
 TargetOption = Annotated[
@@ -107,7 +108,11 @@ def run(
     130 interrupted (another signal: 128 and its number). Ctrl-C during the search ends it with a report of what is known so
     far; once more ends at once. Run an interrupted command again, and it goes on from there.
     """
-    with common.ending(debug=debug, interrupted=KEPT), Progress(verbose=verbose) as progress:
+    rows: list[LoggedProbe] = []
+    with (
+        common.ending(debug=debug, interrupted=lambda: KEPT if rows else NONE_KEPT),
+        Progress(verbose=verbose) as progress,
+    ):
         loaded = common.open_recipe(recipe)
         options = common.parse_options(option)
         home = captures / loaded.name
@@ -124,8 +129,14 @@ def run(
         )
         told = progress.listener(model, timeout)
         with open_port(loaded, capture, model=model, options=options, probes=home / "probes", listener=told) as port:
+            again = partial(open_port, model=reference, options=capture.manifest.model_options, probes=home / "probes")
             with Interrupt(progress.note) as interrupt:
-                found = search(port, capture, listening=_listening(progress, interrupt, debug=debug))
+                found = search(
+                    port,
+                    capture,
+                    listening=_listening(progress, interrupt, rows, debug=debug),
+                    reference=lambda: again(loaded, capture, listener=progress.listener(reference, timeout)),
+                )
             report = _completed(found, port, options, changes)
         path = _saved(report, home / "reports", model, target, reference, rtol)
     _print(report, path, progress, interrupt, json_=json_, debug=debug)
@@ -136,7 +147,8 @@ def _captured(recipe: Recipe, home: Path, model: str, reference: str) -> Capture
     """Open the capture of the reference, if the recipe has it and the port."""
     for name in (model, reference):
         recipe.model(name)
-    capture = Capture.open(home / reference)
+    record = record_command(home / reference, recipe.name, reference, recipe_folder=recipe.folder)
+    capture = Capture.open(home / reference, f"record one with `{record}`")
     check_belongs(capture, recipe, reference)
     return capture
 
@@ -185,12 +197,12 @@ def _tolerance(recipe: Recipe, target: str | None, rtol: float | None) -> Tolera
     return Tolerance(spec.rtol, spec.atol) if spec else Tolerance()
 
 
-def _listening(progress: Progress, interrupt: Interrupt, *, debug: bool) -> session.Listening:
-    """Return who is told what the search does; ``debug``: the traceback of a probe that fails is shown too."""
-    count = itertools.count(1)
+def _listening(progress: Progress, interrupt: Interrupt, rows: list[LoggedProbe], *, debug: bool) -> session.Listening:
+    """Return who is told what the search does; ``debug``: the traceback of a probe that fails is shown too. ``rows`` gets each probe."""
 
     def show(row: LoggedProbe) -> None:
-        progress.phase(f"probe {next(count)}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
+        rows.append(row)
+        progress.phase(f"probe {len(rows)}, {row.phase}: {row.what}: {row.verdict.value if row.verdict else 'done'}")
 
         if debug and row.detail:
             progress.note(row.detail)

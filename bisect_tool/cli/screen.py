@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import codecs
+import io
 import os
 import sys
-from collections.abc import Iterator
 from typing import IO
 
 from rich.console import Console
@@ -13,15 +13,78 @@ from rich.text import Text
 
 from bisect_tool.plain import plain
 
+# What a terminal that has nothing but ASCII shows instead; anything else is escaped.
+ASCII = {"±": "+-", "²": "^2", "·": "*", "\N{MULTIPLICATION SIGN}": "x", "…": "..."}
+
+
+class UnwrittenError(Exception):
+    """stdout takes nothing more. It is no OSError: rich and click end at those, with the exit code that says "culprit".
+
+    Attributes: ``reader_gone``: nobody reads it any more (``| head``), so that there is nothing to say.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"cannot write to stdout: {error.strerror or error}")
+        self.reader_gone = isinstance(error, BrokenPipeError)
+
+
+class _Answers(io.TextIOWrapper):
+    """stdout. Raises UnwrittenError."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise UnwrittenError(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise UnwrittenError(error) from error
+
+
+class _Progress(io.TextIOWrapper):
+    """stderr. Nobody may read it (its reader or terminal is gone, the disk is full): that is no reason to end."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            _unread(self, error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            _unread(self, error)
+
+
+def _unread(stream: IO[str], error: OSError) -> None:
+    """Let stderr be from now on, and stdout too where both had the reader that is gone (``2>&1 | head``)."""
+    if isinstance(error, BrokenPipeError) and os.path.sameopenfile(stream.fileno(), sys.stdout.fileno()):
+        forget(sys.stdout)
+    forget(stream)
+
 
 def open_streams() -> None:
     """Have both streams take any character, and none of them missing: a shell can close them (``>&-``)."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
+    codecs.register_error("bisect", _spelled)
+    for name, kind in (("stdout", _Answers), ("stderr", _Progress)):
+        given = getattr(sys, name)
+        if given is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
-        else:
-            stream.reconfigure(errors="backslashreplace")
+            continue
+        how = {"line_buffering": given.line_buffering, "write_through": given.write_through}
+        setattr(sys, name, kind(given.buffer, given.encoding, "bisect", **how))
+
+
+def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Spell what a stream's encoding lacks."""
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] in ASCII:
+        return ASCII[error.object[error.start]], error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -35,18 +98,8 @@ def put(words: str) -> None:
 
 
 def say(words: str, style: str = "") -> None:
-    """Leave a line on stderr, whatever names are in it. Nobody may read it: that is no reason to end."""
-    with unread(sys.stderr):
-        console(stderr=True).print(Text(plain(words), style=style))
-
-
-@contextlib.contextmanager
-def unread(stream: IO[str]) -> Iterator[None]:
-    """Take it that a stream cannot be written to (its reader or terminal is gone, the disk is full), and let it be from then on."""
-    try:
-        yield
-    except OSError:
-        forget(stream)
+    """Leave a line on stderr, whatever names are in it."""
+    console(stderr=True).print(Text(plain(words), style=style))
 
 
 def forget(stream: IO[str]) -> None:

@@ -12,11 +12,21 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError
 
 from bisect_tool.captures.described import OptimizerGroup
-from bisect_tool.captures.manifest import Caught, Excerpt
+from bisect_tool.captures.manifest import Caught, Excerpt, WatchedFunctions
 from bisect_tool.captures.owned import temporary
 from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import ModelError, WorkerError
-from bisect_tool.probes.handed import Handed, PulledStatements, Raised, Steps, Survey, Variable, last_shared
+from bisect_tool.probes.handed import (
+    Handed,
+    PulledStatements,
+    Raised,
+    Steps,
+    Survey,
+    Value,
+    Values,
+    Variable,
+    last_shared,
+)
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.link import Link
 from bisect_tool.probes.naming import Naming, renamed_buffer
@@ -36,11 +46,13 @@ class Asides:
 
     ``kept`` is the folder of kept readings, where files pass from the worker.
 
-    Attributes: ``unanswered``: why it could not, by the operation.
+    Attributes: ``unanswered``: why it could not, by the operation; ``watched``: which functions the last survey looked at beside
+    the recipe's.
     """
 
     def __init__(self, link: Link, naming: Naming, capture: Capture, kept: Path) -> None:
         self.unanswered: dict[str, str] = {}
+        self.watched = WatchedFunctions()
         self._link = link
         self._naming = naming
         self._capture = capture
@@ -99,6 +111,19 @@ class Asides:
         request = {**self._naming.fields(intervention), "candidates": candidates}
         request["names"] = [variable.site for variable in theirs]
         return self._answered("identify", request, read, {})
+
+    def expressions(self, intervention: Intervention, lines: Iterable[str]) -> Values:
+        """Run one probe and return what the expressions in the statements on some lines give; nothing where there are too many."""
+        with temporary(self._kept / "expressions") as folder:
+            file = folder / "values.safetensors"
+            request = {**self._naming.fields(intervention), "lines": sorted(lines), "file": str(file)}
+
+            def read(found: Any) -> Values:
+                arrays = files.load(file)
+                rows = tuple(Value.from_json(row, number) for number, row in enumerate(found["rows"]))
+                return Values() if found["cut"] or not _are_there(rows, arrays) else Values(rows, arrays)
+
+            return self._answered("expressions", request, read, Values())
 
     def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:
         """Take variables as sites, the reference's name of each to the port's own; return those that are sites now."""
@@ -166,6 +191,7 @@ class Asides:
 
     def _surveyed(self, found: Any) -> Survey:
         ended = list(map(str, found["ended"]))
+        self.watched = WatchedFunctions(elsewhere=found.get("elsewhere", ()), only=found.get("only", ()))
         after = last_shared(ended, self._shared)
         variables = tuple(Variable.from_json(row, after, self._shared) for row in found["variables"])
         return Survey(
@@ -236,6 +262,10 @@ def _excerpts(found: Any) -> dict[str, Excerpt]:
     """Return the lines around each place; those of a file that cannot be read hold not even their own, and show nothing."""
     excerpts = {str(place): Excerpt.model_validate(lines) for place, lines in found["excerpts"].items()}
     return {place: e for place, e in excerpts.items() if e.first <= e.line < e.first + len(e.text)}
+
+
+def _are_there(rows: Iterable[Value], arrays: Mapping[str, Any]) -> bool:
+    return all(key in arrays for row in rows for _, key, _ in row.parts)
 
 
 def _raised(found: Any) -> Raised | None:

@@ -42,11 +42,13 @@ class ProbeCache:
         return len(self._readings)
 
     def get(self, intervention: Intervention) -> Reading | None:
-        """Return the reading of an intervention, if it was ever asked."""
-        return self._readings.get(intervention.key)
+        """Return the reading of an intervention, if it was ever asked, and is not to be asked anew."""
+        return None if intervention.anew else self._readings.get(intervention.key)
 
     def put(self, intervention: Intervention, reading: Reading) -> None:
-        """Keep a reading, on disk before this returns. Raises BisectError when the disk does not take it."""
+        """Keep a reading that may be used again, on disk before this returns. Raises BisectError when the disk does not take it."""
+        if intervention.anew:
+            return
         self._readings[intervention.key] = reading
         line = seal(json.dumps({"key": intervention.key, "reading": reading}, default=vars))
         try:

@@ -114,6 +114,47 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Value:
+    """What an expression gave, or what its statement assigned: ``span`` is None then.
+
+    ``place`` is the line on which the statement begins; ``span`` (line, column, last line, column after it), columns in bytes of
+    UTF-8; ``parts`` are paths with the key of an array and the number of the value that had this very part first: its own, or that
+    of one before it; ``was`` are the numbers of values that it was before this one was written over them; ``plain``: a
+    number of Python's is in it, which nobody can follow from where it is assigned to where it is read.
+    """
+
+    site: Site
+    place: str
+    span: tuple[int, int, int, int] | None
+    text: str
+    parts: tuple[tuple[str, str, int], ...]
+    was: tuple[int, ...] = ()
+    plain: bool = False
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], number: int) -> Value:
+        """Read one as a worker says it. Raises KeyError, TypeError or ValueError."""
+        found = re.fullmatch(r"(\d+):(\d+)-(\d+):(\d+)", data["span"]) if data["span"] else None
+        if data["span"] and found is None:
+            raise ValueError(f"{data['span']!r} is no place of an expression, spelled line:column-line:column")
+        first, start, last, end = map(int, found.groups()) if found else (0, 0, 0, 0)
+        parts = tuple((str(path), str(key), min(max(int(n), 0), number)) for path, key, n in data["parts"])
+        span = (first, start, last, end) if found else None
+        was = tuple(min(max(int(n), 0), number) for n in data["was"])
+        return cls(
+            Site(str(data["site"])), str(data["place"]), span, str(data["text"]), parts, was, bool(data["plain"])
+        )
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the expressions on some lines gave in one run, in order, with the arrays by key."""
+
+    rows: tuple[Value, ...] = ()
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class PulledStatements:
     """What each statement contributes to the gradient of what it reads: its norm and some projections, the last first.
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bisect_tool.captures.described import Described
+from bisect_tool.captures.manifest import WatchedFunctions
 from bisect_tool.captures.reader import Capture
 from bisect_tool.pairing.names import Matching
-from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Variable
+from bisect_tool.probes.handed import Handed, PulledStatements, Steps, Survey, Values, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sites import Site
@@ -20,6 +21,11 @@ class Asides(Protocol):
     @property
     def unanswered(self) -> Mapping[str, str]:
         """Why the worker could not answer, by the operation."""
+        ...
+
+    @property
+    def watched(self) -> WatchedFunctions:
+        """Which functions the last survey looked at beside the recipe's."""
         ...
 
     def values(self, intervention: Intervention, sites: Iterable[Site]) -> dict[Site, Handed]:
@@ -38,6 +44,10 @@ class Asides(Protocol):
         self, intervention: Intervention, ours: Sequence[Variable], theirs: Sequence[Variable]
     ) -> dict[Site, Site]:
         """Run one probe and pair variables of the port with those of the reference's that have the same values."""
+        ...
+
+    def expressions(self, intervention: Intervention, lines: Iterable[str]) -> Values:
+        """Run one probe and return what the expressions in the statements on some lines give."""
         ...
 
     def attach_variables(self, pairs: Mapping[Site, Site]) -> Mapping[Site, Site]:

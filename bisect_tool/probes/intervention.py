@@ -11,6 +11,8 @@ from typing import Literal
 
 from bisect_tool.sites import Site
 
+REPEATED = 2  # the first run that is asked for by --repeat: one more is always made
+
 
 @dataclass(frozen=True)
 class Intervention:
@@ -39,7 +41,7 @@ class Intervention:
         thawed: parameters that take gradients although the port froze them.
         tied: pairs of parameters that the port holds apart: the second is given the gradient of the first too.
         echo: every output is replaced by a copy of itself; nothing may change.
-        repeat: tells apart runs that are asked twice on purpose.
+        repeat: tells apart runs that are asked twice on purpose; from ``REPEATED`` on each is run anew, whatever is kept.
 
     """
 
@@ -95,6 +97,11 @@ class Intervention:
     def forcing(self, dissolved: Iterable[Site]) -> Intervention:
         """Return this intervention as a forced pass with some calls dissolved."""
         return dataclasses.replace(self, dissolved=frozenset(dissolved))
+
+    @property
+    def anew(self) -> bool:
+        """Tell whether no reading of an earlier run answers this: it is asked to see whether the port gives the same once more."""
+        return self.repeat >= REPEATED
 
     @property
     def as_it_is(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bisect_tool.checks.preflight.sizes import explained_text, row_counts
 from bisect_tool.errors import BisectError, InconclusiveError
-from bisect_tool.probes.intervention import Intervention
+from bisect_tool.probes.intervention import REPEATED, Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.ranges import Run
 from bisect_tool.questions.repeats import difference
@@ -50,8 +51,8 @@ def ends(run: Run) -> Reading:
     elif run.free:
         run.target = next((name for name in _finite(run) if name in first.targets), run.target)
     _check_runs(run, first)
-    for number in range(1, 2 + run.repeat):
-        _check_identical(run, first, _observed(run, Intervention(repeat=number), "as it is, again"), first)
+    again = [_observed(run, Intervention(repeat=number), "as it is, again") for number in range(1, 2 + run.repeat)]
+    _check_identical(run, first, again, first)
     if run.repeat and first.failed is None and _has_gradients(run):
         _check_gradients(run, first)
     inert = _observed(run, Intervention(echo=True), "every output replaced by a copy of itself")
@@ -65,23 +66,28 @@ def _has_gradients(run: Run) -> bool:
 
 
 def _check_gradients(run: Run, first: Reading) -> None:
-    """Pull the port's own gradients as often as more runs are asked for, once at least beside the first; all must be alike."""
+    """Pull the port's own gradients as often as more runs are asked for, beside the first; all must be alike."""
     pulled = [
         _observed(run, Intervention(backward="own", repeat=number), "as it is, with its gradients")
-        for number in range(1 + run.repeat)
+        for number in (0, *range(REPEATED, REPEATED + run.repeat))
     ]
     if pulled[0].failure is None:  # else whoever asks about gradients says so
-        for other in pulled[1:]:
-            _check_identical(run, pulled[0], other, first)
+        _check_identical(run, pulled[0], pulled[1:], first)
 
 
-def _check_identical(run: Run, first: Reading, other: Reading, plain: Reading) -> None:
-    differ = "two identical runs of the port differ"
-    if other.failure is not None:
-        raise InconclusiveError(f"{differ}: the second one failed: {other.failure}")
-    found = difference(first, other, run.target)
-    if found is not None:
-        raise InconclusiveError(f"{differ}: {found}", hint=_what_to_do(run, plain))
+def _check_identical(run: Run, first: Reading, others: Sequence[Reading], plain: Reading) -> None:
+    """Raise InconclusiveError that says in how many of all runs the port gave something else, and what, the first time."""
+    said = [f"it fails: {other.failure}" if other.failure else difference(first, other, run.target) for other in others]
+    unlike = [words for words in said if words is not None]
+    if not unlike:
+        return
+    count, runs = len(unlike), 1 + len(others)
+    alone = 1 < count == len(others) and not any(difference(others[0], other, run.target) for other in others)
+    where = f"the first of {runs} is not as all others" if alone else f"in {count} of {runs}"
+    more = "" if run.repeat else "; --repeat 60 tells how often it is so"
+    raise InconclusiveError(
+        f"identical runs of the port differ, {where}: {unlike[0]}", hint=_what_to_do(run, plain) + more
+    )
 
 
 def _finite(run: Run) -> list[str]:

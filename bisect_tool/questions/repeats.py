@@ -7,6 +7,9 @@ from typing import Any
 
 from bisect_tool.probes.reading import Reading
 
+# Outputs alone are compared, so that a call may differ by what it is given.
+WHO = " (what calls before it gave is the same: it is that call, or the code beside the calls that makes what it is given)"
+
 
 def difference(first: Reading, other: Reading, target: str) -> str | None:
     """Say what differs between two runs of the port as it is: the first call whose output does, and a target; None: nothing.
@@ -43,7 +46,7 @@ def _first_call(first: Reading, other: Reading) -> str | None:
         if mine != theirs:
             return f"the first call that differs is {mine}, then {theirs}"
         if first.digests.get(mine) != other.digests.get(mine):
-            return f"the first call whose output differs is {mine}"
+            return f"the first call whose output differs is {mine}{WHO}"
     left = max(orders, key=len)[min(map(len, orders)) :]
     return f"{left[0]} is called in one of them alone" if left else None
 

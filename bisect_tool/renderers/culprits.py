@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.renderers.excerpts import Lines
 from bisect_tool.renderers.tables import COLOURS
 from bisect_tool.renderers.words import shown
 from bisect_tool.report.data import CulpritData, ProofData
@@ -30,9 +30,13 @@ def culprit_table(culprit: CulpritData) -> Table:
     for finding in culprit.findings:
         table.add_row(shown(finding.check), shown(finding.message))
     if culprit.line is not None:
-        for side, excerpt in (("reference", culprit.line.reference), ("port", culprit.line.port)):
+        sides = (
+            ("reference", culprit.line.reference, culprit.line.reference_marks),
+            ("port", culprit.line.port, culprit.line.port_marks),
+        )
+        for side, excerpt, marks in sides:
             if excerpt is not None:
-                table.add_row(side, _excerpt(excerpt))
+                table.add_row(side, Lines(excerpt, marks))
     for name, proof in (("sufficient", culprit.sufficient), ("necessary", culprit.necessary)):
         if proof is not None:
             table.add_row(name, _proof(proof))
@@ -50,11 +54,3 @@ def _proof(proof: ProofData) -> Text:
     # After a quantity's number the verdict is said of that; after words it stands apart.
     apart = "" if value[-1:].isdigit() else ":"
     return shown(f"{proof.what}{value}{apart} ").append(proof.verdict, style=COLOURS[proof.verdict])
-
-
-def _excerpt(excerpt: Excerpt) -> Text:
-    text = shown(excerpt.file, "dim")
-    for number, line in enumerate(excerpt.text, excerpt.first):
-        mine = number == excerpt.line
-        text.append("\n").append_text(shown(f"{'>' if mine else ' '} {number:4d}  {line}", "bold" if mine else "dim"))
-    return text

@@ -13,6 +13,7 @@ from bisect_tool.axes.gradients.targets import reference_rms
 from bisect_tool.axes.guessed import guesses
 from bisect_tool.captures.described import Described
 from bisect_tool.checks.preflight.census import census
+from bisect_tool.checks.preflight.optimizers import optimizer
 from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit
@@ -90,6 +91,7 @@ def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[
     else:
         suspects = [c.blamed.who for c in case.culprits] if all(c.kind == "gradient" for c in case.culprits) else []
         sentence = limits.inconclusive(case.target, off, _reasons(case, open_ends), lost_calls(case), suspects)
+        sentence += limits.set_otherwise([finding.message for finding in optimizer(case.pair)])
     sentence = " ".join(filter(None, (sentence, mostly_the_weights(case))))
     return verdict, limits.ended_early(sentence, why) if proved and why else sentence
 

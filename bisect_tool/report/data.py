@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from bisect_tool.captures.described import Count
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.culprit import Kind
 from bisect_tool.report.parts import CensusRow, GradientData, Number, Part, Probes, Verdict
@@ -58,12 +59,24 @@ class ProofData(Part):
     verdict: Verdict
 
 
+class MarkData(Part):
+    """An expression: ``span`` is its line, column, last line and the column after it, columns in bytes of UTF-8."""
+
+    span: tuple[Count, Count, Count, Count]
+    text: str
+
+
 class LineData(Part):
-    """Where a line stands on both sides; ``unclear`` are the port's lines that it rests on, and that nothing clears."""
+    """Where a line stands on both sides; ``unclear`` are the port's lines that it rests on, and that nothing clears.
+
+    The marks are the expressions in it that make another value of right ones.
+    """
 
     reference: Excerpt | None
     port: Excerpt | None
     unclear: tuple[str, ...]
+    reference_marks: tuple[MarkData, ...] = ()
+    port_marks: tuple[MarkData, ...] = ()
 
 
 class CulpritData(Part):

@@ -30,6 +30,7 @@ def ruled_out(case: Case, *, agrees: bool) -> list[str]:
     if judged is not None and judged.judged is not None:
         words += not_the_weights_alone(case, code_is_wrong=any(culprit.confirmed for culprit in code))
     words += [*_stepped(case)]
+    words += [*_repeated(case)]
     words += [*_later(case, code), *_other_tensors(case)]
     return list(dict.fromkeys(words))
 
@@ -69,6 +70,13 @@ def _stepped(case: Case) -> Iterator[str]:
     found = case.answer(OptimizerAnswer)
     if found is not None and found.alike and not found.culprits:
         yield sentences.optimizer_is_right(len(found.alike))
+
+
+def _repeated(case: Case) -> Iterator[str]:
+    """Clear the port of giving something else now and then, where it was run more than twice: else there is no report."""
+    kinds = [asked.backward for asked in case.log.readings if asked.as_it_is]
+    if any(asked.anew for asked in case.log.readings):
+        yield sentences.runs_are_alike(kinds.count(""), kinds.count("own"))
 
 
 def _later(case: Case, code: list[WrongCode]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bisect_tool.sentences.lines import computes
 from bisect_tool.sentences.spelling import places, sentence_list
 
 
@@ -91,10 +92,10 @@ def loss(lines: Sequence[str]) -> Blame:
 
 
 def line(place: str | None, variables: Sequence[str], does: str | None, unclear: Sequence[str]) -> Blame:
-    """Blame one line: what it assigns, or ``does`` otherwise; ``unclear`` are lines it rests on that nothing clears."""
+    """Blame one line: what it assigns, or ``does`` otherwise; ``unclear`` are others that nothing clears."""
     where = places([place]) if place else "a line that could not be located"
-    also = f", or an input of it that could not be checked ({places(unclear)})" if unclear else ""
-    return Blame(f"{where}, {does or f'which computes {sentence_list(variables)}'}{also},")
+    also = f", or one that could not be ruled out ({places(unclear)})" if unclear else ""
+    return Blame(f"{where}, {does or computes(variables)}{also},")
 
 
 def backward(

@@ -15,6 +15,15 @@ NO_CALL = "no module call has a partner that could be patched"
 DIVERGES_WITHOUT_CALLS = f"the code diverges, but {NO_CALL}"
 
 
+def not_reproduced(site: str, failure: str | None) -> str:
+    """Say that the reference's own code is wrong, or fails, where it runs call by call with what was recorded of it."""
+    how = f"fails ({failure})" if failure else "gives something else than it did"
+    return (
+        f"the reference's own code of {site} {how}, too, where it is run call by call with what was recorded: it may hand values on "
+        "in other ways than by arguments and outputs, such as a list that it writes into"
+    )
+
+
 # How far a value is off.
 
 

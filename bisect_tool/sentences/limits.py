@@ -49,6 +49,11 @@ def inconclusive(
     return f"No culprit could be proved{f' for {target}' if target else ''}: {why}."
 
 
+def set_otherwise(settings: Sequence[str]) -> str:
+    """Say which settings are known to differ, behind a sentence that nothing could be proved."""
+    return f" Set otherwise: {'; '.join(settings[:3])}." if settings else ""
+
+
 @dataclass(frozen=True)
 class Started:
     """What is known of the start, as a headline says it.
@@ -208,6 +213,7 @@ UNANSWERED = {
     "attach_variables": "lines of code were not looked for",
     "identify": "variables of other names were not recognised by their values",
     "pull_statements": "the lines of the backward pass were not looked for",
+    "expressions": "no expression was marked",
     "take_steps": "the optimizer's step was not compared",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.sentences.spelling import apart, counted, sentence_list
+from bisect_tool.sentences.spelling import apart, counted, listed, sentence_list
 
 # What a probe is called.
 WATCHED = "all that the lines read patched, lines watched"
@@ -150,6 +150,30 @@ def other_branch(condition: str, port: tuple[str, str], reference: str, place: s
 def swallowed(raised: str, error: str, message: str, caught: str) -> str:
     """Tell of an exception that the port caught and the reference did not raise."""
     return f"{raised} raised {error}: {message}; caught at {caught}, and the run went on"
+
+
+def computes(variables: Sequence[str]) -> str:
+    """Say what a line does, after its place."""
+    return f"which computes {sentence_list(list(variables))}"
+
+
+def expressions(port: Sequence[str], reference: Sequence[str]) -> str:
+    """Say which expressions make another value of right ones; those of the reference may be none."""
+    is_what, gives = ("it is", "gives") if len(port) == 1 else ("they are", "give")
+    beside = f"; the reference has {listed(reference)}" if reference else ""
+    return f"{listed(port)}: all that {is_what} computed of is right, and what {'it' if len(port) == 1 else 'they'} {gives} is not{beside}"
+
+
+def watched_elsewhere(ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """Say which files beside the recipe's had their variables compared."""
+    sides = [("reference", ours), ("port", theirs)]
+    named = [f"{listed(files)} ({side})" for side, files in sides if files]
+    return f"variables were compared in the recipe's files and in what step calls elsewhere: {sentence_list(named)}"
+
+
+def watched_only(patterns: Sequence[str]) -> str:
+    """Say that a recipe narrows what is compared."""
+    return f"variables were compared only in the functions that [watch] of recipe.toml names: {sentence_list(list(patterns))}"
 
 
 def not_watched(why: Mapping[str, str]) -> str:

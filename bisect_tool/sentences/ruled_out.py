@@ -30,6 +30,12 @@ def optimizer_is_right(count: int) -> str:
     return f"the optimizer: from the reference's values and gradients {whose} {'is' if count == 1 else 'are'} the reference's after two steps"
 
 
+def runs_are_alike(runs: int, with_gradients: int) -> str:
+    """Clear a port that was run more than twice of giving something else now and then."""
+    more = f", and {with_gradients:,} with its gradients" if with_gradients > 1 else ""
+    return f"chance, as far as runs show it: {runs:,} runs of the port as it is{more} were the same, bit for bit"
+
+
 def _the(count: int, of: int) -> str:
     if count == 1:
         return "the other module call" if of > 1 else "the only module call"

@@ -16,7 +16,7 @@ from .code import lines
 from .failures import RecipeError, failure
 from .model import build, calls, describe, optimizer, reads
 from .model.draws import Giving
-from .probing import compared, forced, forward, own, statements, survey, whole
+from .probing import compared, expressions, forced, forward, own, statements, survey, whole
 from .probing.corrections import corrections
 from .probing.intervention import Intervention
 from .probing.probe import Probe
@@ -71,7 +71,8 @@ class Session:
         adapter, folders = self._adapter, [folder, *self._path]
         self._lines = lines.Lines(folders, watch, adapter.in_backward, adapter.in_transform, adapter.watcher)
         described = describe.describe(self._model, seconds, [folder] + self._path)
-        return dict(described, options=build.accepted_options(function))
+        read = described["sources"] + self._reads.digest()
+        return dict(described, sources=read, options=build.accepted_options(function))
 
     def record(self, folder: str, **how: Any) -> Data:
         """Record one run of the built model into a folder."""
@@ -221,7 +222,11 @@ class Session:
         return Probe(self._model, reference, self._line, asked, self._memory, self._lines)
 
     def survey(self, patch: List[str], **how: Any) -> Data:
-        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught."""
+        """Run one probe and return every variable that was assigned, in order, and the exceptions that were caught.
+
+        The first one runs the model once more, as it is, to learn which functions it calls.
+        """
+        self._learn()
         seen = survey.Survey(self._model, self._lines)
         probe = self._probe(patch, variables=True, **how)
         error, _ = _tried(lambda: _read(probe, seen.on_assigned, seen.on_caught))
@@ -236,6 +241,7 @@ class Session:
             "conditions": seen.conditions,
             "ended": list(calls.ended()),
         }
+        found.update((name, names) for name, names in self._lines.chosen().items() if names)
         return found if error is None else dict(found, failed=failure("survey", error), raised=raised)
 
     def identify(self, patch: List[str], names: List[str], candidates: Data, **how: Any) -> Data:
@@ -244,6 +250,24 @@ class Session:
         probe = self._probe(patch, variables=True, **how)
         _tried(lambda: _read(probe, seen.on_assigned))  # who asks knows from the survey whether it raises
         return seen.found
+
+    def expressions(self, patch: List[str], lines: List[str], file: str, **how: Any) -> Data:
+        """Run one probe, as far as it runs, and write what the expressions on some lines give into a file; return them in order."""
+        self._learn()
+        self._lines.mark(lines)
+        seen = expressions.Expressions(self._adapter, self._lines)
+        probe = self._probe(patch, variables=True, expressions=True, **how)
+        _tried(lambda: _read(probe, seen.on_assigned))
+        with shards.writing(os.path.dirname(file)):
+            files.save(seen.arrays, file)
+        return {"rows": seen.rows, "cut": seen.cut}
+
+    def _learn(self) -> None:
+        """Run the model once as it is, to learn which functions it calls, unless that is known."""
+        if not self._lines.learnt:
+            plain = self._probe([])
+            with self._lines.learning():
+                _tried(lambda: _read(plain))
 
     def attach_variables(self, sites: Data) -> None:
         """Take the reference's values of variables: {the model's own site: tree}."""
@@ -280,6 +304,7 @@ OPERATIONS: Dict[str, Callable[..., Any]] = {
     "survey": Session.survey,
     "identify": Session.identify,
     "attach_variables": Session.attach_variables,
+    "expressions": Session.expressions,
     "pull": Session.pull,
     "pull_pieces": Session.pull_pieces,
     "pull_statements": Session.pull_statements,

@@ -102,6 +102,7 @@ SURVEY = {
     "conditions": "object",
     "ended": "names",
 }
+WATCHED = {"elsewhere": "names", "only": "names"}  # which functions are watched beside the recipe's, or alone
 LEFT = {"left": "list"}  # of a forced pass
 PATCH = {"patch": "names"}
 FAILED = {"failed": "object"}  # of a run that raised: the reply is what there is of it up to there
@@ -132,10 +133,16 @@ REQUESTS: Dict[str, Request] = {
     "run": Request("run", PATCH, may=RUN, reply=READING, reply_may={**READING_MAY, **FAILED, **LEFT}),
     "values": Request("values", {**PATCH, "hand": "names", "file": "text"}, may=WITH_VARIABLES, reply="object"),
     "survey": Request(
-        "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, "raised": "object or null"}
+        "survey", PATCH, may=INTERVENTION, reply=SURVEY, reply_may={**FAILED, **WATCHED, "raised": "object or null"}
     ),
     "identify": Request(
         "survey", {**PATCH, "names": "names", "candidates": "object"}, may=INTERVENTION, reply="object"
+    ),
+    "expressions": Request(
+        "expressions",
+        {**PATCH, "lines": "names", "file": "text"},
+        may=INTERVENTION,
+        reply={"rows": "list", "cut": "flag"},
     ),
     "attach_variables": Request("survey", {"sites": "object"}, reply="null"),
     "pull": Request("gradients", PATCH, may=BACKWARD, reply={**READING, "gradients": "object"}, reply_may=READING_MAY),

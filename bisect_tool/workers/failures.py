@@ -86,10 +86,12 @@ def how_it_ended(code: int | None) -> str:
 
 def hint_of_end(code: int | None, operation: str, program: Program) -> str:
     """Return what to do next where a process ended during an operation."""
+    if code == -signal.SIGKILL:
+        return "the system kills what needs too much memory: " + (
+            "end what else uses it" if operation == "start" else "try a smaller batch or input in build"
+        )
     if operation == "start":
         return program.no_worker
-    if code == -signal.SIGKILL:
-        return "the system kills what needs too much memory: try a smaller batch or input in build"
     return "--verbose shows all it printed"
 
 

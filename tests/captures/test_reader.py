@@ -28,7 +28,7 @@ def refused(folder, data):
     with pytest.raises(BisectError) as caught:
         Capture.open(folder)
     assert str(folder) in str(caught.value)
-    assert caught.value.hint == "record it again with `bisect capture`"
+    assert caught.value.hint.startswith("record it again with `bisect capture --recipe ")
     return str(caught.value)
 
 
@@ -67,10 +67,14 @@ def test_a_number_changed_by_hand_is_refused(capture):
 
 
 def test_no_capture_is_said(tmp_path):
-    """An absent capture names the folder and the command that makes one."""
-    with pytest.raises(BisectError, match=r"no capture in .*ref") as caught:
+    """An absent capture names the folder, and what its reader says makes one; one that lost its manifest is damaged."""
+    with pytest.raises(BisectError, match=r"no capture in .*ref: nothing is there") as caught:
+        Capture.open(tmp_path / "ref", "do this")
+    assert caught.value.hint == "do this"
+    (tmp_path / "ref").mkdir()
+    (tmp_path / "ref" / "shard-0000.safetensors").write_bytes(b"")
+    with pytest.raises(BisectError, match=r"damaged capture .*ref: its manifest.json is gone"):
         Capture.open(tmp_path / "ref")
-    assert caught.value.hint == f"record one with `bisect capture --recipe {tmp_path.name} --model ref`"
 
 
 def test_a_manifest_that_is_a_folder_is_said(tmp_path):

@@ -14,9 +14,28 @@ from manifests import checksum
 from safetensors.numpy import load_file, save_file
 
 from bisect_tool.captures.manifest import FORMAT
-from cli.desk import Desk
+from cli.desk import Desk, changed
 
-AGAIN = "next: record it again with `bisect capture`"
+AGAIN = "next: record it again with `bisect capture --recipe "
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            'out = net(batch["x"])',
+            'out = net(batch["x"]); out.sum().backward(); net.last.bias.data.sub_(net.last.bias.grad)',
+        ),
+        ("(out**2).mean()", "torch.autograd.grad(out.sum(), net.first.weight, create_graph=True)[0].norm()"),
+        ("(out**2).mean()", "(out**2).mean().detach()"),
+    ],
+)
+def test_gradients_that_cannot_be_recorded_are_answered_with_what_can_be(desk: Desk, old: str, new: str) -> None:
+    """Whatever the reason: layers can be judged without."""
+    reference = changed((old, new), ("out.abs().sum()", "out.abs().sum().item()"))
+    desk.write(reference=reference)
+    assert "next: record without --grads: " in desk.capture("--grads").error(2)
+    assert desk.capture().code == 0
 
 
 def test_a_missing_capture_is_answered_with_how_to_record_it(desk: Desk) -> None:
@@ -56,8 +75,13 @@ def test_a_cut_shard_is_refused(recorded: Desk) -> None:
     shard.write_bytes(shard.read_bytes()[:-100])
     error = recorded.run().error(2)
     assert "damaged capture" in error
-    assert "shard-0000.safetensors" in error
-    assert AGAIN in error
+    size = shard.stat().st_size
+    assert f"shard-0000.safetensors: is {size} bytes, recorded were {size + 100}" in error
+    assert f"{AGAIN}small --model ref --seeds 4`" in error
+    shard.write_bytes(shard.read_bytes()[:100])
+    assert "shard-0000.safetensors: is 100 bytes, its header alone was " in recorded.run().error(2)
+    shard.write_bytes(b"")
+    assert "shard-0000.safetensors: is empty" in recorded.run().error(2)
 
 
 def test_a_lost_shard_is_refused(recorded: Desk) -> None:

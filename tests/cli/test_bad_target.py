@@ -107,15 +107,27 @@ def test_a_random_port_is_inconclusive(recorded: Desk) -> None:
     """Two identical runs that differ are said, with both values and what to do."""
     recorded.port((OUT, OUT + " + int.from_bytes(os.urandom(2), 'big')"))
     error = recorded.run().error(3)
-    assert "two identical runs of the port differ: loss " in error
+    assert "identical runs of the port differ, in 1 of 2: loss " in error
     assert "next: switch dropout and other randomness off in build, and keep nothing in Python attributes" in error
+    assert "--repeat 60 tells how often" in error
 
 
 def test_a_port_that_differs_where_no_target_shows_it_is_inconclusive(recorded: Desk) -> None:
     """The first call whose output is another one is named."""
     recorded.port((OUT, f'net.last(torch.rand(1, 8) * int.from_bytes(os.urandom(2), "big")); {OUT}'))
     error = recorded.run("--repeat", "2").error(3)
-    assert "two identical runs of the port differ: the first call whose output differs is net.last" in error
+    assert "identical runs of the port differ, in 3 of 4: the first call whose output differs is net.last" in error
+
+
+def test_more_runs_are_made_anew_each_time(recorded: Desk) -> None:
+    """And an answer says what they showed: what an earlier command saw is not asked again but these."""
+    for _ in range(2):
+        done = recorded.run("--repeat", "3", "--json")
+        assert done.code == 0
+        report = json.loads(done.out)
+        assert "5 runs of the port as it is were the same, bit for bit" in " ".join(report["ruled_out"])
+    assert report["probes"]["count"] - report["probes"]["cached"] == 3
+    assert "as it is were" not in recorded.run("--json").out
 
 
 def test_a_shape_that_does_not_fit_is_listed_and_the_search_goes_on(recorded: Desk) -> None:

@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_capture_is_refused(recorded: Desk, words: tuple[str
     """Whichever of the two it is, the folder is named."""
     error = recorded.bisect("compare", *words).error(2)
     assert f"no capture in {recorded.folder}" in error
-    assert "next: record one with `bisect capture" in error
+    assert "next: record one with `bisect capture`, or give the folder of one" in error
 
 
 def test_two_captures_are_needed(recorded: Desk) -> None:
@@ -173,7 +173,7 @@ def test_a_damaged_capture_is_refused(recorded: Desk, damage: Callable[[Path], N
     damage(recorded.captures / "port")
     error = recorded.bisect("compare", REF, PORT).error(2)
     assert str(recorded.captures / "port") in error
-    assert "next: record it again with `bisect capture`" in error
+    assert "next: record it again with `bisect capture --recipe small --model " in error
 
 
 def test_a_changed_value_accuses_no_model(recorded: Desk) -> None:

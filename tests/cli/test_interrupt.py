@@ -170,8 +170,20 @@ def test_a_run_that_is_ended_by_another_signal_says_what_is_known(recorded: Desk
     done = ended(process)
     assert done.code == 128 + signal.SIGTERM
     assert json.loads(done.out)["sentence"].startswith("Interrupted after ")
+    assert "Ctrl-C" not in done.err
     assert (recorded.captures / "reports").is_dir()
     assert not alive(pid)
+
+
+def test_a_run_that_is_interrupted_before_any_probe_promises_none(recorded: Desk) -> None:
+    """While the port is built there is nothing that was kept."""
+    recorded.port((NET, f"{NET}; {HANGS}"))
+    process = recorded.start("run", "--target", "loss")
+    reached(recorded, process)
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "interrupted: no probe was run yet; run the same command again"
 
 
 def test_a_run_whose_terminal_is_gone_keeps_what_is_known(recorded: Desk) -> None:

@@ -99,25 +99,64 @@ def test_a_terminal_of_any_width_and_of_ascii_alone_has_its_report(hostile: Desk
     assert "DIVERGES" in done.out or columns == "0"
 
 
+def test_what_ascii_lacks_is_spelled() -> None:
+    """And not escaped, where there is a way to write it; what else there is stays legible."""
+    prints = "from bisect_tool.cli import screen; screen.open_streams(); print('10\u00b2 \u00b1 2 \u00e9\u4e2d')"
+    done = subprocess.run(
+        [sys.executable, "-c", prints],
+        env=environment({"PYTHONIOENCODING": "ascii"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("10^2 +- 2 \\xe9\\u4e2d\n", "")
+
+
 def test_no_color_is_heeded(hostile: Desk, saved: str) -> None:
     """Also where colours are forced otherwise."""
     env = {"NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert not re.search(r"\x1b\[3\d", hostile.bisect("report", saved, env=env).out)
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-", "2>/dev/full", "2> >(true)"])
 def test_closed_streams_change_no_exit_code(hostile: Desk, saved: str, closed: str) -> None:
     """Whether there is something to print or an error."""
     for path, code in ((saved, 1), ("nowhere", 2)):
         assert shell(hostile.folder, f"{BISECT} report {path} {closed}").returncode == code
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("capture --seeds 0 --captures closed", 0),
+        ("run --model ref", 0),
+        ("run --recipe nowhere", 2),
+        ("run --bogus", 2),
+    ],
+)
+def test_whoever_reads_the_progress_no_longer_ends_nothing(hostile: Desk, words: str, code: int) -> None:
+    """The command goes on, and its exit code says what it found."""
+    done = shell(hostile.folder, f"{BISECT} {words} 2>&1 | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert "capture" not in words or (hostile.folder / "closed" / "small" / "ref" / "manifest.json").exists()
+
+
 def test_whoever_reads_the_first_line_alone_ends_nothing(hostile: Desk, saved: str) -> None:
-    """And a full disk is said."""
+    """There is nothing to say to whoever wanted no more."""
     done = shell(hostile.folder, f"{BISECT} report {saved} --json | head -n 1")
     assert (done.stdout, done.stderr) == ("{\n", "")
-    done = shell(hostile.folder, f"{BISECT} report {saved} > /dev/full")
-    assert (done.returncode, done.stderr) == (2, "error: the disk: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["report", "run", "verify", "compare captures/small/ref captures/small/ref", "--help", "--version", "cpp-path"],
+)
+def test_a_stdout_that_is_full_is_named(hostile: Desk, saved: str, words: str) -> None:
+    """In one line, by every command."""
+    done = shell(hostile.folder, f"{BISECT} {words if words != 'report' else 'report ' + saved} > /dev/full")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if "rror" in line or "Traceback" in line]
+    assert errors == ["error: cannot write to stdout: No space left on device"]
 
 
 BISECT = f"{sys.executable} -m bisect_tool"

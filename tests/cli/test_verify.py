@@ -41,10 +41,10 @@ def test_every_damaged_tensor_is_named_with_how_to_mend_it(recorded: Desk) -> No
     assert done.out.count("the bytes are not those that were recorded") == 2
     assert "(net.first.bias) in " in done.out
     assert "(net.last.weight) in " in done.out
-    again = "bisect capture --recipe small --model ref --option seed=3 --option 'fault=a b'"
+    again = "bisect capture --recipe small --model ref --option seed=3 --option 'fault=a b' --seeds 0"
     assert f"next: record it again with `{again}`" in done.out
     (one,) = json.loads(recorded.bisect("verify", "--json").out)
-    assert (one["ok"], len(one["problems"])) == (False, 2)
+    assert (one["ok"], one["holds"], len(one["problems"])) == (False, "", 2)
 
 
 def test_kept_probes_and_reports_are_verified_too(recorded: Desk) -> None:
@@ -66,6 +66,66 @@ def test_kept_probes_and_reports_are_verified_too(recorded: Desk) -> None:
     again = recorded.run("--json")
     assert again.code == 0
     assert json.loads(again.out)["probes"]["cached"] == json.loads(again.out)["probes"]["count"] - 1
+
+
+def test_the_whole_command_is_advised_wherever_it_is(recorded: Desk) -> None:
+    """With the options, the gradients, the seeds, what was left out and the place; by every command, and where the manifest went."""
+    of = ("--grads-of", "size", "--include", "net*", "--exclude", "net.first")
+    words = (*of, "--option", "fault=a b", "--captures", "other")
+    assert recorded.capture(*words).code == 0
+    folder = recorded.folder / "other" / "small" / "ref"
+    option = "--captures other --option 'fault=a b' --seeds 0 --include 'net*' --exclude net.first --grads-of size"
+    again = f"bisect capture --recipe small --model ref {option}"
+    assert recorded.run("--captures", "other", "--option", "fault=a b").code == 0
+    source = recorded.recipe / "reference.py"
+    source.write_text(source.read_text() + "\n# more\n")
+    assert f"record it again with `{again}`" in recorded.run("--captures", "other").err
+    shard = min(folder.glob("shard-*"))
+    shard.write_bytes(shard.read_bytes()[:-4])
+    for command in (("run", "--captures", "other"), ("compare", str(folder), str(folder))):
+        assert f"next: record it again with `{again}`" in recorded.bisect(*command).error(2)
+    assert f"next: record it again with `{again}`" in recorded.bisect("verify", str(folder)).out
+    recorded.recipe.rename(recorded.folder / "moved")
+    (folder / "manifest.json").unlink()
+    done = recorded.bisect("verify", "--captures", "other")
+    assert done.code == 2
+    assert "its manifest.json is gone" in done.out
+    assert "`bisect capture --recipe small --model ref --captures other`, and the options that it" in done.out
+
+
+def test_what_would_not_be_replaced_is_a_note(recorded: Desk) -> None:
+    """A lost marker, or a file of the user's: the capture itself is whole."""
+    for spoil, word in (("notes.txt", "notes.txt"), (".made-by-bisect", "bisect did not make it")):
+        path = recorded.captures / "ref" / spoil
+        path.unlink() if path.exists() else path.write_text("mine")
+        done = recorded.bisect("verify", "captures/small/ref")
+        assert done.code == 0
+        assert "captures/small/ref: whole: " in done.out
+        assert "  note: `bisect capture` would refuse to replace it: " in done.out
+        assert word in done.out
+        path.unlink(missing_ok=True)
+
+
+def test_what_is_damaged_comes_first_and_is_counted_last(recorded: Desk) -> None:
+    """Any of the files can be named by itself, and the folders that they are in."""
+    assert recorded.run().code == 0
+    (recorded.captures / "ref" / "manifest.json").unlink()
+    (probes,) = (recorded.captures / "probes").glob("*.jsonl")
+    for words in ((), ("captures",), ("captures/small",)):
+        lines = recorded.bisect("verify", *words).out.splitlines()
+        assert lines[0] == "captures/small/ref: DAMAGED"
+        assert lines[-1] == "2 whole, 1 damaged: captures/small/ref"
+    for path, holds in (("reports/port-loss.json", "a report, agrees"), (f"probes/{probes.name}", "5 kept probes")):
+        done = recorded.bisect("verify", f"captures/small/{path}")
+        assert (done.code, done.out) == (0, f"captures/small/{path}: whole: {holds}\n")
+
+
+@pytest.mark.parametrize("path", ["captures/small/reff", "recipes/small/port.py", "recipes"])
+def test_a_path_without_a_capture_is_not_damaged(recorded: Desk, path: str) -> None:
+    """It is said what is there, and what could be named."""
+    error = recorded.bisect("verify", path).error(2)
+    assert f"nothing to verify in {path}: " in error
+    assert "next: name a capture that is there: captures/small/ref" in error
 
 
 @pytest.mark.parametrize("words", [("nowhere",), ("--captures", "nowhere")])

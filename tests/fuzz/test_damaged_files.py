@@ -20,9 +20,10 @@ import pytest
 from rich.console import Console
 from small_model import record_small
 
+from bisect_tool.captures.again import command_again
 from bisect_tool.captures.comparing import compare_captures
 from bisect_tool.captures.reader import Capture
-from bisect_tool.captures.verifying import command_again, damage_of
+from bisect_tool.captures.verifying import damage_of
 from bisect_tool.captures.writer import seal_manifest
 from bisect_tool.cli.beforehand import beforehand
 from bisect_tool.errors import BisectError
@@ -92,7 +93,7 @@ def copied(sound: Capture, tmp_path: Path) -> Path:
 def used(capture: Capture, sound: Capture) -> list[str]:
     """Do with a capture what the commands do with it; return which tensors are damaged."""
     found = list(damage_of(capture))
-    assert command_again(capture)
+    assert command_again(capture.folder, capture.manifest)
     matching = match_described(capture.manifest, sound.manifest.described, ())
     json.dumps(attach_request(capture.folder, capture.manifest, matching, port_names(capture.manifest, matching)))
     compare_captures(sound, capture, 1e-5)

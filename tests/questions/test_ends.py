@@ -29,7 +29,7 @@ def test_a_port_that_gives_nan_each_time_is_deterministic():
 @pytest.mark.parametrize(
     ("which", "says"),
     [
-        ("repeat", "two identical runs of the port differ: loss 1.0, then 1.5"),
+        ("repeat", "identical runs of the port differ, in 1 of 2: loss 1.0, then 1.5"),
         ("echo", "replacing outputs by copies of themselves changes the port: loss 1.0, then 1.5"),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_port_that_does_not_give_the_same_twice_is_inconclusive(which, says):
 @pytest.mark.parametrize("which", ["repeat", "echo"])
 @pytest.mark.parametrize(
     ("second", "says"),
-    [(Reading(failure="killed"), "the second one failed: killed"), (Reading(), "loss 1.0, then None")],
+    [(Reading(failure="killed"), r"(it fails|one failed): killed"), (Reading(), "loss 1.0, then None")],
 )
 def test_a_second_run_without_an_answer_is_inconclusive(which, second, says):
     """A run that fails, or loses the target, is not alike."""

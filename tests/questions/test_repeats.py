@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import pytest
 from answering import run_of
@@ -12,7 +13,7 @@ from bisect_tool.errors import InconclusiveError
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Failed, Pulled, Reading
 from bisect_tool.questions.ends import ends
-from bisect_tool.questions.repeats import difference
+from bisect_tool.questions.repeats import WHO, difference
 
 PLAIN = Reading(
     {"size": 2.0, "loss": math.nan},
@@ -32,14 +33,17 @@ def test_runs_that_are_alike_differ_in_nothing() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"digests": {**PLAIN.digests, "net.b": "9", "net": "9"}}, "the first call whose output differs is net.b"),
+        (
+            {"digests": {**PLAIN.digests, "net.b": "9", "net": "9"}},
+            f"the first call whose output differs is net.b{WHO}",
+        ),
         (
             {"targets": {**PLAIN.targets, "size": 2.0000000000000004}},
             "size 2.0, then 2.0000000000000004; all 3 module calls give the same in both",
         ),
         (
             {"targets": {"size": 1.0, "loss": 1.0}, "digests": {**PLAIN.digests, "net": "9"}},
-            "loss nan, then 1.0; the first call whose output differs is net",
+            f"loss nan, then 1.0; the first call whose output differs is net{WHO}",
         ),
         ({"gradients": {"net.a.weight": Pulled(rms=2.0)}}, "the gradient of net.a.weight is another one"),
         ({"calls": (("net.a", ()), ("net", ()))}, "the first call that differs is net.b, then net"),
@@ -71,17 +75,33 @@ def test_a_port_that_is_wrong_now_and_then_is_found_by_more_runs(wrong: int) -> 
         assert ends(run).targets["size"] == 2.0
     run = run_of(answer)
     run.repeat = 11
-    with pytest.raises(InconclusiveError, match=r"the first call whose output differs is net\.a$") as raised:
+    with pytest.raises(
+        InconclusiveError, match=r"differ, in 1 of 13: the first call whose output differs is net\.a \("
+    ) as raised:
         ends(run)
     assert "threads that race" in raised.value.hint
-    assert len(run.log.rows) == wrong + 1
+    assert "--repeat" not in raised.value.hint
+    assert len(run.log.rows) == 13
+
+
+def test_a_first_run_that_is_not_as_the_others_is_said_to_be_the_odd_one() -> None:
+    """Not all the others; where these differ too, they are counted."""
+    for odd, said in ((lambda _n: 2.0, "the first of 5 is not as all others: "), (float, "in 4 of 5: ")):
+
+        def answer(asked: Intervention, odd: Callable[[int], float] = odd) -> Reading:
+            return dataclasses.replace(PLAIN, targets={"loss": odd(asked.repeat) if asked.repeat else 7.0})
+
+        run = run_of(answer)
+        run.repeat = 3
+        with pytest.raises(InconclusiveError, match=said):
+            ends(run)
 
 
 def test_gradients_are_repeated_where_there_are_any() -> None:
     """As often as more runs are asked for, beside the first; a port whose backward pass fails is told by others."""
 
     def answer(asked: Intervention) -> Reading:
-        off = asked.backward == "own" and asked.repeat == 2
+        off = asked.backward == "own" and asked.repeat == 3
         return dataclasses.replace(PLAIN, gradients={"net.a.weight": Pulled(rms=2.0)} if off else PLAIN.gradients)
 
     gradients = {"of": "loss", "parameters": {}, "sites": {}, "pieces": {}, "norm": 1.0, "sum_error": 0.0}

@@ -174,7 +174,7 @@ def test_a_wrong_line_is_named_with_what_is_unclear() -> None:
     blamed = WrongLine(sites=(Site("step:x#2"),), sufficient=HEALED, necessary=ILL, line=line)
     report = report_of(case(blamed, base=2.0))
     assert report.sentence == (
-        "Line 3 of port.py, which computes step:x, or an input of it that could not be checked (line 1 of port.py), is wrong: "
+        "Line 3 of port.py, which computes step:x, or one that could not be ruled out (line 1 of port.py), is wrong: "
         "with the reference's weights loss is 2, not 1."
     )
 

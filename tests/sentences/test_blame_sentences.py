@@ -30,7 +30,7 @@ SEEN = evidence.code_diverges(ASKED)
         (blame.line("y.py:24", ["step:x"], None, ()), "Line 24 of y.py, which computes step:x, is wrong."),
         (
             blame.line("y.py:24", ["step:x", "step:y"], None, ["y.py:26", "y.py:28"]),
-            "Line 24 of y.py, which computes step:x and step:y, or an input of it that could not be checked (lines 26 and 28 of y.py), is wrong.",
+            "Line 24 of y.py, which computes step:x and step:y, or one that could not be ruled out (lines 26 and 28 of y.py), is wrong.",
         ),
         (
             blame.line("y.py:24", ["step:x"], "by which a is called and not b", ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 from scripted_worker import READY, scripted
 
 from bisect_tool.errors import BisectError, ModelError, WorkerError
-from bisect_tool.workers.failures import Program, model_error, of_python
+from bisect_tool.workers.failures import Program, hint_of_end, model_error, of_python
 from bisect_tool.workers.process import Worker
 
 STEP = {"targets": {"loss": 1.0}, "not_scalar": {}, "called": ["net"]}
@@ -254,3 +255,10 @@ def test_a_backward_pass_that_raises_is_told_by_what_it_raised(where: str | None
     error = {"phase": "pull", "type": "ValueError", "message": "no", "where": where, "traceback": ""}
     assert str(model_error(error, "python", "")) == f"ValueError{f' at {where}' if where else ''}: no"
     assert str(model_error({**error, "type": "RecipeError"}, "python", "")) == "no"
+
+
+def test_a_worker_that_is_killed_as_it_starts_is_short_of_memory() -> None:
+    """It says nothing of the interpreter then, as it does where it ends by itself."""
+    program = of_python("python3")
+    assert "too much memory" in hint_of_end(-signal.SIGKILL, "start", program)
+    assert "is the Python that this model needs" in hint_of_end(1, "start", program)

@@ -124,6 +124,12 @@ class Passes:
             found = self._judged(reading, regions, loose)
         return found
 
+    def regions_of(self, reading: Reading, dissolved: frozenset[Site]) -> Mapping[Site, Region]:
+        """Return the regions of a pass that somebody else ran, judged by float32 alone."""
+        alone = Passes(self.question, self.floors)
+        rows = alone._known(reading)
+        return alone._judged(reading, cut(rows, dissolved), dissolved).regions
+
     def cut_anew(self, found: Pass, dissolved: Collection[Site]) -> Pass:
         """Return a pass as it would be with calls in place again that are handed and give the reference's values in it."""
         loose = frozenset(dissolved)

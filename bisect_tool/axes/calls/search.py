@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from bisect_tool.axes.calls.felt import with_target
 from bisect_tool.axes.calls.passes import PassError, SpentError
 from bisect_tool.axes.calls.point import Found, Suspect
 from bisect_tool.axes.calls.points import MOST_CULPRITS, Searched, most_probes, search_points
+from bisect_tool.axes.calls.reproduced import reproduced
 from bisect_tool.axes.calls.values import with_values
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.judging import deviation, largest
@@ -55,7 +57,8 @@ def _search(case: Case) -> CallsAnswer:
         return _without_calls(case)
     case.log.announce(most_probes(case))
     try:
-        return _found(case, search_points(case))
+        found = search_points(case)
+        return _found(case, dataclasses.replace(found, suspects=reproduced(case, found.suspects)))
     except SpentError:
         return CallsAnswer(open_ends=(calls.too_many_passes("the reference's weights"),))
     except PassError as failed:

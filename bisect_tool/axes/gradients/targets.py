@@ -6,7 +6,9 @@ import dataclasses
 import math
 from collections.abc import Collection
 
+from bisect_tool.captures.again import command_again
 from bisect_tool.captures.manifest import Gradients, Manifest
+from bisect_tool.captures.reader import Capture
 from bisect_tool.errors import BisectError
 from bisect_tool.probes.reading import Pulled, Reading
 from bisect_tool.questions.question import Question
@@ -28,12 +30,14 @@ def is_about(target: str | None, parameters: Collection[str]) -> bool:
     return target is not None and target.startswith(PREFIX) and target.removeprefix(PREFIX) in parameters
 
 
-def check_gradient_target(manifest: Manifest, target: str) -> None:
+def check_gradient_target(capture: Capture, target: str) -> None:
     """Raise BisectError for a target of gradients that the capture does not have, or that says nothing."""
-    gradients, name = manifest.gradients, target.removeprefix(PREFIX)
+    manifest, name = capture.manifest, target.removeprefix(PREFIX)
+    gradients = manifest.gradients
     if gradients is None:
         raise BisectError(
-            f"target {target!r}: the capture has no gradients", hint="record them with `bisect capture --grads`"
+            f"target {target!r}: the capture has no gradients",
+            hint=f"record them with `{command_again(capture.folder, manifest, grads=True)}`",
         )
     if not target.startswith(PREFIX):
         return

@@ -10,6 +10,7 @@ import numpy as np
 from bisect_tool.axes.lines import findings
 from bisect_tool.axes.lines.blame import blamed, blamed_line
 from bisect_tool.axes.lines.healing import healing, several, wrong
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import LineProbes, beside, open_probes
 from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.captures.reader import tensor_keys
@@ -45,6 +46,8 @@ def lines_after_layers(
                     sites = tuple(dict.fromkeys((*known.sites, *culprit.sites)))
                     found[place or culprit.sites] = dataclasses.replace(known, sites=sites)
     lines_named = tuple(found.values())
+    if not lines_named and not unplaced:
+        return (loss,)  # it shows at stirred weights only, of which no variables were recorded
     return (*lines_named, *[culprit for probes, culprit in unplaced if not _is_explained(probes, lines_named)][:1])
 
 
@@ -126,6 +129,7 @@ def _unplaced(probes: LineProbes, loss: WrongLoss, last: Statement | None = None
     if last is None:
         seen = [*findings.first_seen(probes)]
     else:
+        probes = with_marks(probes, last)
         seen = [*findings.said(probes, last), *findings.context(probes, last)]
     return dataclasses.replace(
         loss,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from bisect_tool.axes.lines import findings
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import LineProbes, beside
 from bisect_tool.axes.lines.statements import Statement
 from bisect_tool.culprit import WrongLine
@@ -30,6 +31,7 @@ def blamed(probes: LineProbes, held: Sequence[Statement]) -> list[WrongLine]:
 def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Sequence[Statement]) -> WrongLine:
     """Return what one line assigns as a culprit, with its two probes and what is known of it."""
     first = statements[0]
+    marked = with_marks(probes, first)
     healed = probes.patched(held)
     return WrongLine(
         sites=tuple(site for statement in statements for site in statement.sites),
@@ -37,10 +39,10 @@ def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Seque
         necessary=_necessary(probes, statements),
         findings=(
             *(found for s in statements for found in findings.said(probes, s)),
-            *findings.context(probes, first),
+            *findings.context(marked, first),
             *findings.swallowed(probes.lines),
         ),
-        line=findings.line(probes, first),
+        line=findings.line(marked, first),
     )
 
 

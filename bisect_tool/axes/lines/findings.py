@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bisect_tool.axes.lines.names import sizes
-from bisect_tool.axes.lines.probes import LineProbes
+from bisect_tool.axes.lines.probes import LineProbes, Marks
 from bisect_tool.axes.lines.statements import SharedLines, Statement
+from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import tensor_keys
 from bisect_tool.checks.values.checks import describe
 from bisect_tool.checks.values.evidence import Array, Evidence
@@ -42,7 +43,23 @@ def line(probes: LineProbes, statement: Statement) -> Line:
     places = dict.fromkeys(map(probes.stands_at, shown))
     if probes.stands_at(statement.theirs) == statement.theirs.declared:
         places[statement.theirs.place] = None  # the call may be what is wrong of a default: it hands nothing over
-    return dataclasses.replace(found, unclear=tuple(place for place in places if place != found.place))
+    return _marked(probes.marks, found, list(places), ours, theirs)
+
+
+def _marked(
+    marks: Marks, line: Line, unclear: Sequence[str], ours: Mapping[str, Excerpt], theirs: Mapping[str, Excerpt]
+) -> Line:
+    """Return a line with what expressions tell: that by which it is shown may be one that it rests on, and clear it."""
+    port = theirs.get(marks.port_line or "", line.port)
+    own = [line.place] if line.place and line.place not in marks.cleared else []
+    shown = Line(
+        ours.get(marks.reference_line or "", line.reference),
+        port,
+        does=sentences.computes(marks.assigns) if port is not line.port and marks.assigns else None,
+        reference_marks=marks.reference,
+        port_marks=marks.port,
+    )
+    return dataclasses.replace(shown, unclear=tuple(p for p in dict.fromkeys([*unclear, *own]) if p != shown.place))
 
 
 def _is_another_since(probes: LineProbes, variable: Variable) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 
 from bisect_tool.axes.lines import findings
 from bisect_tool.axes.lines.healing import healing
+from bisect_tool.axes.lines.marks import with_marks
 from bisect_tool.axes.lines.probes import Judge, LineProbes, open_probes
 from bisect_tool.axes.lines.statements import SharedLines
 from bisect_tool.culprit import Culprit, WrongCaller
@@ -37,8 +38,9 @@ def with_line(culprit: Culprit, probes: LineProbes, given: Intervention | None =
     held = healing(probes) if probes.verdict(probes.free) is Verdict.DIVERGES else []
     if not held:
         return culprit
-    known = [f for s in held for f in (*findings.said(probes, s), *findings.context(probes, s))]
-    line = findings.line(probes, held[0])
+    marked = [with_marks(probes, statement) for statement in held]
+    known = [f for m, s in zip(marked, held, strict=True) for f in (*findings.said(m, s), *findings.context(m, s))]
+    line = findings.line(marked[0], held[0])
     earlier = None
     if given is not None and len(held) == 1:
         lines = dataclasses.replace(probes.lines, layers=given)

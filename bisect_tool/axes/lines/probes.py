@@ -11,6 +11,7 @@ from bisect_tool.axes.lines.statements import SharedLines, Statement
 from bisect_tool.axes.lines.text import WHOLE, excerpt_at, made_at, only_called
 from bisect_tool.captures.manifest import Excerpt
 from bisect_tool.captures.reader import tensor_keys
+from bisect_tool.culprit import Mark
 from bisect_tool.probes.handed import Variable
 from bisect_tool.probes.reading import Comparison, Reading
 from bisect_tool.questions.judging import largest
@@ -25,6 +26,23 @@ Judge = Callable[[Reading], Verdict]
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What expressions tell of a statement that is wrong.
+
+    Attributes: ``cleared``: the lines, its own or of what it rests on, that have no part in it; ``port`` and ``reference``: the
+    expressions that make another value of right ones, where they stand in one line; ``port_line`` and ``reference_line``: that line,
+    if it is another one; ``assigns``: what it assigns in the port.
+    """
+
+    cleared: frozenset[str] = frozenset()
+    port: tuple[Mark, ...] = ()
+    reference: tuple[Mark, ...] = ()
+    port_line: str | None = None
+    reference_line: str | None = None
+    assigns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LineProbes:
     """The probes about some lines, and what the first of them showed.
 
@@ -33,6 +51,7 @@ class LineProbes:
         others: what else is to blame: it is patched in every probe.
         free: the first probe, in which all that the lines read is right.
         about: the question that proofs answer, where it is not ``question``, whose target every probe shows.
+        marks: what expressions tell of the statement that is looked at.
 
     """
 
@@ -42,6 +61,7 @@ class LineProbes:
     others: tuple[Statement, ...]
     free: Reading
     about: Question | None = None
+    marks: Marks = Marks()
 
     def ask(self, what: str, patched: Sequence[Site]) -> Reading:
         """Run one probe with some assignments given the reference's value, beside the layers and the others."""
@@ -54,6 +74,12 @@ class LineProbes:
     def off_sites(self, reading: Reading, statement: Statement) -> list[Site]:
         """Return the assignments of a statement that are off in a reading."""
         return [site for site in statement.sites if is_off(reading, site)]
+
+    def paths_off(self, site: Site) -> list[str]:
+        """Return the paths of those parts of an assignment that are off in the first probe, all where it was not compared."""
+        rows = self.free.watched[site].output if site in self.free.watched else ()
+        off = [row.path for row in rows if is_part_off(row)]
+        return off if rows else [path for path, _ in tensor_keys(self.lines.capture.variables[site])]
 
     def agrees(self, sites: Iterable[Site]) -> bool:
         """Tell whether some assignments agree with the reference's as the port runs: all are compared, and none is off."""
@@ -104,7 +130,8 @@ class LineProbes:
         """Return what a line reads, and what that was computed from, as far back as nothing clears it."""
         first = self.lines.pairs.to_port[self.first_off(statement)]
         found = self.unclear_to(next(v for v in self.lines.survey.variables if v.site == first))
-        return [v for v in found if self.lines.to_ours.get(v.site) not in statement.sites]
+        own, cleared = statement.sites, self.marks.cleared
+        return [v for v in found if self.lines.to_ours.get(v.site) not in own and self.stands_at(v) not in cleared]
 
     def unclear_to(self, variable: Variable, is_clear: Callable[[Variable], bool] | None = None) -> list[Variable]:
         """Return the same of the line of any variable of the port."""

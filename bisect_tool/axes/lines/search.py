@@ -8,7 +8,7 @@ both sides; such a variable heals nothing, and so is never blamed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bisect_tool.axes.axis import Answer, Axis, Case, handing_over
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
@@ -22,6 +22,7 @@ from bisect_tool.culprit import Culprit, WrongCaller, WrongCalls, WrongLoss, Wro
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Reading
 from bisect_tool.sentences import labels
+from bisect_tool.sentences import lines as sentences
 from bisect_tool.sites import STEP, Site
 
 MOST_PIECES = 4  # of code that values cannot tell apart, in which lines are looked for
@@ -41,7 +42,16 @@ def _search(case: Case) -> Answer:
                 sharper[culprit] = (with_writing_line(case, culprit),)
             elif coded.intersection(culprit.pieces if isinstance(culprit, WrongRegion) else culprit.sites[:1]):
                 sharper[culprit] = _lines_of(case, culprit, calls.judged.perfect)
-    return Answer(sharper=sharper)
+    return Answer(sharper=sharper, notes=tuple(_watched(case)))
+
+
+def _watched(case: Case) -> Iterator[str]:
+    """Say which functions were looked at beside the recipe's own, or which alone."""
+    ours, theirs = case.capture.manifest.watched, case.port.asides.watched
+    if ours.elsewhere or theirs.elsewhere:
+        yield sentences.watched_elsewhere(ours.elsewhere, theirs.elsewhere)
+    if theirs.only:
+        yield sentences.watched_only(theirs.only)
 
 
 def _coded(case: Case) -> set[Site]:
@@ -54,7 +64,10 @@ def _lines_of(case: Case, culprit: Culprit, perfect: Reading) -> tuple[Culprit, 
     trace = case.trace
     if isinstance(culprit, WrongLoss):
         return lines_after_layers(
-            perfect, culprit, case.asked, look_at(case.port, case.capture, _with_all_layers(case))
+            perfect,
+            culprit,
+            case.asked,
+            look_at(case.port, case.capture, _with_all_layers(case), reference=case.reference),
         )
     if isinstance(culprit, WrongRegion) and len(culprit.pieces) > 1:
         return (_with_lines_of_pieces(case, culprit),)
@@ -142,7 +155,8 @@ def _probes_at(
     own = {*outer, *trace.chain(seen)[1:], *inside, *code, *loose}
     layers = question.base.patching(set(trace.sites) - own).feeding([] if fed == STEP else [fed])
     crashes = case.log.crash is not None
-    lines = look_at(case.port, case.capture, layers, code, seen, given=given, to_a_crash=crashes)
+    again = case.reference
+    lines = look_at(case.port, case.capture, layers, code, seen, given=given, to_a_crash=crashes, reference=again)
     return probes_at(culprit, seen, question, lines, trace)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisect_tool.axes.lines.names import LinePairs, not_elsewhere, of_one_size, pair_by_name, unless_found, with_values
@@ -48,6 +48,7 @@ class SharedLines:
         survey: what the port assigned and caught, anywhere.
         ours, theirs: the variables of this code on both sides, in order.
         pairs: which of them mean the same.
+        reference: opens the reference itself, where it can be run again.
 
     """
 
@@ -59,6 +60,7 @@ class SharedLines:
     ours: tuple[Variable, ...]
     theirs: tuple[Variable, ...]
     pairs: LinePairs
+    reference: Callable[[], Port | None] = lambda: None
 
     @functools.cached_property
     def to_ours(self) -> Mapping[Site, Site]:
@@ -107,6 +109,7 @@ def look_at(
     *,
     given: Site | None = None,
     to_a_crash: bool = False,
+    reference: Callable[[], Port | None] = lambda: None,
 ) -> SharedLines:
     """Run the port once to see what it assigns, once more to know by their values what has other names; pair and attach them.
 
@@ -122,7 +125,7 @@ def look_at(
     pairs = with_values(unless_found(named, same, ours, theirs), same, ours, theirs)
     pairs = replace(pairs, to_port=port.asides.attach_variables(pairs.to_port))
     call = None if given is None else port.port_call(given)
-    return SharedLines(capture, layers, seen, call, survey, ours, theirs, pairs)
+    return SharedLines(capture, layers, seen, call, survey, ours, theirs, pairs, reference)
 
 
 def _left_to_the_port(port: Port, layers: Intervention, survey: Survey) -> Survey:

@@ -14,6 +14,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    Optional,
     Protocol,
     Sequence,
     Tuple,
@@ -53,7 +54,9 @@ class Adapter(Protocol):
     def load_entry(self, folder: str, entry: str, compiling: Compiling | None = None) -> Callable[..., Any]:
         """Return the function that a recipe's entry names. Raises RecipeError where there is none, or none can be made."""
 
-    def watcher(self, is_watched: Callable[[str], bool]) -> Any:
+    def watcher(
+        self, is_watched: Callable[[str], bool], marked: Optional[Callable[[str], FrozenSet[int]]] = None
+    ) -> Any:
         """Return who looks at the variables of functions in watched files, see ``code.watching.Watcher``."""
 
     # Modules and their state.

@@ -144,7 +144,7 @@ __all__ = [
     "write_apart",
 ]
 
-watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
+watcher: Callable[..., Any] = watching.Watcher
 FRAMEWORK = "jittor"
 LACKS: FrozenSet[str] = frozenset()
 METHOD = "execute"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, List
+from typing import Any, Callable, FrozenSet, List, Optional
 
 import torch
 
@@ -14,8 +14,9 @@ from . import libtorch_runtime
 _watchers: List[CppWatcher] = []  # the one of the port that is loaded
 
 
-def watcher(is_watched: Callable[[str], bool]) -> Any:
-    """Return who looks at the variables of functions in watched files."""
+def watcher(is_watched: Callable[[str], bool], marked: Optional[Callable[[str], FrozenSet[int]]] = None) -> Any:
+    """Return who looks at the variables of functions in watched files; of expressions no operation tells."""
+    del marked
     runtime = libtorch_runtime.loaded()
     libraries = (os.path.dirname(torch.__file__), sys.prefix, sys.base_prefix, "/usr/lib", "/lib")
     runtime.foreign([os.path.realpath(folder) + os.sep for folder in libraries])

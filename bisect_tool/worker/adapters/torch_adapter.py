@@ -139,7 +139,7 @@ __all__ = [
     "write_apart",
 ]
 
-watcher: Callable[[Callable[[str], bool]], Any] = watching.Watcher
+watcher: Callable[..., Any] = watching.Watcher
 FRAMEWORK = "torch"
 LACKS: FrozenSet[str] = frozenset()
 METHOD = "forward"

@@ -52,7 +52,8 @@ def own_state(module: Module) -> Iterator[tuple[str, Tensor, str, bool]]:
     """Yield (key, tensor, kind, trainable) for the tensors that belong to this module itself."""
     for source, kind in ((module._parameters, "parameter"), (module._buffers, "buffer")):
         for key, value in source.items():
-            if is_tensor(value) and key != "num_batches_tracked":
+            # What counts the batches is read where the momentum is None: an average over all.
+            if is_tensor(value) and (key != "num_batches_tracked" or getattr(module, "momentum", 0.1) is None):
                 yield key, value, kind, value.requires_grad
 
 

@@ -27,6 +27,14 @@ def is_telling(array: Array) -> bool:
     return pattern + FRACTION * int(np.count_nonzero(_is_long(values.astype(np.float64)))) >= ENOUGH
 
 
+def is_computed(array: Array) -> bool:
+    """Tell whether values say enough for a few to compare them with, as ``is_telling`` does, or are fractions of many digits."""
+    flat = measure.real(array).reshape(-1)
+    return is_telling(array) or bool(
+        0 < flat.size < FEWEST and flat.dtype.kind == "f" and _is_long(flat.astype(np.float64)).all()
+    )
+
+
 def follows_from_shape(array: Array) -> bool:
     """Tell whether an array holds nothing but what its shape tells: zeros, ones, positions in order, a causal mask.
 

@@ -94,6 +94,17 @@ def recorded_numbers(tree: Tree) -> Iterator[tuple[str, float]]:
             yield path, content
 
 
+def other_plain(tree: Tree, value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (path, what the value has, what the tree has) for numbers and words, none of them a tensor, that are not the same.
+
+    Only where both have one. Nobody puts the recorded one in the other's place.
+    """
+    recorded = {path: content for path, kind, content in ends(tree) if kind == "scalar" and content is not None}
+    for path, part in leaves(value, lambda part: isinstance(part, (str, bool, int, float)) and not is_tensor(part)):
+        if path in recorded and part != recorded[path]:
+            yield path, part, recorded[path]
+
+
 def ends(tree: Tree, path: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield (path, kind, content) for all that a tree holds and that has no parts itself."""
     ((kind, content),) = tree.items()

@@ -17,6 +17,8 @@ import types
 from typing import Any, Callable, Iterator, Sequence
 
 from ..model.calls import Call, Current
+from ..model.sources import is_installed
+from .called import Called
 from .rewriting import Place
 from .source import text_of
 from .syntax import FUNCTIONS
@@ -27,14 +29,15 @@ LONGEST = 30  # lines of one statement that are shown
 AROUND = 3  # lines shown before and after a line
 Assigned = Callable[[str, Place, Where, Any], Any]  # site, place, where, value
 PulledBack = Callable[[str, int], None]  # file, line
+EXPRESSION = "expression"
 METHODS = ("forward", "execute")  # the same method in different frameworks
 
 
 class Lines:
     """The watched functions of one model, and how their variables are called.
 
-    ``folders`` are the recipe's own and its import path; ``patterns`` such as ``losses:Loss.*`` leave only some of the
-    functions in there, and may add those of an imported module elsewhere. ``in_backward()`` tells whether a backward pass
+    They are those in ``folders``, the recipe's own and its import path, and in every other file of which a function was called
+    while ``learning``. ``patterns`` such as ``losses:Loss.*`` leave only some of them, and may add those of an imported module. ``in_backward()`` tells whether a backward pass
     runs: what is assigned then, in code that is computed again to save memory, is no site. Neither is what is assigned
     inside a functional transform, as ``in_transform()`` tells. ``watcher(is_watched)`` looks at the functions of the files that are watched.
     """
@@ -45,16 +48,61 @@ class Lines:
         patterns: Sequence[str],
         in_backward: Callable[[], bool] = lambda: False,
         in_transform: Callable[[], bool] = lambda: False,
-        watcher: Callable[[Callable[[str], bool]], Any] = Watcher,
+        watcher: Callable[..., Any] = Watcher,
     ) -> None:
         self._folders = [os.path.realpath(folder) for folder in folders]
+        self._only = list(patterns)
         self._patterns = [_split(pattern) for pattern in patterns]
         self._in_backward = in_backward
         self._in_transform = in_transform
         self._elsewhere = _files_of([module for module, _ in self._patterns])
+        self._called = Called(self._is_inside)
+        self._watcher = watcher
+        self.learnt = False  # which files elsewhere have functions that run
         self.cut: set[str] = set()  # variables that were assigned more often than that
         self._wanted: dict[Place, bool] = {}  # whether a pattern asks for it
+        self._marked: dict[str, frozenset[int]] = {}
         self.watcher = watcher(self._is_watched)
+
+    @contextlib.contextmanager
+    def learning(self) -> Iterator[None]:
+        """Watch from now on the functions of every file of which one is called in the block, a run that nobody watches."""
+        with self._called.noted():
+            yield
+        self.learnt = True
+        if self._outside():
+            self.watcher = self._watcher(self._is_watched)
+
+    def chosen(self) -> dict[str, list[str]]:
+        """Return ``elsewhere``, the files outside the recipe's folder and import path that are watched, and the patterns ``only``."""
+        return {"elsewhere": sorted(map(self.shown, self._outside())), "only": self._only}
+
+    def _outside(self) -> set[str]:
+        return {file for file in self._called.files if not self._is_inside(file)}
+
+    def mark(self, places: Sequence[str]) -> None:
+        """Have the expressions in the statements on some more lines, as they are shown, be sites too, where they are asked for."""
+        files = {place.file for place in self.watcher.places}
+        for line in places:
+            name, _, number = line.rpartition(":")
+            for file in files:
+                if self.shown(file) == name:
+                    self._marked[file] = self._marked.get(file, frozenset()) | {int(number)}
+        self.watcher = self._watcher(self._is_watched, lambda file: self._marked.get(file, frozenset()))
+
+    def is_marked(self, file: str, line: int) -> bool:
+        """Tell whether a line's expressions are sites."""
+        return line in self._marked.get(file, ())
+
+    def text_at(self, file: str, span: str) -> str:
+        """Return what stands at a place of a file, ``line:column-line:column``, in one line."""
+        (first, start), (last, end) = ((int(n) for n in at.split(":")) for at in span.split("-"))
+        lines = [line.encode() for line in (text_of(file) or "").splitlines()[first - 1 : last]]
+        if not lines:
+            return ""
+        lines[-1] = lines[-1][:end]  # first: both may be one line
+        lines[0] = lines[0][start:]
+        return " ".join(line.decode(errors="replace").strip() for line in lines)
 
     @contextlib.contextmanager
     def watching(
@@ -63,17 +111,22 @@ class Lines:
         assigned: Assigned,
         caught: Caught = lambda _place, _error: None,
         pulled_back: PulledBack = lambda _place, _line: None,
+        *,
+        expressions: bool = False,
     ) -> Iterator[None]:
         """Call ``assigned(site, place, where, value)`` after every assignment; what it returns takes the variable's place.
 
         ``current()`` is the module call that runs, or None; ``where`` is (file, line), of a parameter where it was passed.
-        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass.
+        ``pulled_back(file, line)`` is told what an autograd Function assigns or returns during a backward pass. ``expressions``:
+        those of marked lines are sites too.
         """
         counts: dict[str, int] = {}
 
         def on_assigned(place: Place, value: Any, line: Line) -> Any:
             place.site = ""
             if self._in_transform() or not self._is_wanted(place):
+                return value
+            if place.kind == EXPRESSION and not expressions:
                 return value
             if self._in_backward():
                 if not place.tracked and place.kind != "parameter":
@@ -114,10 +167,13 @@ class Lines:
         return sorted((pair for pair in found if pair[0] > max(around, default=0)), reverse=True)
 
     def shown(self, place_file: str) -> str:
-        """Return a file's name as the recipe's author knows it: from the recipe's folder or import path."""
+        """Return a file's name as the recipe's author knows it: from the recipe's folder or import path, or as it is imported."""
         real = os.path.realpath(place_file)
-        inside = [os.path.relpath(real, folder) for folder in self._folders if real.startswith(folder + os.sep)]
-        return min(inside, key=len) if inside else os.path.basename(real)
+        for folders in (self._folders, [os.path.realpath(folder) for folder in sys.path if folder]):
+            inside = [os.path.relpath(real, folder) for folder in folders if real.startswith(os.path.join(folder, ""))]
+            if inside:
+                return min(inside, key=len)
+        return os.path.basename(real)
 
     def caught(self, place: Place, error: BaseException) -> dict[str, str]:
         """Say of an exception that a watched function caught: its type and message, where it was raised and caught."""
@@ -199,9 +255,11 @@ class Lines:
         if file.startswith("<"):  # <string>, <frozen os>
             return False
         real = os.path.realpath(file)
-        if real in self._elsewhere:
-            return True
-        return "site-packages" not in real and any(real.startswith(folder + os.sep) for folder in self._folders)
+        return real in self._elsewhere or real in self._called.files or self._is_inside(real)
+
+    def _is_inside(self, file: str) -> bool:
+        """Tell whether a file lies in the recipe's folder or import path, and in no package that is installed there."""
+        return not is_installed(file) and any(file.startswith(folder + os.sep) for folder in self._folders)
 
 
 @functools.lru_cache(maxsize=None)

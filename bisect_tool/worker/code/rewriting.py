@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import warnings
-from typing import AbstractSet, Any, Sequence
+from typing import AbstractSet, Any, Iterator, Sequence
 
 from . import syntax
 from .codes import ASSIGNED, CAUGHT, Functions, functions_of
@@ -18,7 +19,8 @@ class Place:
     variable: "x", "self.x" for an attribute, "return" or "except".
     line: first line of the statement; for a parameter its own, for a handler or a case that of its head.
     file: path as in ``co_filename``.
-    kind: "parameter", "assigned", "changed" (part of a value was written), "return" or "caught".
+    kind: "parameter", "assigned", "changed" (part of a value was written), "return" or "caught"; "expression" of one inside a
+        statement, whose variable is its ``Span``.
     replaceable: whether what the hook returns takes the variable's place.
     tracked: whether gradients pass through the code, as they do not through a method of an autograd Function.
     site: what it was called when it was last assigned; ``read``: the sites that were read for that, None where nobody knows.
@@ -43,12 +45,14 @@ class Place:
         return "<%s %s of %s, %s:%d>" % (self.kind, self.variable, self.function, self.file, self.line)
 
 
-def rewrite(text: str, file: str, first: int) -> tuple[Functions, Functions, list[Place]]:
+def rewrite(
+    text: str, file: str, first: int, marked: AbstractSet[int] = frozenset()
+) -> tuple[Functions, Functions, list[Place]]:
     """Return the functions of a source, the same with hooks, and the places that these count from ``first``.
 
-    Functions are {(name, first line): code objects}. Raises what ``compile`` raises.
+    Functions are {(name, first line): code objects}. The expressions in the statements on the lines ``marked`` have hooks too. Raises what ``compile`` raises.
     """
-    rewriter = _Rewriter(file, first)
+    rewriter = _Rewriter(file, first, marked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warned when it loaded the module
         plain = compile(text, file, "exec", dont_inherit=True)
@@ -79,26 +83,72 @@ class _Scope:
 class _Rewriter(ast.NodeTransformer):
     """Puts a hook after every assignment of every function; what stands outside of functions stays."""
 
-    def __init__(self, file: str, first: int) -> None:
+    def __init__(self, file: str, first: int, marked: AbstractSet[int]) -> None:
         self.places: list[Place] = []
         self._file = file
         self._first = first
+        self._marked = marked
+        self._is_marked = False  # the statement that is visited, or what of it is
         self._scope = _Scope("")
         self._line = 0
 
     def visit(self, node: Any) -> Any:
         """Rewrite a node, and know the line of its statement meanwhile."""
-        before = self._line
+        before = self._line, self._is_marked
         if type(node).__name__ == "match_case":
             self._line = node.pattern.lineno
         elif isinstance(node, (ast.stmt, ast.ExceptHandler)):
             self._line = node.lineno
+            self._is_marked = not self._marked.isdisjoint(syntax.own_lines(node))
         if not self._scope.function and not isinstance(node, FUNCTIONS + (ast.ClassDef, ast.Lambda)):
             new = self.generic_visit(node)
         else:
+            span = syntax.span(node) if self._is_marked else None
             new = super().visit(node)
-        self._line = before
+            if span and self._scope.function and self._is_valued(node):
+                new = self._through(span, "expression", new)
+        self._line, self._is_marked = before
         return new
+
+    def _is_valued(self, node: Any) -> bool:
+        """Tell whether an expression may have a value that somebody compares; a name that is no variable here has none."""
+        if isinstance(node, ast.Name):
+            return isinstance(node.ctx, ast.Load) and node.id in self._scope.names
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, (int, float, complex))
+        return isinstance(node, syntax.VALUES) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """Leave what is called as it is, but for the value whose method it is."""
+        function = node.func
+        node.func = function if isinstance(function, ast.Name) else self._called(function)
+        node.args = [self.visit(argument) for argument in node.args]
+        for keyword in node.keywords:
+            keyword.value = self.visit(keyword.value)
+        return node
+
+    def _called(self, function: Any) -> Any:
+        if not isinstance(function, ast.Attribute):
+            return self.visit(function)
+        function.value = self.visit(function.value)
+        return function
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        """Mark nothing in a text: what stands in it is no value of the model's, and columns count otherwise there."""
+        with self._unmarking():
+            self.generic_visit(node)
+        return node
+
+    def _unmarked(self, target: Any) -> Any:
+        """Rewrite what is assigned to, in which no expression is marked: its name says what it is."""
+        with self._unmarking():
+            return self.visit(target)
+
+    @contextlib.contextmanager
+    def _unmarking(self) -> Iterator[None]:
+        marked, self._is_marked = self._is_marked, False
+        yield
+        self._is_marked = marked
 
     def visit_FunctionDef(self, node: Function) -> Any:
         """Put the parameters' hooks after the docstring, which stays the function's first statement."""
@@ -140,12 +190,13 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         """Send one attribute's value through the hook on its way: reading it again could run a property."""
-        self.generic_visit(node)
+        node.targets = [self._unmarked(target) for target in node.targets]
+        node.value = self.visit(node.value)
         return self._with_hooks(node, node.targets)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """Leave the annotation as it is: it may be kept as text."""
-        node.target = self.visit(node.target)
+        node.target = self._unmarked(node.target)
         if node.value is None:
             return node
         node.value = self.visit(node.value)
@@ -153,7 +204,8 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """Report an attribute's sum but do not replace it: it exists only once it is stored."""
-        self.generic_visit(node)
+        node.target = self._unmarked(node.target)
+        node.value = self.visit(node.value)
         return [node] + self._after(node.target)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
@@ -172,8 +224,9 @@ class _Rewriter(ast.NodeTransformer):
     def visit_For(self, node: ast.For | ast.AsyncFor) -> Any:
         """Put the target's hooks where the body starts: there it has its value."""
         hooks = self._after(node.target)
-        self.generic_visit(node)
-        node.body[:0] = hooks
+        node.target = self._unmarked(node.target)
+        node.iter = self.visit(node.iter)
+        node.body, node.orelse = hooks + self._each(node.body), self._each(node.orelse)
         return node
 
     visit_AsyncFor = visit_For  # noqa: N815 - ast's own spelling
@@ -181,8 +234,10 @@ class _Rewriter(ast.NodeTransformer):
     def visit_With(self, node: ast.With | ast.AsyncWith) -> Any:
         """Put all targets' hooks where the body starts."""
         hooks = [hook for item in node.items if item.optional_vars for hook in self._after(item.optional_vars)]
-        self.generic_visit(node)
-        node.body[:0] = hooks
+        for item in node.items:
+            item.context_expr = self.visit(item.context_expr)
+            item.optional_vars = item.optional_vars and self._unmarked(item.optional_vars)
+        node.body = hooks + self._each(node.body)
         return node
 
     visit_AsyncWith = visit_With  # noqa: N815 - ast's own spelling
@@ -190,8 +245,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_match_case(self, node: Any) -> Any:
         """Report captures once pattern and guard have both matched."""
         hooks = [self._rebound(name, "assigned", node.pattern) for name in syntax.captured(node.pattern)]
-        self.generic_visit(node)
-        node.body[:0] = hooks
+        node.guard = node.guard and self.visit(node.guard)
+        node.body = hooks + self._each(node.body)
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
@@ -203,11 +258,12 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         """Know a method that works in place by its name, and by its result being thrown away."""
-        self.generic_visit(node)
         call = node.value
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and syntax.is_in_place(call.func.attr):
             name, path, _ = syntax.rooted(call.func.value)
+            self.generic_visit(node)
             return [node] + self._reported(name, path, "changed", node)
+        self.generic_visit(node)
         return node
 
     def _with_hooks(self, node: Any, targets: Sequence[ast.expr]) -> Any:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tokenize
 import types
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, Optional, Tuple
 
 from .codes import Functions, only_hooks_added, same_code
 from .rewriting import Place, rewrite
@@ -15,7 +15,7 @@ from .rewriting import Place, rewrite
 class Source:
     """One text of one file: its functions as they are and with hooks; ``problem`` says why there are none."""
 
-    def __init__(self, file: str, text: str | None, first: int) -> None:
+    def __init__(self, file: str, text: str | None, first: int, marked: FrozenSet[int] = frozenset()) -> None:
         self.file = file
         self.first = first
         self.places: list[Place] = []
@@ -26,7 +26,7 @@ class Source:
             self.problem = "its source cannot be read"
             return
         try:
-            self._plain, self._hooked, self.places = rewrite(text, file, first)
+            self._plain, self._hooked, self.places = rewrite(text, file, first, marked)
         except Exception as error:
             self.problem = "its source does not compile: %s" % error
 
@@ -59,17 +59,17 @@ class Source:
 
 
 # Of the process, as are the hooks: code with hooks outlives its Watcher, and its numbers must keep their meaning.
-_sources: Dict[Tuple[str, str | None], Source] = {}  # by file and text
+_sources: Dict[Tuple[str, Optional[str], FrozenSet[int]], Source] = {}  # by file, text and the lines that are marked
 _made: Dict[int, Source] = {}  # by id of a code object with hooks, which its Source keeps alive
 
 
-def source_of(file: str, text: str | None) -> Source:
-    """Return a text with hooks, made once; its numbers go on where those of the last one ended."""
-    if (file, text) not in _sources:
+def source_of(file: str, text: str | None, marked: FrozenSet[int] = frozenset()) -> Source:
+    """Return a text with hooks, also for the expressions of ``marked`` lines; made once, its numbers go on from the last one's."""
+    if (file, text, marked) not in _sources:
         first = sum(len(source.places) for source in _sources.values())
-        source = _sources[file, text] = Source(file, text, first)
+        source = _sources[file, text, marked] = Source(file, text, first, marked)
         _made.update((id(code), source) for code in source.codes())
-    return _sources[file, text]
+    return _sources[file, text, marked]
 
 
 def made(code: types.CodeType) -> Source | None:
@@ -79,7 +79,7 @@ def made(code: types.CodeType) -> Source | None:
 
 def text_of(file: str) -> str | None:
     """Return the text that a watched file was loaded from, None where it is not known."""
-    return next((text for known, text in _sources if known == file), None)
+    return next((text for known, text, _ in _sources if known == file), None)
 
 
 def loaded_text(function: types.FunctionType) -> str | None:

@@ -6,6 +6,17 @@ import ast
 import itertools
 from typing import Any, Union
 
+VALUES = (
+    ast.Attribute,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Call,
+    ast.Compare,
+    ast.IfExp,
+    ast.Name,
+    ast.Subscript,
+    ast.UnaryOp,
+)  # fmt: skip  expressions whose value may be compared
 IN_PLACE = {"append", "assign", "extend", "fill", "insert", "itemset", "pop", "put", "setdefault", "sort", "update"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
@@ -17,6 +28,24 @@ def parsed(text: str, at: ast.AST) -> Any:
     for node in ast.walk(statement):
         ast.copy_location(node, at)
     return statement
+
+
+def span(node: Any) -> str | None:
+    """Return where an expression stands, ``line:column-line:column`` as ``ast`` counts; None where Python does not know, before 3.8."""
+    last = getattr(node, "end_lineno", None)
+    return None if last is None else "%d:%d-%d:%d" % (node.lineno, node.col_offset, last, node.end_col_offset)
+
+
+def own_lines(statement: Any) -> range:
+    """Return the lines of a statement, without those of the statements in it."""
+    inside = [
+        inner.lineno
+        for field in ("body", "handlers", "cases")
+        for inner in getattr(statement, field, [])[:1]
+        if hasattr(inner, "lineno")
+    ]
+    last = getattr(statement, "end_lineno", None) or statement.lineno
+    return range(statement.lineno, max(statement.lineno + 1, min([last + 1, *inside])))
 
 
 def rooted(node: ast.AST) -> tuple[str | None, list[str], bool]:

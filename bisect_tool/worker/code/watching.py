@@ -8,7 +8,7 @@ import gc
 import sys
 import types
 import weakref
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, Optional, Tuple, Union
 
 from .codes import ASSIGNED, CAUGHT
 from .rewriting import Place
@@ -30,7 +30,7 @@ class Unseen:
 class Watcher:
     """The functions of some files, each with a second code object that calls hooks.
 
-    ``is_watched(co_filename)`` chooses the files. Attributes: ``places`` (every Place in them), ``skipped`` (what
+    ``is_watched(co_filename)`` chooses the files, ``marked(co_filename)`` the lines in them whose expressions are watched too. Attributes: ``places`` (every Place in them), ``skipped`` (what
     could not be given hooks: qualified name of a function, or a file, to why, in words). Both grow when a block
     finds functions that were not there before.
 
@@ -44,10 +44,13 @@ class Watcher:
             step(batch)
     """
 
-    def __init__(self, is_watched: Callable[[str], bool]) -> None:
+    def __init__(
+        self, is_watched: Callable[[str], bool], marked: Optional[Callable[[str], FrozenSet[int]]] = None
+    ) -> None:
         self.places: list[Place] = []
         self.skipped: dict[str, str] = {}
         self._is_watched = is_watched
+        self._marked = marked or (lambda _file: frozenset())
         self._watched: dict[str, bool] = {}  # whether a file is watched
         self._numbers: dict[int, Place] = {}  # by the number in a hook's call
         self._modules = 0  # how many were loaded when functions were last looked for
@@ -125,7 +128,7 @@ class Watcher:
         key = (code.co_filename, id(function.__globals__))
         if key not in texts:
             texts[key] = loaded_text(function)
-        source = source_of(code.co_filename, texts[key])
+        source = source_of(code.co_filename, texts[key], self._marked(code.co_filename))
         if source.problem:
             self.skipped[source.file] = source.problem
             return None

@@ -38,7 +38,7 @@ def watching(probe: Probe, on_assigned: OnAssigned = nobody, on_caught: Caught =
             _look(probe, site, parts, value)
             return _replaced(probe, site, parts, value) if site in probe.sites and place.replaceable else value
 
-        return lines.watching(current, assigned, on_caught)
+        return lines.watching(current, assigned, on_caught, expressions=probe.asked.expressions)
 
     return of_run
 

@@ -247,7 +247,11 @@ class Forced:
         compared = self._values.compared(arrays(self._adapter, output), site, "output")
         row["output"] = [*compared.rows(), *self._between.rows(call.module, site, ENDS)]
         guessed = self._guessed.given(row, compared.parts)
-        row["unknown_output"] = [*compared.unknown, *guessed, *trees.opaque(output, self._adapter.is_tensor)]
+        plain = self._values.other_plain(site, output)
+        row["output"] += [{"path": path, "mismatch": words} for path, words in plain.items() if words]
+        # Whoever makes the call goes on with the port's own numbers and words, and with what cannot be opened.
+        opaque = trees.opaque(output, self._adapter.is_tensor)
+        row["unknown_output"] = [*compared.unknown, *guessed, *opaque, *plain]
         self._passed_on[site] = own.dtypes(self._adapter, output), compared.parts
         return compared.parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from . import arguments, own
 from .boundaries import Compared, Part, Reading, Recorded, compare
 from .comparing import arrays, tensors
 from .probe import Probe
+
+PLAIN_ROUNDING = 1e-4  # relative, of a number that code took from a tensor
 
 
 class UnfitError(Exception):
@@ -72,6 +75,12 @@ class Values:
             for name, path, value in self.plain(site)
             if name in given and given[name] != value
         ]
+
+    def other_plain(self, site: str, output: Any) -> dict[str, str]:
+        """Return the paths of numbers and words that a call gives otherwise than the reference's; of a number in words how."""
+        tree = self._probe.reference.sites[site]["output"]
+        found = trees.other_plain(tree, output, self._adapter.is_tensor)
+        return {path: _number_off(mine, theirs) for path, mine, theirs in found if not _rounds(mine, theirs)}
 
     def fed(self, handed: arguments.Arguments, site: str, inputs: Compared) -> dict[str, Any]:
         """Return what a call is given: the reference's value of every part that has a partner, the port's own of the rest."""
@@ -143,3 +152,14 @@ class Values:
     @staticmethod
     def _name(entry: trees.Tree, part: str, path: str) -> str:
         return arguments.recorded(entry["arguments"], path) if part == "inputs" else path
+
+
+def _rounds(mine: Any, theirs: Any) -> bool:
+    """Tell whether two numbers are the same to within rounding: fractions, which code may have computed."""
+    both = isinstance(mine, float) and isinstance(theirs, float)
+    return both and math.isclose(mine, theirs, rel_tol=PLAIN_ROUNDING, abs_tol=PLAIN_ROUNDING)
+
+
+def _number_off(mine: Any, theirs: Any) -> str:
+    plain = isinstance(mine, (bool, int, float)) and isinstance(theirs, (bool, int, float))
+    return "the number %r, reference %r" % (mine, theirs) if plain else ""

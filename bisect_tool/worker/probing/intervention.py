@@ -24,6 +24,7 @@ class Intervention:
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
+        expressions: whether the expressions of marked lines are.
         dissolved: calls that compute from the model's own values in a forced pass; None for a run that is none.
         digests: whether what each call gives is hashed, so that two runs can be compared bit for bit.
         point: which of the reference's runs values are taken of: "" for the first, "stirred" for that at other weights.
@@ -41,6 +42,7 @@ class Intervention:
     echo: bool = False
     remember: Collection[str] = ()
     variables: bool = False
+    expressions: bool = False
     dissolved: Optional[Collection[str]] = None
     digests: bool = False
     point: str = ""

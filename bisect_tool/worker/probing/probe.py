@@ -6,8 +6,9 @@ backward pass (``whole``), or one in pieces (``pieces``, ``statements``).
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Any, Callable, ContextManager, Dict, Mapping, Tuple, TypeVar
+from typing import Any, Callable, ContextManager, Dict, Iterator, Mapping, Tuple, TypeVar
 
 import numpy as np
 
@@ -213,14 +214,21 @@ class Probe:
 
         ``counts`` are those of before the call: the calls inside get the numbers that they had.
         """
-        now, held = dict(self.counts), self.held(module)
-        self._recount(counts)
         try:
-            with attributes.kept(self.model, module), self.adapter.in_float64(module):
+            with self.once_more(module, counts), self.adapter.in_float64(module):
                 return compute()
         except Exception as error:
             failed(error)
             return None
+
+    @contextlib.contextmanager
+    def once_more(self, module: Module, counts: Mapping[str, int]) -> Iterator[None]:
+        """Let a module be called once more, aside: nothing of it stays. ``counts`` are as of ``in_float64``."""
+        now, held = dict(self.counts), self.held(module)
+        self._recount(counts)
+        try:
+            with attributes.kept(self.model, module):
+                yield
         finally:
             self._recount(now)
             self.let_hold(held)

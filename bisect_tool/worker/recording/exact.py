@@ -50,6 +50,7 @@ class Exactly:
         self.probe = probe
         self.rounding: dict[str, float] = {}
         self.unmeasured: dict[str, str] = {}
+        self._in_float32 = False
 
     def around(self, call: calls.Call, compute: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Compute one call; see ``calls.wrapped``."""
@@ -60,7 +61,8 @@ class Exactly:
         if probe.aside:
             probe.skip(probe.reference.sites[site]["inside"])
             probe.let_hold({name: probe.reference.read(keys[1]) for name, keys in self._state(site).items()})
-            return doubled(probe.adapter, probe.substitute(site))
+            inside = probe.substitute(site)
+            return inside if self._in_float32 else doubled(probe.adapter, inside)
         before, held = dict(probe.counts), probe.held(call.module)
         given = self._given(site, args, kwargs)
         output = compute(*args, **kwargs)
@@ -70,6 +72,10 @@ class Exactly:
             self.unmeasured[site] = "it computed something else when it ran again"
         elif given is not None:
             self._measure(call, compute, given, (before, held))
+            own = args, kwargs
+            if self.rounding.get(site, 0.0) > OTHER_CODE and not self._repeats(call, compute, own, (before, held)):
+                del self.rounding[site]  # no rounding: it was off by what the run before it left
+                self.unmeasured[site] = "it computed something else when it ran again"
         return probe.instead_of(site, output)
 
     def _coarse(self, site: str, output: Any) -> None:
@@ -109,6 +115,18 @@ class Exactly:
             self.rounding[call.site] = max(rounding, self.rounding.get(call.site, 0.0))
         elif rounding is not None:
             self.unmeasured[call.site] = "in float64 it gives values of another shape, or that are not finite"
+
+    def _repeats(self, call: calls.Call, compute: Callable[..., Any], given: Any, began: Began) -> bool:
+        """Tell whether a call gives what was recorded once more, as it is: one that writes into a list it is handed does not."""
+        self.probe.aside = self._in_float32 = True
+        try:
+            with self.probe.once_more(call.module, began[0]):
+                self.probe.let_hold(began[1])
+                return self._off(call.site, compute(*given[0], **given[1])) <= OTHER_CODE
+        except Exception:
+            return False
+        finally:
+            self.probe.aside = self._in_float32 = False
 
     def _off(self, site: str, output: Any) -> float:
         """Return how far an output is off the recorded one, infinity where the two do not compare."""

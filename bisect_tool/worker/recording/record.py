@@ -96,6 +96,7 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
         "caught": recorder.caught,
         "draws": recorder.draws.found,
         "skipped": lines.watcher.skipped,
+        "watched": lines.chosen(),
         "transformed": recorder.transformed,
         "tensors": recorder.store.table,
         "bytes": {"written": recorder.store.written, "offered": recorder.store.offered},
@@ -105,7 +106,10 @@ def _found(recorder: Recorder, read: Read, lines: Lines) -> dict[str, Any]:
 def _recorded_run(
     model: building.Model, lines: Lines, wire: Wire, folder: str, include: Sequence[str], exclude: Sequence[str]
 ) -> tuple[Recorder, Read, dict[str, float]]:
-    """Run plainly, then with everything recorded; return (the recorder, the targets, the seconds of both)."""
+    """Run plainly, once to learn what runs, then with everything recorded; return (the recorder, the targets, the seconds of both)."""
+    with lines.learning():
+        first = _plain(model, lines)
+    model.restore()
     plain, plain_seconds = building.timed(_plain, model, lines)
     model.restore()
     progress = _progress(wire)
@@ -118,6 +122,7 @@ def _recorded_run(
         model.draws = recorder.draws
         hooked, hooked_seconds = building.timed(_hooked, model, recorder)
     model.draws = Giving(model.adapter, recorder.draws.by_site(), recorder.store.read)
+    _check(first, hooked, recorder.rewritten)
     _check(plain, hooked, recorder.rewritten)
     model.restore()
     return recorder, hooked, {"plain": plain_seconds, "hooked": hooked_seconds}

@@ -13,10 +13,10 @@ from simulated_case import BarePort, case_of
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.search import CallsAnswer, Judged
 from bisect_tool.axes.lines.search import LINES
-from bisect_tool.captures.manifest import Excerpt
+from bisect_tool.captures.manifest import Excerpt, WatchedFunctions
 from bisect_tool.culprit import Culprit, WrongLoss
 from bisect_tool.pairing.trace import Trace
-from bisect_tool.probes.handed import Handed, Survey, Variable
+from bisect_tool.probes.handed import Handed, Survey, Values, Variable
 from bisect_tool.probes.intervention import Intervention
 from bisect_tool.probes.reading import Comparison, Reading, Watched
 from bisect_tool.questions.tolerance import Interval
@@ -67,6 +67,7 @@ class LinesPort(BarePort):
         super().__init__()
         self.asides = self
         self.unanswered: dict[str, str] = {}
+        self.watched = WatchedFunctions()
         self.reference = self.reference or right(self.lines)
         self.expected = computed(self.reference)
         self.target = self.factor * self.expected[self.reference[-1].name]
@@ -120,6 +121,10 @@ class LinesPort(BarePort):
         """Take variables as sites, all of them."""
         self.attached.update(pairs)
         return pairs
+
+    def expressions(self, _intervention: Intervention, _lines: object) -> Values:
+        """Tell of no expressions."""
+        return Values()
 
     def values(self, _intervention: Intervention, sites: Sequence[Site]) -> dict[Site, Handed]:
         """Return what the port assigns to some variables while all that the code reads is right."""

@@ -120,6 +120,11 @@ def test_where_nothing_can_be_proved_the_code_after_the_last_layer_stays_blamed(
     ]
 
 
+def test_code_that_shows_at_other_weights_only_stays_blamed() -> None:
+    """No variable was recorded there: nothing can be said of its lines, and nothing takes back what was proved."""
+    assert blamed(LinesPort([A, B, C, D])) == (LOSS,)
+
+
 def test_a_target_s_own_line_is_no_answer_where_its_inputs_cannot_be_compared() -> None:
     """Patching it proves nothing but that it is the target: the code stays blamed, at these lines."""
     (culprit,) = blamed(LinesPort(SPLIT, WHOLE, factor=1.0))

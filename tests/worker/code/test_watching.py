@@ -567,6 +567,69 @@ def test_every_assignment_is_seen_and_nothing_else_changes(load: Load, case: str
     assert outcome(load(text).f, "") == outcome(plain_again(load, text), "")
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_expressions_of_marked_lines_change_nothing(load: Load, case: str) -> None:
+    """Whatever stands in them: the function does what it does, and its assignments are seen as without."""
+    text = CASES[case]
+    plain, watched = load(text), load(text)
+    files = {str(watched.__file__)}
+    watcher, seen = Watcher(lambda file: file in files, lambda _file: frozenset(range(1, 1000))), Seen()
+
+    def assigned(place: Place, value: object, line: object) -> object:
+        return value if place.kind == "expression" else seen.assigned(place, value, line)
+
+    with watcher.watching(assigned, seen.caught):
+        found = outcome(watched.f, str(watched.__file__))
+    assert found == outcome(plain.f, str(plain.__file__))
+    assert seen.all == "; ".join(re.findall("#: (.*)", text)).split("; ")
+    assert watcher.skipped == {}
+
+
+MARKED = """
+class Box:
+    low = 2
+
+    def of(self, x):
+        return x - self.low
+
+def f(x=[1, 2, 3]):
+    box = Box()
+    y = max(
+        box.of(x[1]) + sum(v for v in x[1:]),
+        -len(x), f"{x[0]}" == "1",
+    )
+    x[y > 4] = y
+    return x
+"""
+
+
+def test_each_expression_of_a_marked_line_is_seen_where_it_stands(load: Load) -> None:
+    """From the inside out, and only there; what is called is none, neither is a constant, a display or a global name."""
+    watched = load(MARKED)
+    file, lines = str(watched.__file__), MARKED.splitlines()
+    seen: list[tuple[str, object]] = []
+
+    def assigned(place: Place, value: object, _line: object) -> object:
+        if place.kind == "expression":
+            (first, start), (last, end) = (map(int, at.split(":")) for at in place.variable.split("-"))
+            part = lines[first - 1 : last]
+            text = part[0][start:end] if first == last else part[0][start:] + "..." + part[-1][:end]
+            seen.append((text, copy.copy(value)))
+        return value
+
+    with Watcher(lambda name: name == file, lambda _file: frozenset({10, 14})).watching(assigned, lambda *_: None):
+        watched.f()
+    assert seen == [
+        ("box", seen[0][1]), ("x", [1, 2, 3]), ("1", 1), ("x[1]", 2), ("box.of(x[1])", 0),
+        ("x", [1, 2, 3]), ("1", 1), ("x[1:]", [2, 3]), ("sum(v for v in x[1:])", 5),
+        ("box.of(x[1]) + sum(v for v in x[1:])", 5),
+        ("x", [1, 2, 3]), ("len(x)", 3), ("-len(x)", -3),
+        ('f"{x[0]}" == "1"', True),
+        ("max(...    )", 5),
+        ("y", 5),
+    ]  # fmt: skip
+
+
 def plain_again(load: Load, text: str) -> Callable[[], object]:
     """Return the function after a block: its hooks, were any left, report to nobody."""
     module = load(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,43 @@ class Holder:
     """A class of the user's that keeps ``open`` under a name of its own."""
 
     opener: object = None
+
+
+def test_what_the_users_code_reads_of_its_environment_is_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever way; what a library reads, or all of it at once is no sign that anything depends on it."""
+    monkeypatch.setenv("SCALE", "1")
+    monkeypatch.setenv("SHELL_LEVEL", "1")
+
+    def digest() -> str:
+        noted = reads.Reads(["."])
+        with noted.noted():
+            assert os.environ.get("SCALE") == os.getenv("SCALE", "")
+            os.environ.get("ABSENT")
+            shutil.get_terminal_size()  # reads COLUMNS
+        return noted.digest()
+
+    first = digest()
+    for name in ("SHELL_LEVEL", "COLUMNS"):
+        monkeypatch.setenv(name, "7")
+        assert digest() == first
+    for name in ("SCALE", "ABSENT"):
+        monkeypatch.setenv(name, "7")
+        assert digest() != first
+        monkeypatch.undo()
+        monkeypatch.setenv("SCALE", "1")
+
+
+def test_a_file_that_is_read_anywhere_is_part_of_the_digest(tmp_path: Path) -> None:
+    """By what stands in it: a port's numbers may lie in it."""
+
+    def digest(text: str) -> str:
+        (tmp_path / "scale.txt").write_text(text)
+        noted = reads.Reads([str(tmp_path / "recipe")])
+        with noted.noted():
+            assert (tmp_path / "scale.txt").read_text() == text
+        return noted.digest()
+
+    assert digest("1.0") == digest("1.0") != digest("3.0")
 
 
 def test_what_is_opened_for_reading_inside_is_noted(tmp_path: Path) -> None:

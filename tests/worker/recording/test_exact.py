@@ -97,7 +97,7 @@ def test_a_layer_that_does_not_run_in_float64_is_said(tmp_path: Path, inside: st
 
 def test_a_layer_that_computes_something_else_each_time_is_said(tmp_path: Path) -> None:
     """Rounding is nothing that can be measured of what depends on how often it was called."""
-    noise = noise_of(tmp_path, inside="self.n = getattr(self, 'n', 0) + 1; x = x * (1 if self.n < 3 else self.n)")
+    noise = noise_of(tmp_path, inside="self.n = getattr(self, 'n', 0) + 1; x = x * (1 if self.n < 4 else self.n)")
     assert noise["unmeasured"]["sites"] == {"net.odd": "it computed something else when it ran again"}
 
 
