@@ -46,8 +46,7 @@ class NoFunctions(watching.Watcher):
 
 
 def _no_lines() -> lines.Lines:
-    with mock.patch.object(lines, "Watcher", NoFunctions):
-        return lines.Lines([], [])
+    return lines.Lines([str(Path(__file__).parent)], [], watcher=NoFunctions)
 
 
 class InProcess:
