@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.drift import drift_settled
-from bisect_tool.axes.calls.passes import MOST_AT_BOTH, MOST_PASSES, Floors, PassError, Passes, SpentError
+from bisect_tool.axes.calls.leaks import with_leaks
+from bisect_tool.axes.calls.passes import (
+    FOR_LEAKS,
+    MOST_AT_BOTH,
+    MOST_PASSES,
+    Floors,
+    PassError,
+    Passes,
+    SpentError,
+)
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
@@ -38,7 +47,8 @@ class Searched:
 
 def most_probes(case: Case) -> int:
     """Return how many probes the search takes at most: its passes, and what the target makes of the culprits."""
-    return (MOST_PASSES if case.capture.manifest.stirred is None else MOST_AT_BOTH) + 1 + MOST_CULPRITS
+    passes = MOST_PASSES + FOR_LEAKS if case.capture.manifest.stirred is None else MOST_AT_BOTH + 2 * FOR_LEAKS
+    return passes + 1 + MOST_CULPRITS
 
 
 def search_points(case: Case) -> Searched:
@@ -59,7 +69,7 @@ def search_points(case: Case) -> Searched:
         for suspect in before
         if suspect.proved or not (settled.issuperset(suspect.pieces) or _is_cleared(suspect, own.innocent, lost))
     ]
-    suspects = (*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects)
+    suspects = with_leaks([*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects])
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
 
