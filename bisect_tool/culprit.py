@@ -5,7 +5,7 @@ Here are what all have in common and the kinds of wrong code; `wrong_start` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -97,9 +97,14 @@ class Culprit:
         return not self.doubts and diverges(self.necessary) and (enough or agrees(self.sufficient))
 
     @property
+    def lines(self) -> Sequence[str]:
+        """Return the port's lines that may hold the fault, as far as they are known."""
+        return self.line.places if self.line else ()
+
+    @property
     def blamed(self) -> Blame:
         """Return who is to blame, as a sentence says it."""
-        return blame.calls(self.sites)
+        return blame.calls(self.sites, self.lines)
 
     def evidence(self, asked: Asked) -> str:
         """Return by what it shows: how the sentence ends that blames it."""
@@ -165,7 +170,7 @@ class WrongCaller(WrongCode):
     @property
     def blamed(self) -> Blame:
         """Blame the code around the layers where that is what hands them on."""
-        return blame.step_code() if self.sites == (STEP,) else blame.calls(self.sites)
+        return blame.step_code(self.lines) if self.sites == (STEP,) else blame.calls(self.sites, self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +198,7 @@ class WrongRegion(WrongCode):
     @property
     def blamed(self) -> Blame:
         """Blame the code of the calls that it shows at, or of the pieces that are left."""
-        return blame.region(self.sites, self.pieces)
+        return blame.region(self.sites, self.pieces, self.lines)
 
 
 class AfterTheLayers(WrongCode):
@@ -215,7 +220,7 @@ class WrongLoss(AfterTheLayers):
     @property
     def blamed(self) -> Blame:
         """Blame the loss, at its lines where they are known."""
-        return blame.loss(self.line.places if self.line else ())
+        return blame.loss(self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +237,7 @@ class WrongWrites(WrongCode):
     @property
     def blamed(self) -> Blame:
         """Blame what ``step`` does itself."""
-        return blame.step_code()
+        return blame.step_code(self.lines)
 
     def evidence(self, asked: Asked) -> str:
         """Say by which buffers it shows."""

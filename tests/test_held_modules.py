@@ -251,10 +251,11 @@ class _Both:
         return iter((self.value.read(), self.value.read()))
 
 
-def test_a_call_that_has_a_partner_and_cannot_be_given_leaves_the_code_around_in_doubt(recorded: Recorded) -> None:
-    """What it gives is no tensor: the fault may lie in it, and no other call of the port may be it."""
+def test_a_call_that_has_a_partner_and_cannot_be_given_is_one_with_the_code_around(recorded: Recorded) -> None:
+    """What it gives is no tensor: the fault lies in one of the two."""
     found = report(recorded(make=Opaque, others="criterion"), make=Opaque, others="criterion", gain=2.0)
-    assert (found.verdict, proved(found)) == ("inconclusive", []), found.sentence
+    assert (found.verdict, proved(found)) == ("diverges", [["step"]]), found.sentence
+    assert "or of a call inside it" in found.sentence
 
 
 LINES = """

@@ -52,7 +52,7 @@ def _said(kept: Iterable[KeptDraw]) -> dict[Site, list[str]]:
 def _missing(case: Case, reading: Reading) -> dict[Site, list[str]]:
     """Return where the port draws less often than the reference, in words."""
     manifest = case.capture.manifest
-    known = {call for call in manifest.calls if case.port.can_patch(call)}
+    known = {call for call in manifest.calls if case.port.port_call(call) is not None}
     of = Counter(call_of_draw(manifest, draw.site, known) for draw in manifest.draws)
     times = Counter(reading.draws.given) + Counter(draw.site for draw in reading.draws.kept)
     return {site: [draws.never_drawn(site, times[site], count)] for site, count in of.items() if times[site] < count}

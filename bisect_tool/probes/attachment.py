@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from bisect_tool.captures.manifest import Gradients, Manifest, Point
-from bisect_tool.captures.reader import has_opaque
 from bisect_tool.captures.stored import stored
 from bisect_tool.pairing.names import Matching
 from bisect_tool.sites import STEP, Site, call_number, call_site, calls_around, module_of
 
 
 def port_names(manifest: Manifest, matching: Matching) -> dict[str, str]:
-    """Return the port's name of every recorded call, parameter and buffer at which the reference's value can be put."""
+    """Return the port's name of every recorded call, parameter and buffer that has a partner."""
     calls = {
         entry.site: call_site(matching.modules[entry.module], call_number(entry.site))
         for entry in manifest.sites
-        if entry.module in matching.modules and not has_opaque(entry.output)
+        if entry.module in matching.modules
     }
     return {**calls, **matching.state}
 
@@ -59,7 +58,7 @@ def _run(
             **({"attributes": {"of": entry.module, "values": entry.attributes}} if entry.attributes else {}),
         }
         for entry in run.sites
-        if entry.site in names and not has_opaque(entry.output)
+        if entry.site in names
     }
     for call in run.calls:
         module = matching.modules.get(module_of(call))

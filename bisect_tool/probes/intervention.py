@@ -28,6 +28,8 @@ class Intervention:
         exact: watched calls that are computed once more in float64, on the side.
         disturbed: calls whose outputs are made wrong on purpose, to see who feels it, each with how much (relative).
         aimed: those of the disturbed calls that are disturbed only where their output is off, and by no more than that is.
+        shaken: in a forced pass, calls that are handed noise, and in which every call gives noise, while they themselves give the
+            reference's value: who goes on with anything else of theirs computes another thing then.
         dissolved: in a forced pass, the calls that compute from the port's own values and pass their own on; None for a run
             that is no forced pass. In a forced pass every call is watched.
         drifting: in a forced pass, the buffers that are the port's own once they were given as the run began.
@@ -52,6 +54,7 @@ class Intervention:
     exact: frozenset[Site] = frozenset()
     disturbed: frozenset[tuple[Site, float]] = frozenset()
     aimed: frozenset[Site] = frozenset()
+    shaken: frozenset[Site] = frozenset()
     dissolved: frozenset[Site] | None = None
     drifting: frozenset[Site] = frozenset()
     point: Literal["", "stirred"] = ""
@@ -90,6 +93,10 @@ class Intervention:
         disturbed, aimed = self.disturbed | frozenset(sizes.items()), self.aimed | frozenset(aimed)
         return dataclasses.replace(self, disturbed=disturbed, aimed=aimed)
 
+    def shaking(self, sites: Iterable[Site]) -> Intervention:
+        """Return this intervention with more calls shaken."""
+        return dataclasses.replace(self, shaken=self.shaken | frozenset(sites))
+
     def letting_drift(self, buffers: Iterable[Site]) -> Intervention:
         """Return this intervention with these buffers left to the port in forced passes, and no others."""
         return dataclasses.replace(self, drifting=frozenset(buffers))
@@ -114,6 +121,6 @@ class Intervention:
         forward = (self.patched, self.watched, self.kept, self.fed, self.exact, self.disturbed)
         loose = () if self.dissolved is None else ("forced", *self.dissolved, *self.drifting)
         backward = (self.straight, self.pulled, self.severed, self.corrected, self.thawed, self.tied)
-        groups = (*forward, self.aimed, loose, *backward)
+        groups = (*forward, self.aimed, self.shaken, loose, *backward)
         text = json.dumps([*(sorted(group) for group in groups), self.point, self.backward, self.echo, self.repeat])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -12,7 +12,7 @@ from bisect_tool.sites import BUFFER, STEP, Site, buffer_of
 
 
 class Naming:
-    """Which name of the port stands for which of the reference's, wherever the reference's value can be put.
+    """Which name of the port stands for which of the reference's.
 
     Attributes: ``to_port``, ``to_reference``, and ``variables``: the sites among them that are variables.
     """
@@ -51,6 +51,7 @@ class Naming:
             "exact": self.known(intervention.exact),
             "disturb": {self.to_port[site]: size for site, size in disturbed if site in self.to_port},
             "aimed": self.known(intervention.aimed),
+            "shake": self.known(intervention.shaken),
             "echo": intervention.echo,
             "point": intervention.point,
             "dissolved": None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bisect_tool.captures.described import Described
-from bisect_tool.captures.reader import Capture, tensor_keys
+from bisect_tool.captures.reader import Capture, has_opaque, tensor_keys
 from bisect_tool.errors import ModelError, WorkerError
 from bisect_tool.pairing.names import Matching, match_described
 from bisect_tool.probes.asides import Asides
@@ -73,6 +73,7 @@ class WorkerPort:
         self._capture = capture
         self._cache = cache
         manifest = capture.manifest
+        self._opaque = {entry.site for entry in manifest.sites if has_opaque(entry.output)}
         self._receipts = {"": Receipts(manifest, manifest.tensors, matching)}
         if manifest.stirred is not None:
             self._receipts["stirred"] = Receipts(manifest.stirred, manifest.tensors, matching)
@@ -127,7 +128,7 @@ class WorkerPort:
 
     def can_patch(self, site: str) -> bool:
         """Tell whether the reference's value can be put at a site of the port."""
-        return site in self._naming.to_port
+        return site in self._naming.to_port and site not in self._opaque
 
     def port_call(self, call: str) -> str | None:
         """Return the port's name of a module call of the reference."""

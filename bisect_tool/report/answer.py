@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bisect_tool.axes import drawn
 from bisect_tool.axes.axis import Case
+from bisect_tool.axes.calls.search import CallsAnswer
 from bisect_tool.axes.crash.search import CrashAnswer
 from bisect_tool.axes.gradients.search import GRADIENTS, GradientAnswer, Norms
 from bisect_tool.axes.gradients.targets import reference_rms
@@ -142,12 +143,19 @@ def _agreement(case: Case) -> str:
         of,
         start,
         lost=lost_calls(case),
+        otherwise=_placed_otherwise(case),
         weights_lost=case.lost,
         rounded=rounded,
         unpaired=unpaired,
         silent=_silent(case),
         not_compared=left_out(case),
     )
+
+
+def _placed_otherwise(case: Case) -> int:
+    """Return how many calls that were compared mean another thing in the port, and do no harm."""
+    found = case.answer(CallsAnswer)
+    return 0 if found is None or found.judged is None else len(found.elsewhere.intersection(found.judged.compared))
 
 
 def _silent(case: Case) -> str:

@@ -44,7 +44,7 @@ def _calls(case: Case, code: list[WrongCode]) -> Iterator[str]:
     if calls is None or calls.judged is None:
         return
     rows = calls.judged.compared
-    right = [site for site in rows if site in calls.judged.innocent and site not in _blamed(code)]
+    right = [site for site in rows if site in calls.judged.innocent - calls.elsewhere - _blamed(code)]
     if right:
         yield sentences.calls_are_right(len(right), of=len(rows), lost=lost_calls(case), weights_lost=case.lost)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from bisect_tool.sentences.lines import computes
 from bisect_tool.sentences.spelling import places, sentence_list
 
+MOST_LINES = 3  # in brackets
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -59,25 +61,27 @@ def _sentence(blames: Sequence[Blame], what: str, evidence: str) -> str:
     return f"{who[0].upper()}{who[1:]} {verb} {what}{evidence}{details and ': '}{details}."
 
 
-def calls(sites: Sequence[str]) -> Blame:
-    """Blame the code of some calls."""
-    return Blame(f"the code of {sentence_list(sites)}")
+def calls(sites: Sequence[str], lines: Sequence[str] = ()) -> Blame:
+    """Blame the code of some calls, at ``lines`` where they are known."""
+    return Blame(f"the code of {sentence_list(sites)}{_at(lines)}")
 
 
-def region(sites: Sequence[str], pieces: Sequence[str]) -> Blame:
+def region(sites: Sequence[str], pieces: Sequence[str], lines: Sequence[str] = ()) -> Blame:
     """Blame the code of calls together with that of calls inside, as ``pieces`` that values cannot tell apart."""
     inside = len(set(pieces) - set(sites))
     if not inside:
-        return calls(sites) if len(pieces) == 1 else Blame(f"the code of one of {sentence_list(sites)}")
+        return (
+            calls(sites, lines) if len(pieces) == 1 else Blame(f"the code of one of {sentence_list(sites)}{_at(lines)}")
+        )
     calls_inside = "a call" if inside == 1 else f"{inside} calls"
     return Blame(
-        f"the code of {sentence_list(sites)}, or of {calls_inside} inside {'it' if len(sites) == 1 else 'each'},"
+        f"the code of {sentence_list(sites)}, or of {calls_inside} inside {'it' if len(sites) == 1 else 'each'}{_at(lines)},"
     )
 
 
-def step_code() -> Blame:
-    """Blame what ``step`` does itself between the layers."""
-    return Blame("the code of step")
+def step_code(lines: Sequence[str] = ()) -> Blame:
+    """Blame what ``step`` does itself between the layers, at ``lines`` where they are known."""
+    return Blame(f"the code of step{_at(lines)}")
 
 
 def initial_values(sites: Sequence[str]) -> Blame:
@@ -136,6 +140,11 @@ def untied(sites: Sequence[str], first: str) -> Blame:
 def step(detail: str) -> Blame:
     """Blame the optimizer's step; ``detail`` says what of it."""
     return Blame("the optimizer's step", detail=detail)
+
+
+def _at(lines: Sequence[str]) -> str:
+    """Return the lines in brackets, nothing where none is known or so many that they name no place."""
+    return f" ({places(lines)})" if 0 < len(lines) <= MOST_LINES else ""
 
 
 def _parameters(sites: Sequence[str]) -> str:

@@ -196,11 +196,18 @@ def stirred_fails(why: str) -> str:
     return f"the port does not run with the reference's stirred weights, so that only its own were asked about: {why}"
 
 
-def one_of(pieces: Sequence[str], roots: Sequence[str]) -> str:
-    """Say that values cannot tell which of some pieces of code, which make ``roots`` wrong, is wrong."""
+def one_of(pieces: Sequence[str], roots: Sequence[str], leaks: Sequence[str] = ()) -> str:
+    """Say that values cannot tell which of some pieces of code, which make ``roots`` wrong, is wrong; ``leaks`` are among them."""
+    if leaks:
+        why = (
+            f"what else than {'its output' if len(leaks) == 1 else 'their outputs'} {listed(leaks)} "
+            f"hand{'s' if len(leaks) == 1 else ''} on (by a list, a global variable, an attribute, a number) was neither given nor compared"
+        )
+    else:
+        why = "what they hand each other is not what the reference's do, and may be meant so"
     return (
-        f"{listed(pieces)}: a fault lies in the own code of one of them at least. Values cannot tell in which: what they "
-        f"hand each other is not what the reference's do, and may be meant so. Together they make {listed(roots)} wrong"
+        f"{listed(pieces)}: a fault lies in the own code of one of them at least. Values cannot tell in which: {why}. "
+        f"Together they make {listed(roots)} wrong"
     )
 
 

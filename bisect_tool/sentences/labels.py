@@ -29,6 +29,11 @@ def some_exact(count: int) -> str:
     return f"the same, {count} in float64 too"
 
 
+def shaken(count: int, *, stirred: bool) -> str:
+    """Label a forced pass in which calls compute from noise, and give the reference's output all the same."""
+    return f"{'at stirred weights, ' if stirred else ''}noise in {counted(count, 'call')} that must not matter"
+
+
 def forced(dissolved: int, disturbed: int, *, stirred: bool) -> str:
     """Label a forced pass: how many calls compute from the port's own values, how many are disturbed, by which weights."""
     also = f", {counted(dissolved, 'call')} left to the port" if dissolved else ""

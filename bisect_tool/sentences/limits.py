@@ -104,6 +104,7 @@ def all_agree(
     start: Started,
     *,
     lost: int = 0,
+    otherwise: int = 0,
     weights_lost: Sequence[str] = (),
     rounded: int = 0,
     unpaired: int = 0,
@@ -112,10 +113,13 @@ def all_agree(
 ) -> str:
     """Say that every call agrees by itself, and so do the targets and, where they were compared, the gradients.
 
-    ``lost`` calls of the reference could not be compared, and ``weights_lost`` not be given; in the gradients of ``rounded``
+    ``lost`` calls of the reference could not be compared, ``otherwise`` are calls that mean another thing in the port, and
+    ``weights_lost`` could not be given; in the gradients of ``rounded``
     parameters rounding adds up, and those of ``unpaired`` ones could not be compared; ``silent`` says how many are zero; ``not_compared`` are targets with why.
     """
-    which = f"Every module call but {lost} that could not be compared" if lost else "Every module call"
+    apart = [f"{lost} that could not be compared"] if lost else []
+    apart += [f"{otherwise} whose code is placed otherwise"] if otherwise else []
+    which = f"Every module call{' but ' + ' and '.join(apart) if apart else ''}"
     verb = "does" if len(targets) == 1 else "do"
     which_pulled = "Every call's gradient" if rounded else "Every gradient"
     of = " + ".join(gradients_of) + (" that could be compared" if unpaired else "")

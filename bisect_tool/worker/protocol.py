@@ -65,6 +65,7 @@ INTERVENTION = {  # what every probe may have beside what it patches
     "exact": "names",
     "disturb": "object",
     "aimed": "names",
+    "shake": "names",
     "echo": "flag",
     "dissolved": "names or null",
     "point": "text",

@@ -34,14 +34,15 @@ OURS = Manifest.model_validate(
 MATCHING = Matching(MODULES, {"conv.weight": "part.conv.kernel"}, {"conv.weight": "rule"}, ("lost.weight",), ())
 
 
-def test_calls_and_parameters_that_can_be_patched_have_a_name() -> None:
-    """Every call of a module that the port has, its number kept; none whose output could not be recorded."""
+def test_calls_and_parameters_that_have_a_partner_have_a_name() -> None:
+    """Every call of a module that the port has, its number kept; what it is handed is known even where its output could not be recorded."""
     assert port_names(OURS, MATCHING) == {
         "net": "net",
         "block": "part",
         "block#2": "part#2",
         "conv": "part.conv",
         "conv#2": "part.conv#2",
+        "odd": "odd",
         "conv.weight": "part.conv.kernel",
     }
 
@@ -55,6 +56,7 @@ def test_the_request_says_what_lies_inside_each_call() -> None:
         "part#2": {"part.conv": 1},
         "part.conv": {},
         "part.conv#2": {},
+        "odd": {},
     }
     assert request["state"] == {"part.conv.kernel": "t"}
     assert request["tensors"] == {"t": {"file": SHARD, "shape": [2, 3], "hash": "0", "what": "net output"}}
@@ -70,13 +72,14 @@ def test_each_call_is_told_where_it_lies() -> None:
         "part#2": "net",
         "part.conv": "part",
         "part.conv#2": "part#2",
+        "odd": "net",
     }
     without = {name: port for name, port in port_names(OURS, MATCHING).items() if name != "block"}
     assert attach_request(Path("folder"), OURS, MATCHING, without)["sites"]["part.conv"]["around"] == "net"
 
 
 def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
-    """By the same names, its own calls and weights; a call that gave there what no capture holds is none of them."""
+    """By the same names, its own calls and weights; a call that gave there what no capture holds is one of them."""
     assert attach_request(Path("folder"), OURS, MATCHING, {})["stirred"] is None
     calls = {name: around for name, around in CALLS.items() if name != "conv#2"}
     outputs = {name: {"opaque": "Tree"} if name in ("block#2", "odd") else {"tensor": "s"} for name in calls}
@@ -98,6 +101,8 @@ def test_the_run_at_stirred_weights_is_told_in_the_same_form() -> None:
             "net": {**same, "around": None, "inside": {"part": 2, "part.conv": 1, "odd": 1}},
             "part": {**same, "around": "net", "inside": {"part.conv": 1}},
             "part.conv": {**same, "around": "part", "inside": {}},
+            "part#2": {**same, "output": {"opaque": "Tree"}, "around": "net", "inside": {}},
+            "odd": {**same, "output": {"opaque": "Tree"}, "around": "net", "inside": {}},
         },
         "state": {"part.conv.kernel": "s"},
         "left": {},

@@ -177,7 +177,10 @@ def _wrong_writes(suspect: Suspect) -> Iterator[WrongWrites]:
 def _wrong_region(trace: Trace, group: Sequence[Suspect]) -> WrongRegion:
     suspect, region, rows = group[0], group[0].region, group[0].seen.rows
     several = len(suspect.pieces) > 1
-    words = calls.one_of(suspect.pieces, suspect.roots) if several else calls.left_of(region.root, suspect.pieces[0])
+    past = [one for one in suspect.pieces if one in suspect.leaks or (one in rows and rows[one].unknown_output)]
+    words = (
+        calls.one_of(suspect.pieces, suspect.roots, past) if several else calls.left_of(region.root, suspect.pieces[0])
+    )
     kinds = trace.kinds(piece for piece in suspect.pieces if piece != STEP)
     one_sided = frozenset(s for s in region.pieces if s not in (STEP, region.root) and rows[s].unknown_inputs)
     if region.output_off and region.root != STEP:

@@ -41,11 +41,11 @@ def exact_of(reading: Reading, region: Region) -> Exact:
 def is_off(plain: Sequence[Comparison], exact: Sequence[Comparison] | None, floor: float, *, unchecked: bool) -> bool:
     """Tell whether a value is off by more than rounding, in float64 too where that is known.
 
-    Rounding never makes infinity of a number. ``unchecked``: where float64 does not tell, more than the floor is allowed.
+    Rounding never makes infinity of a number. ``unchecked``: of what float64 does not tell, more than the floor is allowed.
     """
-    error = largest(plain)
-    if math.isinf(error):
+    told = {row.path for row in exact or () if not row.missing}
+    error = largest(row for row in plain if row.path in told)
+    untold = largest(row for row in plain if row.path not in told)
+    if math.isinf(max(error, untold)) or untold > (max(floor, UNCHECKED) if unchecked else floor):
         return True
-    if exact is None:
-        return error > (max(floor, UNCHECKED) if unchecked else floor)
-    return error > floor and largest(exact) > floor
+    return error > floor and largest(exact or ()) > floor

@@ -26,6 +26,7 @@ MOST_PASSES = 36  # at one point
 MOST_AT_BOTH = 48  # at the stirred weights and at the reference's own
 FOR_EXCUSES = 20  # of a point's, that are kept for what is asked last: whether a wrong region is another way of writing
 FOR_SHARPENING = 6  # of these, where they are needed before
+FOR_LEAKS = 8  # beside all these, at one point: whether who is suspected goes on with what nobody gives
 
 
 class SpentError(Exception):
@@ -90,6 +91,7 @@ class Passes:
     alike: Collection[frozenset[str]] = ()
     made: int = 0
     most: int = MOST_PASSES
+    _runs_exactly: bool = True
     _rows: Rows = field(default_factory=dict)  # of the last pass
     _masks: set[str] = field(default_factory=set)  # that some call came out right with: it shows how they are read
     _exact: dict[Key, Exact] = field(default_factory=dict)
@@ -112,17 +114,28 @@ class Passes:
         stirred = self.question.base.point == "stirred"
         what = labels.forced(len(loose), len(disturbed or {}), stirred=stirred)
         reading = self._observed(what, loose, exact=wanted, disturbed=disturbed, aimed=aimed)
+        if wanted and _failures(reading) and not _failures(plain := self._observed(what, loose)):
+            reading, self._runs_exactly = plain, False  # what code keeps elsewhere is spoilt by running it in float64
         self._rows = self._known(reading)
         regions = cut(self._rows, loose)
         if disturbed:
             return self._judged(reading, regions, loose, times=CLEARLY)
         self._learn(reading, regions)
         found = self._judged(reading, regions, loose)
-        asked = self._to_ask(found, about)
+        asked = self._to_ask(found, about) if self._runs_exactly else ()
         if asked:
             self._learn(self._observed(labels.some_exact(len(asked)), loose, exact=asked), regions, asked)
             found = self._judged(reading, regions, loose)
         return found
+
+    def shaken(self, found: Pass, calls: Collection[Site]) -> Pass:
+        """Run a pass again in which some calls in place, and all that lies in them, compute from noise; judged by float32 alone.
+
+        Raises SpentError where no more may be run.
+        """
+        what = labels.shaken(len(calls), stirred=self.question.base.point == "stirred")
+        reading = self._observed(what, found.dissolved, shaken=calls)
+        return Pass(self._known(reading), found.dissolved, found.regions, reading)
 
     def regions_of(self, reading: Reading, dissolved: frozenset[Site]) -> Mapping[Site, Region]:
         """Return the regions of a pass that somebody else ran, judged by float32 alone."""
@@ -157,7 +170,7 @@ class Passes:
         """Return the calls to compute in float64 too, at once where they are off: those of which it is not known yet."""
         regions = {root: region for root, region in cut(self._rows, loose).items() if root != STEP}
         known = {root for root, region in regions.items() if key_of(region) in self._exact}
-        return [call for call in self._each if call not in known]
+        return [] if not self._runs_exactly else [call for call in self._each if call not in known]
 
     def _learn(self, reading: Reading, regions: Mapping[Site, Region], asked: Collection[Site] = ()) -> None:
         """Keep what regions are in float64: those that were ``asked``, though their code does not run in it, and all that told."""
@@ -204,8 +217,10 @@ class Passes:
         exact: Iterable[Site] = (),
         disturbed: Mapping[Site, float] | None = None,
         aimed: Collection[Site] = (),
+        shaken: Collection[Site] = (),
     ) -> Reading:
-        intervention = self.question.base.forcing(dissolved).computing_exactly(exact).disturbing(disturbed or {}, aimed)
+        forced = self.question.base.forcing(dissolved)
+        intervention = forced.computing_exactly(exact).disturbing(disturbed or {}, aimed).shaking(shaken)
         if intervention not in self.question.log.readings:
             if self.made >= self.most:
                 raise SpentError
@@ -298,3 +313,8 @@ class Passes:
         for row in reading.watched.values():
             self._masks.update(mask for path, mask in row.masks.items() if path not in row.unknown_inputs)
         return {Site(site): row.knowing(self._masks) for site, row in reading.watched.items()}
+
+
+def _failures(reading: Reading) -> set[str]:
+    """Return the calls of a pass that raised."""
+    return {site for site, row in reading.watched.items() if row.failed is not None}

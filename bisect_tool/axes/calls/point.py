@@ -23,7 +23,7 @@ class Suspect:
 
     ``unasked``: whether it is but another way of writing was not asked, since no more passes could be run. ``joined`` are other
     wrong regions that are one suspect with it. ``otherwise``: its pieces are handed, or give, another thing than in the
-    reference, and not for the fault.
+    reference, and not for the fault. ``leaks`` are those of the pieces that hand others more than their output, see ``leaks``.
     """
 
     region: Region
@@ -33,6 +33,7 @@ class Suspect:
     unasked: bool = False
     joined: tuple[Suspect, ...] = ()
     otherwise: bool = False
+    leaks: tuple[Site, ...] = ()
 
     @property
     def shown_at(self) -> tuple[Site, ...]:
@@ -46,8 +47,8 @@ class Suspect:
         rows, root = self.seen.rows, self.region.root
         if root not in self.pieces:
             return tuple(site for site in self.pieces if set(self.pieces).isdisjoint(chain(rows, site)[1:]))
-        beside = [one.region.root for one in self.joined if root not in chain(rows, one.region.root)]
-        return (root, *(site for site in beside if site != STEP))
+        others = (*(one.region.root for one in self.joined), *self.leaks)
+        return (root, *(site for site in others if site != STEP and root not in chain(rows, site)))
 
     @property
     def proved(self) -> bool:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from bisect_tool.axes.axis import Case
 from bisect_tool.axes.calls.drift import drift_settled
-from bisect_tool.axes.calls.passes import MOST_AT_BOTH, MOST_PASSES, Floors, PassError, Passes, SpentError
+from bisect_tool.axes.calls.leaks import with_leaks
+from bisect_tool.axes.calls.passes import (
+    FOR_LEAKS,
+    MOST_AT_BOTH,
+    MOST_PASSES,
+    Floors,
+    PassError,
+    Passes,
+    SpentError,
+)
 from bisect_tool.axes.calls.point import Found, Suspect, search_point
 from bisect_tool.captures.manifest import Manifest, Point
 from bisect_tool.checks.initial.seeds import fixed, seed_reaches
@@ -39,7 +48,8 @@ class Searched:
 
 def most_probes(case: Case) -> int:
     """Return how many probes the search takes at most: its passes, and what the target makes of the culprits."""
-    return (MOST_PASSES if case.capture.manifest.stirred is None else MOST_AT_BOTH) + 1 + MOST_CULPRITS
+    passes = MOST_PASSES + FOR_LEAKS if case.capture.manifest.stirred is None else MOST_AT_BOTH + 2 * FOR_LEAKS
+    return passes + 1 + MOST_CULPRITS
 
 
 def search_points(case: Case) -> Searched:
@@ -60,7 +70,7 @@ def search_points(case: Case) -> Searched:
         for suspect in before
         if suspect.proved or not (settled.issuperset(suspect.pieces) or _is_cleared(suspect, own.innocent, lost))
     ]
-    suspects = (*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects)
+    suspects = with_leaks([*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects])
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
 
@@ -189,9 +199,7 @@ def _unknown_to_step(case: Case) -> Iterator[str]:
     calls = case.capture.manifest.calls
     tops = [call for call, around in calls.items() if around is None and case.port.port_call(call) is None]
     parts = batch_differs(case.pair)
-    if not _calls_others(case.pair):
-        tops = [call for call in tops if module_of(Site(call)) in case.pair.matching.modules]
-    if tops:
+    if tops and _calls_others(case.pair):
         yield sentences.outermost_not_given(tops)
     if parts:
         yield sentences.batch_not_given(sorted(parts))

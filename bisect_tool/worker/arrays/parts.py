@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import dataclasses
 import enum
@@ -9,6 +10,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+SEQUENCES = (list, tuple, collections.deque)
 Parts = List[Tuple[Any, Any]]  # name or position, part
 
 SCALARS = (bool, int, float, str, type(None))
@@ -50,12 +52,12 @@ def is_setting(value: Any) -> bool:
 def children(value: Any) -> Parts | None:
     """Return (name, part) for every part of a structured value, None for one that has no parts or cannot be opened.
 
-    Opened are lists, tuples, dicts, dataclasses, objects that only hold arrays to be read by attribute, and what a framework
+    Opened are lists, tuples, deques, dicts, dataclasses, objects that only hold arrays, in containers too, and what a framework
     has an opener for.
     """
     if isinstance(value, dict):
         return list(value.items()) if all(_is_key(key) for key in value) else None
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, SEQUENCES):
         return list(zip(getattr(value, "_fields", range(len(value))), value))
     opened = _opened(value)
     if opened is not None:
@@ -68,7 +70,7 @@ def kind_of(value: Any) -> str:
     """Return what a value with ``children`` is: "list", "tuple", "named" (a named tuple), "dict" or "object"."""
     if isinstance(value, dict):
         return "dict" if all(isinstance(key, (str, int)) for key in value) else "object"
-    if isinstance(value, list):
+    if isinstance(value, (list, collections.deque)):
         return "list"
     if isinstance(value, tuple):
         return "named" if hasattr(value, "_fields") else "tuple"
@@ -79,10 +81,8 @@ def rebuilt(value: Any, items: list[Any]) -> Any:
     """Return a value of the same class with other parts, in the order of ``children``."""
     if isinstance(value, dict):
         return _like_dict(value, items)
-    if isinstance(value, list):
-        return items
-    if isinstance(value, tuple):
-        return _like_tuple(value, items)
+    if isinstance(value, SEQUENCES):
+        return _like_sequence(value, items)
     opened = _opened(value)
     if opened is not None:
         made = opened.opener.rebuilt(opened.layout, items)
@@ -116,7 +116,7 @@ def _attributes(value: Any) -> list[str] | None:
     if dataclasses.is_dataclass(value):
         return [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
     held = getattr(value, "__dict__", None)
-    if not isinstance(held, dict) or callable(value) or not any(map(_is_array, held.values())):
+    if not isinstance(held, dict) or callable(value) or not any(map(_has_arrays, held.values())):
         return None  # what is called has code of its own: a module, a function
     return list(held) if all(_only_holds(item) for item in held.values()) else None
 
@@ -125,8 +125,13 @@ def _is_array(value: Any) -> bool:
     return hasattr(type(value), "shape") and hasattr(type(value), "dtype")
 
 
+def _has_arrays(value: Any, depth: int = DEEPEST) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, SEQUENCES) else ()
+    return _is_array(value) or (depth > 0 and any(_has_arrays(item, depth - 1) for item in inner))
+
+
 def _only_holds(value: Any, depth: int = DEEPEST) -> bool:
-    if isinstance(value, (dict, list, tuple)):
+    if isinstance(value, (dict, *SEQUENCES)):
         inner = value.values() if isinstance(value, dict) else value
         return depth > 0 and all(_only_holds(item, depth - 1) for item in inner)
     return _is_array(value) or isinstance(value, SCALARS) or is_setting(value)
@@ -146,7 +151,11 @@ def _like_dict(value: dict[Any, Any], items: list[Any]) -> Any:
     return like
 
 
-def _like_tuple(value: tuple[Any, ...], items: list[Any]) -> Any:
+def _like_sequence(value: Any, items: list[Any]) -> Any:
+    if isinstance(value, list):
+        return items
+    if isinstance(value, collections.deque):
+        return collections.deque(items, value.maxlen)
     if hasattr(value, "_fields"):
         return type(value)(*items)
     try:

@@ -25,6 +25,7 @@ from .made import Begun, Made, are_right
 from .probe import Probe
 from .unknown import Unknowns, no_longer_unknown
 
+SHAKEN = 0.5  # relative noise: what reads it computes clearly another thing
 MOST_SAID = 200  # characters of what a call raised
 Again = Callable[
     [Compared], Optional[Rows]
@@ -144,6 +145,7 @@ class Forced:
         twice = site in self._probe.asked.exact or any(part.paired and not part.known for part in inputs.parts)
         began = dict(self._probe.counts), self._probe.held(call.module) if twice else {}
         given = handed.by_name if loose else self._values.fed(handed, site, inputs)
+        given = self._noisy(given) if self._is_shaken([*self._stack, site]) else given
         before = self._values.versions(given)
         args, kwargs = handed.call(given)
         self._stack.append(site)
@@ -152,7 +154,7 @@ class Forced:
             output = compute(*args, **kwargs)
         except Exception as error:
             judged.row["failed"] = ("%s: %s" % (type(error).__name__, error))[:MOST_SAID]
-            if loose:
+            if loose or any(trees.opaque_in(self._sites[site]["output"])):
                 raise
             return self._instead(call, site)
         self._values.write_back(handed.by_name, given, before)
@@ -190,7 +192,8 @@ class Forced:
             row["exact"] = again(judged.inputs)
         self._between.put(call.module, site, ENDS)
         self._left_on.put(call.module, left)
-        return self._values.filled(output, parts)
+        filled = self._values.filled(output, parts)
+        return self._noisy(filled) if self._is_shaken(self._stack[:-1]) else filled
 
     def _hand(self, judged: Judged, part: str, found: Found, parts: Sequence[Part]) -> None:
         """Keep what a call is handed or gives, where that is asked for."""
@@ -261,7 +264,14 @@ class Forced:
             return output
         if site in self._probe.asked.aimed:
             return self._values.noisy_where_off(site, output, size)
-        return trees.map_leaves(output, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
+        return self._noisy(output, size)
+
+    def _is_shaken(self, among: Sequence[str | None]) -> bool:
+        """Tell whether one of some calls is shaken."""
+        return any(site in self._probe.asked.shake for site in among)
+
+    def _noisy(self, value: Any, size: float = SHAKEN) -> Any:
+        return trees.map_leaves(value, self._adapter.is_tensor, lambda t: self._adapter.perturb(t, size, 0))
 
     def _exactly(
         self,

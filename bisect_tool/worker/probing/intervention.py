@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Collection, Mapping, Optional
 
-NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember", "aimed")
+NAMES = ("patch", "watch", "keep", "feed", "exact", "hand", "remember", "aimed", "shake")
 
 
 @dataclasses.dataclass
@@ -21,6 +21,7 @@ class Intervention:
         hand: calls and variables whose own inputs and outputs are handed over.
         disturb: calls whose outputs are made wrong on purpose, each with how much (relative).
         aimed: those of them that are disturbed only where their output is off, and by no more than that is.
+        shake: calls that are handed noise in a forced pass, and in which every call gives it; they still give the reference's value.
         echo: whether every output is replaced by a copy of itself.
         remember: calls whose values are kept for later runs.
         variables: whether variables are sites.
@@ -39,6 +40,7 @@ class Intervention:
     hand: Collection[str] = ()
     disturb: Mapping[str, float] = dataclasses.field(default_factory=dict)
     aimed: Collection[str] = ()
+    shake: Collection[str] = ()
     echo: bool = False
     remember: Collection[str] = ()
     variables: bool = False
