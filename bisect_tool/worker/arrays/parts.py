@@ -145,7 +145,7 @@ def _like_dict(value: dict[Any, Any], items: list[Any]) -> Any:
     held = getattr(value, "__dict__", {})
     for key, item in changed.items():
         by_attribute = key in held and held[key] is value[key]
-        like[key] = item
+        dict.__setitem__(like, key, item)
         if by_attribute:
             object.__setattr__(like, key, item)
     return like
@@ -156,9 +156,17 @@ def _like_sequence(value: Any, items: list[Any]) -> Any:
         return items
     if isinstance(value, collections.deque):
         return collections.deque(items, value.maxlen)
-    if hasattr(value, "_fields"):
-        return type(value)(*items)
     try:
-        return type(value)(items)  # torch.Size is a tuple that can do more
+        like = tuple.__new__(type(value), items)  # code of the class's own may look at what only stands for a tensor
+    except TypeError:  # a class in C, such as that of what max() returns
+        return _called_with(type(value), items)
+    if hasattr(value, "__dict__"):
+        vars(like).update(vars(value))
+    return like
+
+
+def _called_with(kind: type, items: list[Any]) -> Any:
+    try:
+        return kind(items)  # torch.Size is a tuple that can do more
     except (TypeError, ValueError):
         return tuple(items)

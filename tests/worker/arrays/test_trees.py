@@ -245,3 +245,33 @@ def test_what_json_cannot_hold_is_opaque(value):
     assert tree == {"list": [{"opaque": type(value).__name__}]}
     with pytest.raises(ValueError, match="cannot be rebuilt"):
         trees.decode(tree, {}.__getitem__)
+
+
+class Checked(namedtuple("Checked", ["data", "sizes"])):  # noqa: PYI024, SLOT002
+    """A tuple whose class looks at its parts, as a packed sequence's does."""
+
+    def __new__(cls, data, sizes):
+        """Make one of tensors alone."""
+        assert data.ndim == sizes.ndim
+        return super().__new__(cls, data, sizes)
+
+
+class CheckedDict(dict):
+    """A dict whose class looks at its values."""
+
+    def __setitem__(self, key, value):
+        """Take tensors alone."""
+        assert value.ndim
+        super().__setitem__(key, value)
+
+
+def test_no_code_of_a_class_sees_what_stands_for_a_tensor():
+    """It would ask for more than a dtype and a shape, and its error be taken for the model's."""
+    one = np.ones(2)
+    checked = Checked(one, one)
+    checked.more = "kept"
+    like = trees.map_leaves(checked, is_tensor, lambda _: "stands for it")
+    assert (type(like), tuple(like), like.more) == (Checked, ("stands for it", "stands for it"), "kept")
+    held = CheckedDict()
+    held["x"] = one
+    assert trees.map_leaves(held, is_tensor, lambda _: "stands for it") == {"x": "stands for it"}
