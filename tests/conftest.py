@@ -134,7 +134,7 @@ def check_line(code: int, report: dict, line: str) -> None:
     shown = {
         side: excerpt["text"][excerpt["line"] - excerpt["first"]]
         for side, excerpt in culprit["line"].items()
-        if side != "unclear"
+        if side in ("reference", "port")
     }
     assert all(text.strip() for text in shown.values())
     place = f"{culprit['line']['port']['file']}:{culprit['line']['port']['line']} (reference "
