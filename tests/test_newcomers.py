@@ -126,12 +126,24 @@ def penalised(net: Net, batch: Any) -> dict[str, Any]:
     ],
 )
 def test_gradients_of_a_step_that_takes_its_own_are_refused(step: Step, said: str, tmp_path: Path) -> None:
-    """With what to do; without them its layers are judged, and what cannot be is said."""
+    """With what to do; without them its layers are judged by themselves, and all else by its targets."""
     reference = building(step=step)
     with pytest.raises(BisectError, match=said):
         record(reference, tmp_path / "grads", grads=True)
-    assert verdict(tmp_path / "right", reference, building(step=step), grads=False) == ("inconclusive", [])
+    assert verdict(tmp_path / "right", reference, building(step=step), grads=False) == ("agrees", [])
     assert verdict(tmp_path / "wrong", reference, building(wrong, step=step), grads=False) == ("diverges", [["net"]])
+
+
+def test_the_code_of_a_step_that_takes_gradients_is_not_blamed_for_what_cannot_be_pulled(tmp_path: Path) -> None:
+    """Layers that are given pass no gradients back: whether step or a backward pass is wrong is not known."""
+
+    def doubled(net: Net, batch: Any) -> dict[str, Any]:
+        return {name: 2 * value for name, value in penalised(net, batch).items()}
+
+    capture = record(building(step=penalised), tmp_path / "ref", seeds=(1, 2, 3))
+    report = session.bisect(beside(capture, building(step=doubled)), capture)
+    assert (report.verdict, report.culprits) == ("inconclusive", ())
+    assert "step takes gradients itself: its own code" in report.sentence
 
 
 @pytest.mark.parametrize(

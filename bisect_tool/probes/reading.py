@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from bisect_tool.sites import Site, buffer_of
+from bisect_tool.worker.failures import GivenPullError
 
 Kernels = Annotated[int, Field(ge=0, le=1 << 53)]
 EXACTLY = ConfigDict(extra="forbid")  # a row of a worker has these fields and no others
@@ -157,6 +158,11 @@ class Failed:
     message: str
     where: str | None
     traceback: str
+
+    @property
+    def pulls(self) -> bool:
+        """Tell whether ``step`` takes gradients itself, which ends a run where it comes to values that were given."""
+        return self.type == GivenPullError.__name__
 
     def same_place(self, other: Failed) -> bool:
         """Tell whether another run raised the same at the same line."""

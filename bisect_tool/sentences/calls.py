@@ -146,6 +146,12 @@ def fails(what: str, why: str | None) -> str:
     return f"the port fails with {what}: {why}"
 
 
+STEP_PULLS = (
+    "step takes gradients itself: its own code, and what the layers pass back to it, was judged by its targets alone "
+    "(let it return losses, and leave backward to `bisect capture --grads`)"
+)
+
+
 def stopped_after(culprits: int) -> str:
     """Say that the search was given up."""
     return f"stopped after {culprits} culprits: there may be more"

@@ -11,6 +11,10 @@ class RecipeError(Exception):
     """A mistake in the recipe's own code or in what it returns; the message is for the user."""
 
 
+class GivenPullError(RuntimeError):
+    """Code of ``step`` pulls a gradient through a value that was given, of which none is known."""
+
+
 def failure(phase: str, error: BaseException) -> Dict[str, Any]:
     """Return the last frame in the user's own code, what the exception says, and the traceback for --debug.
 

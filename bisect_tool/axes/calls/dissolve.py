@@ -65,7 +65,7 @@ def close(search: Search, dissolved: Collection[Site], *, only: Collection[Site]
         inner: set[Site] = set()
         handed = {site for region in found.wrong() for site in region.handed_off}
         for region in found.wrong():
-            if (only is not None and region.root not in only) or _is_a_crash(search, region):
+            if (only is not None and region.root not in only) or _is_a_crash(search, found, region):
                 continue
             inside = _between(search, found, region) if only is None else set(region.handed_off)
             if times[region.root]:  # what comes later is handed something else too: not one pass for each
@@ -84,16 +84,17 @@ def _waits(search: Search, found: Pass, region: Region, handed: Collection[Site]
     if region.root == STEP:
         return False
     around = found.region_around(region.root)
-    if region.failed is None and not (around.right or _is_a_crash(search, around)):
+    if region.failed is None and not (around.right or _is_a_crash(search, found, around)):
         return True
     return bool(found.rows[region.root].unknown_inputs) and not set(handed).isdisjoint(
         chain(found.rows, region.root)[1:]
     )
 
 
-def _is_a_crash(search: Search, region: Region) -> bool:
+def _is_a_crash(search: Search, found: Pass, region: Region) -> bool:
     """Tell whether the port's step raises, as it does however it is asked: what is inside is judged without it."""
-    crashes = search.passes.question.log.crash is not None
+    pulls = found.reading.failed is not None and found.reading.failed.pulls
+    crashes = pulls or search.passes.question.log.crash is not None
     return crashes and region.root == STEP and region.failed is not None
 
 

@@ -29,9 +29,10 @@ def reproduced(case: Case, suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
 def _asked_of(reference: Port, suspect: Suspect) -> Suspect:
     passes, dissolved = suspect.passes, suspect.seen.dissolved
     reading = reference.run(passes.question.base.forcing(dissolved))
-    if reading.failure is None and not _is_wrong(passes, reading, dissolved, suspect.region.root):
+    came_to = reading.failure is None or (reading.failed is not None and suspect.region.root in reading.watched)
+    if came_to and not _is_wrong(passes, reading, dissolved, suspect.region.root):
         return suspect
-    words = sentences.not_reproduced(suspect.region.root, reading.failure)
+    words = sentences.not_reproduced(suspect.region.root, None if came_to else reading.failure)
     region = dataclasses.replace(suspect.region, unknown=(*suspect.region.unknown, words))
     return dataclasses.replace(suspect, region=region)
 

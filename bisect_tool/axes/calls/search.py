@@ -89,7 +89,13 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
     return CallsAnswer(
         culprits=felt.culprits,
         open_ends=(*felt.open_ends, *more, *doubts, *_step_fails(case, found.own)),
-        notes=(*found.notes, *_rounding(found.own), *_elsewhere(found), *drift_notes(case, found.own.passes)),
+        notes=(
+            *found.notes,
+            *_rounding(found.own),
+            *_elsewhere(found),
+            *_step_pulls(found.own),
+            *drift_notes(case, found.own.passes),
+        ),
         judged=Judged(
             perfect=found.own.last.reading,
             compared=tuple(found.own.last.rows),
@@ -103,9 +109,21 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
 
 def _step_fails(case: Case, found: Found) -> Iterator[str]:
     """Say that step raises once all that it reads is the reference's, where it does not as it is."""
-    failed = found.last.regions[STEP].failed
-    if failed is not None and case.log.crash is None:
-        yield calls.fails(labels.EVERY_LAYER, failed)
+    failed = found.last.reading.failed
+    if failed is not None and case.log.crash is None and not (failed.pulls and not _off(case)):
+        yield calls.STEP_PULLS if failed.pulls else calls.fails(labels.EVERY_LAYER, failed.message)
+
+
+def _off(case: Case) -> bool:
+    """Tell whether a target is off that was asked about, with the reference's weights and all else the port's own."""
+    return any(asked.question.verdict(case.base) is not Verdict.AGREES for asked in case.asked.values())
+
+
+def _step_pulls(found: Found) -> Iterator[str]:
+    """Say that the code of a step that takes gradients itself was judged by its targets alone."""
+    failed = found.last.reading.failed
+    if failed is not None and failed.pulls:
+        yield calls.STEP_PULLS
 
 
 def _elsewhere(found: Searched) -> Iterator[str]:

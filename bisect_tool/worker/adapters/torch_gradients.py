@@ -7,13 +7,11 @@ import functools
 from typing import Any, Callable, ContextManager, Iterator, Sequence
 
 from ..arrays import Array
+from ..failures import GivenPullError
 from .adapter import Tensor
 from .torch_tensors import cast, detached, doubled, dtype, from_numpy, to_numpy
 
-GIVEN = (
-    "a gradient is pulled through a value that was given, of which none is known (let step return losses alone, and leave backward to "
-    "`bisect capture --grads`; a loss with gradients in it, as a penalty has, is judged by its layers)"
-)
+GIVEN = "a gradient is pulled through a value that was given, of which none is known"
 
 
 def gradients_on() -> bool:
@@ -149,7 +147,7 @@ def given_pass_none() -> Iterator[None]:
 
     def run(ends: Any, seeds: Any, retain: Any, create: Any, wanted: Any, *args: Any, **how: Any) -> Any:
         if not in_backward() and _leads_to_given(ends, wanted or ()):
-            raise RuntimeError(GIVEN)
+            raise GivenPullError(GIVEN)
         return plain(ends, seeds, retain, create, wanted, *args, **how)
 
     module._engine_run_backward = run
@@ -207,7 +205,7 @@ def _given() -> Any:
 
         @staticmethod
         def backward(_context: Any, _gradient: Tensor) -> Any:
-            raise RuntimeError(GIVEN)
+            raise GivenPullError(GIVEN)
 
     return Given
 
