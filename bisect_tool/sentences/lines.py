@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisect_tool.sentences.spelling import apart, counted, listed, sentence_list
+from bisect_tool.sentences.spelling import apart, counted, listed, places, sentence_list
 
 # What a probe is called.
 WATCHED = "all that the lines read patched, lines watched"
@@ -116,6 +116,15 @@ def statistics(shape: Sequence[int], numbers: tuple[float, float, float, float] 
 def value_of(site: str) -> str:
     """Name the value of a variable, as the subject of a sentence."""
     return f"the value of {site}"
+
+
+def written_otherwise(starts: Sequence[str], name: str, lines: Sequence[str], instead: Sequence[str]) -> str:
+    """Say between which values a fault lies in code that has no counterpart line by line, and what the reference has instead."""
+    there = f"; the reference has {listed(instead)}" if instead else ""
+    return (
+        f"from {sentence_list(starts)} ({'which agrees' if len(starts) == 1 else 'which agree'}) to {name} (which does not): {places(lines)}, "
+        f"which {'is' if len(lines) == 1 else 'are'} written otherwise{there}"
+    )
 
 
 def unchecked(name: str, inputs: Sequence[tuple[str, str]]) -> str:

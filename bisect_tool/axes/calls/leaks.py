@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 from bisect_tool.axes.calls.passes import CLEARLY, FOR_LEAKS, Passes, SpentError
 from bisect_tool.axes.calls.point import Suspect
 from bisect_tool.axes.calls.regions import Pass, Region, chain, owner
-from bisect_tool.probes.reading import Comparison
-from bisect_tool.questions.judging import largest
+from bisect_tool.probes.reading import Comparison, Watched
 from bisect_tool.sites import STEP, Site
 
 
@@ -94,22 +94,23 @@ def _moves(suspect: Suspect, shaken: Pass) -> bool:
     """Tell whether a suspect computes something else in a pass in which some calls compute from noise."""
     passes, region, still = suspect.passes, suspect.region, suspect.seen
     least = CLEARLY * max(passes.floors.inputs(region), passes.floors.output(region))
-    for before, after in zip(_values(still, region), _values(shaken, region), strict=True):
-        if len(before) != len(after) or any(_is_another(*pair, least) for pair in zip(before, after, strict=True)):
+    pairs = [(still.rows.get(site, Watched()), shaken.rows.get(site, Watched())) for site in region.frontier]
+    # How a mask or a complex number is read may be learnt from a call that comes out right, which none does that computes from noise.
+    read_alike = [(b.inputs, a.inputs) for b, a in pairs if (b.masks, b.unknown_inputs) == (a.masks, a.unknown_inputs)]
+    for before, after in (tuple(_own(seen, region) for seen in (still, shaken)), *read_alike):
+        errors = _errors(after)
+        if any(abs(error - errors.get(path, error)) > least for path, error in _errors(before).items()):
             return True
     return region.root == STEP and _targets_move(passes, still, shaken)
 
 
-def _values(seen: Pass, region: Region) -> list[Sequence[Comparison]]:
-    """Return what a region gives, and hands to each call in place, beside the reference's."""
-    rows = seen.rows
-    own = seen.reading.left if region.root == STEP else rows[region.root].output if region.root in rows else ()
-    return [own, *(rows[site].inputs if site in rows else () for site in region.frontier)]
+def _own(seen: Pass, region: Region) -> Sequence[Comparison]:
+    """Return how far off is what a region gives, or leaves in buffers."""
+    return seen.reading.left if region.root == STEP else seen.rows.get(region.root, Watched()).output
 
 
-def _is_another(before: Comparison, after: Comparison, least: float) -> bool:
-    errors = largest([before]), largest([after])
-    return before.path != after.path or (errors[0] != errors[1] and not abs(errors[0] - errors[1]) <= least)
+def _errors(comparisons: Iterable[Comparison]) -> dict[str, float]:
+    return {row.path: row.error for row in comparisons if row.error is not None and math.isfinite(row.error)}
 
 
 def _targets_move(passes: Passes, still: Pass, shaken: Pass) -> bool:

@@ -7,8 +7,10 @@ is right and its own value is not, it makes the difference.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,10 +31,28 @@ NEAR = 1e-3  # relative: of values whose sizes are further apart nothing else ne
 
 @dataclass(frozen=True)
 class Traced:
-    """What a value that is off goes back to: the rows that make another value of right ones, and the lines of all that is off."""
+    """What a value that is off goes back to.
+
+    Attributes: ``makers``, the rows that make another value of right ones; ``places``, the lines of all that is off; ``chain``, the
+    expressions among that, the makers too.
+    """
 
     makers: tuple[Value, ...]
     places: frozenset[str]
+    chain: tuple[Value, ...] = ()
+
+    def is_like(self, other: Traced) -> bool:
+        """Tell whether the other side computes in the same steps but for the makers, so that these are what makes the difference.
+
+        Code that is written otherwise has other values on the way, right or wrong: the first of them shows nothing.
+        """
+        makers, others = (_operations(one.makers) for one in (self, other))
+        if makers == others:
+            return True
+        (rest, every), (other_rest, other_every) = (
+            (_operations(r for r in one.chain if r not in one.makers), _operations(one.chain)) for one in (self, other)
+        )
+        return len(rest) == len(other_rest) or rest == other_every or every == other_rest
 
 
 def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) -> Traced:
@@ -49,7 +69,9 @@ def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) ->
     spans = [{row.span for row in run.makers} for run in runs]
     always = set[object]().union(*spans).intersection(*spans)
     makers = [row for run in runs for row in run.makers if not always or row.span in always]
-    return Traced(tuple(dict.fromkeys(makers)), frozenset[str]().union(*(run.places for run in runs)))
+    chain = {(row.place, row.span): row for rows in (*(run.chain for run in runs), makers) for row in rows}
+    places = frozenset[str]().union(*(run.places for run in runs))
+    return Traced(tuple(dict.fromkeys(makers)), places, tuple(chain.values()))
 
 
 def _followed(rows: Sequence[Value], operands: Sequence[set[int]], roots: list[int], known: Known) -> Traced:
@@ -65,7 +87,52 @@ def _followed(rows: Sequence[Value], operands: Sequence[set[int]], roots: list[i
         if known.status(number) == "off" or number in first:
             makers += [] if any(one in off or status == "off" for one, status in behind.items()) else [number]
         roots += [one for one, status in behind.items() if status != "right"]
-    return Traced(tuple(rows[n] for n in sorted(makers)), frozenset(line for n in off for line in lines_of(rows[n])))
+    chain = tuple(rows[n] for n in sorted(off) if rows[n].span is not None and known.status(n) == "off")
+    places = frozenset(line for n in off for line in lines_of(rows[n]))
+    return Traced(tuple(rows[n] for n in sorted(makers)), places, chain)
+
+
+def at(found: Traced, places: Collection[str]) -> Traced:
+    """Return the part of what is off that stands on some lines."""
+    makers, chain = (tuple(row for row in rows if row.place in places) for rows in (found.makers, found.chain))
+    return Traced(makers, found.places.intersection(places), chain)
+
+
+def outermost(rows: Sequence[Value]) -> list[Value]:
+    """Return those of some expressions that stand in none of the others."""
+    return [
+        row
+        for row in rows
+        if not any(
+            row.place == other.place and _holds(other.span, row.span) for other in rows if other.span is not None
+        )
+    ]
+
+
+def _operations(rows: Iterable[Value]) -> list[str]:
+    """Return what each of some expressions does: the last name of what it calls, or the kind of an operator; in order of the alphabet."""
+    return sorted(_operation(row.text) for row in rows if row.span is not None)
+
+
+def _operation(text: str) -> str:
+    try:
+        node = ast.parse(f"({text})", mode="eval").body
+    except (SyntaxError, ValueError):
+        return text
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", getattr(node.func, "id", "Call"))
+    return type(node.op).__name__ if isinstance(node, (ast.BinOp, ast.UnaryOp)) else type(node).__name__
+
+
+def names_read(values: Values, found: Traced) -> list[str]:
+    """Return the names that what is off reads, and that no line of it assigns."""
+    assigned = {_name(row)[1] for row in values.rows if row.span is None and row.place in found.places}
+    read: dict[str, None] = {}
+    for row in found.chain:
+        with contextlib.suppress(SyntaxError, ValueError):
+            nodes = ast.walk(ast.parse(f"({row.text})"))
+            read.update(dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name)))
+    return [name for name in read if name not in assigned]
 
 
 def untold(values: Values, known: Known) -> set[str]:

@@ -202,7 +202,12 @@ def _inputs(probes: LineProbes, statement: Statement) -> list[Finding]:
         else:
             words = sentences.out_of_date(statement.name, name, place, anew.place)
             found.append(Finding("not assigned", statement.sites[:1], words))
-    if unclear:
+    marks = probes.marks
+    if marks.starts and unclear:
+        places = list(dict.fromkeys([*(place for _, place in unclear), probes.stands_at(statement.theirs)]))
+        words = sentences.written_otherwise(marks.starts, statement.name, places, marks.instead)
+        found.append(Finding("between", statement.sites[:1], words))
+    elif unclear:
         words = sentences.unchecked(statement.name, list(dict.fromkeys(unclear)))
         found.append(Finding("reads", statement.sites[:1], words))
     return found

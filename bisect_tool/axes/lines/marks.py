@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from bisect_tool.axes.lines.expressions import Known, Traced, lines_of, same, traced, untold
+from bisect_tool.axes.lines.expressions import Known, Traced, at, lines_of, names_read, outermost, same, traced, untold
 from bisect_tool.axes.lines.probes import LineProbes, Marks
 from bisect_tool.axes.lines.statements import Statement
 from bisect_tool.captures.reader import tensor_keys
@@ -42,9 +42,16 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     # What agrees, and the reference assigns anew later: the port lacks a line.
     outdated = {probes.stands_at(v) for v in unclear if probes.replaced(lines.to_ours.get(v.site)) is not None}
     seen = {place for row in theirs.rows for place in lines_of(row)}
+    cleared = frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated)
+    beside = at(in_reference, {statement.ours.place, *_partners(probes, in_port.places)})
+    if not in_port.is_like(beside):
+        instead = tuple(dict.fromkeys(row.text for row in outermost(beside.chain)))
+        variables = {variable_of(variable.site).rpartition(":")[2] for variable in lines.theirs}
+        starts = tuple(name for name in names_read(theirs, in_port) if name in variables)
+        return dataclasses.replace(probes, marks=Marks(cleared, starts=starts, instead=instead))
     line = _line_of(in_port)
     marks = Marks(
-        cleared=frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated),
+        cleared=cleared,
         port=_marks(in_port),
         reference=_marks(in_reference),
         port_line=_moved(in_port, own),
@@ -52,6 +59,14 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
         assigns=tuple(dict.fromkeys(variable_of(r.site) for r in theirs.rows if r.span is None and r.place == line)),
     )
     return dataclasses.replace(probes, marks=marks)
+
+
+def _partners(probes: LineProbes, places: frozenset[str]) -> set[str]:
+    """Return the reference's lines of the variables that some lines of the port assign."""
+    lines = probes.lines
+    mine = {variable.site: variable.place for variable in lines.ours}
+    sites = (lines.to_ours.get(v.site) for v in lines.theirs if not places.isdisjoint((v.place, probes.stands_at(v))))
+    return {mine[site] for site in sites if site in mine}
 
 
 def _as_captured(probes: LineProbes, ours: Values, sites: Collection[Site]) -> bool:

@@ -31,7 +31,8 @@ class Marks:
 
     Attributes: ``cleared``: the lines, its own or of what it rests on, that have no part in it; ``port`` and ``reference``: the
     expressions that make another value of right ones, where they stand in one line; ``port_line`` and ``reference_line``: that line,
-    if it is another one; ``assigns``: what it assigns in the port.
+    if it is another one; ``assigns``: what it assigns in the port. Where the port's code is written otherwise, there are only the
+    names that it ``starts`` from, all of which are right, and the expressions that the reference has ``instead``.
     """
 
     cleared: frozenset[str] = frozenset()
@@ -40,6 +41,8 @@ class Marks:
     port_line: str | None = None
     reference_line: str | None = None
     assigns: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
