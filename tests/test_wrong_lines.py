@@ -693,7 +693,7 @@ def test_a_wrong_net_and_a_wrong_loss_are_one_culprit(pair: Path) -> None:
     """What the one hands the other may mean something else in the port; the line that makes each wrong by itself is told."""
     report = run(pair, WEIGHTS, ("gate = hidden.sigmoid()", "gate = hidden.exp()"), target=None)
     assert (report["verdict"], named(report)) == ("diverges", [(True, ["step"])])
-    assert report["sentence"].startswith("The code of step, or of a call inside it, is wrong")
+    assert report["sentence"].startswith("The code of step, or of a call inside it (line 15 of port_loss.py), is wrong")
     assert report["culprits"][0]["findings"][0]["message"].startswith("step, net: a fault lies in the own code of one")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -42,17 +43,15 @@ class Traced:
     chain: tuple[Value, ...] = ()
 
     def is_like(self, other: Traced) -> bool:
-        """Tell whether the other side computes in the same steps but for the makers, so that these are what makes the difference.
+        """Tell whether the other side computes in as many steps, or in one more or less, so that the makers are what makes the difference.
 
         Code that is written otherwise has other values on the way, right or wrong: the first of them shows nothing.
         """
         makers, others = (_operations(one.makers) for one in (self, other))
-        if makers == others:
+        every, other_every = (_operations(one.chain) for one in (self, other))
+        if (makers and makers == others) or every.total() == other_every.total():
             return True
-        (rest, every), (other_rest, other_every) = (
-            (_operations(r for r in one.chain if r not in one.makers), _operations(one.chain)) for one in (self, other)
-        )
-        return len(rest) == len(other_rest) or rest == other_every or every == other_rest
+        return (every - other_every).total() + (other_every - every).total() == 1
 
 
 def traced(values: Values, roots: Collection[tuple[Site, str]], known: Known) -> Traced:
@@ -93,9 +92,9 @@ def _followed(rows: Sequence[Value], operands: Sequence[set[int]], roots: list[i
 
 
 def at(found: Traced, places: Collection[str]) -> Traced:
-    """Return the part of what is off that stands on some lines."""
+    """Return the part of what is off that stands on some lines, the outermost of it where what makes it stands elsewhere."""
     makers, chain = (tuple(row for row in rows if row.place in places) for rows in (found.makers, found.chain))
-    return Traced(makers, found.places.intersection(places), chain)
+    return Traced(makers or tuple(outermost(chain)), found.places.intersection(places), chain)
 
 
 def outermost(rows: Sequence[Value]) -> list[Value]:
@@ -109,16 +108,18 @@ def outermost(rows: Sequence[Value]) -> list[Value]:
     ]
 
 
-def _operations(rows: Iterable[Value]) -> list[str]:
-    """Return what each of some expressions does: the last name of what it calls, or the kind of an operator; in order of the alphabet."""
-    return sorted(_operation(row.text) for row in rows if row.span is not None)
+def _operations(rows: Iterable[Value]) -> Counter[str]:
+    """Count what some expressions do: the last name of what one calls, or the kind of its operator. A name alone does nothing."""
+    return Counter(done for row in rows if row.span is not None and (done := _operation(row.text)) is not None)
 
 
-def _operation(text: str) -> str:
+def _operation(text: str) -> str | None:
     try:
         node = ast.parse(f"({text})", mode="eval").body
     except (SyntaxError, ValueError):
         return text
+    if isinstance(node, ast.Name):
+        return None
     if isinstance(node, ast.Call):
         return getattr(node.func, "attr", getattr(node.func, "id", "Call"))
     return type(node.op).__name__ if isinstance(node, (ast.BinOp, ast.UnaryOp)) else type(node).__name__

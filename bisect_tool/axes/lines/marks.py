@@ -40,12 +40,18 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     in_port = traced(theirs, {(lines.pairs.to_port[site], path) for site, path in off}, known)
     in_reference = traced(ours, off, Known(ours, theirs))
     # What agrees, and the reference assigns anew later: the port lacks a line.
-    outdated = {probes.stands_at(v) for v in unclear if probes.replaced(lines.to_ours.get(v.site)) is not None}
+    anew = {v: probes.replaced(lines.to_ours.get(v.site)) for v in unclear}
+    outdated = {probes.stands_at(v) for v, later in anew.items() if later is not None}
     seen = {place for row in theirs.rows for place in lines_of(row)}
     cleared = frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated)
-    beside = at(in_reference, {statement.ours.place, *_partners(probes, in_port.places)})
-    if not in_port.is_like(beside):
-        instead = tuple(dict.fromkeys(row.text for row in outermost(beside.chain)))
+    partners = _partners(probes, in_port.places)
+    besides = [at(in_reference, places | {statement.ours.place}) for places in partners]
+    if in_reference.makers and all(row.place in {v.place for v in anew.values() if v} for row in in_reference.makers):
+        beside: Traced | None = in_reference
+    else:
+        beside = next((one for one in besides if in_port.is_like(one)), None)
+    if beside is None:
+        instead = tuple(dict.fromkeys(row.text for row in outermost(besides[0].chain)))
         variables = {variable_of(variable.site).rpartition(":")[2] for variable in lines.theirs}
         starts = tuple(name for name in names_read(theirs, in_port) if name in variables)
         return dataclasses.replace(probes, marks=Marks(cleared, starts=starts, instead=instead))
@@ -53,20 +59,22 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     marks = Marks(
         cleared=cleared,
         port=_marks(in_port),
-        reference=_marks(in_reference),
+        reference=_marks(beside),
         port_line=_moved(in_port, own),
-        reference_line=_moved(in_reference, {statement.ours.place}),
+        reference_line=_moved(beside, {statement.ours.place}),
         assigns=tuple(dict.fromkeys(variable_of(r.site) for r in theirs.rows if r.span is None and r.place == line)),
     )
     return dataclasses.replace(probes, marks=marks)
 
 
-def _partners(probes: LineProbes, places: frozenset[str]) -> set[str]:
-    """Return the reference's lines of the variables that some lines of the port assign."""
+def _partners(probes: LineProbes, places: frozenset[str]) -> tuple[set[str], set[str]]:
+    """Return the reference's lines of the variables that some lines of the port assign, and of all of their names: it may have one more."""
     lines = probes.lines
-    mine = {variable.site: variable.place for variable in lines.ours}
-    sites = (lines.to_ours.get(v.site) for v in lines.theirs if not places.isdisjoint((v.place, probes.stands_at(v))))
-    return {mine[site] for site in sites if site in mine}
+    at_places = (v for v in lines.theirs if not places.isdisjoint((v.place, probes.stands_at(v))))
+    sites = {site for variable in at_places if (site := lines.to_ours.get(variable.site)) is not None}
+    names = set(map(variable_of, sites))
+    beside = {variable.place for variable in lines.ours if variable.site in sites}
+    return beside, {variable.place for variable in lines.ours if variable_of(variable.site) in names}
 
 
 def _as_captured(probes: LineProbes, ours: Values, sites: Collection[Site]) -> bool:
