@@ -44,13 +44,11 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     outdated = {probes.stands_at(v) for v, later in anew.items() if later is not None}
     seen = {place for row in theirs.rows for place in lines_of(row)}
     cleared = frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated)
-    partners = _partners(probes, in_port.places)
-    besides = [at(in_reference, places | {statement.ours.place}) for places in partners]
-    if in_reference.makers and all(row.place in {v.place for v in anew.values() if v} for row in in_reference.makers):
-        beside: Traced | None = in_reference
-    else:
-        beside = next((one for one in besides if in_port.is_like(one)), None)
-    if beside is None:
+    besides = [at(in_reference, places | {statement.ours.place}) for places in _partners(probes, in_port.places)]
+    lacking = {later.place for later in anew.values() if later is not None}
+    in_lacking = in_reference.makers and all(row.place in lacking for row in in_reference.makers)
+    like = [in_reference] if in_lacking else [one for one in besides if in_port.is_like(one)]
+    if not like:
         instead = tuple(dict.fromkeys(row.text for row in outermost(besides[0].chain)))
         variables = {variable_of(variable.site).rpartition(":")[2] for variable in lines.theirs}
         starts = tuple(name for name in names_read(theirs, in_port) if name in variables)
@@ -59,9 +57,9 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     marks = Marks(
         cleared=cleared,
         port=_marks(in_port),
-        reference=_marks(beside),
+        reference=_marks(like[0]),
         port_line=_moved(in_port, own),
-        reference_line=_moved(beside, {statement.ours.place}),
+        reference_line=_moved(like[0], {statement.ours.place}),
         assigns=tuple(dict.fromkeys(variable_of(r.site) for r in theirs.rows if r.span is None and r.place == line)),
     )
     return dataclasses.replace(probes, marks=marks)
