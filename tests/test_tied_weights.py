@@ -82,3 +82,22 @@ def test_a_port_that_ties_them_too_agrees(folder: Path) -> None:
     """One tensor under two names on both sides."""
     code, report = report_of(folder, "tied=1")
     assert (code, report["verdict"], report["culprits"]) == (0, "agrees", []), report["sentence"]
+
+
+APART = PAIR.replace("self.head.weight.data.copy_(self.embed.weight.data)", "pass").replace(
+    "return make(seed, True)", "return make(seed, False)"
+)
+
+
+def test_a_port_that_ties_what_the_reference_holds_apart_is_told_so(tmp_path: Path) -> None:
+    """One tensor cannot have both values: whose code reads it cannot be judged."""
+    recipe = tmp_path / "pair"
+    recipe.mkdir()
+    (recipe / "recipe.toml").write_text(PAIR_RECIPE)
+    (recipe / "pair.py").write_text(APART)
+    done = run_bisect("capture", "--recipe", str(recipe), "--seeds", "0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert report_of(tmp_path, "tied=0")[1]["verdict"] == "agrees"
+    code, report = report_of(tmp_path, "tied=1")
+    assert (code, report["verdict"]) == (3, "inconclusive")
+    assert "net.head.weight is the same tensor as net.embed.weight in the port" in report["sentence"]

@@ -44,6 +44,15 @@ class Pair:
             if theirs.alias_of in back and values[back[theirs.alias_of]] == values[ours.name]
         ]
 
+    def held_as_one(self) -> dict[str, str]:
+        """Return the tensors that the port has under an earlier name alone, each with that of the reference's, which has another value."""
+        back, tied = {port: name for name, port in self.matching.state.items()}, set(self.tied())
+        return {
+            ours.name: back[theirs.alias_of]
+            for ours, theirs in self.state()
+            if theirs.alias_of in back and ours.alias_of is None and ours.name not in tied
+        }
+
     def state(self) -> list[tuple[StateEntry, StateEntry]]:
         """Return the matched parameters and buffers, reference first."""
         theirs = {s.name: s for s in self.port.state}

@@ -175,6 +175,14 @@ def state_not_given(names: Sequence[str]) -> str:
     return f"{listed(names)} could not be given the reference's value (no partner or another shape in the port)"
 
 
+def held_as_one(name: str, first: str) -> str:
+    """Say that the port has one tensor for two of the reference's."""
+    return (
+        f"{name} is the same tensor as {first} in the port, and another one with other values in the reference: it could not be given "
+        "both (make it a tensor of its own in the port)"
+    )
+
+
 def state_guessed(pairs: Sequence[tuple[str, str]]) -> str:
     """Say that which tensor is which was guessed."""
     shown = listed([f"{ours} = {theirs}" for ours, theirs in pairs])

@@ -158,9 +158,12 @@ def _unknown(case: Case, point: Point | None = None) -> dict[Site, tuple[str, ..
     """
     found: dict[Site, list[str]] = {}
     given = _given(case, point) | _constants(case.capture.manifest) - set(point.stirred if point else ())
+    as_one = case.pair.held_as_one()
     guessed = {name for name, how in case.pair.matching.how.items() if how == "guess"}
     for name, piece in readers(case, (entry.name for entry in case.capture.manifest.described.state)).items():
-        if name not in given:
+        if name in as_one:
+            found.setdefault(piece, []).append(sentences.held_as_one(name, as_one[name]))
+        elif name not in given:
             found.setdefault(piece, []).append(sentences.state_not_given([name]))
         elif Site(name) in case.forms.unsure:
             found.setdefault(piece, []).append(names.unsure_form(name, case.forms.unsure[Site(name)]))
