@@ -276,7 +276,8 @@ def _agree(ours: Side, theirs: Side, pair: tuple[str, str], state: Mapping[str, 
     inside, port_inside = (
         {f"{name}.{tensor}" for tensor, _ in side.inside(name)} for side, name in zip((ours, theirs), pair, strict=True)
     )
-    return all((name in inside) == (port_name in port_inside) for name, port_name in state.items())
+    known = not inside or any(name in inside for name in state)
+    return known and all((name in inside) == (port_name in port_inside) for name, port_name in state.items())
 
 
 def _follow_parents(modules: dict[str, str], names: Sequence[str], port_names: set[str]) -> None:

@@ -57,7 +57,7 @@ def test_a_wrong_layer_before_a_crash_is_proved_by_itself(choosing: Desk, words:
     crash, _, blame = report["sentence"].partition("(reference.py:24). ")
     assert crash.startswith("The port's step raises AttributeError at port.py:25 ")
     assert ALL_AGREE not in crash
-    assert blame.startswith("The code of net is wrong")
+    assert blame.startswith("The code of net (line 13 of port.py) is wrong")
     (culprit,) = report["culprits"]
     assert (culprit["sites"], culprit["confirmed"]) == (["net"], True)
 

@@ -27,7 +27,9 @@ def with_leaks(suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
     found: dict[int, tuple[Site, ...]] = {}
     groups: dict[object, list[Suspect]] = {}
     for suspect in suspects:
-        if suspect.proved:
+        if suspect.proved and not (
+            suspect.region.root == STEP and suspect.seen.reading.left
+        ):  # what trains reads gradients
             groups.setdefault((id(suspect.passes), suspect.seen.dissolved), []).append(suspect)
     for passes in {id(one.passes): one.passes for one in suspects}.values():
         passes.most = passes.made + FOR_LEAKS
@@ -105,8 +107,8 @@ def _moves(suspect: Suspect, shaken: Pass) -> bool:
 
 
 def _own(seen: Pass, region: Region) -> Sequence[Comparison]:
-    """Return how far off is what a region gives, or leaves in buffers."""
-    return seen.reading.left if region.root == STEP else seen.rows.get(region.root, Watched()).output
+    """Return how far off is what a call gives, or leaves in buffers."""
+    return () if region.root == STEP else seen.rows.get(region.root, Watched()).output
 
 
 def _errors(comparisons: Iterable[Comparison]) -> dict[str, float]:
@@ -114,10 +116,11 @@ def _errors(comparisons: Iterable[Comparison]) -> dict[str, float]:
 
 
 def _targets_move(passes: Passes, still: Pass, shaken: Pass) -> bool:
-    targets = passes.floors.wide
-    return any(
-        not abs(interval.off(still.reading.targets[name]) - interval.off(shaken.reading.targets.get(name, 0.0)))
-        <= CLEARLY
-        for name, interval in targets.items()
-        if name in still.reading.targets
-    )
+    """Tell whether a target is another that both passes come to: by what rounding explains, or finite in one alone."""
+    before, after = still.reading.targets, shaken.reading.targets
+    for name, interval in passes.floors.wide.items():
+        if name in before and name in after:
+            offs = interval.off(before[name]), interval.off(after[name])
+            if offs[0] != offs[1] and not abs(offs[0] - offs[1]) <= CLEARLY:
+                return True
+    return False

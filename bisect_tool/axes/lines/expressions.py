@@ -27,6 +27,7 @@ from bisect_tool.worker.arrays.telling import is_computed
 
 Array = npt.NDArray[np.generic]
 Status = Literal["right", "off", "unknown"]
+WRITTEN_OUT = 3  # expressions; with more the one function of the other side is written out
 NEAR = 1e-3  # relative: of values whose sizes are further apart nothing else need be compared
 
 
@@ -41,6 +42,11 @@ class Traced:
     makers: tuple[Value, ...]
     places: frozenset[str]
     chain: tuple[Value, ...] = ()
+
+    def is_written_out_by(self, other: Traced) -> bool:
+        """Tell whether one side has in one expression what the other has in many: nothing on the way can be the same."""
+        few, many = sorted(_operations(one.chain).total() for one in (self, other))
+        return few <= 1 and many > WRITTEN_OUT
 
     def is_like(self, other: Traced) -> bool:
         """Tell whether the other side computes in as many steps, or in one more or less, so that the makers are what makes the difference.

@@ -48,6 +48,8 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     lacking = {later.place for later in anew.values() if later is not None}
     in_lacking = in_reference.makers and all(row.place in lacking for row in in_reference.makers)
     like = [in_reference] if in_lacking else [one for one in besides if in_port.is_like(one)]
+    if not like and not besides[0].is_written_out_by(in_port):  # one or the other has some steps more
+        like = [in_reference]
     if not like:
         instead = tuple(dict.fromkeys(row.text for row in outermost(besides[0].chain)))
         variables = {variable_of(variable.site).rpartition(":")[2] for variable in lines.theirs}
