@@ -19,10 +19,11 @@ from bisect_tool.pairing.trace import Trace
 from bisect_tool.probes.interface import Port
 from bisect_tool.probes.reading import Reading
 from bisect_tool.questions.log import ProbeLog
-from bisect_tool.questions.question import Question
+from bisect_tool.questions.question import Question, verdict_on
 from bisect_tool.questions.ranges import TargetQuestion
 from bisect_tool.questions.stop import Stopped
 from bisect_tool.questions.tolerance import Interval
+from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import limits
 from bisect_tool.sites import Site
 
@@ -104,6 +105,11 @@ class Case:
     def asked(self) -> Mapping[str, TargetQuestion]:
         """Return the code question about each target that is asked about; none where nothing was asked yet."""
         return {name: q for name, q in self.questions.items() if self.target in (None, name)}
+
+    @property
+    def off(self) -> list[str]:
+        """Return the targets that are asked about and do not agree with the reference's weights."""
+        return [n for n, q in self.asked.items() if verdict_on(self.base, n, q.question.interval) is not Verdict.AGREES]
 
     @property
     def given(self) -> frozenset[str]:

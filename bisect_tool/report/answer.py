@@ -19,7 +19,6 @@ from bisect_tool.checks.preflight.preflight import preflight
 from bisect_tool.checks.preflight.sizes import sizes
 from bisect_tool.culprit import Culprit
 from bisect_tool.probes.reading import Reading
-from bisect_tool.questions.question import verdict_on
 from bisect_tool.questions.tolerance import Interval
 from bisect_tool.report import data, parts
 from bisect_tool.report.culprits import culprit_data, finding_data
@@ -28,7 +27,6 @@ from bisect_tool.report.probes import probes_data
 from bisect_tool.report.ruled_out import lost_calls, ruled_out
 from bisect_tool.report.started import not_asked, started
 from bisect_tool.report.weights import mostly_the_weights
-from bisect_tool.search.verdict import Verdict
 from bisect_tool.sentences import blame, calls, limits, names
 from bisect_tool.wrong_start import WrongStart
 
@@ -37,7 +35,7 @@ PLAIN_RUNS = 2  # of the port as it is, where nobody asks for more
 
 def report_of(case: Case) -> data.Report:
     """Return the report about a case in which every axis has answered, or of what is known where the search was stopped."""
-    off = _off(case)
+    off = case.off
     open_ends = tuple(end for answer in case.answers.values() for end in answer.open_ends)
     verdict, sentence = _with_the_crash(case, *_verdict(case, off, open_ends))
     base, own = (_value(reading, case.target) for reading in (case.base, case.own))
@@ -68,15 +66,6 @@ def report_of(case: Case) -> data.Report:
         notes=tuple(_notes(case)),
         probes=probes_data(case.log, len(case.trace.sites)),
     )
-
-
-def _off(case: Case) -> list[str]:
-    """Return the targets that are asked about and do not agree with the reference's weights."""
-    return [
-        name
-        for name, target in case.asked.items()
-        if verdict_on(case.base, name, target.question.interval) is not Verdict.AGREES
-    ]
 
 
 def _verdict(case: Case, off: Sequence[str], open_ends: Sequence[str]) -> tuple[data.Answered, str]:

@@ -27,9 +27,8 @@ def with_leaks(suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
     found: dict[int, tuple[Site, ...]] = {}
     groups: dict[object, list[Suspect]] = {}
     for suspect in suspects:
-        if suspect.proved and not (
-            suspect.region.root == STEP and suspect.seen.reading.left
-        ):  # what trains reads gradients
+        trains = suspect.region.root == STEP and bool(suspect.seen.reading.left)  # its code reads gradients
+        if suspect.proved and not trains:
             groups.setdefault((id(suspect.passes), suspect.seen.dissolved), []).append(suspect)
     for passes in {id(one.passes): one.passes for one in suspects}.values():
         passes.most = passes.made + FOR_LEAKS

@@ -110,13 +110,8 @@ def _found(case: Case, found: Searched) -> CallsAnswer:
 def _step_fails(case: Case, found: Found) -> Iterator[str]:
     """Say that step raises once all that it reads is the reference's, where it does not as it is."""
     failed = found.last.reading.failed
-    if failed is not None and case.log.crash is None and not (failed.pulls and not _off(case)):
+    if failed is not None and case.log.crash is None and not (failed.pulls and not case.off):
         yield calls.STEP_PULLS if failed.pulls else calls.fails(labels.EVERY_LAYER, failed.message)
-
-
-def _off(case: Case) -> bool:
-    """Tell whether a target is off that was asked about, with the reference's weights and all else the port's own."""
-    return any(asked.question.verdict(case.base) is not Verdict.AGREES for asked in case.asked.values())
 
 
 def _step_pulls(found: Found) -> Iterator[str]:

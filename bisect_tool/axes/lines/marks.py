@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from bisect_tool.axes.lines.expressions import Known, Traced, at, lines_of, names_read, outermost, same, traced, untold
 from bisect_tool.axes.lines.probes import LineProbes, Marks
@@ -45,12 +45,8 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     seen = {place for row in theirs.rows for place in lines_of(row)}
     cleared = frozenset((seen & (before | own)) - in_port.places - untold(theirs, known) - outdated)
     besides = [at(in_reference, places | {statement.ours.place}) for places in _partners(probes, in_port.places)]
-    lacking = {later.place for later in anew.values() if later is not None}
-    in_lacking = in_reference.makers and all(row.place in lacking for row in in_reference.makers)
-    like = [in_reference] if in_lacking else [one for one in besides if in_port.is_like(one)]
-    if not like and not besides[0].is_written_out_by(in_port):  # one or the other has some steps more
-        like = [in_reference]
-    if not like:
+    beside = _beside(in_port, in_reference, besides, {later.place for later in anew.values() if later is not None})
+    if beside is None:
         instead = tuple(dict.fromkeys(row.text for row in outermost(besides[0].chain)))
         variables = {variable_of(variable.site).rpartition(":")[2] for variable in lines.theirs}
         starts = tuple(name for name in names_read(theirs, in_port) if name in variables)
@@ -59,12 +55,25 @@ def with_marks(probes: LineProbes, statement: Statement) -> LineProbes:
     marks = Marks(
         cleared=cleared,
         port=_marks(in_port),
-        reference=_marks(like[0]),
+        reference=_marks(beside),
         port_line=_moved(in_port, own),
-        reference_line=_moved(like[0], {statement.ours.place}),
+        reference_line=_moved(beside, {statement.ours.place}),
         assigns=tuple(dict.fromkeys(variable_of(r.site) for r in theirs.rows if r.span is None and r.place == line)),
     )
     return dataclasses.replace(probes, marks=marks)
+
+
+def _beside(
+    in_port: Traced, in_reference: Traced, besides: Sequence[Traced], lacking: Collection[str]
+) -> Traced | None:
+    """Return what of the reference stands beside what is off in the port; None where one side writes out one expression of the other.
+
+    Where all that makes the difference stands on lines which the port is ``lacking``, these.
+    """
+    if in_reference.makers and all(row.place in lacking for row in in_reference.makers):
+        return in_reference
+    like = next((one for one in besides if in_port.is_like(one)), None)
+    return like or (None if besides[0].is_written_out_by(in_port) else in_reference)
 
 
 def _partners(probes: LineProbes, places: frozenset[str]) -> tuple[set[str], set[str]]:

@@ -12,10 +12,10 @@ from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Any, Dict, Iterator, Tuple
 
 from ..adapters.adapter import Adapter
+from .sources import FRAMEWORKS, folders_of_frameworks, is_library
 
 NAMESPACES = (SimpleNamespace, argparse.Namespace)
-NOT_OWN = ("torch", "jittor", "numpy", "safetensors", __name__.partition(".")[0], *sys.builtin_module_names)
-STANDARD = os.path.dirname(os.path.realpath(os.__file__))
+NOT_OWN = (*FRAMEWORKS, __name__.partition(".")[0], *sys.builtin_module_names)
 Named = Tuple[str, Any]  # where a person would say that a value lies: "criterion.bce"
 
 
@@ -111,4 +111,4 @@ def _is_own(module: str) -> bool:
     if top in NOT_OWN:
         return False
     file = os.path.realpath(getattr(sys.modules.get(top), "__file__", None) or "")
-    return "site-packages" in file or not file.startswith(STANDARD + os.sep)
+    return not is_library(file, folders_of_frameworks())
