@@ -19,16 +19,16 @@ from bisect_tool.probes.reading import Comparison, Watched
 from bisect_tool.sites import STEP, Site
 
 
-def with_leaks(suspects: Sequence[Suspect]) -> tuple[Suspect, ...]:
+def with_leaks(suspects: Sequence[Suspect], *, trains: bool) -> tuple[Suspect, ...]:
     """Return the suspects, each together with the calls whose code it may be wrong for, since it goes on with more than they give.
 
-    All who are proved are looked at in one pass, then each beside the others; how many passes that takes has a bound.
+    All who are proved are looked at in one pass, then each beside the others; how many passes that takes has a bound. The
+    code of a step that ``trains`` moves with all layers: it reads their gradients.
     """
     found: dict[int, tuple[Site, ...]] = {}
     groups: dict[object, list[Suspect]] = {}
     for suspect in suspects:
-        trains = suspect.region.root == STEP and bool(suspect.seen.reading.left)  # its code reads gradients
-        if suspect.proved and not trains:
+        if suspect.proved and not (trains and suspect.region.root == STEP):
             groups.setdefault((id(suspect.passes), suspect.seen.dissolved), []).append(suspect)
     for passes in {id(one.passes): one.passes for one in suspects}.values():
         passes.most = passes.made + FOR_LEAKS
@@ -106,8 +106,8 @@ def _moves(suspect: Suspect, shaken: Pass) -> bool:
 
 
 def _own(seen: Pass, region: Region) -> Sequence[Comparison]:
-    """Return how far off is what a call gives, or leaves in buffers."""
-    return () if region.root == STEP else seen.rows.get(region.root, Watched()).output
+    """Return how far off is what a region gives, or leaves in buffers."""
+    return seen.reading.left if region.root == STEP else seen.rows.get(region.root, Watched()).output
 
 
 def _errors(comparisons: Iterable[Comparison]) -> dict[str, float]:

@@ -70,7 +70,9 @@ def search_points(case: Case) -> Searched:
         for suspect in before
         if suspect.proved or not (settled.issuperset(suspect.pieces) or _is_cleared(suspect, own.innocent, lost))
     ]
-    suspects = with_leaks([*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects])
+    suspects = with_leaks(
+        [*(_seen_at_its_own(suspect, own) for suspect in open_), *own.suspects], trains=manifest.trains
+    )
     guilty = {piece for suspect in suspects for piece in suspect.pieces}
     return Searched(own, suspects, own.elsewhere, own.innocent - guilty, notes)
 
