@@ -127,6 +127,11 @@ def written_otherwise(starts: Sequence[str], name: str, lines: Sequence[str], in
     )
 
 
+def made_before(port: str, reference: str, does: str, name: str) -> str:
+    """Say which line makes wrong what another one shows: where it stands on both sides, and what it ``does``."""
+    return f"{port} (reference {reference}): the line {does} makes {name} wrong"
+
+
 def unchecked(name: str, inputs: Sequence[tuple[str, str]]) -> str:
     """List what a line reads that nothing clears: each variable and its place."""
     return f"inputs of {name} that could not be checked: {_placed(inputs)}"

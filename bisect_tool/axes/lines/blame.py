@@ -38,7 +38,7 @@ def blamed_line(probes: LineProbes, statements: Sequence[Statement], held: Seque
         sufficient=probes.proof(sentences.put_right([s.name for s in held]), healed),
         necessary=_necessary(probes, statements),
         findings=(
-            *(found for s in statements for found in findings.said(probes, s)),
+            *(found for s in statements for found in findings.said(marked if s is first else probes, s)),
             *findings.context(marked, first),
             *findings.swallowed(probes.lines),
         ),

@@ -106,6 +106,7 @@ def _own_place(probes: LineProbes, statement: Statement, variable: Variable) -> 
 
 def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     """Say how far a statement's value is off and where it stands, and what is wrong with it where that is known."""
+    yield from _made(probes, statement)
     site = probes.first_off(statement)
     pairs = _values(probes, site)
     how = _how_off(probes, site)
@@ -115,6 +116,17 @@ def said(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
     message = sentences.assigned(*_stands(probes, statement), site, how, others)
     yield Finding("line", statement.sites[:1], message)
     yield from _described(site, pairs, probes.question.port.described.framework)
+
+
+def _made(probes: LineProbes, statement: Statement) -> Iterator[Finding]:
+    """Say on which line before it a statement's value is made wrong, where expressions tell so: it is the line to blame."""
+    if probes.marks.port_line is None:
+        return
+    found, reference = line(probes, statement), _stands(probes, statement)[1]
+    if found.place is not None and found.does is not None:
+        theirs = reference if found.reference is None else f"{found.reference.file}:{found.reference.line}"
+        words = sentences.made_before(found.place, theirs, found.does, statement.name)
+        yield Finding("line", statement.sites[:1], words)
 
 
 def _stands(probes: LineProbes, statement: Statement) -> tuple[str, str]:
